@@ -1,0 +1,38 @@
+"""What every learner looks like to Weir, whatever library it comes from."""
+
+from typing import Any, Protocol, TypeAlias
+
+Native: TypeAlias = bool | int | float | str
+Probabilities: TypeAlias = dict[Native, float]
+Predicted: TypeAlias = tuple[Native | None, Probabilities | None]
+
+
+class Estimator(Protocol):
+    """A model that predicts and learns one example at a time.
+
+    `x` is a flat dict for River and Python models, a dict that may hold one level of dicts for
+    Vowpal Wabbit, or one line of its text format where the topic carries that. `y` is native:
+    False or True for a binary task.
+
+    Attributes:
+        flattens: True where nested features reach it as "outer.inner", False where it takes
+            them nested.
+        takes_weight: whether `learn` admits a `w`.
+        predicts_as_it_learns: `learn` returns the prediction made before the update, so that
+            `predict` need not be called first.
+        notes: what was settled for the user when the model was built, to be reported.
+    """
+
+    flattens: bool
+    takes_weight: bool
+    predicts_as_it_learns: bool
+    notes: tuple[str, ...]
+
+    def predict(self, x: Any, /) -> Predicted:
+        """The label and the probabilities, each None where the model has none; learns nothing."""
+
+    def learn(self, x: Any, y: Any, w: float | None, /) -> Predicted | None:
+        """Learn one example; the prediction made before it, where `predicts_as_it_learns`."""
+
+    def dump(self) -> object:
+        """All that is needed to continue as if never interrupted: what the snapshot pickles."""

@@ -1,0 +1,58 @@
+"""The values that cross the learner's border: an event, and why one was refused."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal, TypeAlias
+
+import msgspec
+
+Scalar: TypeAlias = bool | int | float | str | None
+Label: TypeAlias = bool | int | float | str
+Features: TypeAlias = dict[str, Scalar | dict[str, Scalar]]
+Stage: TypeAlias = Literal["decode", "gate", "learn"]
+
+
+class Reason(StrEnum):
+    """Why a record was not learned: the names that dead letters carry."""
+
+    tombstone = "tombstone"
+    not_json = "not_json"
+    wrong_type = "wrong_type"
+    not_finite = "not_finite"
+    out_of_bounds = "out_of_bounds"
+    too_large = "too_large"
+    too_deep = "too_deep"
+    null_byte = "null_byte"
+    unknown_field = "unknown_field"
+    missing_label = "missing_label"
+    bad_label = "bad_label"
+    too_many_labels = "too_many_labels"
+    too_many_features = "too_many_features"
+    duplicate = "duplicate"
+    weight_unsupported = "weight_unsupported"
+    learn_error = "learn_error"
+
+
+class Event(msgspec.Struct, kw_only=True):
+    """One record of the events topic, decoded and not yet admitted.
+
+    `text` holds one line of Vowpal Wabbit's format, for topics with `format: vw`; such an
+    event has no features of its own.
+    """
+
+    features: Features = {}
+    label: Scalar = None
+    id: str | None = None
+    ts: str | int | float | None = None
+    weight: float | int | None = None
+    key: str | None = None
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why an event was not learned, where it was noticed, and what was wrong with it."""
+
+    reason: Reason
+    detail: str
+    stage: Stage
