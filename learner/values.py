@@ -36,11 +36,11 @@ class Reason(StrEnum):
 class Event(msgspec.Struct, kw_only=True):
     """One record of the events topic, decoded and not yet admitted.
 
-    `text` holds one line of Vowpal Wabbit's format, for topics with `format: vw`; such an
-    event has no features of its own.
+    `features` is None where the record has none: a label on its own, or an event in `text`, which
+    holds one line of Vowpal Wabbit's format (topics with `format: vw`).
     """
 
-    features: Features = {}
+    features: Features | None = None
     label: Scalar = None
     id: str | None = None
     ts: str | int | float | None = None
