@@ -1,0 +1,282 @@
+"""Child processes: what to run, when it counts as ready, and how it dies with its parent.
+
+No loop and no policy here: `config/supervisor.py` decides when to start again, and
+`ServerProcess` runs one server without a supervisor (tests, one-off tools).
+"""
+
+import contextlib
+import ctypes
+import fcntl
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Self
+
+READY_POLL_S = 0.03
+# A ready check runs on the supervisor's loop: it may not hold up the logs for longer.
+READY_CHECK_MAX_S = 0.5
+
+_LOWEST_FREE_PORT = 10_000
+# Linux hands out local ports of outgoing connections from here up. A server that must come
+# back on its port after kill -9 stays below, where no connection can take it meanwhile.
+_EPHEMERAL_PORTS_START = 32_768
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+class ProcessError(Exception):
+    """A child process, its port or its directory is not as it must be."""
+
+
+class PortTaken(ProcessError):
+    """Another program listens on the port. Choose another port with the option named."""
+
+    def __init__(self, port: int, *, option: str) -> None:
+        super().__init__(f"port {port} is taken: choose another with {option}")
+        self.port, self.option = port, option
+
+
+class DataDirHeld(ProcessError):
+    """Another program works in the data directory. Stop it, or take another directory."""
+
+    def __init__(self, directory: Path, *, holder: str) -> None:
+        super().__init__(
+            f"{directory} is in use by process {holder}: stop it, or choose another with --data-dir"
+        )
+        self.directory, self.holder = directory, holder
+
+
+class NotReady(ProcessError):
+    """A server ended, or stayed unready past its deadline. Its own last words follow."""
+
+    def __init__(self, name: str, *, what: str, last_words: str = "") -> None:
+        super().__init__(f"{name} {what}" + (f": {last_words}" if last_words else ""))
+        self.name, self.last_words = name, last_words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessSpec:
+    """One child process, whole: nothing of the parent's environment is inherited.
+
+    Attributes:
+        name: Shown before each line of its output; unique under one supervisor.
+        argv: Program and arguments.
+        env: The complete environment.
+        cwd: Working directory; it exists.
+        stop_signal: Asks it to end in good order.
+        stop_timeout_s: Seconds from that signal to SIGKILL.
+        ready: True once it serves. Called often; answers within `READY_CHECK_MAX_S`.
+            None: ready as soon as it runs.
+        ready_timeout_s: Seconds to become ready; past them it is killed and started again.
+        one_shot: It ends with code 0 when its work is done, and is not started again.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    cwd: Path
+    stop_signal: signal.Signals = signal.SIGTERM
+    stop_timeout_s: float = 5.0
+    ready: Callable[[], bool] | None = None
+    ready_timeout_s: float = 60.0
+    one_shot: bool = False
+
+    def is_ready(self) -> bool:
+        """Whether the running process serves."""
+        return self.ready is None or self.ready()
+
+
+def free_port() -> int:
+    """A loopback port that nothing listens on, below the ports of outgoing connections.
+
+    >>> 10_000 <= free_port() < 32_768
+    True
+    """
+    while True:
+        port = random.randrange(_LOWEST_FREE_PORT, _EPHEMERAL_PORTS_START)  # noqa: S311 - no secret
+        if is_port_free(port):
+            return port
+
+
+def is_port_free(port: int) -> bool:
+    """Whether a server could listen on the loopback port now."""
+    with socket.socket() as probe:
+        # As servers do: connections of a server that has just ended do not count.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def chosen_port(port: int | None, *, option: str) -> int:
+    """The port asked for, else a free one.
+
+    Raises:
+        PortTaken: The port asked for is taken; `option` is what chooses another.
+    """
+    if port is None:
+        return free_port()
+    if not is_port_free(port):
+        raise PortTaken(port, option=option)
+    return port
+
+
+def exchange(address: str, request: bytes, reply_bytes: int) -> bytes:
+    """What a server answers to one request, at most `reply_bytes`; empty when it does not.
+
+    Args:
+        address: `host:port`.
+    """
+    host, _, port = address.rpartition(":")
+    try:
+        with socket.create_connection((host, int(port)), timeout=READY_CHECK_MAX_S) as connection:
+            connection.sendall(request)
+            return connection.makefile("rb").read(reply_bytes)
+    except OSError:
+        return b""
+
+
+def die_with_parent(parent_pid: int) -> None:
+    """Let the kernel kill this process with its parent, kill -9 of the parent included (Linux).
+
+    Call it in the child, first thing; `partial(die_with_parent, os.getpid())` is a `preexec_fn`.
+    The signal follows the parent's *thread* that forked: fork from one that lives as long as the
+    process does, the main thread. A child's own children must call it themselves.
+
+    Source: prctl(2), PR_SET_PDEATHSIG.
+    """
+    if _LIBC is None:
+        return
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent_pid:  # it died before the kernel knew whom to tell
+        os._exit(1)
+
+
+class DataDirLock:
+    """One program at a time in a data directory, held until closed or until the process ends.
+
+    >>> import tempfile
+    >>> directory = Path(tempfile.mkdtemp())
+    >>> with DataDirLock(directory):
+    ...     (directory / "lock").read_text() == str(os.getpid())
+    True
+    """
+
+    def __init__(self, directory: Path) -> None:
+        """Take `directory`, made if need be.
+
+        Raises:
+            DataDirHeld: Another process has it; the message names that process.
+        """
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._file = (directory / "lock").open("a+")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as taken:
+            self._file.seek(0)
+            holder = self._file.read() or "(unknown)"
+            self._file.close()
+            raise DataDirHeld(directory, holder=holder) from taken
+        self._file.truncate(0)
+        self._file.write(str(os.getpid()))
+        self._file.flush()
+
+    def close(self) -> None:
+        """Give the directory back. The file stays: deleting it would let two hold the lock."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class ServerProcess:
+    """One server run without a supervisor; it dies with the process (and thread) that started it.
+
+    Its output is appended to `log`.
+    """
+
+    def __init__(self, spec: ProcessSpec, *, log: Path) -> None:
+        self.spec, self.log = spec, log
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """The running process."""
+        assert self._process is not None, "not started"
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start it and return when it is ready.
+
+        Raises:
+            NotReady: It ended first, or took longer than `spec.ready_timeout_s`.
+        """
+        with self.log.open("ab") as output:
+            self._process = subprocess.Popen(  # noqa: S603 - argv is built by this program
+                self.spec.argv,
+                env=self.spec.env,
+                cwd=self.spec.cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=partial(die_with_parent, os.getpid()),  # noqa: PLW1509 - see there
+            )
+        try:
+            self._await_ready(self._process)
+        except NotReady:
+            self.kill()
+            raise
+
+    def kill(self) -> None:
+        """End it as a power cut would (SIGKILL) and return when it is gone."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """Ask it to end; kill it after `spec.stop_timeout_s`. Nothing happens if it is not up."""
+        self._end(self.spec.stop_signal)
+
+    def restart(self) -> None:
+        """Stop it if it runs, and start it again with the state it left."""
+        self.stop()
+        self.start()
+
+    def _await_ready(self, process: subprocess.Popen[bytes]) -> None:
+        deadline = time.monotonic() + self.spec.ready_timeout_s
+        while not self.spec.is_ready():
+            if process.poll() is not None:
+                raise NotReady(
+                    self.spec.name,
+                    what=f"ended with code {process.returncode} before it was ready",
+                    last_words=self._last_words(),
+                )
+            if time.monotonic() > deadline:
+                what = f"was not ready after {self.spec.ready_timeout_s:g} s"
+                raise NotReady(self.spec.name, what=what, last_words=self._last_words())
+            time.sleep(READY_POLL_S)
+
+    def _end(self, with_signal: signal.Signals) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.send_signal(with_signal)  # does nothing if it has ended
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(self.spec.stop_timeout_s)
+        process.kill()
+        process.wait()
+
+    def _last_words(self) -> str:
+        return " / ".join(self.log.read_text(errors="replace").splitlines()[-5:])

@@ -1,0 +1,1 @@
+"""The Apache Kafka that `weir dev` and the tests start: its jars, and one node of it."""

@@ -1,0 +1,218 @@
+"""Apache Kafka's own published jars, fetched once into the user's cache.
+
+`jars.lock` beside this file pins them: one line a jar, `path sha256 bytes`, the path as in a
+Maven repository. They are the runtime closure of `org.apache.kafka:kafka_2.13` (what its `pom`
+resolves to) and `log4j-slf4j-impl`, without which Kafka would keep its errors to itself.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import http.client
+import os
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from threading import Lock
+from typing import TextIO
+from urllib.error import HTTPError
+
+KAFKA_VERSION = "4.3.1"
+MAVEN_CENTRAL = "https://repo1.maven.org/maven2"
+
+_LOCK_FILE = Path(__file__).with_name("jars.lock")
+_PARALLEL = 6
+_ATTEMPTS = 3  # a mirror may answer 503 or drop a connection now and then
+_RETRY_AFTER_S = 0.5  # times the attempts so far
+_TIMEOUT_S = 15.0  # without a byte
+_MB = 1_000_000
+
+
+class JarsUnavailable(Exception):
+    """Kafka's jars could not be fetched, checked or kept. The message says what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Jar:
+    """One pinned file.
+
+    >>> Jar(path="org/slf4j/slf4j-api/1.7.36/slf4j-api-1.7.36.jar", sha256="00", bytes=1).name
+    'slf4j-api-1.7.36.jar'
+    """
+
+    path: str  # below the base address
+    sha256: str
+    bytes: int
+
+    @property
+    def name(self) -> str:
+        """Its file name in the cache."""
+        return self.path.rpartition("/")[2]
+
+    def is_in(self, directory: Path) -> bool:
+        """Whether the cache holds it. It was hashed when it came; here its size must do."""
+        try:
+            return (directory / self.name).stat().st_size == self.bytes
+        except FileNotFoundError:
+            return False
+
+
+def pinned_jars(lock_file: Path = _LOCK_FILE) -> tuple[Jar, ...]:
+    """The jars a node runs on.
+
+    >>> len(pinned_jars())
+    46
+    """
+    lines = (line.split() for line in lock_file.read_text().splitlines())
+    return tuple(Jar(path=path, sha256=sha256, bytes=int(size)) for path, sha256, size in lines)
+
+
+def user_cache(environ: Mapping[str, str] = os.environ) -> Path:
+    """Where the jars are kept for all of a user's projects.
+
+    >>> user_cache({"XDG_CACHE_HOME": "/var/cache/ann"})
+    PosixPath('/var/cache/ann/weir/kafka-4.3.1')
+    """
+    base = environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "weir" / f"kafka-{KAFKA_VERSION}"
+
+
+def fetch_jars(
+    cache: Path,
+    *,
+    base: str = MAVEN_CENTRAL,
+    jars: tuple[Jar, ...] | None = None,
+    progress: TextIO | None = None,
+) -> tuple[Path, ...]:
+    """The paths of all jars, those that `cache` lacks fetched first.
+
+    A file takes its name only when its hash is right, so what is there can be used. Processes
+    that fetch at once wait for each other. A complete cache is never written to.
+
+    Args:
+        base: Address of a Maven repository, setting `kafka.jars_base`.
+        progress: Where the progress line goes; None: stderr.
+
+    Raises:
+        JarsUnavailable: A file could not be had, is not the pinned one, or could not be kept.
+    """
+    jars = pinned_jars() if jars is None else jars
+    if not all(jar.is_in(cache) for jar in jars):
+        try:
+            with _one_at_a_time(cache):
+                missing = [jar for jar in jars if not jar.is_in(cache)]
+                _fetch_all(missing, cache, base.rstrip("/"), progress or sys.stderr)
+        except OSError as full:
+            raise JarsUnavailable(
+                f"cannot keep Kafka's jars in {cache} ({full.strerror or full}): free 50 MB there, "
+                "or set XDG_CACHE_HOME to a directory with room"
+            ) from full
+    return tuple(cache / jar.name for jar in jars)
+
+
+@contextlib.contextmanager
+def _one_at_a_time(cache: Path) -> Iterator[None]:
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _fetch_all(jars: list[Jar], cache: Path, base: str, output: TextIO) -> None:
+    progress = _Progress(total_bytes=sum(jar.bytes for jar in jars), base=base, output=output)
+    with ThreadPoolExecutor(_PARALLEL) as pool:
+        fetched = [pool.submit(_fetch, jar, cache, base, progress) for jar in jars]
+        try:
+            for one in fetched:
+                one.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+        finally:
+            progress.close()
+
+
+def _fetch(jar: Jar, cache: Path, base: str, progress: "_Progress") -> None:
+    url = f"{base}/{jar.path}"
+    body = _download(url, limit_bytes=jar.bytes + 1)
+    sha256 = hashlib.sha256(body).hexdigest()
+    if sha256 != jar.sha256:
+        raise JarsUnavailable(
+            f"{url} is not the pinned file (its SHA-256 is {sha256[:12]}…, not "
+            f"{jar.sha256[:12]}…): it was thrown away; set kafka.jars_base to a true mirror of Maven Central"
+        )
+    part = cache / f"{jar.name}.part"
+    with part.open("wb") as file:
+        file.write(body)
+        file.flush()
+        os.fsync(file.fileno())  # a power cut must not leave the right name and size on zeros
+    part.replace(cache / jar.name)
+    progress.add(jar.bytes)
+
+
+def _download(url: str, *, limit_bytes: int) -> bytes:
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as reply:  # noqa: S310 - the operator's
+                return _read(reply, limit_bytes)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            refused = isinstance(error, HTTPError) and error.code < HTTPStatus.INTERNAL_SERVER_ERROR
+            if refused or attempt == _ATTEMPTS:
+                raise JarsUnavailable(
+                    f"cannot fetch {url} ({_one_line(error)}): check the network and its proxy, "
+                    "or set kafka.jars_base to a mirror of Maven Central"
+                ) from error
+            time.sleep(_RETRY_AFTER_S * attempt)
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _read(reply: http.client.HTTPResponse, limit_bytes: int) -> bytes:
+    promised = reply.length
+    body = reply.read(limit_bytes)
+    if promised is not None and len(body) < min(promised, limit_bytes):
+        raise http.client.IncompleteRead(body, promised - len(body))
+    return body
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(getattr(error, "reason", error)).split())
+
+
+class _Progress:
+    """`Apache Kafka 4.3.1: 12 of 45 MB`: rewritten in place on a terminal, else said twice."""
+
+    def __init__(self, *, total_bytes: int, base: str, output: TextIO) -> None:
+        self._total, self._output = total_bytes, output
+        self._done, self._lock = 0, Lock()
+        self._is_terminal = output.isatty()
+        print(
+            f"Apache Kafka {KAFKA_VERSION}: fetching {self._mb(total_bytes)} MB from {base}, once",
+            file=output,
+            flush=True,
+        )
+
+    def add(self, count: int) -> None:
+        """Count bytes that have come."""
+        with self._lock:
+            self._done += count
+            if self._is_terminal:
+                self._say("\r", end="")
+
+    def close(self) -> None:
+        """Say how far it came."""
+        self._say("\r" if self._is_terminal else "", end="\n")
+
+    def _say(self, start: str, *, end: str) -> None:
+        done = f"{self._mb(self._done)} of {self._mb(self._total)} MB"
+        print(
+            f"{start}Apache Kafka {KAFKA_VERSION}: {done}", end=end, file=self._output, flush=True
+        )
+
+    @staticmethod
+    def _mb(count: int) -> int:
+        return round(count / _MB)
