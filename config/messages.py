@@ -1,0 +1,108 @@
+"""What pydantic finds, said plainly: one sentence a mistake, with the nearest right name."""
+
+import typing
+from collections.abc import Mapping, Sequence
+
+from pydantic import BaseModel, SecretStr
+from pydantic_core import ErrorDetails
+
+from config.nearest import did_you_mean
+
+_PLAIN = {
+    "missing": "is missing",
+    "string_type": "must be text (put it in quotes), not {input}",
+    "int_type": "must be a whole number, not {input}",
+    "int_parsing": "must be a whole number, not {input}",
+    "int_from_float": "must be a whole number, not {input}",
+    "float_type": "must be a number, not {input}",
+    "float_parsing": "must be a number, not {input}",
+    "finite_number": "must be a finite number, not {input}",
+    "bool_type": "must be true or false, not {input}",
+    "bool_parsing": "must be true or false, not {input}",
+    "tuple_type": "must be a list, not {input}",
+    "list_type": "must be a list, not {input}",
+    "dict_type": "must be a mapping (key: value), not {input}",
+    "model_type": "must be a mapping (key: value), not {input}",
+    "greater_than": "must be greater than {gt}, not {input}",
+    "greater_than_equal": "must be {ge} or more, not {input}",
+    "less_than": "must be less than {lt}, not {input}",
+    "less_than_equal": "must be {le} or less, not {input}",
+    "string_too_short": "must not be empty",
+    "literal_error": "must be {expected}, not {input}",
+}
+_INPUT_CHARACTERS_MAX = 60
+
+
+def plain_message(error: ErrorDetails, schema: type[BaseModel]) -> str:
+    """One of pydantic's errors about `schema` as a plain sentence, without a full stop.
+
+    The value is shown, cut short, unless the key holds a secret.
+    """
+    path = error["loc"]
+    if error["type"] == "extra_forbidden":
+        return "is not a key that is known here" + did_you_mean(str(path[-1]), keys(schema, path))
+    cause = error.get("ctx", {}).get("error")
+    if isinstance(cause, ValueError):
+        return str(cause)
+    template = _PLAIN.get(error["type"])
+    if template is None:
+        return error["msg"][:1].lower() + error["msg"][1:]
+    shown = "what is given" if is_secret(schema, path) else _short(error["input"])
+    message = template.format(**{**error.get("ctx", {}), "input": shown})
+    if error["type"] == "literal_error" and isinstance(error["input"], str):
+        message += did_you_mean(error["input"], _choices(schema, path))
+    return message
+
+
+def keys(schema: type[BaseModel], path: Sequence[str | int]) -> list[str]:
+    """The keys that are right beside the last one of `path`."""
+    model = model_at(schema, path[:-1])
+    return list(model.model_fields) if model else []
+
+
+def model_at(schema: type[BaseModel], path: Sequence[str | int]) -> type[BaseModel] | None:
+    """The section of `schema` that `path` leads to, if it is one."""
+    found = _type_at(schema, path)
+    return found if isinstance(found, type) and issubclass(found, BaseModel) else None
+
+
+def is_secret(schema: type[BaseModel], path: Sequence[str | int]) -> bool:
+    """Whether the value at `path` must not be shown."""
+    return _type_at(schema, path) is SecretStr
+
+
+def _choices(schema: type[BaseModel], path: Sequence[str | int]) -> list[str]:
+    return [str(choice) for choice in typing.get_args(_type_at(schema, path))]
+
+
+def _type_at(schema: type[BaseModel], path: Sequence[str | int]) -> object:
+    kind: object = schema
+    for part in path:
+        kind = _inside(kind, part)
+    return _without_none(kind)
+
+
+def _inside(kind: object, part: str | int) -> object:
+    """The type of what `part` names within a value of type `kind`."""
+    kind = _without_none(kind)
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        field = kind.model_fields.get(str(part))
+        return field.annotation if field else None
+    arguments = typing.get_args(kind)
+    if isinstance(typing.get_origin(kind), type) and arguments:
+        mapping = issubclass(typing.get_origin(kind) or object, Mapping)
+        return arguments[1] if mapping else arguments[0]
+    return None
+
+
+def _without_none(kind: object) -> object:
+    if typing.get_origin(kind) is typing.Annotated:
+        return _without_none(typing.get_args(kind)[0])
+    others = [each for each in typing.get_args(kind) if each is not type(None)]
+    optional = type(None) in typing.get_args(kind) and len(others) == 1
+    return _without_none(others[0]) if optional else kind
+
+
+def _short(value: object) -> str:
+    text = "nothing" if value is None else repr(value)
+    return text if len(text) <= _INPUT_CHARACTERS_MAX else text[:_INPUT_CHARACTERS_MAX] + "…"

@@ -1,0 +1,464 @@
+"""The model file: what a model learns, from which topics, and how its versions are kept.
+
+The schema is CONTRACT.md's "Model file". Here is checked what can be told from the text alone;
+whether River or Vowpal Wabbit know a name is for `learner/` to say.
+"""
+
+import math
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    PlainValidator,
+    PrivateAttr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from config.errors import ModelFileError, Problem
+from config.messages import plain_message
+from config.sizes import size_bytes
+from config.yaml_lines import Document, Source, key_of, read_file, read_text
+
+Task = Literal["binary", "multiclass", "regression"]
+Label = bool | int | str
+
+# Kafka's own rule for topic names, with room for `dlq.` in front of it.
+TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,245}")
+NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{0,99}")
+COMPONENT = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
+# A module that runs commands or code for whoever asks makes signed checkpoints the only guard.
+NEVER_TRUSTED = frozenset(
+    "builtins code codeop ctypes importlib marshal nt operator os pickle posix pty runpy shutil "
+    "socket subprocess sys types webbrowser".split()
+)
+
+
+def _whole(value: object) -> object:
+    """1e6 is a whole number to whoever writes it, a float to YAML."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _component(value: JsonValue) -> JsonValue:
+    """Check the shape of one component of a River pipeline."""
+    if isinstance(value, str):
+        return _component_name(value)
+    if not isinstance(value, dict) or len(value) != 1:
+        raise ValueError(
+            "must be a name, or one name with its arguments, "
+            "such as  linear_model.LogisticRegression: {l2: 0.1}"
+        )
+    ((name, arguments),) = value.items()
+    _component_name(name)
+    if not isinstance(arguments, dict | list):
+        raise ValueError(
+            f"{name}: arguments are a mapping {{l2: 0.1}} (by keyword) or a list [0.1] "
+            "(by position); without arguments leave out the colon"
+        )
+    return value
+
+
+def _component_name(name: object) -> str:
+    if not isinstance(name, str) or not COMPONENT.fullmatch(name):
+        raise ValueError(
+            f"must be a name as in River's documentation, such as "
+            f"preprocessing.StandardScaler, not {str(name)[:60]!r}"
+        )
+    return name
+
+
+def _label(value: object) -> Label:
+    if isinstance(value, bool | int | str):
+        return value
+    raise ValueError(f"must be text, a whole number, true or false, not {value!r}")
+
+
+def _one_or_more(value: object) -> object:
+    return value if isinstance(value, list | tuple) else [value]
+
+
+Whole = Annotated[int, BeforeValidator(_whole), Field(ge=1)]
+WholeOrNone = Annotated[int, BeforeValidator(_whole), Field(ge=0)]
+Size = Annotated[int, BeforeValidator(size_bytes)]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Text = Annotated[str, Field(min_length=1)]
+Listed = Field(strict=False)  # a YAML list becomes a tuple
+
+
+class Section(BaseModel):
+    """A part of the model file: frozen, without unknown keys, `"5"` is no number."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Learner(Section):
+    """What learns: exactly one of River, Vowpal Wabbit, or a Python class of the user's.
+
+    Args:
+        river: Components in order, as plain data; a mapping that an argument is given may have
+            keys that are no strings ({false: 0.4, true: 0.6}), as the file has them.
+        vw: Vowpal Wabbit's command line.
+        python: `module:callable` that returns an object with River's verbs.
+    """
+
+    river: list[Annotated[JsonValue, PlainValidator(_component)]] | None = None
+    vw: str | None = None
+    python: str | None = None
+
+    @field_validator("river", mode="before")
+    @classmethod
+    def _river_is_listed(cls, value: object) -> object:
+        if value is None or value in ([], {}):
+            raise ValueError("must name at least one component")
+        return _one_or_more(value)
+
+    @field_validator("vw")
+    @classmethod
+    def _vw_is_one_line(cls, value: str | None) -> str | None:
+        if value is not None and (not value.strip() or "\0" in value):
+            raise ValueError("must be Vowpal Wabbit's arguments, such as --loss_function logistic")
+        return value
+
+    @field_validator("python")
+    @classmethod
+    def _python_is_importable(cls, value: str | None) -> str | None:
+        module, colon, name = (value or "a:b").partition(":")
+        if not (colon and COMPONENT.fullmatch(module) and COMPONENT.fullmatch(name)):
+            raise ValueError(f"must be module:callable, as in my_package.models:build, not {value}")
+        return value
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        if sum(each is not None for each in (self.river, self.vw, self.python)) != 1:
+            raise ValueError("needs exactly one of river, vw and python")
+        return self
+
+
+class FeatureSpec(Section):
+    """What is admitted of one feature; the bounds are included."""
+
+    type: Literal["float", "int", "string", "bool"]
+    min: Number | None = None
+    max: Number | None = None
+
+    @model_validator(mode="after")
+    def _bounds_fit(self) -> Self:
+        bounded = self.min is not None or self.max is not None
+        if bounded and self.type not in {"float", "int"}:
+            raise ValueError(f"min and max are for float and int, not for {self.type}")
+        if (self.min if self.min is not None else -math.inf) > (
+            self.max if self.max is not None else math.inf
+        ):
+            raise ValueError(f"min {self.min} is above max {self.max}")
+        return self
+
+
+class Scores(Section):
+    """Windows of the scores beside `lifetime`.
+
+    Args:
+        rolling: Scored events of the rolling window.
+        fading: Weight of a score relative to the next one, in (0, 1].
+    """
+
+    rolling: Whole = 1000
+    fading: Annotated[float, Field(gt=0, le=1)] = 0.999
+
+
+class Drift(Section):
+    """One drift detector: what it watches, what it is, what follows an alarm.
+
+    In the file its `arguments` stand beside the other keys: {detector: ADWIN, delta: 0.002}.
+    """
+
+    on: str = "error"
+    detector: Text
+    action: str = "alert"
+    arguments: dict[str, JsonValue] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _other_keys_are_arguments(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        given = value.get("arguments")
+        arguments = dict(given) if isinstance(given, dict) else {}
+        own = {key: each for key, each in value.items() if key in {"on", "detector", "action"}}
+        rest = {key: each for key, each in value.items() if key not in {*own, "arguments"}}
+        return {**own, "arguments": {**arguments, **rest}}
+
+    @field_validator("on")
+    @classmethod
+    def _on_the_error(cls, value: str) -> str:
+        if value != "error":
+            raise ValueError(f"only `error` can be watched in this version, not {value!r}")
+        return value
+
+    @field_validator("action")
+    @classmethod
+    def _alert_only(cls, value: str) -> str:
+        if value != "alert":
+            raise ValueError(f"only `alert` is possible in this version, not {value!r}")
+        return value
+
+
+class Limits(Section):
+    """What is admitted at most; what is over a limit is refused and counted, never cut.
+
+    Args:
+        value: Absolute value of a number.
+        features: Features of one event.
+        names: Distinct names of features, ever.
+        labels: Distinct labels, ever.
+        string: Characters of a string.
+        depth: Levels of nesting within `features`.
+        record: Bytes of a record.
+        pending: Events that wait for their label.
+        duplicates: Event ids remembered to refuse a second one.
+    """
+
+    value: Annotated[Number, Field(gt=0)] = 1e12
+    features: Whole = 1000
+    names: Whole = 10_000
+    labels: Whole = 1000
+    string: Whole = 1024
+    depth: Whole = 2
+    record: Size = 1 << 20
+    pending: Whole = 1_000_000
+    duplicates: Whole = 10_000
+
+
+class Topics(Section):
+    """Kafka topics of the model; `format` is that of the events."""
+
+    events: str
+    labels: str
+    predictions: str
+    format: Literal["json", "vw"] = "json"
+
+    @field_validator("events", "labels", "predictions")
+    @classmethod
+    def _legal(cls, topic: str) -> str:
+        if topic in {".", ".."} or not TOPIC.fullmatch(topic):
+            raise ValueError(
+                f"must be a Kafka topic: 1 to 245 letters, digits, dots, dashes or "
+                f"underscores, not {topic[:60]!r}"
+            )
+        return topic
+
+    @field_validator("predictions")
+    @classmethod
+    def _apart(cls, topic: str, info: ValidationInfo) -> str:
+        if topic in {info.data.get("events"), info.data.get("labels")}:
+            raise ValueError("must not be the events or the labels topic: it would read its own")
+        return topic
+
+
+class Keep(Section):
+    """Which versions are kept; pinned, tagged and serving ones are kept besides.
+
+    Args:
+        last: The newest so many.
+        minutely: One a minute, of the newest so many minutes that have one; hourly, daily alike.
+        max_bytes: Bytes of all versions together.
+    """
+
+    last: Whole = 20
+    minutely: WholeOrNone = 60
+    hourly: WholeOrNone = 24
+    daily: WholeOrNone = 7
+    max_bytes: Size = 4 << 30
+
+
+class Checkpoint(Section):
+    """How often a version is committed, and how large one may be."""
+
+    every_seconds: Annotated[Number, Field(gt=0)] = 1.0
+    max_bytes: Size = 512 << 20
+    keep: Keep = Keep()
+
+
+class ModelFile(Section):
+    """One model, as its file says it, defaults filled in. Made by `load_model_file`.
+
+    >>> model = parse_model_file('''
+    ... name: phishing
+    ... task: binary
+    ... learner: {river: [linear_model.LogisticRegression]}
+    ... ''')
+    >>> model.topics.events, model.limits.record, model.metrics
+    ('phishing.events', 1048576, ('Accuracy',))
+    """
+
+    name: str
+    task: Task
+    labels: Annotated[tuple[Annotated[Label, PlainValidator(_label)], ...], Listed] | None = None
+    learner: Learner
+    features: dict[str, FeatureSpec] | None = None
+    strict: bool = False
+    metrics: Annotated[tuple[Text, ...], Listed] = Field(default=(), validate_default=True)
+    scores: Scores = Scores()
+    drift: Annotated[tuple[Drift, ...], Listed] = ()
+    limits: Limits = Limits()
+    topics: Topics
+    checkpoint: Checkpoint = Checkpoint()
+    trust: Annotated[tuple[str, ...], Listed] = Field(default=(), validate_default=True)
+
+    _source: Source = PrivateAttr(default_factory=lambda: Source(file="model file"))
+
+    @property
+    def source(self) -> Source:
+        """Where each key stands: `source.where("learner.river[1]")` is `file:line`."""
+        return self._source
+
+    def sections(self) -> dict[str, JsonValue]:
+        """Each section's content with the defaults filled in, as plain JSON, for the manifest."""
+        content: dict[str, JsonValue] = self.model_dump(mode="json")
+        return content
+
+    @model_validator(mode="before")
+    @classmethod
+    def _topics_take_the_name(cls, value: Any) -> Any:
+        if not isinstance(value, dict) or not isinstance(name := value.get("name"), str):
+            return value
+        topics = value.get("topics", {})
+        if not isinstance(topics, dict):
+            return value
+        usual = {key: f"{name}.{key}" for key in ("events", "labels", "predictions")}
+        return {**value, "topics": {**usual, **topics}}
+
+    @field_validator("name")
+    @classmethod
+    def _name_is_legal(cls, name: str) -> str:
+        if not NAME.fullmatch(name):
+            raise ValueError(
+                "must be 1 to 100 letters, digits, dots, dashes or underscores, the first a letter "
+                f"or a digit (topics are named after it), not {name[:60]!r}"
+            )
+        return name
+
+    @field_validator("labels")
+    @classmethod
+    def _labels_fit(
+        cls, labels: tuple[Label, ...] | None, info: ValidationInfo
+    ) -> tuple[Label, ...] | None:
+        if labels is None:
+            return None
+        task = info.data.get("task")
+        if task == "regression":
+            raise ValueError("are for classes; leave them out of a regression")
+        if task == "binary" and len(labels) != 2:
+            raise ValueError(f"of a binary task are two, the second the positive one: {labels}")
+        if task == "multiclass" and len(labels) < 2:
+            raise ValueError("of a multiclass task are two or more, or left out")
+        if len({type(label) for label in labels}) > 1:
+            raise ValueError("must all be of one type: all text, or all whole numbers")
+        if len(set(labels)) < len(labels):
+            raise ValueError("must differ from each other")
+        return labels
+
+    @field_validator("features", mode="before")
+    @classmethod
+    def _features_are_named(cls, features: object) -> object:
+        for name in features if isinstance(features, dict) else ():
+            if not isinstance(name, str):
+                raise ValueError(f'names are text: write "{name}" in quotes')
+        return features
+
+    @field_validator("strict")
+    @classmethod
+    def _strict_about_something(cls, strict: bool, info: ValidationInfo) -> bool:
+        if strict and not info.data.get("features", True):
+            raise ValueError("true needs `features:` to be strict about")
+        return strict
+
+    @field_validator("metrics")
+    @classmethod
+    def _metrics_fit(cls, metrics: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if len(set(metrics)) < len(metrics):
+            raise ValueError("name a metric twice")
+        learner = info.data.get("learner")
+        if "VWLoss" in metrics and isinstance(learner, Learner) and learner.vw is None:
+            raise ValueError("VWLoss is Vowpal Wabbit's own loss: it needs `learner: {vw: …}`")
+        return metrics or (("MAE",) if info.data.get("task") == "regression" else ("Accuracy",))
+
+    @field_validator("topics")
+    @classmethod
+    def _text_is_for_vw(cls, topics: Topics, info: ValidationInfo) -> Topics:
+        learner = info.data.get("learner")
+        if topics.format == "vw" and isinstance(learner, Learner) and learner.vw is None:
+            raise ValueError("format: vw is Vowpal Wabbit's text: it needs `learner: {vw: …}`")
+        return topics
+
+    @field_validator("trust")
+    @classmethod
+    def _trust_names_modules(cls, trust: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        for module in trust:
+            if not COMPONENT.fullmatch(module):
+                raise ValueError(f"must name modules, such as my_package, not {module[:60]!r}")
+            if module.partition(".")[0] in NEVER_TRUSTED:
+                raise ValueError(f"{module} can run any command: it is never trusted")
+        _check_trusted(info.data.get("learner"), trust)
+        return trust
+
+
+def _check_trusted(learner: object, trust: tuple[str, ...]) -> None:
+    """The user's class comes back from a checkpoint only if its module is trusted."""
+    if not isinstance(learner, Learner) or learner.python is None:
+        return
+    module = learner.python.partition(":")[0]
+    if not any(module == each or module.startswith(f"{each}.") for each in trust):
+        package = module.partition(".")[0]
+        raise ValueError(f"must list the module of the learner: write  trust: [{package}]")
+
+
+def load_model_file(path: str | Path) -> ModelFile:
+    """Read and check the model file at `path`.
+
+    Raises:
+        ModelFileError: with every problem found, each with its line.
+    """
+    return _from_document(read_file(Path(path)))
+
+
+def parse_model_file(text: str, *, file: str = "model file") -> ModelFile:
+    """Read and check a model file's text; `file` is the name that problems are told by.
+
+    Raises:
+        ModelFileError: with every problem found, each with its line.
+
+    >>> parse_model_file("name: phishing\\ntsak: binary\\nlearner: {vw: --noconstant}", file="m")
+    Traceback (most recent call last):
+    config.errors.ModelFileError: m:1: task: is missing
+    m:2: tsak: is not a key that is known here (did you mean "task"?)
+    """
+    return _from_document(read_text(text, file=file))
+
+
+def _from_document(document: Document) -> ModelFile:
+    if document.value is None and document.problems:  # no YAML: the rest would mislead
+        raise ModelFileError(document.problems)
+    try:
+        model = ModelFile.model_validate(document.value if document.value is not None else {})
+    except ValidationError as error:
+        found = (*document.problems, *_problems(error, document.source))
+        raise ModelFileError(sorted(found, key=lambda problem: problem.line)) from None
+    if document.problems:
+        raise ModelFileError(document.problems)
+    model._source = document.source
+    return model
+
+
+def _problems(error: ValidationError, source: Source) -> list[Problem]:
+    return [
+        source.problem(key_of(each["loc"]), plain_message(each, ModelFile))
+        for each in error.errors(include_url=False)
+    ]
