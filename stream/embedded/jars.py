@@ -144,7 +144,7 @@ def _fetch(jar: Jar, cache: Path, base: str, progress: "_Progress") -> None:
     if sha256 != jar.sha256:
         raise JarsUnavailable(
             f"{url} is not the pinned file (its SHA-256 is {sha256[:12]}…, not "
-            f"{jar.sha256[:12]}…): it was thrown away; set kafka.jars_base to a true mirror of Maven Central"
+            f"{jar.sha256[:12]}…): it was thrown away; set kafka.jars_base to a true mirror"
         )
     part = cache / f"{jar.name}.part"
     with part.open("wb") as file:

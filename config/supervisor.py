@@ -1,0 +1,285 @@
+"""The one supervisor: starts children in order, starts again what ended, stops in reverse order.
+
+Each child has a task that follows it from spawn to end and again. A child has its own session, so
+that Ctrl-C reaches only the supervisor, and dies with it by the kernel's hand, kill -9 included.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from asyncio.subprocess import DEVNULL, Process
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TextIO
+
+from config.processes import READY_POLL_S, ProcessSpec, die_with_parent
+from config.restarts import Verdict, backoff_s, how_it_ended, verdict
+
+INTERRUPTED = 130
+_STOPS = {signal.SIGTERM: 0, signal.SIGHUP: 0, signal.SIGINT: INTERRUPTED}
+STOP_TOTAL_S = 23.0  # `weir dev` promises 30 to whoever sent SIGTERM
+# Ready for so long, a child is taken for sound again, and its next failure for its first.
+_SOUND_AFTER_S = 10.0
+# A child that lived shorter was never ready, whatever it said: no tight loop of restarts.
+_SETTLED_AFTER_S = 1.0
+# A child's own child may hold the pipe of its output open.
+_LAST_WORDS_S = 0.5
+_LINE_MAX_BYTES = 1 << 16
+_COLOURS = (36, 33, 32, 35, 34, 31)  # ANSI foregrounds, one a child
+_PLAIN = "\033[0m"
+
+
+@dataclass(slots=True, kw_only=True)
+class _Child:
+    spec: ProcessSpec
+    paint: str
+    process: Process | None = None
+    failures: int = 0
+    is_up: asyncio.Event = field(default_factory=asyncio.Event)  # ready, or done, once
+    life: asyncio.Task[None] | None = None
+    log: asyncio.Task[None] | None = None
+
+    @property
+    def is_running(self) -> bool:
+        return self.process is not None and self.process.returncode is None
+
+
+class Supervisor:
+    """Runs processes until told to stop, by `stop`, SIGTERM or SIGINT; a second signal kills.
+
+    Args:
+        specs: In the order of starting; each waits until the one before is ready.
+        on_change: Given `{name: pid}` of all that run, first when all are ready, then after each
+            restart. What it raises stops everything.
+        output: Where the children's lines go, as `name | line`.
+    """
+
+    def __init__(
+        self,
+        specs: Iterable[ProcessSpec],
+        *,
+        on_change: Callable[[Mapping[str, int]], None] = lambda _pids: None,
+        output: TextIO = sys.stderr,
+    ) -> None:
+        is_terminal = output.isatty()
+        self._children = [
+            _Child(spec=spec, paint=f"\033[{_COLOURS[n % len(_COLOURS)]}m" if is_terminal else "")
+            for n, spec in enumerate(specs)
+        ]
+        self._on_change, self._output = on_change, output
+        self._stopping = asyncio.Event()
+        self._all_ready = False
+        self._code = 0
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """What runs now."""
+        return {
+            child.spec.name: child.process.pid
+            for child in self._children
+            if child.process is not None and child.is_running
+        }
+
+    def stop(self, code: int = 0) -> None:
+        """Begin to stop everything; `run` then returns the `code` that came first."""
+        if not self._stopping.is_set():
+            self._code = code
+            self._stopping.set()
+            for child in self._children:
+                child.is_up.set()
+
+    async def run(self) -> int:
+        """Start, keep and stop the children; call it in the main thread (see `die_with_parent`).
+
+        Returns:
+            The exit code: 0 after SIGTERM or `stop()`, 130 after SIGINT, else a child's final one.
+        """
+        loop = asyncio.get_running_loop()
+        # What nohup, or a shell's `&`, made us ignore stays ignored.
+        obeyed = [number for number in _STOPS if signal.getsignal(number) is not signal.SIG_IGN]
+        for number in obeyed:
+            loop.add_signal_handler(number, self._on_signal, _STOPS[number])
+        try:
+            await self._start_all()
+            await self._stopping.wait()
+        finally:
+            self.stop(1)
+            await self._stop_all()
+            for number in obeyed:
+                loop.remove_signal_handler(number)
+        for child in self._children:
+            if child.life is not None:
+                child.life.result()  # raises what its task raised
+        return self._code
+
+    def _on_signal(self, code: int) -> None:
+        if self._stopping.is_set():
+            for child in self._children:
+                _signal(child, signal.SIGKILL)
+        self.stop(code)
+
+    async def _start_all(self) -> None:
+        for child in self._children:
+            child.life = asyncio.create_task(self._keep(child))
+            child.life.add_done_callback(self._stop_if_failed)
+            await child.is_up.wait()  # `stop` sets it too
+            if self._stopping.is_set():
+                return
+        self._all_ready = True
+        self._on_change(self.pids)
+
+    def _stop_if_failed(self, life: asyncio.Task[None]) -> None:
+        if life.cancelled() or life.exception() is not None:
+            self.stop(1)
+
+    async def _keep(self, child: _Child) -> None:
+        """Start `child` again and again, until it is done or everything stops."""
+        while not self._stopping.is_set():
+            started = time.monotonic()
+            became_ready = await self._start(child)
+            assert child.process is not None
+            code = await child.process.wait()
+            await self._clear_up(child)
+            if self._stopping.is_set():
+                return
+            lived_s = time.monotonic() - started
+            pause_s = self._after_end(child, code, became_ready=became_ready, lived_s=lived_s)
+            if pause_s is None:
+                return
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), pause_s)
+
+    async def _start(self, child: _Child) -> bool:
+        """Spawn `child` and wait until it is ready (True) or has ended (False)."""
+        await self._spawn(child)
+        if self._all_ready:
+            self._on_change(self.pids)
+        deadline = time.monotonic() + child.spec.ready_timeout_s
+        while child.is_running and not child.spec.is_ready():
+            if time.monotonic() > deadline:
+                self._say(f"{child.spec.name} not ready after {child.spec.ready_timeout_s:g} s")
+                _kill_group(child)
+                return False
+            await asyncio.sleep(READY_POLL_S)
+        if child.is_running:
+            child.is_up.set()
+        return child.is_running
+
+    async def _spawn(self, child: _Child) -> None:
+        # A pipe of our own: asyncio's would keep `wait` waiting for whoever else holds it open.
+        read_end, write_end = os.pipe()
+        child.log = asyncio.create_task(self._pass_on(child, read_end))
+        try:
+            child.process = await asyncio.create_subprocess_exec(
+                *child.spec.argv,
+                env=child.spec.env,
+                cwd=child.spec.cwd,
+                stdin=DEVNULL,
+                stdout=write_end,
+                stderr=write_end,
+                start_new_session=True,
+                preexec_fn=partial(die_with_parent, os.getpid()),
+            )
+        finally:
+            os.close(write_end)
+        if self._stopping.is_set():
+            _signal(child, child.spec.stop_signal)
+
+    async def _clear_up(self, child: _Child) -> None:
+        """End what `child` left behind, and pass on its last words."""
+        _kill_group(child)
+        if child.log is not None:
+            await asyncio.wait({child.log}, timeout=_LAST_WORDS_S)
+            child.log.cancel()
+
+    def _after_end(
+        self, child: _Child, code: int, *, became_ready: bool, lived_s: float
+    ) -> float | None:
+        """Say what follows; seconds until the next start, or None if there is none."""
+        was_ready = became_ready and lived_s >= _SETTLED_AFTER_S
+        what = f"{child.spec.name} {how_it_ended(code)}"
+        match verdict(code, was_ready=was_ready, is_one_shot=child.spec.one_shot):
+            case Verdict.DONE:
+                self._say(f"{child.spec.name} is done")
+                child.is_up.set()
+                return None
+            case Verdict.NEVER_AGAIN:
+                self._say(f"{what}, which a restart cannot mend: stopping everything")
+                self.stop(code)
+                return None
+            case Verdict.AGAIN_AT_ONCE:
+                self._say(f"{what}: started again")
+                return 0.0
+            case Verdict.AGAIN_LATER:
+                is_sound = was_ready and lived_s >= _SOUND_AFTER_S
+                child.failures = 1 if is_sound else child.failures + 1
+                pause_s = backoff_s(child.failures)
+                self._say(f"{what}: starting it again in {pause_s:g} s")
+                return pause_s
+
+    async def _stop_all(self) -> None:
+        deadline = time.monotonic() + STOP_TOTAL_S
+        for child in reversed(self._children):
+            if child.life is None:
+                continue
+            _signal(child, child.spec.stop_signal)
+            left_s = max(min(child.spec.stop_timeout_s, deadline - time.monotonic()), 0.0)
+            gone = asyncio.create_task(self._gone(child, child.life))
+            _, still_there = await asyncio.wait({gone}, timeout=left_s)
+            if still_there:
+                self._say(f"{child.spec.name} did not end within {left_s:.0f} s: killed")
+                _kill_group(child)
+                await asyncio.wait({gone}, timeout=1.0)
+
+    async def _gone(self, child: _Child, life: asyncio.Task[None]) -> None:
+        """Return when nothing of `child` is left, even if its task has failed before."""
+        if child.process is not None:
+            await child.process.wait()
+        await asyncio.wait({life})
+
+    async def _pass_on(self, child: _Child, read_end: int) -> None:
+        """Print what comes through the pipe, line by line."""
+        reader = asyncio.StreamReader()
+        pipe = os.fdopen(read_end, "rb", buffering=0)
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), pipe
+        )
+        prefix = f"{child.paint}{child.spec.name} |{_PLAIN if child.paint else ''}"
+        begun = b""
+        try:
+            while chunk := await reader.read(_LINE_MAX_BYTES):
+                *lines, begun = (begun + chunk).split(b"\n")
+                if len(begun) >= _LINE_MAX_BYTES:
+                    lines, begun = [*lines, begun], b""
+                for line in lines:
+                    self._print(f"{prefix} {line.decode(errors='replace')}")
+        finally:
+            if begun:
+                self._print(f"{prefix} {begun.decode(errors='replace')}")
+            transport.close()
+
+    def _say(self, what: str) -> None:
+        self._print(f"weir | {what}")
+
+    def _print(self, line: str) -> None:
+        # Its reader is gone, or the disk is full: the children go on unheard.
+        with suppress(OSError):
+            print(line, file=self._output, flush=True)
+
+
+def _signal(child: _Child, number: signal.Signals) -> None:
+    # Not `Process.send_signal`: it polls, and may take the exit code from asyncio's own watcher.
+    if child.process is not None and child.is_running:
+        with suppress(ProcessLookupError):
+            os.kill(child.process.pid, number)
+
+
+def _kill_group(child: _Child) -> None:
+    """Kill `child` and all that it started in its session."""
+    if child.process is not None:
+        with suppress(ProcessLookupError):
+            os.killpg(child.process.pid, signal.SIGKILL)
