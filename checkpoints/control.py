@@ -1,0 +1,146 @@
+"""The control record: what operators have ordered for a line, signed; a list of them is the audit.
+
+Each record holds the whole standing state (pin, freeze, tags) and the command that made it so.
+The newest is the state, the older ones the audit; each names the one before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import msgspec
+
+from checkpoints.errors import CheckpointCorrupt, Tampered
+from checkpoints.line import Line
+from checkpoints.signing import Signer, Verifier, decode, digest, normal
+
+__all__ = ["Command", "Control", "ControlRecord", "Pointer", "following", "open_control",
+           "seal_control"]  # fmt: skip
+
+CONTROL_BYTES_MAX = 256 << 10
+AUDIT_KEPT = 10_000  # control records of one line; the oldest go first
+
+CommandName = Literal["pin", "unpin", "rollback", "freeze", "thaw", "tag"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pointer:
+    """A version, by number for people and by id for certainty."""
+
+    number: int
+    id: str
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "from"}):
+    """One operator's command. `from_`, `to` and `version` are written `v17`."""
+
+    id: str
+    command: CommandName
+    who: str
+    reason: str
+    from_: str | None = None
+    to: str | None = None
+    mode: str | None = None
+    version: str | None = None  # the new version it made
+    outcome: str = "done"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlRecord:
+    """The standing orders of a line after `command`.
+
+    `seq` counts commands from 1; `previous` is the id of the record before it. `last_version` is
+    the highest number there was when the last command changed the model (what `--expect` reads).
+    """
+
+    format: Literal[1] = 1
+    model: str
+    shard: int = 0
+    seq: int
+    previous: str | None
+    at_ms: int
+    command: Command
+    pin: Pointer | None = None
+    frozen: bool = False
+    tags: Mapping[str, Pointer] = field(default_factory=dict)
+    last_version: int = 0
+
+    def __post_init__(self) -> None:
+        if self.seq < 1 or (self.seq == 1) != (self.previous is None):
+            raise ValueError(f"control record {self.seq} with previous {self.previous}")
+
+    @property
+    def line(self) -> Line:
+        """The model line these orders are for."""
+        return Line(self.model, self.shard)
+
+    @property
+    def protected(self) -> frozenset[str]:
+        """Ids of the versions that retention may not drop: the pinned one and the tagged."""
+        tagged = (pointer.id for pointer in self.tags.values())
+        return frozenset(tagged) | ({self.pin.id} if self.pin else frozenset())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Control:
+    """A control record with its id and the signed envelope it came in."""
+
+    id: str
+    record: ControlRecord
+    envelope: bytes
+
+
+def following(newest: Control | None, line: Line, *, command: Command, at_ms: int) -> ControlRecord:
+    """The record that follows `newest`, its orders unchanged: replace what `command` changes."""
+    if newest is None:
+        return ControlRecord(
+            model=line.model, shard=line.shard, seq=1, previous=None, at_ms=at_ms, command=command
+        )
+    was = newest.record
+    return ControlRecord(
+        model=line.model,
+        shard=line.shard,
+        seq=was.seq + 1,
+        previous=newest.id,
+        at_ms=at_ms,
+        command=command,
+        pin=was.pin,
+        frozen=was.frozen,
+        tags=was.tags,
+        last_version=was.last_version,
+    )
+
+
+def seal_control(record: ControlRecord, signer: Signer) -> Control:
+    """Sign `record` with the operator key."""
+    if signer.role != "operator":
+        raise ValueError(f"commands are signed by the operator key, not the {signer.role} key")
+    body = normal(record)
+    envelope = signer.seal("control", body)
+    read = decode(body, ControlRecord, where=f"{record.line} control {record.seq}")
+    return Control(id=digest(envelope), record=read, envelope=envelope)
+
+
+def open_control(
+    envelope: bytes, verifier: Verifier, line: Line, *, expected_id: str | None = None
+) -> Control:
+    """Verify `envelope` as a control record of `line`, then read it.
+
+    Raises:
+        Tampered: not signed by an operator key, or made for another line.
+        CheckpointCorrupt: not the record that was asked for.
+        UnknownFormat: written by a later build.
+    """
+    found = digest(envelope)
+    where = f"{line} control {found[:12]}"
+    if expected_id is not None and found != expected_id:
+        raise CheckpointCorrupt(f"{line} control {expected_id[:12]}", f"it hashes to {found}")
+    role, body = verifier.open("control", envelope, where=where)
+    if role != "operator":
+        raise Tampered(where, f"a command signed by a {role} key")
+    record = decode(body, ControlRecord, where=where)
+    if (record.model, record.shard) != (line.model, line.shard):
+        raise Tampered(where, f"a command for {record.model}/{record.shard}, not for {line}")
+    return Control(id=found, record=record, envelope=envelope)

@@ -1,0 +1,184 @@
+"""What can go wrong with versions and where they are kept: one tree, each with its exit code.
+
+The message of every error says what happened, to which line and version, and what to do next.
+`exit_code` is what the command line ends with; `api/` maps the same number to an HTTP status.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class CheckpointError(Exception):
+    """The root of the tree. `what` happened and `advice` for the operator, together the message."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, what: str, *, advice: str) -> None:
+        super().__init__(f"{what}; {advice}" if advice else what)
+        self.what = what
+        self.advice = advice
+
+
+class BadCommand(CheckpointError):
+    """An operator's command that cannot be right, whatever the state of the model."""
+
+    exit_code = 2
+
+
+class NotFound(CheckpointError):
+    """The model, version or tag that was asked for is not there."""
+
+    exit_code = 3
+
+
+class NoSuchModel(NotFound):
+    """No version of this line has ever been committed to this store."""
+
+    def __init__(self, line: object) -> None:
+        super().__init__(
+            f"{line}: this store holds no version of it",
+            advice="check the name and WEIR_REDIS__URL; a new model is begun by `weir learn --new`",
+        )
+        self.line = line
+
+
+class NoSuchVersion(NotFound):
+    """The version never was, or retention has dropped it."""
+
+    def __init__(self, line: object, version: object) -> None:
+        super().__init__(
+            f"{line} {version}: no such version is kept",
+            advice="`weir versions` lists those that are; pin or tag a version to keep it",
+        )
+        self.line, self.version = line, version
+
+
+class Conflict(CheckpointError):
+    """Somebody else changed the line since the caller looked."""
+
+    exit_code = 4
+
+
+class Fenced(Conflict):
+    """Another writer or an operator's rollback has taken the line; this writer must let go."""
+
+    def __init__(self, line: object, *, token: str) -> None:
+        super().__init__(
+            f"{line}: the writing token {token} is no longer valid",
+            advice="throw the in-memory learner away and restore the head",
+        )
+        self.line, self.token = line, token
+
+
+class Stale(Conflict):
+    """The head or the newest command is not the one on which this change was built."""
+
+    def __init__(self, line: object, what: str) -> None:
+        super().__init__(
+            f"{line}: {what}", advice="read the state again and repeat if it is still wanted"
+        )
+        self.line = line
+
+
+class Held(Conflict):
+    """Another live learner holds the lease of this line."""
+
+    def __init__(self, line: object, *, holder: str, remaining_s: float) -> None:
+        super().__init__(
+            f"{line}: {holder} is learning it (lease ends in {remaining_s:.1f} s)",
+            advice="stop that learner, or wait for its lease to end",
+        )
+        self.line, self.holder, self.remaining_s = line, holder, remaining_s
+
+
+class Unavailable(CheckpointError):
+    """Something this needs does not answer now; the same call may succeed later."""
+
+    exit_code = 5
+
+
+class StoreUnavailable(Unavailable):
+    """Redis did not answer within the deadline, or refused to work.
+
+    A change that was under way may or may not have happened: repeat it with the same id, or
+    throw the in-memory state away and read the head.
+    """
+
+    def __init__(self, url: str, *, doing: str, cause: object, advice: str = "") -> None:
+        super().__init__(
+            f"Redis at {url} could not {doing}: {cause}",
+            advice=advice or "check that it runs and that WEIR_REDIS__URL points to it",
+        )
+        self.url, self.doing, self.cause = url, doing, cause
+
+
+class NotInForce(Unavailable):
+    """A command is written and signed, but nobody has yet confirmed that it obeys it."""
+
+
+class Refused(CheckpointError):
+    """A guard said no."""
+
+    exit_code = 6
+
+
+class Tampered(Refused):
+    """Something in the store is not what the holder of the right key signed. Nothing was loaded."""
+
+    def __init__(self, where: str, why: str) -> None:
+        super().__init__(
+            f"{where}: {why}",
+            advice="readers keep the last good version; find out who wrote to Redis, "
+            "run `weir verify`, then roll back to a version that verifies",
+        )
+        self.where, self.why = where, why
+
+
+class CheckpointCorrupt(Refused):
+    """Stored bytes are missing, cut short, too long, or not what their hash promises."""
+
+    def __init__(self, where: str, why: str) -> None:
+        super().__init__(
+            f"{where}: {why}",
+            advice="run `weir verify`, then roll back to the newest version that verifies",
+        )
+        self.where, self.why = where, why
+
+
+class UnknownFormat(Refused):
+    """A record of a format this build does not read."""
+
+    def __init__(self, where: str, found: object) -> None:
+        super().__init__(
+            f"{where}: written in format {found}, this build reads format 1",
+            advice="upgrade this process to the version that wrote it",
+        )
+        self.where, self.found = where, found
+
+
+class TooLarge(Refused):
+    """More bytes than the limit allows; refused before they were fetched or stored."""
+
+    def __init__(self, where: str, *, bytes_found: int, bytes_max: int) -> None:
+        super().__init__(
+            f"{where}: {bytes_found} bytes, the limit is {bytes_max}",
+            advice="raise `checkpoint.max_bytes` in the model file if this is expected",
+        )
+        self.where, self.bytes_found, self.bytes_max = where, bytes_found, bytes_max
+
+
+class UnsafePickle(Refused):
+    """A payload asks for something our table of what may be loaded does not hold."""
+
+
+class UnsafeStore(Refused):
+    """The Redis server is set up so that it may lose versions without saying so."""
+
+    def __init__(self, url: str, problem: str, *, advice: str) -> None:
+        super().__init__(f"Redis at {url}: {problem}", advice=advice)
+        self.url, self.problem = url, problem
+
+
+class KeyProblem(Refused):
+    """A signing key is missing, unreadable, of the wrong kind, or open to other users."""

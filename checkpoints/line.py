@@ -1,0 +1,36 @@
+"""The name of one model line: a model and one of its shards."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+# The name becomes part of Redis keys (inside their hash tag), topics and file names.
+_MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Line:
+    """One model line; every version belongs to exactly one.
+
+    >>> str(Line("phishing"))
+    'phishing/0'
+    >>> Line("a}b")
+    Traceback (most recent call last):
+    ...
+    ValueError: 'a}b' is no model name: letters, digits, '.', '_', '-', at most 100
+    """
+
+    model: str
+    shard: int = 0
+
+    def __post_init__(self) -> None:
+        if not _MODEL.fullmatch(self.model):
+            raise ValueError(
+                f"{self.model!r} is no model name: letters, digits, '.', '_', '-', at most 100"
+            )
+        if not 0 <= self.shard < 100_000:
+            raise ValueError(f"{self.shard} is no shard number")
+
+    def __str__(self) -> str:
+        return f"{self.model}/{self.shard}"

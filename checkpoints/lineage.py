@@ -1,0 +1,261 @@
+"""Where a version's state came from, and the arithmetic that keeps its counts true. Pure.
+
+Three things live here: what a rollback's manifest says, what is left of versions that retention
+drops (so that any kept version can still be rebuilt from the log), and the one equation that
+every manifest must satisfy.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from checkpoints.errors import CheckpointCorrupt, Tampered
+from checkpoints.line import Line
+from checkpoints.manifest import Manifest, Offsets, Place, Rollback, Run, SegmentRef, Version
+from checkpoints.signing import Signer, Verifier, decode, normal
+
+__all__ = [
+    "Lineage",
+    "accounted",
+    "advanced",
+    "check_counts",
+    "fold",
+    "joined",
+    "open_lineage",
+    "rolled_back",
+    "seal_lineage",
+]
+
+# Sections of the model file that say how a line is fed and kept, not what was learned: these
+# stay the head's when the learner goes back.
+_OF_THE_HEAD = ("topics", "checkpoint")
+
+
+def advanced(manifest: Manifest) -> int:
+    """Offsets the line has moved since it began, over all partitions; gaps count."""
+    return sum(
+        next_offset - manifest.begins.get(topic, {}).get(partition, 0)
+        for topic, partitions in manifest.offsets.items()
+        for partition, next_offset in partitions.items()
+    )
+
+
+def accounted(manifest: Manifest) -> int:
+    """Records whose fate the counts tell, each in exactly one of them."""
+    counts = manifest.counts
+    consumed = counts.learned + counts.refused + counts.skipped + counts.forgotten
+    return consumed + counts.pending + counts.labels
+
+
+def check_counts(manifest: Manifest) -> None:
+    """Refuse a manifest that counts more records than the log can have given it.
+
+    Less is possible: transactions and compaction leave gaps in the offsets.
+
+    Raises:
+        ValueError: more accounted for than advanced, or reasons that do not add up.
+    """
+    if accounted(manifest) > advanced(manifest):
+        raise ValueError(
+            f"{manifest.line} {manifest.name} accounts for {accounted(manifest)} records, "
+            f"its offsets have advanced by {advanced(manifest)}"
+        )
+    reasons = sum(manifest.counts.refused_by.values())
+    if reasons != manifest.counts.refused:
+        raise ValueError(
+            f"{manifest.line} {manifest.name} refused {manifest.counts.refused} records, "
+            f"its reasons add up to {reasons}"
+        )
+
+
+def rolled_back(
+    head: Version, target: Version, *, number: int, command_id: str, reason: str, who: str
+) -> Manifest:
+    """The manifest of going back from `head` to `target`, mode forget: nothing is replayed.
+
+    Learner, scores, detectors and what they have learned are the target's, and so is the moment
+    its snapshot was cut; offsets, anchors, duplicate window, refused and skipped stay the head's.
+    What came between is counted as forgotten, so every record still stands in one count.
+    """
+    now, then = head.manifest, target.manifest
+    counts = dataclasses.replace(
+        now.counts,
+        learned=then.counts.learned,
+        scored=then.counts.scored,
+        unscored=then.counts.unscored,
+        nonfinite=then.counts.nonfinite,
+        forgotten=now.counts.learned + now.counts.forgotten - then.counts.learned,
+    )
+    back = Rollback(
+        to=then.name,
+        to_id=target.id,
+        mode="forget",
+        forgotten=max(0, now.counts.learned - then.counts.learned),
+        gap=_gap(then.offsets, now.offsets, now.begins),
+        reason=reason,
+        who=who,
+        command_id=command_id,
+    )
+    kept = {name: part for name, part in now.model_file.items() if name in _OF_THE_HEAD}
+    return dataclasses.replace(
+        now,
+        number=number,
+        parent=head.id,
+        kind="rollback",
+        created_at_ms=then.created_at_ms,
+        counts=counts,
+        metrics=then.metrics,
+        drift_total=then.drift_total,
+        runs=(),
+        learn_errors=(),
+        segments=_segments(now, then),
+        model_file={**then.model_file, **kept},
+        adopted=(),
+        software=then.software,
+        rollback=back,
+    )
+
+
+def _segments(now: Manifest, then: Manifest) -> dict[str, SegmentRef]:
+    """The target's learner with the head's window of ids already seen."""
+    window = {name: ref for name, ref in now.segments.items() if name == "window"}
+    return {name: ref for name, ref in then.segments.items() if name != "window"} | window
+
+
+def _gap(then: Offsets, now: Offsets, begins: Offsets) -> dict[str, dict[str, tuple[int, int]]]:
+    """For each partition that has moved: the first offset forgotten, and the next after."""
+    gap: dict[str, dict[str, tuple[int, int]]] = {}
+    for topic, partitions in now.items():
+        for partition, next_offset in partitions.items():
+            begin = begins.get(topic, {}).get(partition, 0)
+            first = then.get(topic, {}).get(partition, begin)
+            if first < next_offset:
+                gap.setdefault(topic, {})[partition] = (first, next_offset)
+    return gap
+
+
+def joined(runs: Iterable[Run]) -> tuple[Run, ...]:
+    """Runs in order, adjoining ones of one partition made one.
+
+    >>> joined([("t", 0, 0, 5), ("t", 0, 5, 9), ("t", 1, 0, 2), ("t", 0, 9, 10)])
+    (('t', 0, 0, 9), ('t', 1, 0, 2), ('t', 0, 9, 10))
+    """
+    whole: list[Run] = []
+    for topic, partition, first, following in runs:
+        if whole and whole[-1][:2] == (topic, partition) and whole[-1][3] == first:
+            whole[-1] = (topic, partition, whole[-1][2], following)
+        else:
+            whole.append((topic, partition, first, following))
+    return tuple(whole)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lineage:
+    """What stands in for the pruned versions between a kept one and the one it went on from.
+
+    To rebuild version `number`: take `base` (None: the untrained model), learn `runs` in order,
+    leave out `learn_errors`. Its manifest alone would start at a parent that is gone.
+    `folded` are the ranges of version numbers, first and last, that this stands for.
+    """
+
+    format: Literal[1] = 1
+    model: str
+    shard: int = 0
+    number: int
+    id: str
+    base: str | None  # id
+    runs: tuple[Run, ...] = ()
+    learn_errors: tuple[Place, ...] = ()
+    folded: tuple[tuple[int, int], ...] = ()
+
+
+def fold(
+    kept: Sequence[Version], dropped: Sequence[Version], lineages: Mapping[str, Lineage]
+) -> dict[str, Lineage]:
+    """The lineage of every kept version whose base is dropped.
+
+    Args:
+        kept: All versions that stay.
+        dropped: Those that go.
+        lineages: The standing lineage by version id, of kept and dropped alike.
+
+    Returns:
+        By id of the kept version, only those that change.
+    """
+    going = {version.id: version for version in dropped}
+    changed = {}
+    for version in kept:
+        before = _of(version, lineages)
+        after = before
+        while after.base in going:
+            after = _through(after, _of(going[after.base], lineages))
+        if after is not before:
+            changed[version.id] = after
+    return changed
+
+
+def _of(version: Version, lineages: Mapping[str, Lineage]) -> Lineage:
+    """Its standing lineage, else what its own manifest says."""
+    if version.id in lineages:
+        return lineages[version.id]
+    manifest = version.manifest
+    return Lineage(
+        model=manifest.model,
+        shard=manifest.shard,
+        number=manifest.number,
+        id=version.id,
+        base=manifest.base,
+        runs=manifest.runs,
+        learn_errors=manifest.learn_errors,
+    )
+
+
+def _through(later: Lineage, earlier: Lineage) -> Lineage:
+    """`later` as seen from the base of `earlier`, which was its base until now."""
+    return dataclasses.replace(
+        later,
+        base=earlier.base,
+        runs=joined((*earlier.runs, *later.runs)),
+        learn_errors=(*earlier.learn_errors, *later.learn_errors),
+        folded=_ranges((*earlier.folded, (earlier.number, earlier.number), *later.folded)),
+    )
+
+
+def _ranges(folded: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """Sorted, adjoining ranges made one."""
+    whole: list[tuple[int, int]] = []
+    for first, last in sorted(folded):
+        if whole and first <= whole[-1][1] + 1:
+            whole[-1] = (whole[-1][0], max(last, whole[-1][1]))
+        else:
+            whole.append((first, last))
+    return tuple(whole)
+
+
+def seal_lineage(lineage: Lineage, signer: Signer) -> bytes:
+    """Sign `lineage` with the learner key."""
+    if signer.role != "learner":
+        raise ValueError(f"lineage is signed by the learner key, not the {signer.role} key")
+    return signer.seal("lineage", normal(lineage))
+
+
+def open_lineage(envelope: bytes, verifier: Verifier, line: Line, *, version_id: str) -> Lineage:
+    """Verify `envelope` as the lineage of one version of `line`, then read it.
+
+    Raises:
+        Tampered: not signed by a learner key, or of another line.
+        CheckpointCorrupt: the lineage of another version.
+    """
+    where = f"{line} lineage of {version_id[:12]}"
+    role, body = verifier.open("lineage", envelope, where=where)
+    if role != "learner":
+        raise Tampered(where, f"signed by a {role} key")
+    lineage = decode(body, Lineage, where=where)
+    if (lineage.model, lineage.shard) != (line.model, line.shard):
+        raise Tampered(where, f"a lineage of {lineage.model}/{lineage.shard}")
+    if lineage.id != version_id:
+        raise CheckpointCorrupt(where, f"the lineage of {lineage.id[:12]} stands in its place")
+    return lineage

@@ -1,0 +1,244 @@
+"""The manifest: what one version says about itself, signed; its payload is kept beside it.
+
+Everything that must agree is in one manifest: offsets, counts, scores, the order in which the
+partitions were interleaved, and the hashes of the segments that hold the learner's state.
+Offsets follow Kafka: the next one, the first record *not* yet consumed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from checkpoints.errors import CheckpointCorrupt, Tampered
+from checkpoints.line import Line
+from checkpoints.signing import Signer, Verifier, decode, digest, normal
+
+__all__ = [
+    "Anchor",
+    "Counts",
+    "Manifest",
+    "Rollback",
+    "SegmentRef",
+    "TopicAnchors",
+    "Version",
+    "open_version",
+    "seal_version",
+    "version_number",
+]
+
+MANIFEST_BYTES_MAX = 4 << 20  # an envelope; 10,000 runs are about 500 KB
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+Offsets = Mapping[str, Mapping[str, int]]  # topic -> partition -> next offset
+Run = tuple[str, int, int, int]  # topic, partition, first offset, next offset
+Place = tuple[str, int, int]  # topic, partition, offset
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentRef:
+    """One piece of a version's state, named by the SHA-256 of its stored (compressed) bytes."""
+
+    sha256: str
+    bytes: int
+    raw_bytes: int  # after decompression; a cap on what a reader unpacks
+
+    def __post_init__(self) -> None:
+        if not _SHA256.fullmatch(self.sha256):
+            raise ValueError(f"{self.sha256!r} is no SHA-256")
+        if self.bytes < 1 or self.raw_bytes < 0:
+            raise ValueError(f"a segment of {self.bytes} bytes, {self.raw_bytes} raw")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """What became of the records consumed, since the line began. Events, each in one place."""
+
+    learned: int = 0
+    scored: int = 0
+    refused: int = 0
+    skipped: int = 0
+    forgotten: int = 0
+    pending: int = 0
+    labels: int = 0
+    unscored: int = 0
+    nonfinite: int = 0
+    refused_by: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        plain = (self.learned, self.scored, self.refused, self.skipped, self.forgotten,
+                 self.pending, self.labels, self.unscored, self.nonfinite)  # fmt: skip
+        if min(plain) < 0:
+            raise ValueError(f"a negative count in {self}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Anchor:
+    """The last record consumed of a partition: how a recreated topic is told from the old one."""
+
+    offset: int
+    sha256: str
+    timestamp_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopicAnchors:
+    """Kafka's id of the topic, and the anchor of each partition that was read at all."""
+
+    topic_id: str
+    partitions: Mapping[str, Anchor]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rollback:
+    """What a rollback's version says of where it went back to, and by whose order."""
+
+    to: str  # "v3"
+    to_id: str
+    mode: Literal["forget"]
+    forgotten: int
+    gap: Mapping[str, Mapping[str, tuple[int, int]]]  # topic -> partition -> first, next
+    reason: str
+    who: str
+    command_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """One version of one model line. Its id is the SHA-256 of its signed envelope.
+
+    `runs` are those since the parent, in the order learned; `segments` always holds "model".
+    `created_at_ms` (Unix, UTC) is the moment the served snapshot was cut.
+    """
+
+    format: Literal[1] = 1
+    model: str
+    shard: int = 0
+    number: int
+    parent: str | None
+    kind: Literal["commit", "rollback", "rewind", "import"] = "commit"
+    created_at_ms: int
+    counts: Counts
+    metrics: Mapping[str, Mapping[str, float | None]]
+    drift_total: int = 0
+    offsets: Offsets
+    anchors: Mapping[str, TopicAnchors] = field(default_factory=dict)
+    begins: Offsets
+    runs: tuple[Run, ...] = ()
+    learn_errors: tuple[Place, ...] = ()
+    segments: Mapping[str, SegmentRef]
+    model_file: Mapping[str, Any] = field(default_factory=dict)
+    adopted: tuple[str, ...] = ()
+    software: Mapping[str, str] = field(default_factory=dict)
+    rollback: Rollback | None = None
+
+    def __post_init__(self) -> None:
+        if self.number < 1:
+            raise ValueError(f"version numbers begin at 1, not {self.number}")
+        if "model" not in self.segments:
+            raise ValueError(f"v{self.number} names no model segment")
+        if (self.kind == "rollback") != (self.rollback is not None):
+            raise ValueError(f"v{self.number} is a {self.kind} with rollback={self.rollback}")
+        if any(at < 0 for of in self.offsets.values() for at in of.values()):
+            raise ValueError(f"v{self.number} has a negative offset: {self.offsets}")
+
+    @property
+    def line(self) -> Line:
+        """The model line this version belongs to."""
+        return Line(self.model, self.shard)
+
+    @property
+    def name(self) -> str:
+        """As people write it: `v17`."""
+        return f"v{self.number}"
+
+    @property
+    def base(self) -> str | None:
+        """The id of the version whose learner state this one went on from.
+
+        The parent, but for a rollback: that one took up the state of the version it names.
+        """
+        return self.rollback.to_id if self.rollback else self.parent
+
+    @property
+    def bytes(self) -> int:
+        """Stored bytes of all segments, shared ones included."""
+        return sum(segment.bytes for segment in self.segments.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """A manifest with its id and the signed envelope it came in. Exists only verified or fresh."""
+
+    id: str
+    manifest: Manifest
+    envelope: bytes
+
+    @property
+    def number(self) -> int:
+        return self.manifest.number
+
+    def __str__(self) -> str:
+        return f"{self.manifest.line} {self.manifest.name}"
+
+
+def seal_version(manifest: Manifest, signer: Signer) -> Version:
+    """Sign `manifest`. The version returned reads exactly as any reader will read it.
+
+    Raises:
+        msgspec.ValidationError: a field of the wrong type, a bug of the caller.
+        ValueError: `signer` has not the role that signs this kind of version.
+    """
+    if signer.role != _role(manifest):
+        raise ValueError(f"a {manifest.kind} is not signed by the {signer.role} key")
+    body = normal(manifest)
+    envelope = signer.seal("manifest", body)
+    read = decode(body, Manifest, where=f"{manifest.line} {manifest.name}")
+    return Version(id=digest(envelope), manifest=read, envelope=envelope)
+
+
+def open_version(
+    envelope: bytes, verifier: Verifier, line: Line, *, expected_id: str | None = None
+) -> Version:
+    """Verify `envelope` as a version of `line`, then read it.
+
+    Args:
+        expected_id: The id under which it was asked for; None when the line's head was.
+
+    Raises:
+        Tampered: not signed by the key of the right role, or of another line.
+        CheckpointCorrupt: not the version that was asked for.
+        UnknownFormat: written by a later build.
+    """
+    found = digest(envelope)
+    where = f"{line} {found[:12]}"
+    if expected_id is not None and found != expected_id:
+        raise CheckpointCorrupt(f"{line} {expected_id[:12]}", f"its manifest hashes to {found}")
+    role, body = verifier.open("manifest", envelope, where=where)
+    manifest = decode(body, Manifest, where=where)
+    if (manifest.model, manifest.shard) != (line.model, line.shard):
+        raise Tampered(where, f"a version of {manifest.model}/{manifest.shard}, not of {line}")
+    if role != _role(manifest):
+        raise Tampered(f"{line} {manifest.name}", f"a {manifest.kind} signed by a {role} key")
+    return Version(id=found, manifest=manifest, envelope=envelope)
+
+
+def _role(manifest: Manifest) -> Literal["learner", "operator"]:
+    return "operator" if manifest.kind == "rollback" else "learner"
+
+
+def version_number(text: str) -> int:
+    """The number in `v17`.
+
+    >>> version_number("v17")
+    17
+
+    Raises:
+        ValueError: `text` is not `v` and a number from 1 on.
+    """
+    if not re.fullmatch(r"v[1-9][0-9]{0,14}", text, re.ASCII):
+        raise ValueError(f"{text!r} is no version: write v and its number, as in v17")
+    return int(text[1:])

@@ -1,0 +1,249 @@
+"""The store contract: what any place that keeps versions must do, and how it answers.
+
+The safety is in three comparisons that the store makes in one atomic step: the fencing token of
+the writer, the parent against the head, and the presence of every byte the version names. Leases
+are a courtesy. Reads return signed envelopes as they are: the caller verifies them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol
+
+from checkpoints.control import Control
+from checkpoints.line import Line
+from checkpoints.manifest import SegmentRef, Version
+
+__all__ = ["STEPS", "Granted", "HeldBy", "Line", "Outcome", "Position", "Reply", "Store"]
+
+CHUNK_BYTES = 1 << 20  # bounds how long other clients of the store wait behind one write
+LINEAGE_BYTES_MAX = 64 << 20
+BEAT_BYTES_MAX = 64 << 10
+ORPHAN_S = 600  # a segment that no commit has named by then is gone
+REPEATS_S = 24 * 3600  # how long an idempotency key is remembered
+
+Beat = Mapping[str, Any]
+OnStep = Callable[[str], None]
+
+# Where a process that uses a store can die, in the order of a line's life: before a change is
+# sent, between two chunks, and after it was made but before the caller knows.
+STEPS = (
+    "acquire.before",
+    "acquire.after",
+    "put_segment.before",
+    "put_segment.between",
+    "put_segment.after",
+    "commit.before",
+    "commit.after",
+    "command.before",
+    "command.after",
+    "prune.before",
+    "prune.after",
+    "renew.before",
+    "renew.after",
+    "release.before",
+    "release.after",
+)
+
+
+class Outcome(StrEnum):
+    """How the store answered a change; only OK and DUP mean that it stands."""
+
+    OK = "OK"
+    DUP = "DUP"  # the same change, by id, had been made already: an earlier reply was lost
+    FENCED = "FENCED"  # the token is no longer the newest
+    STALE = "STALE"  # built on another head or control record, or its number has been used
+    TORN = "TORN"  # something it names is missing or has the wrong length
+    REPEATED = "REPEATED"  # another command with this idempotency key was done before
+
+    @property
+    def stands(self) -> bool:
+        """Whether the change is in the store, by this call or an earlier one with its id."""
+        return self in (Outcome.OK, Outcome.DUP)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Granted:
+    """The line is ours to write. `head` is its envelope, None when nothing was ever committed."""
+
+    token: str
+    head: bytes | None
+    highest: int  # the highest version number this line has ever used
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldBy:
+    """Another holder's lease stands; ask again when it has ended."""
+
+    holder: str
+    remaining_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """The answer to a command; `earlier` is the control envelope a repeated key stands for."""
+
+    outcome: Outcome
+    earlier: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """What moved: read together, so head and control belong to one moment."""
+
+    head: str | None  # id
+    control: str | None  # id
+    learner: Beat | None  # the newest beat of role "learner", unsigned: a courtesy
+
+
+class Store(Protocol):
+    """Where versions are kept. Every method is safe to call from several threads.
+
+    All may raise StoreUnavailable; a change that raised it may or may not have been made.
+    """
+
+    # Writing, for the learner ------------------------------------------------------------------
+
+    def acquire(self, line: Line, *, holder: str, lease_s: float) -> Granted | HeldBy:
+        """Take the line: a new token, which fences every older one.
+
+        A holder that asks again, restarted, is granted at once.
+        """
+        ...
+
+    def renew(self, line: Line, *, holder: str, token: str, lease_s: float) -> bool:
+        """Extend the lease; False when `token` has been superseded."""
+        ...
+
+    def release(self, line: Line, *, holder: str, token: str) -> None:
+        """End the lease, so that a successor need not wait for it."""
+        ...
+
+    def put_segment(self, line: Line, sha256: str, data: bytes) -> None:
+        """Store a segment; unless a commit names it within 10 minutes it goes away by itself."""
+        ...
+
+    def commit(self, line: Line, *, token: str, version: Version) -> Outcome:
+        """Make `version` the head, if `token` is the newest and its parent is the head.
+
+        Its number must exceed every one the line has used. Repeating it changes nothing (DUP).
+        """
+        ...
+
+    def prune(
+        self,
+        line: Line,
+        *,
+        token: str,
+        head: str,
+        control: Control | None,
+        drop: Sequence[str],
+        lineages: Mapping[str, bytes],
+    ) -> Outcome:
+        """Forget the versions `drop` (ids), and the segments that no kept version names.
+
+        Refused whole unless token, head and control are as the caller saw them (FENCED, STALE)
+        and none of `drop` is being served (STALE). `lineages` are stored for the kept versions
+        (by id) that take over what the dropped ones recorded.
+
+        Raises:
+            ValueError: `drop` holds the head, or a pinned or tagged version: the caller's bug.
+        """
+        ...
+
+    # Commands, for operators -------------------------------------------------------------------
+
+    def command(
+        self,
+        line: Line,
+        *,
+        control: Control,
+        version: Version | None = None,
+        idempotency_key: str | None = None,
+    ) -> Reply:
+        """Make `control` the newest control record, and `version` the head where one comes along.
+
+        One atomic change, compared against `control.record.previous` and, with a version, its
+        parent (STALE); the versions and segments they name must be there (TORN). A version bumps
+        the fencing token, so a live learner finds itself FENCED. An idempotency key is remembered
+        for 24 hours: REPEATED carries the control envelope that it stood for.
+        """
+        ...
+
+    def recall(self, line: Line, idempotency_key: str) -> bytes | None:
+        """The control envelope that was written under this key in the last 24 hours."""
+        ...
+
+    # Reading -----------------------------------------------------------------------------------
+
+    def head(self, line: Line) -> bytes | None:
+        """The envelope of the head, None when nothing was ever committed."""
+        ...
+
+    def manifest(self, line: Line, version_id: str) -> bytes | None:
+        """The envelope of the version with this id, None when it is not kept."""
+        ...
+
+    def manifest_by_number(self, line: Line, number: int) -> bytes | None:
+        """The envelope of the version with this number, None when it is not kept."""
+        ...
+
+    def versions(self, line: Line, *, limit: int, before: int | None = None) -> list[bytes]:
+        """Envelopes of kept versions, newest first, with numbers below `before`."""
+        ...
+
+    def lineage(self, line: Line, version_id: str) -> bytes | None:
+        """What pruned versions left to this kept one, None when nothing."""
+        ...
+
+    def get_segment(self, line: Line, ref: SegmentRef) -> bytes:
+        """The stored bytes of a segment, checked against length and hash.
+
+        Raises:
+            CheckpointCorrupt: missing, cut short, too long, or altered.
+        """
+        ...
+
+    def control(self, line: Line) -> bytes | None:
+        """The envelope of the newest control record, None before the first command."""
+        ...
+
+    def audit(self, line: Line, *, limit: int, before: int | None = None) -> list[bytes]:
+        """Envelopes of control records, newest first, with `seq` below `before`."""
+        ...
+
+    def highest(self, line: Line) -> int:
+        """The highest version number this line has used, 0 for none."""
+        ...
+
+    def poll(self, lines: Sequence[Line]) -> dict[Line, Position]:
+        """What each line points to now, all in one round trip."""
+        ...
+
+    # Heartbeats --------------------------------------------------------------------------------
+
+    def beat(
+        self,
+        line: Line,
+        *,
+        role: str,
+        name: str,
+        payload: Beat,
+        ttl_s: float,
+        serving: str | None = None,
+    ) -> None:
+        """Say that `name` is alive for `ttl_s`; `serving` (id) keeps that version from pruning.
+
+        A waiting stand-by uses a role of its own: `poll` shows the newest beat of "learner".
+        """
+        ...
+
+    def beats(self, line: Line, role: str) -> dict[str, Beat]:
+        """The live beats of a role, by name."""
+        ...
+
+    def in_use(self, line: Line) -> frozenset[str]:
+        """Ids of the versions that somebody said to be serving and is alive."""
+        ...
