@@ -4,7 +4,7 @@ import typing
 from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel, SecretStr
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from config.nearest import did_you_mean
 
@@ -33,6 +33,11 @@ _PLAIN = {
 _INPUT_CHARACTERS_MAX = 60
 
 
+def wrong(message: str) -> PydanticCustomError:
+    """What a validator raises: `message` reaches the user as it is."""
+    return PydanticCustomError("weir", "{message}", {"message": message})
+
+
 def plain_message(error: ErrorDetails, schema: type[BaseModel]) -> str:
     """One of pydantic's errors about `schema` as a plain sentence, without a full stop.
 
@@ -41,9 +46,8 @@ def plain_message(error: ErrorDetails, schema: type[BaseModel]) -> str:
     path = error["loc"]
     if error["type"] == "extra_forbidden":
         return "is not a key that is known here" + did_you_mean(str(path[-1]), keys(schema, path))
-    cause = error.get("ctx", {}).get("error")
-    if isinstance(cause, ValueError):
-        return str(cause)
+    if error["type"] in {"weir", "value_error"}:
+        return error["msg"].removeprefix("Value error, ")
     template = _PLAIN.get(error["type"])
     if template is None:
         return error["msg"][:1].lower() + error["msg"][1:]

@@ -24,7 +24,7 @@ from pydantic import (
 )
 
 from config.errors import ModelFileError, Problem
-from config.messages import plain_message
+from config.messages import plain_message, wrong
 from config.sizes import size_bytes
 from config.yaml_lines import Document, Source, key_of, read_file, read_text
 
@@ -37,8 +37,8 @@ NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{0,99}")
 COMPONENT = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
 # A module that runs commands or code for whoever asks makes signed checkpoints the only guard.
 NEVER_TRUSTED = frozenset(
-    "builtins code codeop ctypes importlib marshal nt operator os pickle posix pty runpy shutil "
-    "socket subprocess sys types webbrowser".split()
+    {"builtins", "code", "codeop", "ctypes", "importlib", "marshal", "nt", "operator", "os"}
+    | {"pickle", "posix", "pty", "runpy", "shutil", "socket", "subprocess", "sys", "types"}
 )
 
 
@@ -52,14 +52,14 @@ def _component(value: JsonValue) -> JsonValue:
     if isinstance(value, str):
         return _component_name(value)
     if not isinstance(value, dict) or len(value) != 1:
-        raise ValueError(
+        raise wrong(
             "must be a name, or one name with its arguments, "
             "such as  linear_model.LogisticRegression: {l2: 0.1}"
         )
     ((name, arguments),) = value.items()
     _component_name(name)
     if not isinstance(arguments, dict | list):
-        raise ValueError(
+        raise wrong(
             f"{name}: arguments are a mapping {{l2: 0.1}} (by keyword) or a list [0.1] "
             "(by position); without arguments leave out the colon"
         )
@@ -68,7 +68,7 @@ def _component(value: JsonValue) -> JsonValue:
 
 def _component_name(name: object) -> str:
     if not isinstance(name, str) or not COMPONENT.fullmatch(name):
-        raise ValueError(
+        raise wrong(
             f"must be a name as in River's documentation, such as "
             f"preprocessing.StandardScaler, not {str(name)[:60]!r}"
         )
@@ -78,7 +78,7 @@ def _component_name(name: object) -> str:
 def _label(value: object) -> Label:
     if isinstance(value, bool | int | str):
         return value
-    raise ValueError(f"must be text, a whole number, true or false, not {value!r}")
+    raise wrong(f"must be text, a whole number, true or false, not {value!r}")
 
 
 def _one_or_more(value: object) -> object:
@@ -117,14 +117,14 @@ class Learner(Section):
     @classmethod
     def _river_is_listed(cls, value: object) -> object:
         if value is None or value in ([], {}):
-            raise ValueError("must name at least one component")
+            raise wrong("must name at least one component")
         return _one_or_more(value)
 
     @field_validator("vw")
     @classmethod
     def _vw_is_one_line(cls, value: str | None) -> str | None:
         if value is not None and (not value.strip() or "\0" in value):
-            raise ValueError("must be Vowpal Wabbit's arguments, such as --loss_function logistic")
+            raise wrong("must be Vowpal Wabbit's arguments, such as --loss_function logistic")
         return value
 
     @field_validator("python")
@@ -132,13 +132,13 @@ class Learner(Section):
     def _python_is_importable(cls, value: str | None) -> str | None:
         module, colon, name = (value or "a:b").partition(":")
         if not (colon and COMPONENT.fullmatch(module) and COMPONENT.fullmatch(name)):
-            raise ValueError(f"must be module:callable, as in my_package.models:build, not {value}")
+            raise wrong(f"must be module:callable, as in my_package.models:build, not {value}")
         return value
 
     @model_validator(mode="after")
     def _is_one(self) -> Self:
         if sum(each is not None for each in (self.river, self.vw, self.python)) != 1:
-            raise ValueError("needs exactly one of river, vw and python")
+            raise wrong("needs exactly one of river, vw and python")
         return self
 
 
@@ -153,11 +153,11 @@ class FeatureSpec(Section):
     def _bounds_fit(self) -> Self:
         bounded = self.min is not None or self.max is not None
         if bounded and self.type not in {"float", "int"}:
-            raise ValueError(f"min and max are for float and int, not for {self.type}")
+            raise wrong(f"min and max are for float and int, not for {self.type}")
         if (self.min if self.min is not None else -math.inf) > (
             self.max if self.max is not None else math.inf
         ):
-            raise ValueError(f"min {self.min} is above max {self.max}")
+            raise wrong(f"min {self.min} is above max {self.max}")
         return self
 
 
@@ -199,14 +199,14 @@ class Drift(Section):
     @classmethod
     def _on_the_error(cls, value: str) -> str:
         if value != "error":
-            raise ValueError(f"only `error` can be watched in this version, not {value!r}")
+            raise wrong(f"only `error` can be watched in this version, not {value!r}")
         return value
 
     @field_validator("action")
     @classmethod
     def _alert_only(cls, value: str) -> str:
         if value != "alert":
-            raise ValueError(f"only `alert` is possible in this version, not {value!r}")
+            raise wrong(f"only `alert` is possible in this version, not {value!r}")
         return value
 
 
@@ -248,7 +248,7 @@ class Topics(Section):
     @classmethod
     def _legal(cls, topic: str) -> str:
         if topic in {".", ".."} or not TOPIC.fullmatch(topic):
-            raise ValueError(
+            raise wrong(
                 f"must be a Kafka topic: 1 to 245 letters, digits, dots, dashes or "
                 f"underscores, not {topic[:60]!r}"
             )
@@ -258,7 +258,7 @@ class Topics(Section):
     @classmethod
     def _apart(cls, topic: str, info: ValidationInfo) -> str:
         if topic in {info.data.get("events"), info.data.get("labels")}:
-            raise ValueError("must not be the events or the labels topic: it would read its own")
+            raise wrong("must not be the events or the labels topic: it would read its own")
         return topic
 
 
@@ -314,6 +314,11 @@ class ModelFile(Section):
 
     _source: Source = PrivateAttr(default_factory=lambda: Source(file="model file"))
 
+    def model_post_init(self, context: Any, /) -> None:
+        """Take the source along that `_from_document` hands over."""
+        if isinstance(context, Source):
+            self._source = context
+
     @property
     def source(self) -> Source:
         """Where each key stands: `source.where("learner.river[1]")` is `file:line`."""
@@ -339,7 +344,7 @@ class ModelFile(Section):
     @classmethod
     def _name_is_legal(cls, name: str) -> str:
         if not NAME.fullmatch(name):
-            raise ValueError(
+            raise wrong(
                 "must be 1 to 100 letters, digits, dots, dashes or underscores, the first a letter "
                 f"or a digit (topics are named after it), not {name[:60]!r}"
             )
@@ -354,15 +359,15 @@ class ModelFile(Section):
             return None
         task = info.data.get("task")
         if task == "regression":
-            raise ValueError("are for classes; leave them out of a regression")
+            raise wrong("are for classes; leave them out of a regression")
         if task == "binary" and len(labels) != 2:
-            raise ValueError(f"of a binary task are two, the second the positive one: {labels}")
+            raise wrong(f"of a binary task are two, the second the positive one: {labels}")
         if task == "multiclass" and len(labels) < 2:
-            raise ValueError("of a multiclass task are two or more, or left out")
+            raise wrong("of a multiclass task are two or more, or left out")
         if len({type(label) for label in labels}) > 1:
-            raise ValueError("must all be of one type: all text, or all whole numbers")
+            raise wrong("must all be of one type: all text, or all whole numbers")
         if len(set(labels)) < len(labels):
-            raise ValueError("must differ from each other")
+            raise wrong("must differ from each other")
         return labels
 
     @field_validator("features", mode="before")
@@ -370,24 +375,24 @@ class ModelFile(Section):
     def _features_are_named(cls, features: object) -> object:
         for name in features if isinstance(features, dict) else ():
             if not isinstance(name, str):
-                raise ValueError(f'names are text: write "{name}" in quotes')
+                raise wrong(f'names are text: write "{name}" in quotes')
         return features
 
     @field_validator("strict")
     @classmethod
     def _strict_about_something(cls, strict: bool, info: ValidationInfo) -> bool:
         if strict and not info.data.get("features", True):
-            raise ValueError("true needs `features:` to be strict about")
+            raise wrong("true needs `features:` to be strict about")
         return strict
 
     @field_validator("metrics")
     @classmethod
     def _metrics_fit(cls, metrics: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
         if len(set(metrics)) < len(metrics):
-            raise ValueError("name a metric twice")
+            raise wrong("name a metric twice")
         learner = info.data.get("learner")
         if "VWLoss" in metrics and isinstance(learner, Learner) and learner.vw is None:
-            raise ValueError("VWLoss is Vowpal Wabbit's own loss: it needs `learner: {vw: …}`")
+            raise wrong("VWLoss is Vowpal Wabbit's own loss: it needs `learner: {vw: …}`")
         return metrics or (("MAE",) if info.data.get("task") == "regression" else ("Accuracy",))
 
     @field_validator("topics")
@@ -395,7 +400,7 @@ class ModelFile(Section):
     def _text_is_for_vw(cls, topics: Topics, info: ValidationInfo) -> Topics:
         learner = info.data.get("learner")
         if topics.format == "vw" and isinstance(learner, Learner) and learner.vw is None:
-            raise ValueError("format: vw is Vowpal Wabbit's text: it needs `learner: {vw: …}`")
+            raise wrong("format: vw is Vowpal Wabbit's text: it needs `learner: {vw: …}`")
         return topics
 
     @field_validator("trust")
@@ -403,9 +408,9 @@ class ModelFile(Section):
     def _trust_names_modules(cls, trust: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
         for module in trust:
             if not COMPONENT.fullmatch(module):
-                raise ValueError(f"must name modules, such as my_package, not {module[:60]!r}")
+                raise wrong(f"must name modules, such as my_package, not {module[:60]!r}")
             if module.partition(".")[0] in NEVER_TRUSTED:
-                raise ValueError(f"{module} can run any command: it is never trusted")
+                raise wrong(f"{module} can run any command: it is never trusted")
         _check_trusted(info.data.get("learner"), trust)
         return trust
 
@@ -417,7 +422,7 @@ def _check_trusted(learner: object, trust: tuple[str, ...]) -> None:
     module = learner.python.partition(":")[0]
     if not any(module == each or module.startswith(f"{each}.") for each in trust):
         package = module.partition(".")[0]
-        raise ValueError(f"must list the module of the learner: write  trust: [{package}]")
+        raise wrong(f"must list the module of the learner: write  trust: [{package}]")
 
 
 def load_model_file(path: str | Path) -> ModelFile:
@@ -447,13 +452,13 @@ def _from_document(document: Document) -> ModelFile:
     if document.value is None and document.problems:  # no YAML: the rest would mislead
         raise ModelFileError(document.problems)
     try:
-        model = ModelFile.model_validate(document.value if document.value is not None else {})
+        content = {} if document.value is None else document.value
+        model = ModelFile.model_validate(content, context=document.source)
     except ValidationError as error:
         found = (*document.problems, *_problems(error, document.source))
         raise ModelFileError(sorted(found, key=lambda problem: problem.line)) from None
     if document.problems:
         raise ModelFileError(document.problems)
-    model._source = document.source
     return model
 
 

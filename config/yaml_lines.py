@@ -125,7 +125,7 @@ def read_text(text: str, *, file: str) -> Document:
     except yaml.YAMLError as error:  # the reader's: a character that YAML does not admit
         message = f"is not YAML: {' '.join(str(error).split())}"
         builder.problems.append(Problem(file=file, line=0, key="", message=message))
-    except _Stop as stop:
+    except _StopError as stop:
         builder.problems.append(stop.problem)
     source = Source(file=file, lines=builder.lines)
     return Document(value=value, source=source, problems=tuple(builder.problems))
@@ -141,7 +141,7 @@ def _syntax(error: yaml.MarkedYAMLError) -> str:
     return f"is not YAML: {', '.join(parts)}"
 
 
-class _Stop(Exception):
+class _StopError(Exception):
     """Reading cannot go on; carries the last problem."""
 
     def __init__(self, problem: Problem) -> None:
@@ -179,11 +179,12 @@ class _Builder:
             return self._alias(event, path)
         before = self._nodes
         self._count(event, path, 1)
-        if getattr(event, "tag", None) is not None:
-            self._problem(event, path, f"tags such as {event.tag} are not read: leave it out")
+        tag, anchor = getattr(event, "tag", None), getattr(event, "anchor", None)
+        if tag is not None:
+            self._problem(event, path, f"tags such as {tag} are not read: leave it out")
         value = self._untagged(event, path)
-        if getattr(event, "anchor", None) is not None:
-            self._anchors[event.anchor] = (value, self._nodes - before)
+        if anchor is not None:
+            self._anchors[anchor] = (value, self._nodes - before)
         return value
 
     def _untagged(self, event: yaml.Event, path: KeyPath) -> JsonValue:
@@ -191,6 +192,7 @@ class _Builder:
             return self._sequence(path)
         if isinstance(event, yaml.MappingStartEvent):
             return self._mapping(path)
+        assert isinstance(event, yaml.ScalarEvent)
         return self._scalar(event, path)
 
     def _alias(self, event: yaml.AliasEvent, path: KeyPath) -> JsonValue:
@@ -260,10 +262,10 @@ class _Builder:
     def _problem(self, event: yaml.Event, path: KeyPath, message: str) -> None:
         self.problems.append(self._stop(event, path, message).problem)
 
-    def _stop(self, event: yaml.Event, path: KeyPath, message: str) -> _Stop:
+    def _stop(self, event: yaml.Event, path: KeyPath, message: str) -> _StopError:
         key = key_of(path)
-        return _Stop(Problem(file=self.file, line=_line(event), key=key, message=message))
+        return _StopError(Problem(file=self.file, line=_line(event), key=key, message=message))
 
 
 def _line(event: yaml.Event) -> int:
-    return int(event.start_mark.line) + 1
+    return event.start_mark.line + 1 if event.start_mark else 0
