@@ -1,0 +1,45 @@
+"""Segments: pieces of a learner's state, compressed and named by the hash of what is stored.
+
+zstd level 1 costs 26 ms at 14 MB; zlib, for nearly the same size, ten times that.
+"""
+
+from __future__ import annotations
+
+import zstandard
+
+from checkpoints.errors import CheckpointCorrupt
+from checkpoints.manifest import SegmentRef
+from checkpoints.signing import digest
+
+__all__ = ["pack", "unpack"]
+
+_LEVEL = 1
+
+
+def pack(raw: bytes) -> tuple[SegmentRef, bytes]:
+    """What goes to the store for `raw`, and the reference that a manifest holds.
+
+    >>> ref, stored = pack(b"state" * 100)
+    >>> unpack(ref, stored, where="demo/0 v1") == b"state" * 100
+    True
+    """
+    stored = zstandard.ZstdCompressor(level=_LEVEL).compress(raw)
+    return SegmentRef(sha256=digest(stored), bytes=len(stored), raw_bytes=len(raw)), stored
+
+
+def unpack(ref: SegmentRef, stored: bytes, *, where: str) -> bytes:
+    """The raw bytes of a segment whose hash the caller has checked.
+
+    Never more than `ref.raw_bytes`, whatever the compressed frame claims.
+
+    Raises:
+        CheckpointCorrupt: It does not decompress to the length that the manifest promises.
+    """
+    try:
+        with zstandard.ZstdDecompressor().stream_reader(stored) as reader:
+            raw: bytes = reader.read(ref.raw_bytes + 1)
+    except zstandard.ZstdError as problem:
+        raise CheckpointCorrupt(where, f"a segment does not decompress: {problem}") from problem
+    if len(raw) != ref.raw_bytes:
+        raise CheckpointCorrupt(where, f"a segment is {len(raw)} bytes, not {ref.raw_bytes}")
+    return raw
