@@ -1,0 +1,195 @@
+"""Scores of a learner: River's metrics by name, over its life, over a window, and fading.
+
+Pure and unweighted, as in River's `progressive_val_score`. `lifetime` equals River's own metric fed
+with the same events, to the last bit.
+"""
+
+import inspect
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from river import metrics
+from river.metrics import base
+
+from config.model_file import Scores as Windows
+from config.model_file import Task
+from config.nearest import did_you_mean
+from learner.errors import SpecError
+from learner.mean_scores import MEAN_SCORES
+from learner.tallies import TALLIES, LossTally, Tally, river_metric
+
+VW_LOSS = "VWLoss"
+
+_SUITED: dict[Task, type] = {
+    "binary": base.ClassificationMetric,
+    "multiclass": base.MultiClassMetric,
+    "regression": base.RegressionMetric,
+}
+# The updates that do nothing but fill a confusion matrix.
+_FILLS_A_MATRIX = (base.ClassificationMetric.update, base.BinaryMetric.update)
+
+
+class Scores:
+    """The scores that a model file lists.
+
+    Args:
+        names: River's names (`metrics.Accuracy` is `Accuracy`), or `VWLoss`.
+        task: What the learner learns; a score must suit it.
+        windows: Length of the rolling window in scored events, and the fading factor.
+
+    Attributes:
+        wants_probabilities: `update` needs the probabilities; a learner that has none does not
+            do for these scores.
+        wants_loss: `add_loss` must be called for every example learned.
+
+    Raises:
+        SpecError: A name is unknown, or does not suit the task; with the nearest right one.
+
+    >>> scores = Scores(["Accuracy", "F1"], "binary", Windows())
+    >>> for y, y_pred in [(True, True), (False, True), (True, True)]:
+    ...     scores.update(y, y_pred, None)
+    >>> scores.report()["F1"]
+    {'lifetime': 0.8, 'rolling': 0.8, 'fading': None}
+    """
+
+    def __init__(self, names: Sequence[str], task: Task, windows: Windows) -> None:
+        for position, name in enumerate(names):
+            _check(name, task, f"metrics[{position}]")
+        self._names = tuple(names)
+        self._windows = windows
+        self._use(_fresh(self._names, windows))
+        self.wants_probabilities = any(_reads_probabilities(name) for name in names)
+        self.wants_loss = VW_LOSS in names
+
+    def update(self, y: Any, y_pred: Any, probabilities: dict[Any, float] | None) -> None:
+        """Score one prediction; one of None or {} is not to be scored and not for here.
+
+        Args:
+            y: The truth, native: False or True for a binary task.
+            y_pred: The label or number predicted.
+            probabilities: By native label; read only where `wants_probabilities`.
+        """
+        for feed in self._feeds:
+            feed(y, y_pred, probabilities)
+
+    def add_loss(self, loss: float, weight: float) -> None:
+        """Take the loss that Vowpal Wabbit reports for an example, times its weight, and that."""
+        for tally in self._tallies:
+            if isinstance(tally, LossTally):
+                tally.add(loss, weight)
+
+    def report(self) -> dict[str, dict[str, float | None]]:
+        """Every score by name, in the model file's order; asking changes nothing.
+
+        Returns:
+            `lifetime`, `rolling` and `fading` of each; None before the first scored event, where
+            the value is NaN or infinite, and for `fading` of what is no mean over events.
+        """
+        by_name = {name: tally for tally in self._tallies for name in tally.names}
+        return {
+            name: {
+                "lifetime": _finite(by_name[name].lifetime(name)),
+                "rolling": _finite(by_name[name].rolling(name)),
+                "fading": _finite(by_name[name].fading(name)),
+            }
+            for name in self._names
+        }
+
+    def dump(self) -> list[dict[str, Any]]:
+        """The state, to be pickled before the next update: it shares what is updated."""
+        return [
+            {"kind": tally.kind, "names": list(tally.names), "state": tally.dump()}
+            for tally in self._tallies
+        ]
+
+    def restore(self, dumped: Iterable[dict[str, Any]]) -> None:
+        """Continue from a dump, perhaps of another list: new names start now, the rest go on."""
+        kept: list[Tally] = []
+        missing = list(self._names)
+        for entry in dumped:
+            names = tuple(name for name in entry["names"] if name in missing)
+            if names and entry["kind"] == _kind(names[0]):
+                tally = TALLIES[entry["kind"]](names, self._windows)
+                tally.load(entry["state"])
+                kept.append(tally)
+                missing = [name for name in missing if name not in names]
+        self._use([*kept, *_fresh(missing, self._windows)])
+
+    def _use(self, tallies: list[Tally]) -> None:
+        self._tallies = tallies
+        self._feeds: list[Callable[[Any, Any, Any], None]] = [
+            tally.update for tally in tallies if not isinstance(tally, LossTally)
+        ]
+
+
+def _check(name: str, task: Task, key: str) -> None:
+    """Raise a SpecError unless `name` is a score that suits `task`."""
+    if name == VW_LOSS:
+        return
+    suited = suited_names(task)
+    if name in suited:
+        return
+    if not _is_metric(name):
+        raise SpecError(key, f'River has no metric "{name}"{did_you_mean(name, suited)}')
+    if not _answers(name):
+        raise SpecError(key, f"{name} needs arguments or is a table: a score is one number")
+    relatives = [each for each in suited if each.endswith(name)]
+    instead = f"; there is {', '.join(relatives)}" if relatives else did_you_mean(name, suited)
+    raise SpecError(key, f"{name} does not suit a {task} task{instead}")
+
+
+def suited_names(task: Task) -> list[str]:
+    """River's metrics that give one number for this task and are built without arguments.
+
+    >>> suited_names("regression")
+    ['MAE', 'MAPE', 'MSE', 'R2', 'RMSE', 'RMSLE', 'SMAPE']
+    """
+    return [
+        name
+        for name in sorted(vars(metrics))
+        if _is_metric(name) and issubclass(getattr(metrics, name), _SUITED[task]) and _answers(name)
+    ]
+
+
+def _is_metric(name: str) -> bool:
+    found = getattr(metrics, name, None)
+    return inspect.isclass(found) and issubclass(found, base.Metric | base.ClusteringMetric)
+
+
+def _answers(name: str) -> bool:
+    """Whether the metric is built without arguments and has a value: some only print a table."""
+    try:
+        river_metric(name).get()
+    except (TypeError, NotImplementedError):
+        return False
+    return True
+
+
+def _kind(name: str) -> str:
+    """The kind of tally that keeps what this score reads."""
+    if name == VW_LOSS:
+        return "loss"
+    if name in MEAN_SCORES:
+        return "mean"
+    if name == "ROCAUC":
+        return "curve"
+    metric = river_metric(name)
+    fills = type(metric).update in _FILLS_A_MATRIX and metric.requires_labels
+    return "pairs" if fills else "river"
+
+
+def _reads_probabilities(name: str) -> bool:
+    return name != VW_LOSS and not getattr(river_metric(name), "requires_labels", True)
+
+
+def _fresh(names: Iterable[str], windows: Windows) -> list[Tally]:
+    """New tallies: one for all scores that read label pairs, else one for each name."""
+    pairs = tuple(name for name in names if _kind(name) == "pairs")
+    alone = [(name,) for name in names if name not in pairs]
+    groups = [pairs, *alone] if pairs else alone
+    return [TALLIES[_kind(group[0])](group, windows) for group in groups]
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
