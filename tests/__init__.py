@@ -1,0 +1,1 @@
+"""Weir's tests. The servers they use are real (`tests/servers.py`)."""

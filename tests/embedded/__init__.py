@@ -1,0 +1,1 @@
+"""The servers that `weir dev` starts, and the supervisor."""
