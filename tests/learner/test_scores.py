@@ -1,0 +1,264 @@
+"""Scores: equal to River's own metrics, whatever is asked of them and whenever."""
+
+import math
+import pickle
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from river import evaluate, linear_model, metrics, preprocessing
+from river.datasets import Phishing
+
+from config.model_file import Scores as Windows
+from config.model_file import Task
+from learner.errors import SpecError
+from learner.scores import Scores, suited_names
+
+LABELS: dict[str, list[Any]] = {
+    "binary": [False, True],
+    "multiclass": ["brickface", "sky", "foliage", "cement", "window", "path", "grass"],
+}
+Event = tuple[Any, Any, dict[Any, float] | None]
+MEANS = {"Accuracy", "CrossEntropy", "LogLoss", "MAE", "MAPE", "MSE", "RMSE", "RMSLE", "SMAPE"}
+
+
+def stream(task: str, count: int, seed: int = 1) -> Iterator[Event]:
+    """(truth, prediction, probabilities), right about half of the time."""
+    rng = random.Random(seed)
+    for _ in range(count):
+        if task == "regression":
+            y = 3.0 + rng.random() * rng.choice([0, 5])
+            yield y, y + rng.random() - 0.5, None
+            continue
+        labels = LABELS[task]
+        y = rng.choice(labels)
+        weights = [rng.random() ** 2 + (label == y) * 0.5 for label in labels]
+        probabilities = {
+            label: weight / sum(weights) for label, weight in zip(labels, weights, strict=True)
+        }
+        yield y, max(probabilities, key=lambda label: probabilities[label]), probabilities
+
+
+def feed(scores: Scores, events: Iterator[Event] | list[Event]) -> Scores:
+    for event in events:
+        scores.update(*event)
+    return scores
+
+
+def river_value(name: str, events: Iterator[Event] | list[Event]) -> float:
+    metric = getattr(metrics, name)()
+    reads_labels = getattr(metric, "requires_labels", True)
+    for y, y_pred, probabilities in events:
+        metric.update(y, y_pred if reads_labels else probabilities)
+    return float(metric.get())
+
+
+ALL = [
+    (task, name) for task in ("binary", "multiclass", "regression") for name in suited_names(task)
+]
+
+
+@pytest.mark.parametrize(("task", "name"), ALL)
+@pytest.mark.parametrize("count", [1, 2, 7, 1500])
+def test_lifetime_and_rolling_equal_rivers_own_metric_to_the_last_bit(
+    task: Task, name: str, count: int
+) -> None:
+    scores = feed(Scores([name], task, Windows(rolling=300)), stream(task, count))
+
+    report = scores.report()[name]
+
+    assert river_value(name, stream(task, count)) == report["lifetime"]
+    assert river_value(name, list(stream(task, count))[-300:]) == report["rolling"]
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_scores_asked_for_together_and_often_equal_each_alone(task: Task) -> None:
+    """Shared state and reports in between change no bit, neither does the order of the list."""
+    names = suited_names(task)
+    random.Random(3).shuffle(names)
+    scores = Scores(names, task, Windows(rolling=50))
+    for position, event in enumerate(stream(task, 700)):
+        scores.update(*event)
+        if position % 97 == 0:
+            scores.report()
+
+    report = scores.report()
+
+    assert names == list(report)
+    assert {name: river_value(name, stream(task, 700)) for name in names} == {
+        name: values["lifetime"] for name, values in report.items()
+    }
+
+
+def test_scores_equal_rivers_progressive_validation_of_a_learner() -> None:
+    def model() -> Any:
+        return preprocessing.StandardScaler() | linear_model.LogisticRegression()
+
+    names = ["Accuracy", "F1", "CohenKappa", "MCC", "ROCAUC", "LogLoss"]
+    learner, scores = model(), Scores(names, "binary", Windows())
+    for x, y in Phishing():
+        scores.update(y, learner.predict_one(x), learner.predict_proba_one(x))
+        learner.learn_one(x, y)
+
+    report = scores.report()
+
+    for name in names:
+        river = evaluate.progressive_val_score(Phishing(), model(), getattr(metrics, name)())
+        assert river.get() == report[name]["lifetime"], name
+
+
+@pytest.mark.parametrize(("task", "name"), [(task, name) for task, name in ALL if name in MEANS])
+def test_fading_is_the_weighted_mean_of_the_contract(task: Task, name: str) -> None:
+    factor, events = 0.99, list(stream(task, 800))
+    single = [river_value(name, [event]) for event in events]
+    if name.startswith("RMS"):
+        single = [value**2 for value in single]
+    weights = [factor**age for age in reversed(range(len(events)))]
+    mean = sum(map(math.prod, zip(weights, single, strict=True))) / sum(weights)
+
+    report = feed(Scores([name], task, Windows(fading=factor)), events).report()
+
+    expected = math.sqrt(mean) if name.startswith("RMS") else mean
+    assert pytest.approx(expected, rel=1e-12) == report[name]["fading"]
+
+
+@pytest.mark.parametrize(("task", "name"), [each for each in ALL if each[1] not in MEANS])
+def test_what_is_no_mean_over_events_does_not_fade(task: Task, name: str) -> None:
+    report = feed(Scores([name], task, Windows()), stream(task, 20)).report()
+
+    assert report[name]["fading"] is None
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_everything_is_null_before_the_first_scored_event(task: Task) -> None:
+    names = [*suited_names(task), "VWLoss"]
+
+    report = Scores(names, task, Windows()).report()
+
+    assert {name: dict.fromkeys(("lifetime", "rolling", "fading")) for name in names} == report
+
+
+def test_values_that_are_not_finite_are_null() -> None:
+    scores = Scores(["MSE", "RMSLE"], "regression", Windows(rolling=1))
+    scores.update(1.0, 1e300, None)
+    scores.update(1.0, -3.0, None)
+
+    assert scores.report()["MSE"] == {"lifetime": None, "rolling": 16.0, "fading": None}
+    assert dict.fromkeys(("lifetime", "rolling", "fading")) == scores.report()["RMSLE"]
+
+
+def test_extreme_probabilities_cost_what_river_says() -> None:
+    edges = [0.0, 1e-16, 1e-15, 1 / 9, 0.5, 1 - 1e-15, 1 - 1e-16, 1.0]
+    events: list[Event] = [
+        (y, p > 0.5, {False: 1 - p, True: p}) for p in edges for y in (False, True)
+    ]
+    events.append((True, False, {False: 1.0}))
+    names = ["LogLoss", "CrossEntropy", "ROCAUC"]
+
+    report = feed(Scores(names, "binary", Windows()), events).report()
+
+    assert [river_value(name, events) for name in names] == [
+        report[name]["lifetime"] for name in names
+    ]
+
+
+def test_vw_loss_is_the_sum_of_losses_over_the_sum_of_weights() -> None:
+    scores = Scores(["VWLoss"], "binary", Windows(rolling=2, fading=0.5))
+    for loss, weight in [(4.0, 1.0), (1.0, 2.0), (3.0, 2.0)]:
+        scores.update(True, True, None)
+        scores.add_loss(loss, weight)
+
+    expected = {"lifetime": 8 / 5, "rolling": 4 / 4, "fading": (1 + 0.5 + 3) / (0.25 + 1 + 2)}
+    assert expected == scores.report()["VWLoss"]
+    assert scores.wants_loss
+    assert not scores.wants_probabilities
+
+
+@pytest.mark.parametrize(("name", "wants"), [("Accuracy", False), ("F1", False), ("ROCAUC", True)])
+def test_says_whether_it_needs_probabilities(name: str, wants: bool) -> None:
+    assert wants == Scores([name], "binary", Windows()).wants_probabilities
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_a_restored_dump_goes_on_as_if_never_interrupted(task: Task) -> None:
+    names, events = suited_names(task), list(stream(task, 900))
+    whole = feed(Scores(names, task, Windows(rolling=200)), events)
+    first = feed(Scores(names, task, Windows(rolling=200)), events[:500])
+
+    second = Scores(names, task, Windows(rolling=200))
+    update = second.update  # may be held by its caller from before the restore
+    second.restore(pickle.loads(pickle.dumps(first.dump())))
+    for event in events[500:]:
+        update(*event)
+
+    assert whole.report() == second.report()
+
+
+def test_a_changed_list_keeps_what_stays_and_starts_the_rest() -> None:
+    events = list(stream("binary", 60))
+    first = feed(Scores(["Accuracy", "LogLoss", "MCC"], "binary", Windows()), events[:40])
+    second = Scores(["F1", "LogLoss", "Accuracy", "ROCAUC"], "binary", Windows())
+
+    second.restore(pickle.loads(pickle.dumps(first.dump())))
+    report = feed(second, events[40:]).report()
+
+    expected = {
+        "F1": river_value("F1", events[40:]),
+        "LogLoss": river_value("LogLoss", events),
+        "Accuracy": river_value("Accuracy", events),
+        "ROCAUC": river_value("ROCAUC", events[40:]),
+    }
+    assert expected == {name: values["lifetime"] for name, values in report.items()}
+
+
+def test_a_narrower_window_keeps_its_newest_events() -> None:
+    events = list(stream("binary", 60))
+    wide = feed(Scores(["Accuracy"], "binary", Windows(rolling=50)), events)
+    narrow = Scores(["Accuracy"], "binary", Windows(rolling=10))
+
+    narrow.restore(pickle.loads(pickle.dumps(wide.dump())))
+
+    assert river_value("Accuracy", events[-10:]) == narrow.report()["Accuracy"]["rolling"]
+
+
+def test_a_learner_may_hand_out_the_same_probabilities_again_and_change_them() -> None:
+    names = ["LogLoss", "CrossEntropy", "ROCAUC", "RollingROCAUC"]
+    events = list(stream("binary", 30))
+    scores, handed_out = Scores(names, "binary", Windows()), {}
+    for y, y_pred, probabilities in events:
+        handed_out.update(probabilities or {})
+        scores.update(y, y_pred, handed_out)
+
+    report = scores.report()
+
+    assert [river_value(name, events) for name in names] == [
+        report[name]["rolling"] for name in names
+    ]
+
+
+@pytest.mark.parametrize(
+    ("task", "name", "told"),
+    [
+        ("binary", "acuracy", 'did you mean "Accuracy"'),
+        ("binary", "accuracy", 'did you mean "Accuracy"'),
+        ("regression", "Accuracy", "does not suit a regression task"),
+        ("multiclass", "F1", "there is MacroF1, MicroF1, WeightedF1"),
+        ("multiclass", "LogLoss", "does not suit a multiclass task"),
+        ("binary", "MAE", "does not suit a binary task"),
+        ("binary", "FBeta", "needs arguments"),
+        ("binary", "ConfusionMatrix", "is a table"),
+        ("binary", "Silhouette", "does not suit a binary task"),
+        ("binary", "base", "River has no metric"),
+        ("binary", "__doc__", "River has no metric"),
+        ("binary", "", "River has no metric"),
+    ],
+)
+def test_a_score_that_cannot_be_is_refused_with_its_place(task: Task, name: str, told: str) -> None:
+    good = "MAE" if task == "regression" else "Accuracy"
+
+    with pytest.raises(SpecError) as refused:
+        Scores([good, name], task, Windows())
+
+    assert refused.value.key == "metrics[1]"
+    assert told in refused.value.message
