@@ -19,6 +19,7 @@ from pydantic import (
     PrivateAttr,
     ValidationError,
     ValidationInfo,
+    field_serializer,
     field_validator,
     model_validator,
 )
@@ -119,6 +120,10 @@ class Learner(Section):
         if value is None or value in ([], {}):
             raise wrong("must name at least one component")
         return _one_or_more(value)
+
+    @field_serializer("river")
+    def _river_as_it_is(self, river: Any) -> Any:
+        return river  # its type says that keys are strings; for River they may be others
 
     @field_validator("vw")
     @classmethod
@@ -325,9 +330,12 @@ class ModelFile(Section):
         return self._source
 
     def sections(self) -> dict[str, JsonValue]:
-        """Each section's content with the defaults filled in, as plain JSON, for the manifest."""
-        content: dict[str, JsonValue] = self.model_dump(mode="json")
-        return content
+        """Each section's content with the defaults filled in, as plain JSON, for the manifest.
+
+        Equal contents mean that nothing changed, however the file was written.
+        """
+        content = self.model_dump(mode="json", exclude_none=True)
+        return {section: content.get(section) for section in type(self).model_fields}
 
     @model_validator(mode="before")
     @classmethod

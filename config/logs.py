@@ -1,0 +1,182 @@
+"""Log lines: one way for our own and for the libraries', all of them on stderr.
+
+Our modules log by `logging.getLogger(__name__)` (facts in `extra={…}`) or by structlog; both come
+out alike. Repeats are held back, so that a broker that is away does not fill the disk.
+"""
+
+import logging
+import os
+import sys
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import TextIO
+
+import structlog
+from structlog.dev import ConsoleRenderer, plain_traceback
+from structlog.processors import JSONRenderer, format_exc_info
+from structlog.typing import EventDict, Processor
+
+from config.settings import Settings
+
+REPEAT_S = 5.0  # one line of the same message in so many seconds
+MESSAGES_MAX = 1000  # messages remembered; the one longest unseen goes first
+
+# They put client ids and ports into each line: told apart by the template, not by the text. kafka
+# also writes a whole traceback for every broken connection, and its progress at level info.
+NOISY = ("kafka", "redis", "asyncio")
+
+
+def configure(service: str, settings: Settings) -> None:
+    """Send every log line of this process to stderr. Called once, where the process starts.
+
+    Args:
+        service: Said in each line: `learner:phishing`, `api`, …
+        settings: `log.format` and `log.level`; their `notes` are logged.
+
+    uvicorn must be started with `log_config=None`, or it undoes this for its own loggers.
+    """
+    handler = LimitedHandler(sys.stderr)
+    handler.setFormatter(_formatter(service, is_console=_is_console(settings)))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(settings.log.level.upper())
+    is_debug = settings.log.level == "debug"
+    for name in NOISY:
+        logging.getLogger(name).setLevel(logging.NOTSET if is_debug else logging.WARNING)
+    logging.captureWarnings(capture=True)
+    _configure_structlog()
+    for note in settings.notes:
+        logging.getLogger(__name__).info(note)
+
+
+class RepeatLimit:
+    """Admits a message once in `interval_s` and counts what it held back in between.
+
+    >>> limit = RepeatLimit(interval_s=5.0)
+    >>> [limit.admit("away", now_s=second) for second in (0.0, 1.0, 2.0, 6.0)]
+    [0, None, None, 2]
+    """
+
+    def __init__(self, *, interval_s: float = REPEAT_S, messages_max: int = MESSAGES_MAX) -> None:
+        self._interval_s = interval_s
+        self._messages_max = messages_max
+        self._seen: OrderedDict[object, tuple[float, int]] = OrderedDict()  # since, held back
+
+    def admit(self, message: object, *, now_s: float) -> int | None:
+        """How many were held back since it was last admitted; None: hold this one back too."""
+        since_s, held_back = self._seen.pop(message, (None, 0))
+        if since_s is not None and now_s - since_s < self._interval_s:
+            self._seen[message] = (since_s, held_back + 1)
+            return None
+        self._seen[message] = (now_s, 0)
+        if len(self._seen) > self._messages_max:
+            self._seen.popitem(last=False)
+        return held_back
+
+
+class LimitedHandler(logging.StreamHandler[TextIO]):
+    """Writes a line unless the same message was written a moment ago.
+
+    Our own progress (info and below) is always written. The limit is asked under the handler's
+    own lock, which `logging` renews in a forked child.
+    """
+
+    def __init__(self, stream: TextIO, *, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(stream)
+        self._clock = clock
+        self._limit = RepeatLimit()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write `record`, with `repeated` where others of it were held back."""
+        if _is_noisy(record.name) or record.levelno >= logging.WARNING:
+            held_back = self._limit.admit(_message_of(record), now_s=self._clock())
+            if held_back is None:
+                return
+            if held_back:
+                record.repeated = held_back
+        super().emit(record)
+
+
+def _is_noisy(logger: str) -> bool:
+    return logger.partition(".")[0] in NOISY
+
+
+def _message_of(record: logging.LogRecord) -> object:
+    """What makes two lines the same message; never formats it, which may fail."""
+    if isinstance(record.msg, dict):  # structlog's
+        facts: object = {key: record.msg[key] for key in record.msg if key != "timestamp"}
+    elif _is_noisy(record.name):
+        facts = None
+    else:
+        facts = record.args, [getattr(record, name, None) for name in ("model", "topic")]
+    text = record.msg if isinstance(record.msg, str) else ""
+    return record.name, record.levelno, text, repr(facts)
+
+
+def _is_console(settings: Settings) -> bool:
+    if settings.log.format == "auto":
+        return sys.stderr.isatty()
+    return settings.log.format == "console"
+
+
+def _formatter(service: str, *, is_console: bool) -> logging.Formatter:
+    def say_service(_logger: object, _method: str, event: EventDict) -> EventDict:
+        return {"service": service, **event}
+
+    ending: list[Processor] = [format_exc_info, JSONRenderer()]
+    if is_console:  # the plain traceback: structlog's own would print local variables, secrets too
+        with_colours = sys.stderr.isatty() and "NO_COLOR" not in os.environ
+        ending = [ConsoleRenderer(colors=with_colours, exception_formatter=plain_traceback)]
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[*_facts(), structlog.stdlib.ExtraAdder(), _shorten_noise],
+        processors=[
+            _say_repeats,
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            say_service,
+            *ending,
+        ],
+    )
+
+
+def _facts() -> list[Processor]:
+    """What every line says besides its event."""
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        _add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+
+
+def _add_logger_name(logger: logging.Logger | None, _method: str, event: EventDict) -> EventDict:
+    record: logging.LogRecord | None = event.get("_record")
+    event["logger"] = record.name if record else getattr(logger, "name", "")
+    return event
+
+
+def _shorten_noise(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """A library's traceback says where it is, not what is wrong: its last line is enough."""
+    if _is_noisy(str(event["logger"])) and isinstance(event.get("exc_info"), tuple):
+        kind, error, _ = event.pop("exc_info")
+        event["error"] = f"{kind.__name__}: {error}" if kind else ""
+    return event
+
+
+def _say_repeats(_logger: object, _method: str, event: EventDict) -> EventDict:
+    repeated = getattr(event["_record"], "repeated", None)
+    return {**event, "repeated": repeated} if repeated else event
+
+
+def _configure_structlog() -> None:
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *_facts(),
+            structlog.stdlib.PositionalArgumentsFormatter(),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
