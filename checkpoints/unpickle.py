@@ -1,0 +1,353 @@
+"""Load a snapshot by a table of our own: no name in it, no object from it.
+
+A pickle is a program that names what it wants called. Here the only names it can reach are River's
+estimators, a few harmless builtins, and what the reader's own model file trusts, so the worst that
+its calls can do is to build estimators. This is the second wall: signatures are verified before a
+byte is parsed, because no table is a boundary on its own. What it does not stop, in a pickle that
+the learner's key has signed: a crash by tuples nested a million deep, or a constructor told to
+build a billion trees.
+
+Source: RELIABILITY.md section 4, L3.
+"""
+
+import collections
+import copy
+import datetime
+import functools
+import importlib
+import io
+import operator
+import pickle
+import random
+import re
+import statistics
+from collections.abc import Callable, Iterator
+from copyreg import _inverted_registry  # type: ignore[attr-defined]  # typeshed leaves it out
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+
+from checkpoints.errors import UnsafePickle
+
+_LENGTH_MAX = 1_000_000  # elements; no estimator keeps a longer range, and no payload needs one
+
+# River's subpackages that hold what a model can be made of. Left out are those that open files or
+# sockets (datasets, stream, bandit's datasets and environments), those that run things (checks,
+# evaluate), and those that learn other tasks (cluster, multioutput, reco, time_series).
+_RIVER = re.compile(
+    r"river\.(active|anomaly|bandit(?!\.(datasets|envs))|base|compose|conf|covariance|drift|dummy"
+    r"|ensemble|facto|feature_extraction|feature_selection|forest|imblearn|linear_model|metrics"
+    r"|misc|model_selection|multiclass|naive_bayes|neighbors|optim|preprocessing|proba|rules"
+    r"|sketch|stats|tree|utils|_river_rust\.(drift|stats|vectordict))(\.[a-z0-9_]+)*"
+)
+
+# Functions that River keeps inside its estimators. All are pure.
+_RIVER_FUNCTIONS = frozenset(
+    {
+        "river._river_rust.vectordict:euclidean_distance_dict",
+        "river._river_rust.vectordict:euclidean_distance_tuple",
+        "river.feature_extraction.vectorize:find_all_ngrams",
+        "river.feature_extraction.vectorize:remove_stop_words",
+        "river.feature_extraction.vectorize:strip_accents_unicode",
+        "river.feature_extraction.vectorize:tokenize_using_regex_pattern",
+        "river.forest.online_extra_trees:ExtraTrees._detection_mode_all",
+        "river.forest.online_extra_trees:ExtraTrees._detection_mode_drop",
+        "river.forest.online_extra_trees:ExtraTrees._detection_mode_off",
+        "river.metrics.mutual_info:_average_arithmetic",
+        "river.metrics.mutual_info:_average_geometric",
+        "river.naive_bayes.gaussian:GaussianNB._make_gaussian",
+        "river.tree.splitter.ebst_splitter:EBSTNode._update_estimator_multivariate",
+        "river.tree.splitter.ebst_splitter:EBSTNode._update_estimator_univariate",
+        "river.tree.splitter.nominal_splitter_reg:NominalSplitterReg._update_estimator_multivariate",
+        "river.tree.splitter.nominal_splitter_reg:NominalSplitterReg._update_estimator_univariate",
+        "river.utils.math:minkowski_distance",
+    }
+)
+
+# The methods that River keeps bound inside its estimators: all that `getattr` may fetch.
+_BOUND_METHODS = frozenset(
+    {
+        ("random.Random", "gauss"),
+        ("river.bandit.thompson.ThompsonSampling", "_clone_reward_obj_with_seed"),
+        ("river.base.base.Base", "clone"),
+        ("river.drift.dummy.DummyDriftDetector", "_fixed_trigger"),
+        ("river.drift.dummy.DummyDriftDetector", "_random_trigger"),
+        ("river.drift.page_hinkley.PageHinkley", "_test_both"),
+        ("river.drift.page_hinkley.PageHinkley", "_test_decrease"),
+        ("river.drift.page_hinkley.PageHinkley", "_test_increase"),
+        ("river.ensemble.bagging.LeveragingBaggingClassifier", "_leveraging_bag"),
+        ("river.ensemble.bagging.LeveragingBaggingClassifier", "_leveraging_bag_half"),
+        ("river.ensemble.bagging.LeveragingBaggingClassifier", "_leveraging_bag_me"),
+        ("river.ensemble.bagging.LeveragingBaggingClassifier", "_leveraging_bag_wt"),
+        ("river.ensemble.bagging.LeveragingBaggingClassifier", "_leveraging_subag"),
+        ("river.feature_extraction.kernel_approx.RBFSampler", "_random_weights"),
+        ("river.linear_model.pa.BasePA", "_calc_tau_0"),
+        ("river.linear_model.pa.BasePA", "_calc_tau_1"),
+        ("river.linear_model.pa.BasePA", "_calc_tau_2"),
+        ("river.multiclass.occ.OutputCodeClassifier", "_next_code"),
+        ("river.preprocessing.random_projection.GaussianRandomProjector", "_rand_gauss"),
+        (
+            "river.preprocessing.random_projection.SparseRandomProjector",
+            "_rand_weights_for_feature",
+        ),
+        ("river.preprocessing.scale_target.TargetMinMaxScaler", "_scale"),
+        ("river.preprocessing.scale_target.TargetMinMaxScaler", "_unscale"),
+        ("river.preprocessing.scale_target.TargetStandardScaler", "_scale"),
+        ("river.preprocessing.scale_target.TargetStandardScaler", "_unscale"),
+        ("river.tree.splitter.qo_splitter.Slot", "_update_estimator_multivariate"),
+        ("river.tree.splitter.qo_splitter.Slot", "_update_estimator_univariate"),
+    }
+)
+
+# numpy's own ways back from a pickle, each taking bytes to an array or a random state.
+_NUMPY = frozenset(
+    {
+        "numpy._core.numeric:_frombuffer",
+        "numpy.random._mt19937:MT19937",
+        "numpy.random._pcg64:PCG64",
+        "numpy.random._pcg64:PCG64DXSM",
+        "numpy.random._philox:Philox",
+        "numpy.random._sfc64:SFC64",
+        "numpy.random._pickle:__bit_generator_ctor",
+        "numpy.random._pickle:__generator_ctor",
+        "numpy.random._pickle:__randomstate_ctor",
+    }
+)
+# Only the built-in types: they are singletons, which ignore the state that a pickle gives them.
+# A structured one believes that state, and then reads memory where it says.
+_DTYPES = frozenset(
+    ("b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8", "c8", "c16", "O8")
+)
+
+
+def loads(data: bytes, trust: tuple[str, ...] = ()) -> Any:
+    """The object that `data` holds, made of admitted parts only.
+
+    Args:
+        data: A pickle of protocol 4 or later whose signature has been verified.
+        trust: Packages whose classes and functions are admitted too: those of the reader's own
+            model file, never what came with the data.
+
+    Raises:
+        UnsafePickle: It names what is not admitted, tries to change a class, or is damaged.
+            Nothing of it stays behind.
+
+    >>> from river import preprocessing
+    >>> loads(pickle.dumps(preprocessing.Binarizer(threshold=2.0))).threshold
+    2.0
+    >>> loads(b"\\x80\\x04\\x8c\\x02os\\x8c\\x06system\\x93.")
+    Traceback (most recent call last):
+    checkpoints.errors.UnsafePickle: the snapshot names os.system, which no model is made of; ...
+    """
+    if len(data) < 2 or data[0] != 0x80 or data[1] < 4:
+        raise _unsafe("the snapshot is no pickle of protocol 4 or later")
+    if _inverted_registry:  # extension codes would reach objects past `find_class`
+        raise _unsafe("a library has registered pickle extension codes")
+    unpickler = _Unpickler(io.BytesIO(data), trust)
+    try:
+        loaded = unpickler.load()
+    except (UnsafePickle, KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # a panic in River's Rust is no Exception
+        raise _unsafe(f"the snapshot does not load: {type(error).__name__}: {error}") from error
+    finally:
+        touched = unpickler.restore_admitted()
+    if touched:
+        raise _unsafe(f"the snapshot tried to change {', '.join(touched)}")
+    return loaded
+
+
+def _unsafe(what: str) -> UnsafePickle:
+    return UnsafePickle(
+        what,
+        advice="nothing of it was kept. If the class is your own, list its package under `trust:` "
+        "in the model file; else roll back to a version that verifies, and find out who signed it",
+    )
+
+
+class _Unpickler(pickle.Unpickler):
+    """Admits by the table, and remembers how what it admitted looked before."""
+
+    def __init__(self, file: io.BytesIO, trust: tuple[str, ...]) -> None:
+        super().__init__(file)
+        self._trust = tuple(f"{package}." for package in trust if package)
+        self._before: list[tuple[Any, dict[str, Any]]] = []
+
+    def find_class(self, module: str, name: str) -> Any:
+        """What `module.name` stands for; called once for each name in the pickle."""
+        found = self._admitted(module, name)
+        self._before.append((found, _attributes(found)))
+        return found
+
+    def _admitted(self, module: str, name: str) -> Any:
+        path = f"{module}:{name}"
+        if path in _EXACT:
+            return _EXACT[path]
+        if path in _RIVER_FUNCTIONS or path in _NUMPY:
+            return _resolve(module, name)
+        if _RIVER.fullmatch(module):
+            found = _resolve(module, name)
+            if isinstance(found, type) and _is_defined_in(found, module, name):
+                return found
+        elif f"{module}.".startswith(self._trust):
+            found = _resolve(module, name)
+            if isinstance(found, type | FunctionType) and _is_defined_in(found, module, name):
+                return found
+        raise _unsafe(f"the snapshot names {module}.{name}, which no model is made of")
+
+    def restore_admitted(self) -> list[str]:
+        """Undo what the pickle did to shared classes and functions; their names.
+
+        An instruction of the pickle language sets attributes on any object, a class among them,
+        and `find_class` is not asked.
+        """
+        touched = [thing for thing, before in self._before if _restore(thing, before)]
+        return sorted({thing.__qualname__ for thing in touched})
+
+
+def _resolve(module: str, name: str) -> Any:
+    try:
+        found: Any = importlib.import_module(module)
+        for part in name.split("."):
+            found = vars(found)[part]
+            found = found.__func__ if isinstance(found, staticmethod) else found
+    except (ImportError, KeyError, TypeError) as error:
+        raise _unsafe(f"the snapshot names {module}.{name}, which is not there") from error
+    return found
+
+
+def _is_defined_in(found: Any, module: str, name: str) -> bool:
+    """Not merely imported there: a module's `os` or `open` is reachable by its name too."""
+    return (found.__module__, found.__qualname__) == (module, name)
+
+
+_SPECIAL = ("__bases__", "__code__", "__defaults__", "__kwdefaults__", "__name__", "__qualname__")
+
+
+def _attributes(thing: Any) -> dict[str, Any]:
+    special = {name: getattr(thing, name) for name in _SPECIAL if hasattr(thing, name)}
+    return {**getattr(thing, "__dict__", {}), **special}
+
+
+def _restore(thing: Any, before: dict[str, Any]) -> bool:
+    now = _attributes(thing)
+    for name in now.keys() - before.keys():
+        delattr(thing, name)
+    changed = [name for name in before if not _same(now.get(name, _ABSENT), before[name])]
+    for name in changed:
+        setattr(thing, name, before[name])
+    return bool(changed) or bool(now.keys() - before.keys())
+
+
+def _same(now: Any, before: Any) -> bool:
+    """Identical; names of compiled classes are made anew each time they are read."""
+    return now is before or (type(now) is type(before) is str and now == before)
+
+
+_ABSENT = object()
+
+
+# What follows stands in for callables that are harmless only with some of their arguments.
+
+
+class _Mention:
+    """A class that may be named as an argument, and not called."""
+
+    __slots__ = ()
+
+
+_NDARRAY = _Mention()
+_SEED_SEQUENCE = _Mention()
+
+
+def _attribute(owner: Any, name: str) -> Any:
+    """`getattr`, for the pairs of the table."""
+    if owner is str and name == "lower":
+        return str.lower
+    for base in type(owner).__mro__:
+        if (f"{base.__module__}.{base.__qualname__}", name) in _BOUND_METHODS:
+            return getattr(owner, name)
+    raise _unsafe(f"the snapshot asks for {name!r} of a {type(owner).__qualname__}")
+
+
+def _bounded_range(*bounds: int) -> range:
+    numbers = range(*bounds)
+    if not -_LENGTH_MAX < len(numbers) < _LENGTH_MAX:
+        raise _unsafe(f"the snapshot asks for a range of {len(numbers)} numbers")
+    return numbers
+
+
+def _bytes_of(kind: type) -> Callable[..., Any]:
+    """`bytes` or `bytearray`, of given bytes: of a number it would allocate as many."""
+
+    def build(content: bytes = b"") -> Any:
+        if not isinstance(content, bytes | bytearray):
+            raise _unsafe(f"the snapshot asks for {kind.__name__} of a {type(content).__name__}")
+        return kind(content)
+
+    return build
+
+
+def _iterator(sequence: Any) -> Iterator[Any]:
+    """`iter` over a plain sequence; its two-argument form would call for ever."""
+    if type(sequence) not in (list, tuple, str, dict, set, range):
+        raise _unsafe(f"the snapshot iterates over a {type(sequence).__qualname__}")
+    return iter(sequence)
+
+
+def _dtype(code: str, align: bool = False, copy_it: bool = True) -> Any:
+    if code not in _DTYPES or align or not copy_it:
+        raise _unsafe(f"the snapshot holds numpy values of type {code!r}")
+    return np.dtype(code)
+
+
+def _scalar(dtype: Any, content: bytes) -> Any:
+    if not isinstance(content, bytes) or dtype == np.dtype("O"):
+        raise _unsafe(f"the snapshot holds a numpy scalar of type {dtype!r}")
+    return np.frombuffer(content, dtype, count=1)[0]
+
+
+def _empty_array(kind: Any, shape: Any, code: Any) -> Any:
+    """numpy's empty array, to be filled by its checked `__setstate__`."""
+    if kind is not _NDARRAY or shape != (0,) or code != b"b":
+        raise _unsafe("the snapshot rebuilds a numpy array in an unknown way")
+    return np.ndarray((0,), "i1")
+
+
+def _seed_sequence(kind: Any, checksum: int, state: None) -> Any:
+    if kind is not _SEED_SEQUENCE or state is not None:
+        raise _unsafe("the snapshot rebuilds a numpy seed in an unknown way")
+    module = importlib.import_module("numpy.random.bit_generator")
+    return vars(module)["__pyx_unpickle_SeedSequence"](np.random.SeedSequence, checksum, None)
+
+
+_EXACT: dict[str, Any] = {
+    **{f"builtins:{kind.__name__}": kind for kind in (bool, complex, dict, float, frozenset, int)},
+    **{f"builtins:{kind.__name__}": kind for kind in (list, set, slice, str, tuple)},
+    "builtins:bytearray": _bytes_of(bytearray),
+    "builtins:bytes": _bytes_of(bytes),
+    "builtins:getattr": _attribute,
+    "builtins:iter": _iterator,
+    "builtins:range": _bounded_range,
+    "collections:Counter": collections.Counter,
+    "collections:OrderedDict": collections.OrderedDict,
+    "collections:defaultdict": collections.defaultdict,
+    "collections:deque": collections.deque,
+    "copy:deepcopy": copy.deepcopy,
+    "datetime:date": datetime.date,
+    "datetime:datetime": datetime.datetime,
+    "datetime:time": datetime.time,
+    "datetime:timedelta": datetime.timedelta,
+    "datetime:timezone": datetime.timezone,
+    "functools:partial": functools.partial,
+    "numpy:dtype": _dtype,
+    "numpy:ndarray": _NDARRAY,
+    "numpy._core.multiarray:_reconstruct": _empty_array,
+    "numpy._core.multiarray:scalar": _scalar,
+    "numpy.random.bit_generator:SeedSequence": _SEED_SEQUENCE,
+    "numpy.random.bit_generator:__pyx_unpickle_SeedSequence": _seed_sequence,
+    "operator:itemgetter": operator.itemgetter,
+    "random:Random": random.Random,
+    "statistics:NormalDist": statistics.NormalDist,
+}
