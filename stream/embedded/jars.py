@@ -102,16 +102,16 @@ def fetch_jars(
         JarsUnavailableError: A file could not be had, is not the pinned one, or could not be kept.
     """
     jars = pinned_jars() if jars is None else jars
-    if not all(jar.is_in(cache) for jar in jars):
-        try:
+    try:
+        if not all(jar.is_in(cache) for jar in jars):
             with _one_at_a_time(cache):
                 missing = [jar for jar in jars if not jar.is_in(cache)]
                 _fetch_all(missing, cache, base.rstrip("/"), progress or sys.stderr)
-        except OSError as full:
-            raise JarsUnavailableError(
-                f"cannot keep Kafka's jars in {cache} ({full.strerror or full}): free 50 MB there, "
-                "or set XDG_CACHE_HOME to a directory with room"
-            ) from full
+    except OSError as full:
+        raise JarsUnavailableError(
+            f"cannot keep Kafka's jars in {cache} ({full.strerror or full}): free 50 MB there, "
+            "or set XDG_CACHE_HOME to a directory with room"
+        ) from full
     return tuple(cache / jar.name for jar in jars)
 
 
@@ -146,13 +146,21 @@ def _fetch(jar: Jar, cache: Path, base: str, progress: "_Progress") -> None:
             f"{url} is not the pinned file (its SHA-256 is {sha256[:12]}…, not "
             f"{jar.sha256[:12]}…): it was thrown away; set kafka.jars_base to a true mirror"
         )
-    part = cache / f"{jar.name}.part"
-    with part.open("wb") as file:
-        file.write(body)
-        file.flush()
-        os.fsync(file.fileno())  # a power cut must not leave the right name and size on zeros
-    part.replace(cache / jar.name)
+    _keep(body, cache / jar.name)
     progress.add(jar.bytes)
+
+
+def _keep(body: bytes, path: Path) -> None:
+    part = path.with_name(f"{path.name}.part")
+    try:
+        with part.open("wb") as file:
+            file.write(body)
+            file.flush()
+            os.fsync(file.fileno())  # a power cut must not leave the right size, and zeros
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
 
 
 def _download(url: str, *, limit_bytes: int) -> bytes:
@@ -161,14 +169,21 @@ def _download(url: str, *, limit_bytes: int) -> bytes:
             with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as reply:  # noqa: S310 - the operator's
                 return _read(reply, limit_bytes)
         except (OSError, http.client.HTTPException, ValueError) as error:
-            refused = isinstance(error, HTTPError) and error.code < HTTPStatus.INTERNAL_SERVER_ERROR
-            if refused or attempt == _ATTEMPTS:
+            if _is_final(error) or attempt == _ATTEMPTS:
                 raise JarsUnavailableError(
                     f"cannot fetch {url} ({_one_line(error)}): check the network and its proxy, "
                     "or set kafka.jars_base to a mirror of Maven Central"
                 ) from error
             time.sleep(_RETRY_AFTER_S * attempt)
     raise AssertionError("the last attempt returns or raises")
+
+
+def _is_final(error: Exception) -> bool:
+    """Whether asking again would get the same: a 404 says so, a 503 or a lost connection not."""
+    if not isinstance(error, HTTPError):
+        return False
+    error.close()  # it is the reply, too, and holds the connection
+    return error.code < HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 def _read(reply: http.client.HTTPResponse, limit_bytes: int) -> bytes:

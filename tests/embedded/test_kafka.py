@@ -70,7 +70,7 @@ def test_a_new_port_and_the_old_state(tmp_path: Path) -> None:
 
 
 def test_sizes_are_the_topics_own(kafka_server: KafkaServer, make_topic) -> None:
-    """16 MiB and a little for events, 17 MiB for dead letters: the node stands in the way of none."""
+    """The node itself stands in the way of no event (16 MiB) and no dead letter (17 MiB)."""
     dead_letters = make_topic(bytes_max=17 * MIB + 64 * 1024)
     _send(kafka_server.address, dead_letters, b"x" * 17 * MIB)
     assert len(_read(kafka_server.address, dead_letters, 1)[0]) == 17 * MIB
@@ -129,8 +129,7 @@ def test_java_home_counts_only_if_new_enough(tmp_path: Path) -> None:
 def test_it_listens_on_loopback_only() -> None:
     """No listener without 127.0.0.1, no path that a directory's name could break."""
     properties = dict(
-        line.split("=", 1)
-        for line in server_properties(port=1, controller_port=2).splitlines()
+        line.split("=", 1) for line in server_properties(port=1, controller_port=2).splitlines()
     )
 
     listeners = properties["listeners"].split(",")

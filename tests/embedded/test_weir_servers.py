@@ -1,0 +1,91 @@
+"""Kafka and Valkey under the supervisor, as `weir dev` runs them."""
+
+import asyncio
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import checkpoints.embedded
+import stream.embedded.kafka
+from config.processes import ProcessSpec, free_port
+from config.supervisor import Supervisor
+from stream.embedded.jars import fetch_jars, user_cache
+from tests.embedded.waiting import is_running, soon, until
+
+
+def servers(directory: Path) -> list[ProcessSpec]:
+    """Both, prepared in `directory`."""
+    redis = checkpoints.embedded.prepare(
+        directory / "redis", port=free_port(), server=checkpoints.embedded.find_server()
+    )
+    kafka = stream.embedded.kafka.prepare(
+        directory / "kafka",
+        port=free_port(),
+        jars=fetch_jars(user_cache()),
+        java=stream.embedded.kafka.find_java(),
+    )
+    return [redis, kafka]
+
+
+def test_both_come_back_after_kill(tmp_path: Path) -> None:
+    """Killed, they serve again within the 8 s that the design allows; stop is quick."""
+    specs = servers(tmp_path)
+    told: list[Mapping[str, int]] = []
+    supervisor = Supervisor(specs, on_change=told.append, output=io.StringIO())
+
+    async def during() -> float:
+        try:
+            await soon(lambda: bool(told), what="both ready")
+            killed = time.monotonic()
+            for pid in told[0].values():
+                os.kill(pid, signal.SIGKILL)
+            await soon(lambda: not specs[1].is_ready(), what="down")
+            await soon(lambda: all(spec.is_ready() for spec in specs), what="serving again")
+            return time.monotonic() - killed
+        finally:
+            supervisor.stop()
+
+    async def both() -> tuple[int, float]:
+        return await asyncio.gather(supervisor.run(), during())
+
+    code, back_after_s = asyncio.run(both())
+
+    assert code == 0
+    assert back_after_s < 8
+    assert told[0].keys() == told[-1].keys() == {"redis", "kafka"}
+    assert not any(is_running(pid) for pids in told for pid in pids.values())
+
+
+PROGRAM = """
+import asyncio, sys
+from pathlib import Path
+from config.supervisor import Supervisor
+from tests.embedded.test_weir_servers import servers
+
+told = lambda pids: print(*pids.values(), flush=True)
+asyncio.run(Supervisor(servers(Path(sys.argv[1])), on_change=told).run())
+"""
+
+
+def test_kill_of_the_supervisor_leaves_no_server(tmp_path: Path) -> None:
+    """And the next supervisor can work with what they left."""
+    for _ in range(2):
+        process = subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-c", PROGRAM, str(tmp_path)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        assert process.stdout is not None
+        pids = [int(pid) for pid in process.stdout.readline().split()]
+        assert len(pids) == 2
+
+        process.kill()
+
+        until(lambda pids=pids: not any(map(is_running, pids)), what="both servers gone")
+        process.communicate()
