@@ -1,4 +1,4 @@
-"""The learner's errors: what the user's model file asks for and cannot have."""
+"""The learner's errors: a model file that asks for too much, a snapshot that cannot be loaded."""
 
 
 class SpecError(ValueError):
@@ -10,3 +10,11 @@ class SpecError(ValueError):
     def __init__(self, key: str, message: str) -> None:
         super().__init__(f"{key}: {message}")
         self.key, self.message = key, message
+
+
+class RestoreError(ValueError):
+    """A snapshot's model cannot go on in this program, or not as this model file has it.
+
+    Operator: restore with the model file and the versions of River and Vowpal Wabbit that the
+    version's manifest names, or rebuild the version from the log.
+    """

@@ -1,0 +1,117 @@
+"""From a model file to an estimator, new or going on from a snapshot."""
+
+from pathlib import Path
+from typing import Any
+
+from river import base
+
+from config.model_file import ModelFile, Task
+from learner.errors import RestoreError, SpecError
+from learner.estimator import Estimator
+from learner.python_estimator import build_python, is_trusted
+from learner.river_estimator import RiverEstimator, final_step
+from learner.river_spec import build_pipeline
+from learner.vw_arguments import parse_arguments
+from learner.vw_estimator import VWEstimator, restore_vw
+
+VW_LOSS = "VWLoss"
+
+
+def build_estimator(
+    model_file: ModelFile, scratch: Path | None = None, *, wants_probabilities: bool = True
+) -> Estimator:
+    """The untrained estimator that a model file describes.
+
+    Args:
+        model_file: What to build, and for which task.
+        scratch: A private folder in memory, for learners that save only to a path.
+        wants_probabilities: Whether predictions come with probabilities, where there are any.
+            Leaving them out saves time, and changes no label.
+
+    Raises:
+        SpecError: It names what does not exist, or what does not suit the task.
+    """
+    learner = model_file.learner
+    if learner.vw is not None:
+        return VWEstimator(
+            parse_arguments(learner.vw),
+            task=model_file.task,
+            labels=model_file.labels,
+            wants_probabilities=wants_probabilities,
+            wants_loss=VW_LOSS in model_file.metrics,
+            scratch=scratch,
+        )
+    if learner.python is not None:
+        model: Any = build_python(learner.python, model_file.trust)
+        return RiverEstimator(model, wants_probabilities=wants_probabilities)
+    assert learner.river is not None, "the model file has exactly one learner"
+    model, notes = build_pipeline(learner.river)
+    check_task(model, model_file.task)
+    return RiverEstimator(model, wants_probabilities=wants_probabilities, notes=notes)
+
+
+def restore_estimator(
+    model_file: ModelFile,
+    dumped: Any,
+    scratch: Path | None = None,
+    *,
+    wants_probabilities: bool = True,
+) -> Estimator:
+    """The estimator that goes on where `dumped` was cut, exactly as if it had never been.
+
+    Args:
+        model_file: The same learner, task and labels that it was built from.
+        dumped: What `Estimator.dump` gave, through a pickle and back.
+        scratch: As for `build_estimator`.
+        wants_probabilities: As for `build_estimator`.
+
+    Raises:
+        RestoreError: It is no dump of this learner.
+    """
+    learner = model_file.learner
+    if learner.vw is not None:
+        if not isinstance(dumped, dict) or dumped.keys() != {"arguments", "model", "version"}:
+            raise RestoreError("this snapshot holds no model of Vowpal Wabbit")
+        return restore_vw(
+            dumped,  # type: ignore[arg-type] # its keys were looked at
+            parse_arguments(learner.vw),
+            task=model_file.task,
+            labels=model_file.labels,
+            wants_probabilities=wants_probabilities,
+            wants_loss=VW_LOSS in model_file.metrics,
+            scratch=scratch,
+        )
+    if learner.python is not None:
+        is_river = isinstance(dumped, base.Base)  # a factory may well return one
+        if not is_river and not is_trusted(type(dumped).__module__, model_file.trust):
+            raise RestoreError(f"{type(dumped).__module__} is not listed under trust:")
+    else:
+        _check_restored(dumped, model_file.task)
+    return RiverEstimator(dumped, wants_probabilities=wants_probabilities)
+
+
+def check_task(model: Any, task: Task) -> None:
+    """Refuse a River model that cannot learn the task, which River itself would not do.
+
+    Raises:
+        SpecError: It is of another kind.
+    """
+    last = final_step(model)
+    name = type(last).__name__
+    if task == "regression":
+        if isinstance(last, base.MultiTargetRegressor) or not isinstance(last, base.Regressor):
+            raise SpecError("task", f"regression needs a regressor as the last step, not {name}")
+    elif not isinstance(last, base.Classifier):
+        raise SpecError("task", f"{task} needs a classifier as the last step, not {name}")
+    elif task == "multiclass" and not last._multiclass:  # noqa: SLF001 - River's name for it
+        wrapped = "wrap it in multiclass.OneVsRestClassifier"
+        raise SpecError("task", f"{name} tells two classes apart only; {wrapped}")
+
+
+def _check_restored(dumped: Any, task: Task) -> None:
+    if not isinstance(dumped, base.Base):
+        raise RestoreError(f"this snapshot holds a {type(dumped).__name__}, not a River model")
+    try:
+        check_task(dumped, task)
+    except SpecError as error:
+        raise RestoreError(error.message) from error

@@ -1,0 +1,50 @@
+"""A Python object of the user's, with River's verbs, as an estimator."""
+
+import importlib
+from typing import Any
+
+from learner.errors import SpecError
+
+KEY = "learner.python"
+_VERBS = ("learn_one", "predict_one")
+
+
+def build_python(path: str, trust: tuple[str, ...]) -> Any:
+    """What `module:callable` returns when it is called without arguments.
+
+    The module must be listed under `trust:`, itself or a package that holds it: importing it runs
+    the user's code, and loading a version of it later does so again.
+
+    Raises:
+        SpecError: The module is not trusted or cannot be imported, or what it makes cannot learn.
+
+    >>> build_python("colections:Counter", ())
+    Traceback (most recent call last):
+        ...
+    learner.errors.SpecError: learner.python: colections is not listed under trust:, so it is not \
+imported
+    """
+    module, _, name = path.partition(":")
+    if not is_trusted(module, trust):
+        raise SpecError(KEY, f"{module} is not listed under trust:, so it is not imported")
+    try:
+        factory = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise SpecError(KEY, f"{path} cannot be imported: {error}") from error
+    try:
+        model = factory()
+    except Exception as error:
+        raise SpecError(KEY, f"{path}() raised {type(error).__name__}: {error}") from error
+    lacking = [verb for verb in _VERBS if not callable(getattr(model, verb, None))]
+    if lacking:
+        raise SpecError(KEY, f"{type(model).__name__} of {path} lacks {' and '.join(lacking)}")
+    return model
+
+
+def is_trusted(module: str, trust: tuple[str, ...]) -> bool:
+    """Whether the module, or a package that holds it, is listed.
+
+    >>> is_trusted("shop.models", ("shop",)), is_trusted("shopping", ("shop",))
+    (True, False)
+    """
+    return any(module == each or module.startswith(f"{each}.") for each in trust)

@@ -1,0 +1,139 @@
+"""River models, and any object with River's verbs, as estimators.
+
+This is the hot path of every River model: methods are looked up once, and where River would
+compute the probabilities to find the label, they are computed once for both.
+"""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from river import base, compose
+
+from learner.estimator import Predicted
+
+Predict = Callable[[Any], Predicted]
+
+
+class RiverEstimator:
+    """An object with River's verbs: `learn_one`, `predict_one` and perhaps `predict_proba_one`.
+
+    Its predictions are River's own `predict_one`, to the last bit and in ties.
+
+    Args:
+        model: The object. It is what `dump` gives, and is learned in place.
+        wants_probabilities: Whether predictions come with them, where the model has them.
+        notes: What was settled for the user when it was built.
+
+    >>> from river import dummy
+    >>> estimator = RiverEstimator(dummy.PriorClassifier(), wants_probabilities=True)
+    >>> estimator.predict({})
+    (None, {})
+    >>> estimator.learn({}, True, None)
+    >>> estimator.predict({})
+    (True, {True: 1.0})
+    """
+
+    flattens = True
+    predicts_as_it_learns = False
+
+    predict: Predict
+
+    def __init__(
+        self, model: Any, *, wants_probabilities: bool, notes: tuple[str, ...] = ()
+    ) -> None:
+        self._model = model
+        self._learn_one = model.learn_one
+        self.notes = notes
+        self.takes_weight = takes_weight(model)
+        self.predict = _predictor(model, wants_probabilities=wants_probabilities)
+
+    def learn(self, x: Any, y: Any, w: float | None, /) -> None:
+        """Learn one example, with its weight if it has one."""
+        if w is None:
+            self._learn_one(x, y)
+        else:
+            self._learn_one(x, y, w=w)
+
+    def dump(self) -> object:
+        """The model itself; whoever pickles it must do so before it learns again."""
+        return self._model
+
+
+def takes_weight(model: Any) -> bool:
+    """Whether a weight given to `learn_one` reaches the model and nothing that chokes on it.
+
+    River's pipelines hand it to the steps that name a `w`, and to those with `**kwargs`, which
+    hand it on to anything.
+
+    >>> from river import linear_model, multiclass, preprocessing
+    >>> model = preprocessing.StandardScaler() | linear_model.LogisticRegression()
+    >>> takes_weight(model), takes_weight(multiclass.OneVsRestClassifier(model))
+    (True, False)
+    """
+    steps = [model]
+    while isinstance(steps[-1], compose.Pipeline):
+        steps += steps.pop().steps.values()
+    *before, last = steps
+    return "w" in _learn_parameters(last) and not any(_takes_anything(each) for each in before)
+
+
+def final_step(model: Any) -> Any:
+    """The component of a pipeline, or of pipelines in pipelines, that answers."""
+    while isinstance(model, compose.Pipeline):
+        model = list(model.steps.values())[-1]
+    return model
+
+
+def _learn_parameters(step: Any) -> dict[str, inspect.Parameter]:
+    return dict(inspect.signature(type(step).learn_one).parameters)
+
+
+def _takes_anything(step: Any) -> bool:
+    if not hasattr(type(step), "learn_one"):
+        return False
+    kinds = {each.kind for each in _learn_parameters(step).values()}
+    return inspect.Parameter.VAR_KEYWORD in kinds
+
+
+def _predictor(model: Any, *, wants_probabilities: bool) -> Predict:
+    last = type(final_step(model))
+    predict_proba_one = getattr(model, "predict_proba_one", None)
+    has_none = getattr(last, "predict_proba_one", None) in {None, base.Classifier.predict_proba_one}
+    if has_none or predict_proba_one is None:
+        return _label_only(model.predict_one)
+    if getattr(last, "predict_one", None) is base.Classifier.predict_one:
+        return _label_of(predict_proba_one, wants_probabilities=wants_probabilities)
+    if not wants_probabilities:
+        return _label_only(model.predict_one)
+    return _label_and_probabilities(model.predict_one, predict_proba_one)
+
+
+def _label_only(predict_one: Callable[[Any], Any]) -> Predict:
+    return lambda x: (predict_one(x), None)
+
+
+def _label_of(predict_proba_one: Callable[[Any], Any], *, wants_probabilities: bool) -> Predict:
+    """The label by the rule of River's `Classifier.predict_one`: the first of the likeliest."""
+
+    def predict_both(x: Any) -> Predicted:
+        p = predict_proba_one(x)
+        return (max(p, key=p.get) if p else None), p
+
+    def predict_label(x: Any) -> Predicted:
+        p = predict_proba_one(x)
+        return (max(p, key=p.get) if p else None), None
+
+    return predict_both if wants_probabilities else predict_label
+
+
+def _label_and_probabilities(
+    predict_one: Callable[[Any], Any], predict_proba_one: Callable[[Any], Any]
+) -> Predict:
+    def predict(x: Any) -> Predicted:
+        try:
+            return predict_one(x), predict_proba_one(x)
+        except NotImplementedError:  # a wrapper of a model that has labels only
+            return predict_one(x), None
+
+    return predict

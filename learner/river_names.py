@@ -1,0 +1,115 @@
+"""River's components by name, as its documentation writes them: `linear_model.LogisticRegression`.
+
+Only modules of estimators and of what they are made of: nothing that reads data, runs an
+evaluation or takes Python functions.
+"""
+
+import inspect
+import re
+from importlib import import_module
+
+from config.nearest import did_you_mean, nearest
+
+MODULES = (
+    "anomaly",
+    "bandit",
+    "compose",
+    "conf",
+    "drift",
+    "drift.binary",
+    "dummy",
+    "ensemble",
+    "facto",
+    "feature_extraction",
+    "feature_selection",
+    "forest",
+    "imblearn",
+    "linear_model",
+    "metrics",
+    "model_selection",
+    "multiclass",
+    "naive_bayes",
+    "neighbors",
+    "optim",
+    "optim.initializers",
+    "optim.losses",
+    "optim.schedulers",
+    "preprocessing",
+    "proba",
+    "rules",
+    "stats",
+    "tree",
+    "tree.splitter",
+    "utils",
+)
+# They take a Python function or types, which a model file cannot say.
+_REFUSED = frozenset({"compose.FuncTransformer", "compose.SelectType", "utils.TimeRolling"})
+# Modules that have components too, but none that learns or answers for a model.
+_OTHER_MODULES = frozenset(
+    {"active", "checks", "cluster", "covariance", "datasets", "evaluate", "misc", "multioutput"}
+    | {"reco", "sketch", "stream", "time_series"}
+)
+_NAME = re.compile(r"[a-z_]+(?:\.[a-z_]+)*\.[A-Z]\w*", re.ASCII)
+
+
+def looks_like_component(name: object) -> bool:
+    """Whether this is written like a component of River: `module.Name`."""
+    return isinstance(name, str) and _NAME.fullmatch(name) is not None
+
+
+def component_class(name: str) -> type | None:
+    """The class of that name, or None.
+
+    >>> component_class("preprocessing.StandardScaler")
+    <class 'river.preprocessing.scale.StandardScaler'>
+    >>> component_class("datasets.Phishing") is None
+    True
+    """
+    module, _, short = name.rpartition(".")
+    if module not in MODULES or name in _REFUSED:
+        return None
+    return _public_classes(module).get(short)
+
+
+def why_not(name: str) -> str:
+    """What is wrong with a name that `component_class` does not know."""
+    if name in _REFUSED:
+        return f"river's {name} takes Python functions or types, which a model file cannot give"
+    if is_elsewhere(name):
+        return f"river's {name} is no component of a model"
+    return f"river has no {name}{did_you_mean(name, _all_names())}"
+
+
+def is_typing_error(name: str) -> bool:
+    """Whether a name in the place of data must be meant for a component of River."""
+    module, _, _ = name.rpartition(".")
+    if name in _REFUSED or is_elsewhere(name):
+        return True
+    return module in MODULES and nearest(name, _names(module)) is not None
+
+
+def is_elsewhere(name: str) -> bool:
+    """Whether River has this class in a module that models are not made of."""
+    module, _, short = name.rpartition(".")
+    if module not in _OTHER_MODULES:
+        return False
+    return inspect.isclass(getattr(import_module(f"river.{module}"), short, None))
+
+
+def _public_classes(module: str) -> dict[str, type]:
+    loaded = import_module(f"river.{module}")
+    # River's __all__ names some that do not exist, such as drift.PeriodicTrigger.
+    found = {name: getattr(loaded, name, None) for name in loaded.__all__}
+    return {
+        name: each
+        for name, each in found.items()
+        if inspect.isclass(each) and not inspect.isabstract(each)
+    }
+
+
+def _names(module: str) -> list[str]:
+    return [f"{module}.{name}" for name in _public_classes(module)]
+
+
+def _all_names() -> list[str]:
+    return [name for module in MODULES for name in _names(module) if name not in _REFUSED]

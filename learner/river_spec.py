@@ -1,0 +1,153 @@
+"""From the model file's words to a River model.
+
+A component is its name, or a mapping of its name to its arguments: a mapping by keyword, a list by
+position. In the place of an argument whatever names a River class is a component, a list of
+components is a pipeline, and the rest is data.
+"""
+
+import inspect
+from typing import Any
+
+from river import base, compose
+
+from config.nearest import did_you_mean
+from learner.errors import SpecError
+from learner.river_names import component_class, is_typing_error, looks_like_component, why_not
+
+# What a component's `seed: null` becomes: nothing here draws an unseeded random number.
+SEED = 42
+KEY = "learner.river"
+
+
+def build_pipeline(spec: list[Any]) -> tuple[Any, tuple[str, ...]]:
+    """The model that the list describes, and notes on what was settled for the user.
+
+    Raises:
+        SpecError: A name or an argument is unknown, or River refuses it; with the key's path.
+
+    >>> model, notes = build_pipeline(
+    ...     ["preprocessing.StandardScaler", {"forest.ARFClassifier": {"n_models": 3}}]
+    ... )
+    >>> print(model, notes)
+    StandardScaler | ARFClassifier ('learner.river[1].forest.ARFClassifier: seed 42, for want of \
+one',)
+    """
+    builder = _Builder()
+    steps = [builder.component(each, f"{KEY}[{i}]") for i, each in enumerate(spec)]
+    for i, step in enumerate(steps[:-1]):
+        if not isinstance(step, base.Transformer | base.AnomalyFilter):
+            key, name = f"{KEY}[{i}]", type(step).__name__
+            raise SpecError(key, f"{name} is not a transformer, so it can only be the last step")
+    return _pipeline(steps, KEY), tuple(builder.notes)
+
+
+class _Builder:
+    """Builds components, and remembers what it settled on the way."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def component(self, node: Any, key: str) -> Any:
+        """The component that a node must be."""
+        named = _named(node)
+        if named is None:
+            raise SpecError(key, f"must name a component of River, not {str(node)[:80]!r}")
+        name, arguments = named
+        cls = component_class(name)
+        if cls is None:
+            raise SpecError(key, why_not(name))
+        return self._built(cls, arguments, f"{key}.{name}")
+
+    def _argument(self, node: Any, key: str, *, is_list: bool = False) -> Any:
+        """What an argument is given: a component, a pipeline, or data."""
+        named = _named(node)
+        if named is not None and looks_like_component(named[0]):
+            if component_class(named[0]) is not None:
+                return self.component(node, key)
+            if is_typing_error(named[0]):
+                raise SpecError(key, why_not(named[0]))
+        if isinstance(node, dict):
+            return {name: self._argument(each, f"{key}.{name}") for name, each in node.items()}
+        if isinstance(node, list):
+            items = [self._argument(each, f"{key}[{i}]") for i, each in enumerate(node)]
+            return items if is_list or not _are_estimators(items) else _pipeline(items, key)
+        return node
+
+    def _built(self, cls: type, arguments: Any, key: str) -> Any:
+        parameters = inspect.signature(cls).parameters
+        by_position, by_keyword = self._arguments(arguments, parameters, key)
+        try:
+            bound = inspect.signature(cls).bind(*by_position, **by_keyword)
+        except TypeError as error:
+            raise SpecError(key, f"{error} (it takes {_listed(parameters)})") from error
+        if "seed" in parameters and bound.arguments.get("seed") is None:
+            bound.arguments["seed"] = SEED
+            self.notes.append(f"{key}: seed {SEED}, for want of one")
+        try:
+            return cls(*bound.args, **bound.kwargs)
+        except Exception as error:
+            raise SpecError(key, f"River refuses this: {type(error).__name__}: {error}") from error
+
+    def _arguments(
+        self, arguments: Any, parameters: Any, key: str
+    ) -> tuple[list[Any], dict[str, Any]]:
+        """Arguments by position and by keyword, each built."""
+        if arguments is None:
+            return [], {}
+        if isinstance(arguments, dict) and _named(arguments) is None:
+            return [], self._by_keyword(arguments, parameters, key)
+        given = arguments if isinstance(arguments, list) else [arguments]
+        takes = [each for each in parameters.values() if each.kind in _BY_POSITION]
+        return [
+            self._argument(node, f"{key}[{i}]", is_list=i < len(takes) and _is_list(takes[i]))
+            for i, node in enumerate(given)
+        ], {}
+
+    def _by_keyword(self, arguments: dict[Any, Any], parameters: Any, key: str) -> dict[str, Any]:
+        built = {}
+        for name, node in arguments.items():
+            place = f"{key}.{name}"
+            parameter = parameters.get(name)
+            if parameter is None or parameter.kind not in _BY_KEYWORD:
+                guess = did_you_mean(str(name), parameters) or f": it takes {_listed(parameters)}"
+                raise SpecError(place, f"is not an argument of {key.rpartition('.')[2]}{guess}")
+            built[name] = self._argument(node, place, is_list=_is_list(parameter))
+        return built
+
+
+_BY_POSITION = {inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD}
+_BY_KEYWORD = {inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY}
+
+
+def _named(node: Any) -> tuple[str, Any] | None:
+    """The name and the arguments of what is written like a component."""
+    if isinstance(node, str):
+        return node, None
+    if isinstance(node, dict) and len(node) == 1:
+        ((name, arguments),) = node.items()
+        if looks_like_component(name):
+            return name, arguments
+    return None
+
+
+def _is_list(parameter: inspect.Parameter) -> bool:
+    """Whether a list of components given here is a list of models, and no pipeline."""
+    wanted = str(parameter.annotation).lower()
+    return parameter.name == "models" or wanted.startswith(("list", "tuple", "sequence"))
+
+
+def _are_estimators(items: list[Any]) -> bool:
+    return bool(items) and all(isinstance(item, base.Estimator) for item in items)
+
+
+def _pipeline(steps: list[Any], key: str) -> Any:
+    if len(steps) == 1:
+        return steps[0]
+    try:
+        return compose.Pipeline(*steps)
+    except (TypeError, ValueError) as error:
+        raise SpecError(key, f"these do not make a pipeline: {error}") from error
+
+
+def _listed(parameters: Any) -> str:
+    return ", ".join(parameters) or "no arguments"
