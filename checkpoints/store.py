@@ -247,3 +247,33 @@ class Store(Protocol):
     def in_use(self, line: Line) -> frozenset[str]:
         """Ids of the versions that somebody said to be serving and is alive."""
         ...
+
+
+def never_dropped(*, head: str, control: Control | None) -> frozenset[str]:
+    """Ids that no prune may touch: the head, the pinned version and the tagged ones."""
+    return (control.record.protected if control else frozenset()) | {head}
+
+
+def check_drop(drop: Sequence[str], *, head: str, control: Control | None) -> None:
+    """Refuse to prune what must stay; asked by every store before it does anything.
+
+    Raises:
+        ValueError: the caller's retention is wrong.
+    """
+    wrong = never_dropped(head=head, control=control) & set(drop)
+    if wrong:
+        raise ValueError(f"the head, pinned or tagged versions may not be dropped: {wrong}")
+
+
+def named_by(control: Control, version: Version | None) -> frozenset[str]:
+    """Ids of the versions that a command names for the first time: they must be kept.
+
+    What earlier commands pinned or tagged is not asked again, else one lost version would lock
+    operators out of every command.
+    """
+    record = control.record
+    pointers = (*record.tags.values(), *([record.pin] if record.pin else []))
+    named = {point.id for point in pointers if f"v{point.number}" == record.command.to}
+    if version is not None and version.manifest.rollback is not None:
+        named.add(version.manifest.rollback.to_id)
+    return frozenset(named)
