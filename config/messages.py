@@ -1,7 +1,7 @@
 """What pydantic finds, said plainly: one sentence a mistake, with the nearest right name."""
 
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from pydantic import BaseModel, SecretStr
 from pydantic_core import ErrorDetails, PydanticCustomError
@@ -23,10 +23,10 @@ _PLAIN = {
     "list_type": "must be a list, not {input}",
     "dict_type": "must be a mapping (key: value), not {input}",
     "model_type": "must be a mapping (key: value), not {input}",
-    "greater_than": "must be greater than {gt}, not {input}",
-    "greater_than_equal": "must be {ge} or more, not {input}",
-    "less_than": "must be less than {lt}, not {input}",
-    "less_than_equal": "must be {le} or less, not {input}",
+    "greater_than": "must be greater than {gt:g}, not {input}",
+    "greater_than_equal": "must be {ge:g} or more, not {input}",
+    "less_than": "must be less than {lt:g}, not {input}",
+    "less_than_equal": "must be {le:g} or less, not {input}",
     "string_too_short": "must not be empty",
     "literal_error": "must be {expected}, not {input}",
 }
@@ -38,14 +38,20 @@ def wrong(message: str) -> PydanticCustomError:
     return PydanticCustomError("weir", "{message}", {"message": message})
 
 
+def place_of(error: ErrorDetails) -> tuple[str | int, ...]:
+    """Path of the value that an error is about; pydantic marks a mapping's key at its end."""
+    path = error["loc"]
+    return path[:-1] if path and path[-1] == "[key]" else path
+
+
 def plain_message(error: ErrorDetails, schema: type[BaseModel]) -> str:
     """One of pydantic's errors about `schema` as a plain sentence, without a full stop.
 
     The value is shown, cut short, unless the key holds a secret.
     """
-    path = error["loc"]
+    path = place_of(error)
     if error["type"] == "extra_forbidden":
-        return "is not a key that is known here" + did_you_mean(str(path[-1]), keys(schema, path))
+        return "is not a key that is known here" + _meant(str(path[-1]), schema, path)
     if error["type"] in {"weir", "value_error"}:
         return error["msg"].removeprefix("Value error, ")
     template = _PLAIN.get(error["type"])
@@ -56,6 +62,19 @@ def plain_message(error: ErrorDetails, schema: type[BaseModel]) -> str:
     if error["type"] == "literal_error" and isinstance(error["input"], str):
         message += did_you_mean(error["input"], _choices(schema, path))
     return message
+
+
+def _meant(key: str, schema: type[BaseModel], path: Sequence[str | int]) -> str:
+    """The key beside it that was meant, else one in another section."""
+    return did_you_mean(key, keys(schema, path)) or did_you_mean(key, _all_keys(schema))
+
+
+def _all_keys(schema: type[BaseModel], above: str = "") -> Iterator[str]:
+    for name, field in schema.model_fields.items():
+        yield above + name
+        kind = _without_none(field.annotation)
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from _all_keys(kind, f"{above}{name}.")
 
 
 def keys(schema: type[BaseModel], path: Sequence[str | int]) -> list[str]:
@@ -108,5 +127,6 @@ def _without_none(kind: object) -> object:
 
 
 def _short(value: object) -> str:
-    text = "nothing" if value is None else repr(value)
+    words = {None: "nothing", True: "true", False: "false"}
+    text = words[value] if value is None or isinstance(value, bool) else repr(value)
     return text if len(text) <= _INPUT_CHARACTERS_MAX else text[:_INPUT_CHARACTERS_MAX] + "…"

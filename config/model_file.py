@@ -5,17 +5,14 @@ whether River or Vowpal Wabbit know a name is for `learner/` to say.
 """
 
 import math
-import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     JsonValue,
-    PlainValidator,
     PrivateAttr,
     ValidationError,
     ValidationInfo,
@@ -25,72 +22,26 @@ from pydantic import (
 )
 
 from config.errors import ModelFileError, Problem
-from config.messages import plain_message, wrong
-from config.sizes import size_bytes
-from config.yaml_lines import Document, Source, key_of, read_file, read_text
+from config.messages import place_of, plain_message, wrong
+from config.terms import (
+    Component,
+    Count,
+    CountOrNone,
+    Fraction,
+    Label,
+    Module,
+    Name,
+    Number,
+    Positive,
+    Size,
+    Text,
+    Topic,
+    is_dotted_name,
+    is_model_name,
+)
+from config.yaml_lines import Document, Source, read_file, read_text
 
 Task = Literal["binary", "multiclass", "regression"]
-Label = bool | int | str
-
-# Kafka's own rule for topic names, with room for `dlq.` in front of it.
-TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,245}")
-NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{0,99}")
-COMPONENT = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
-# A module that runs commands or code for whoever asks makes signed checkpoints the only guard.
-NEVER_TRUSTED = frozenset(
-    {"builtins", "code", "codeop", "ctypes", "importlib", "marshal", "nt", "operator", "os"}
-    | {"pickle", "posix", "pty", "runpy", "shutil", "socket", "subprocess", "sys", "types"}
-)
-
-
-def _whole(value: object) -> object:
-    """1e6 is a whole number to whoever writes it, a float to YAML."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def _component(value: JsonValue) -> JsonValue:
-    """Check the shape of one component of a River pipeline."""
-    if isinstance(value, str):
-        return _component_name(value)
-    if not isinstance(value, dict) or len(value) != 1:
-        raise wrong(
-            "must be a name, or one name with its arguments, "
-            "such as  linear_model.LogisticRegression: {l2: 0.1}"
-        )
-    ((name, arguments),) = value.items()
-    _component_name(name)
-    if not isinstance(arguments, dict | list):
-        raise wrong(
-            f"{name}: arguments are a mapping {{l2: 0.1}} (by keyword) or a list [0.1] "
-            "(by position); without arguments leave out the colon"
-        )
-    return value
-
-
-def _component_name(name: object) -> str:
-    if not isinstance(name, str) or not COMPONENT.fullmatch(name):
-        raise wrong(
-            f"must be a name as in River's documentation, such as "
-            f"preprocessing.StandardScaler, not {str(name)[:60]!r}"
-        )
-    return name
-
-
-def _label(value: object) -> Label:
-    if isinstance(value, bool | int | str):
-        return value
-    raise wrong(f"must be text, a whole number, true or false, not {value!r}")
-
-
-def _one_or_more(value: object) -> object:
-    return value if isinstance(value, list | tuple) else [value]
-
-
-Whole = Annotated[int, BeforeValidator(_whole), Field(ge=1)]
-WholeOrNone = Annotated[int, BeforeValidator(_whole), Field(ge=0)]
-Size = Annotated[int, BeforeValidator(size_bytes)]
-Number = Annotated[float, Field(allow_inf_nan=False)]
-Text = Annotated[str, Field(min_length=1)]
 Listed = Field(strict=False)  # a YAML list becomes a tuple
 
 
@@ -110,7 +61,7 @@ class Learner(Section):
         python: `module:callable` that returns an object with River's verbs.
     """
 
-    river: list[Annotated[JsonValue, PlainValidator(_component)]] | None = None
+    river: list[Component] | None = None
     vw: str | None = None
     python: str | None = None
 
@@ -119,7 +70,7 @@ class Learner(Section):
     def _river_is_listed(cls, value: object) -> object:
         if value is None or value in ([], {}):
             raise wrong("must name at least one component")
-        return _one_or_more(value)
+        return value if isinstance(value, list | tuple) else [value]
 
     @field_serializer("river")
     def _river_as_it_is(self, river: Any) -> Any:
@@ -136,7 +87,7 @@ class Learner(Section):
     @classmethod
     def _python_is_importable(cls, value: str | None) -> str | None:
         module, colon, name = (value or "a:b").partition(":")
-        if not (colon and COMPONENT.fullmatch(module) and COMPONENT.fullmatch(name)):
+        if not (colon and is_dotted_name(module) and is_dotted_name(name)):
             raise wrong(f"must be module:callable, as in my_package.models:build, not {value}")
         return value
 
@@ -174,8 +125,8 @@ class Scores(Section):
         fading: Weight of a score relative to the next one, in (0, 1].
     """
 
-    rolling: Whole = 1000
-    fading: Annotated[float, Field(gt=0, le=1)] = 0.999
+    rolling: Count = 1000
+    fading: Fraction = 0.999
 
 
 class Drift(Section):
@@ -230,34 +181,24 @@ class Limits(Section):
         duplicates: Event ids remembered to refuse a second one.
     """
 
-    value: Annotated[Number, Field(gt=0)] = 1e12
-    features: Whole = 1000
-    names: Whole = 10_000
-    labels: Whole = 1000
-    string: Whole = 1024
-    depth: Whole = 2
+    value: Positive = 1e12
+    features: Count = 1000
+    names: Count = 10_000
+    labels: Count = 1000
+    string: Count = 1024
+    depth: Count = 2
     record: Size = 1 << 20
-    pending: Whole = 1_000_000
-    duplicates: Whole = 10_000
+    pending: Count = 1_000_000
+    duplicates: Count = 10_000
 
 
 class Topics(Section):
     """Kafka topics of the model; `format` is that of the events."""
 
-    events: str
-    labels: str
-    predictions: str
+    events: Topic
+    labels: Topic
+    predictions: Topic
     format: Literal["json", "vw"] = "json"
-
-    @field_validator("events", "labels", "predictions")
-    @classmethod
-    def _legal(cls, topic: str) -> str:
-        if topic in {".", ".."} or not TOPIC.fullmatch(topic):
-            raise wrong(
-                f"must be a Kafka topic: 1 to 245 letters, digits, dots, dashes or "
-                f"underscores, not {topic[:60]!r}"
-            )
-        return topic
 
     @field_validator("predictions")
     @classmethod
@@ -276,17 +217,17 @@ class Keep(Section):
         max_bytes: Bytes of all versions together.
     """
 
-    last: Whole = 20
-    minutely: WholeOrNone = 60
-    hourly: WholeOrNone = 24
-    daily: WholeOrNone = 7
+    last: Count = 20
+    minutely: CountOrNone = 60
+    hourly: CountOrNone = 24
+    daily: CountOrNone = 7
     max_bytes: Size = 4 << 30
 
 
 class Checkpoint(Section):
     """How often a version is committed, and how large one may be."""
 
-    every_seconds: Annotated[Number, Field(gt=0)] = 1.0
+    every_seconds: Positive = 1.0
     max_bytes: Size = 512 << 20
     keep: Keep = Keep()
 
@@ -303,9 +244,9 @@ class ModelFile(Section):
     ('phishing.events', 1048576, ('Accuracy',))
     """
 
-    name: str
+    name: Name
     task: Task
-    labels: Annotated[tuple[Annotated[Label, PlainValidator(_label)], ...], Listed] | None = None
+    labels: Annotated[tuple[Label, ...], Listed] | None = None
     learner: Learner
     features: dict[str, FeatureSpec] | None = None
     strict: bool = False
@@ -315,7 +256,7 @@ class ModelFile(Section):
     limits: Limits = Limits()
     topics: Topics
     checkpoint: Checkpoint = Checkpoint()
-    trust: Annotated[tuple[str, ...], Listed] = Field(default=(), validate_default=True)
+    trust: Annotated[tuple[Module, ...], Listed] = Field(default=(), validate_default=True)
 
     _source: Source = PrivateAttr(default_factory=lambda: Source(file="model file"))
 
@@ -339,24 +280,17 @@ class ModelFile(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _topics_take_the_name(cls, value: Any) -> Any:
-        if not isinstance(value, dict) or not isinstance(name := value.get("name"), str):
+    def _fill_in(cls, value: Any) -> Any:
+        """A section without content counts as left out; topics are named after the model."""
+        if not isinstance(value, dict):
             return value
-        topics = value.get("topics", {})
-        if not isinstance(topics, dict):
-            return value
-        usual = {key: f"{name}.{key}" for key in ("events", "labels", "predictions")}
-        return {**value, "topics": {**usual, **topics}}
-
-    @field_validator("name")
-    @classmethod
-    def _name_is_legal(cls, name: str) -> str:
-        if not NAME.fullmatch(name):
-            raise wrong(
-                "must be 1 to 100 letters, digits, dots, dashes or underscores, the first a letter "
-                f"or a digit (topics are named after it), not {name[:60]!r}"
-            )
-        return name
+        given = {key: each for key, each in value.items() if each is not None}
+        name, topics = str(given.get("name")), given.get("topics", {})
+        if isinstance(topics, dict):
+            model = name if is_model_name(name) else "model"  # the name is complained of once
+            usual = {key: f"{model}.{key}" for key in ("events", "labels", "predictions")}
+            given["topics"] = {**usual, **topics}
+        return given
 
     @field_validator("labels")
     @classmethod
@@ -378,14 +312,6 @@ class ModelFile(Section):
             raise wrong("must differ from each other")
         return labels
 
-    @field_validator("features", mode="before")
-    @classmethod
-    def _features_are_named(cls, features: object) -> object:
-        for name in features if isinstance(features, dict) else ():
-            if not isinstance(name, str):
-                raise wrong(f'names are text: write "{name}" in quotes')
-        return features
-
     @field_validator("strict")
     @classmethod
     def _strict_about_something(cls, strict: bool, info: ValidationInfo) -> bool:
@@ -396,8 +322,9 @@ class ModelFile(Section):
     @field_validator("metrics")
     @classmethod
     def _metrics_fit(cls, metrics: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        if len(set(metrics)) < len(metrics):
-            raise wrong("name a metric twice")
+        twice = [name for name in metrics if metrics.count(name) > 1]
+        if twice:
+            raise wrong(f"name {twice[0]} twice")
         learner = info.data.get("learner")
         if "VWLoss" in metrics and isinstance(learner, Learner) and learner.vw is None:
             raise wrong("VWLoss is Vowpal Wabbit's own loss: it needs `learner: {vw: …}`")
@@ -413,24 +340,16 @@ class ModelFile(Section):
 
     @field_validator("trust")
     @classmethod
-    def _trust_names_modules(cls, trust: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        for module in trust:
-            if not COMPONENT.fullmatch(module):
-                raise wrong(f"must name modules, such as my_package, not {module[:60]!r}")
-            if module.partition(".")[0] in NEVER_TRUSTED:
-                raise wrong(f"{module} can run any command: it is never trusted")
-        _check_trusted(info.data.get("learner"), trust)
+    def _learner_is_trusted(cls, trust: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        """The user's class comes back from a checkpoint only if its module is trusted."""
+        learner = info.data.get("learner")
+        if not isinstance(learner, Learner) or learner.python is None:
+            return trust
+        module = learner.python.partition(":")[0]
+        if not any(module == each or module.startswith(f"{each}.") for each in trust):
+            package = module.partition(".")[0]
+            raise wrong(f"must list the module of the learner: write  trust: [{package}]")
         return trust
-
-
-def _check_trusted(learner: object, trust: tuple[str, ...]) -> None:
-    """The user's class comes back from a checkpoint only if its module is trusted."""
-    if not isinstance(learner, Learner) or learner.python is None:
-        return
-    module = learner.python.partition(":")[0]
-    if not any(module == each or module.startswith(f"{each}.") for each in trust):
-        package = module.partition(".")[0]
-        raise wrong(f"must list the module of the learner: write  trust: [{package}]")
 
 
 def load_model_file(path: str | Path) -> ModelFile:
@@ -472,6 +391,6 @@ def _from_document(document: Document) -> ModelFile:
 
 def _problems(error: ValidationError, source: Source) -> list[Problem]:
     return [
-        source.problem(key_of(each["loc"]), plain_message(each, ModelFile))
+        source.problem(place_of(each), plain_message(each, ModelFile))
         for each in error.errors(include_url=False)
     ]

@@ -30,7 +30,7 @@ from pydantic_settings import (
 from typing_extensions import override
 
 from config.errors import Problem, SettingsError
-from config.messages import plain_message, wrong
+from config.messages import place_of, plain_message, wrong
 from config.sizes import size_bytes
 from config.variables import read_variables, variable_of
 from config.yaml_lines import Document, Source, key_of, read_file
@@ -272,7 +272,7 @@ def load_settings(
         problems.append(document.source.problem("", "must hold  name: value  lines"))
         content = {}
     try:
-        settings = _merged(*given.values(), content)
+        settings = _merged(*given.values(), _without_none(content))
     except ValidationError as error:
         problems += [_problem(each, given, document.source) for each in error.errors()]
     if problems:
@@ -304,7 +304,7 @@ def _without_none(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _problem(error: ErrorDetails, given: Mapping[str, dict[str, Any]], source: Source) -> Problem:
     """The error, at the place that the value came from."""
-    path, message = error["loc"], plain_message(error, Settings)
+    path, message = place_of(error), plain_message(error, Settings)
     for place, values in given.items():
         if _holds(values, path):
             key = variable_of(path) if place == "environment" else key_of(path)

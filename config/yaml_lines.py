@@ -19,6 +19,7 @@ from config.errors import Problem
 
 BYTES_MAX = 1 << 20  # a thousand times a usual model file
 DEPTH_MAX = 64  # nested pipelines reach about 12
+PROBLEMS_MAX = 100
 NODES_MAX = 100_000  # aliases counted at their full size: ends "billion laughs"
 
 KeyPath = tuple[str | int, ...]
@@ -57,18 +58,17 @@ class Source:
     lines: dict[str, int] = field(default_factory=dict)
 
     def line(self, key: str | KeyPath) -> int:
-        """Line of `key`, else of the nearest key above it; 0 for what was read from no file."""
+        """Line of `key`, else of the nearest key above it, else the first."""
         text = key if isinstance(key, str) else key_of(key)
         while text:
             if text in self.lines:
                 return self.lines[text]
             text = text[: max(text.rfind("."), text.rfind("["), 0)]
-        return 1 if self.lines else 0
+        return 1
 
     def where(self, key: str | KeyPath) -> str:
         """`file:line` of `key`, or of the nearest key above it."""
-        line = self.line(key)
-        return f"{self.file}:{line}" if line else self.file
+        return f"{self.file}:{self.line(key)}"
 
     def problem(self, key: str | KeyPath, message: str) -> Problem:
         """The problem that `message` tells of `key`, at its line."""
@@ -138,7 +138,8 @@ def _unreadable(file: str, message: str, *, line: int = 0) -> Document:
 
 def _syntax(error: yaml.MarkedYAMLError) -> str:
     parts = [part for part in (error.context, error.problem) if part]
-    return f"is not YAML: {', '.join(parts)}"
+    hint = " (use spaces instead of tabs)" if "'\\t'" in str(error.problem) else ""
+    return f"is not YAML: {', '.join(parts)}{hint}"
 
 
 class _StopError(Exception):
@@ -260,6 +261,8 @@ class _Builder:
             raise self._stop(event, path[:3], f"holds more than {NODES_MAX:,} values")
 
     def _problem(self, event: yaml.Event, path: KeyPath, message: str) -> None:
+        if len(self.problems) == PROBLEMS_MAX:
+            raise self._stop(event, (), "has more problems than are listed here")
         self.problems.append(self._stop(event, path, message).problem)
 
     def _stop(self, event: yaml.Event, path: KeyPath, message: str) -> _StopError:
