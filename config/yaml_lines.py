@@ -233,7 +233,7 @@ class _Builder:
         return cast("str", self._value(event, path))
 
     def _scalar(self, event: yaml.ScalarEvent, path: KeyPath) -> JsonValue:
-        text: str = event.value
+        text = self._text(event, path)
         if event.style is not None:  # quoted or a block: a string, whatever it looks like
             return text
         if text in _WORDS:
@@ -244,6 +244,16 @@ class _Builder:
             return value
         if _FLOAT.fullmatch(text) or _ODD_FLOAT.fullmatch(text):
             self._problem(event, path, f"numbers must be finite, not {text[:40]}")
+        return text
+
+    def _text(self, event: yaml.ScalarEvent, path: KeyPath) -> str:
+        """JSON writes characters beyond 65,535 as two escapes; YAML leaves the two apart."""
+        try:
+            text = event.value.encode("utf-16", "surrogatepass").decode("utf-16")
+        except UnicodeDecodeError:
+            text = "\0"
+        if "\0" in text:
+            self._problem(event, path, "holds a null character, or half of a character")
         return text
 
     def _int(self, event: yaml.ScalarEvent, path: KeyPath) -> int:
