@@ -1,2 +1,305 @@
+"""The command line, and the one place that knows both doors: Kafka and HTTP.
+
+Imports of what is slow to load (River takes two seconds) stand in the commands that need them.
+"""
+
+import functools
+import importlib.util
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+if TYPE_CHECKING:
+    from checkpoints.redis_store import RedisStore
+    from checkpoints.signing import Keys
+    from config.model_file import ModelFile
+    from config.settings import Settings
+
+# Some of River's models and scores follow the order of a set of strings, so every process that
+# loads a model has the same hash seed. A thread pool of BLAS only gets in the way of one learner.
+_ENVIRONMENT = {"PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"}
+_ROOMS = ("api", "checkpoints", "config", "learner", "stream")
+
+
+_MODELS = Path(__file__).resolve().parent / "config" / "models"
+_DEMOS = frozenset(path.stem for path in _MODELS.glob("*.yaml"))
+
+
 def main() -> None:
-    raise SystemExit(2)
+    """Run the program: under the right environment, from our own packages only."""
+    if any(os.environ.get(name) != value for name, value in _ENVIRONMENT.items()):
+        argv = [sys.executable, *sys.orig_argv[1:]]
+        os.execve(sys.executable, argv, {**os.environ, **_ENVIRONMENT})  # noqa: S606 - ourselves
+    _refuse_other_rooms()
+    sys.path.append(str(Path.cwd()))
+    app()
+
+
+def _refuse_other_rooms() -> None:
+    """Our rooms have common names: another package of that name must not stand in for one."""
+    home = Path(__file__).resolve().parent
+    for room in _ROOMS:
+        spec = importlib.util.find_spec(room)
+        where = Path(spec.origin).resolve() if spec and spec.origin else None
+        if where is None or not where.is_relative_to(home):
+            sys.exit(f"weir: the package {room} is {where}, not the one beside {__file__}")
+
+
+app = typer.Typer(
+    name="weir",
+    help="Online learning on a Kafka stream, kept as versions that can be brought back.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _command(function: F) -> F:
+    """Turn our errors into one line on stderr and the exit code of CONTRACT.md."""
+
+    @functools.wraps(function)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except typer.Exit:
+            raise
+        except KeyboardInterrupt:
+            raise typer.Exit(130) from None
+        except Exception as error:
+            code = getattr(error, "exit_code", None)
+            if code is None:
+                raise
+            typer.echo(f"weir: {error}", err=True)
+            raise typer.Exit(code) from error
+
+    return run  # type: ignore[return-value]
+
+
+ModelOption = Annotated[
+    list[Path],
+    typer.Option("--model", help="The model file (YAML).", exists=True, dir_okay=False),
+]
+OneModel = Annotated[
+    Path, typer.Option("--model", help="The model file (YAML).", exists=True, dir_okay=False)
+]
+DataDir = Annotated[
+    Path | None, typer.Option(help="Where `weir dev` keeps its state; ./.weir by default.")
+]
+
+
+@app.command()
+@_command
+def dev(
+    demo: Annotated[str | None, typer.Option(help=f"A demo: {', '.join(sorted(_DEMOS))}.")] = None,
+    model: Annotated[list[Path] | None, typer.Option(help="A model file; repeatable.")] = None,
+    data_dir: DataDir = None,
+    port: Annotated[int, typer.Option(help="The API's port.")] = 8000,
+    kafka_port: Annotated[int, typer.Option(help="Kafka's port.")] = 9092,
+    partitions: Annotated[int, typer.Option(min=1, help="Of new topics.")] = 1,
+    exit_after_drain: Annotated[
+        bool, typer.Option("--exit-after-drain", help="End when what was sent is learned.")
+    ] = False,
+) -> None:
+    """Run everything on this machine: Kafka, Redis, learner and API, until Ctrl-C."""
+    from stream.embedded.run import run_dev
+
+    paths = list(model or [])
+    if (demo is None) == (not paths):
+        raise typer.BadParameter("give either --demo NAME or --model FILE")
+    if demo is not None and demo not in _DEMOS:
+        raise typer.BadParameter(f"no demo {demo!r}: {', '.join(sorted(_DEMOS))}")
+    settings = _settings("dev", {"data_dir": data_dir, "kafka": {"topic_partitions": partitions}})
+    code = run_dev(
+        settings,
+        _model_files([_MODELS / f"{demo}.yaml"] if demo else paths),
+        port=port,
+        kafka_port=kafka_port,
+        demo=demo,
+        exit_after_drain=exit_after_drain,
+        store_at=_store_at,
+    )
+    raise typer.Exit(code)
+
+
+@app.command()
+@_command
+def learn(
+    model: OneModel,
+    new: Annotated[bool, typer.Option("--new", help="Begin a model the store lacks.")] = False,
+    start: Annotated[
+        str, typer.Option("--from", help="With --new: earliest, latest or a time (RFC 3339).")
+    ] = "earliest",
+    create_topics: Annotated[bool, typer.Option("--create-topics")] = False,
+    abandon_history: Annotated[
+        bool, typer.Option("--abandon-history", help="With --new: although it learned before.")
+    ] = False,
+    shard: Annotated[str, typer.Option(help="Shards to take; only 0 in this version.")] = "0",
+    begin_if_untouched: Annotated[bool, typer.Option("--begin-if-untouched", hidden=True)] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Learn a model's events until SIGTERM."""
+    from stream.learn import Learner, LearnOptions
+
+    if shard != "0":
+        raise typer.BadParameter("this version has one shard: 0", param_hint="--shard")
+    model_file = _model_files([model])[0][1]
+    settings = _connected(f"learner:{model_file.name}", data_dir, kafka=True, redis=True)
+    options = LearnOptions(
+        is_new=new,
+        start=_start(start),
+        abandon_history=abandon_history,
+        create_topics=create_topics,
+        begins_if_untouched=begin_if_untouched,
+    )
+    store = _store(settings)
+    learner = Learner(
+        settings, model_file, options, store, _keys(settings), check_store=store.require_safe
+    )
+    raise typer.Exit(learner.run())
+
+
+@app.command()
+@_command
+def serve(
+    model: ModelOption,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes that answer.")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Answer predictions and operators over HTTP until SIGTERM."""
+    from api.server import run_api
+
+    from stream.producer import Publisher
+
+    models = [found for _, found in _model_files(model)]
+    settings = _connected("api", data_dir, redis=True, overrides={"api": {"workers": workers}})
+    publisher = Publisher(settings.kafka)
+    try:
+        code = run_api(settings, models, _store(settings), _keys(settings), publisher)
+    finally:
+        publisher.close()
+    raise typer.Exit(code)
+
+
+@app.command()
+@_command
+def send(
+    model: OneModel,
+    source: Annotated[
+        str, typer.Option("--from", help="FILE.csv, .ndjson or .vw (or .gz), or river:NAME.")
+    ],
+    label: Annotated[str | None, typer.Option(help="CSV: the label's column.")] = None,
+    id_column: Annotated[str | None, typer.Option("--id", help="CSV: the id's column.")] = None,
+    key: Annotated[str | None, typer.Option(help="CSV: the Kafka key's column.")] = None,
+    columns: Annotated[
+        str | None, typer.Option(help="The features, with commas; all others by default.")
+    ] = None,
+    null: Annotated[str, typer.Option(help="CSV: a text that means absent.")] = "",
+    rate: Annotated[float | None, typer.Option(help="Events a second.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Events at most.")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Publish events to a model's topic; ends when all are acknowledged."""
+    from stream.readers import Columns
+    from stream.send import send as send_all
+
+    if rate is not None and rate <= 0:
+        raise typer.BadParameter("must be above 0", param_hint="--rate")
+    model_file = _model_files([model])[0][1]
+    settings = _connected("send", data_dir, kafka=True)
+    names = tuple(name.strip() for name in columns.split(",")) if columns else None
+    chosen = Columns(label=label, id=id_column, key=key, features=names, null=null)
+    done = send_all(settings.kafka, model_file, source, chosen, rate=rate, limit=limit)
+    typer.echo(json.dumps(done))
+
+
+def _model_files(paths: list[Path]) -> "list[tuple[Path, ModelFile]]":
+    """The model files, loaded; no two of one name."""
+    from config.model_file import load_model_file
+
+    found = [(path.resolve(), load_model_file(path)) for path in paths]
+    names = [model.name for _, model in found]
+    for name in names:
+        if names.count(name) > 1:
+            raise typer.BadParameter(f"two model files are named {name}", param_hint="--model")
+    return found
+
+
+def _settings(service: str, overrides: dict[str, Any]) -> "Settings":
+    from config.logs import configure
+    from config.settings import load_settings
+
+    settings = load_settings(overrides)
+    configure(service, settings)
+    return settings
+
+
+def _connected(
+    service: str,
+    data_dir: Path | None,
+    *,
+    kafka: bool = False,
+    redis: bool = False,
+    overrides: dict[str, Any] | None = None,
+) -> "Settings":
+    """Settings that name the servers needed, those of a running `weir dev` if need be."""
+    from config.dev_file import require_servers, with_dev_servers
+
+    settings = _settings(service, {**(overrides or {}), "data_dir": data_dir})
+    return require_servers(with_dev_servers(settings), kafka=kafka, redis=redis)
+
+
+def _store(settings: "Settings") -> "RedisStore":
+    assert settings.redis.url is not None, "require_servers has seen to it"
+    return _store_at(settings.redis.url.get_secret_value())
+
+
+def _store_at(url: str) -> "RedisStore":
+    from checkpoints.redis_connection import RedisConnection
+    from checkpoints.redis_store import RedisStore
+
+    return RedisStore(RedisConnection(url))
+
+
+def _keys(settings: "Settings") -> "Keys":
+    from types import SimpleNamespace
+
+    from checkpoints.signing import load_keys
+
+    signing = settings.signing
+    given = SimpleNamespace(
+        learner_key=signing.learner_key and signing.learner_key.get_secret_value(),
+        learner_public=_joined(signing.learner_public),
+        operator_key=signing.operator_key and signing.operator_key.get_secret_value(),
+        operator_public=_joined(signing.operator_public),
+    )
+    return load_keys(given)
+
+
+def _joined(keys: tuple[str, ...]) -> str | None:
+    """Several public keys as one PEM text; one key, or none, as it was given."""
+    if len(keys) <= 1:
+        return keys[0] if keys else None
+    return "\n".join(key if "-----BEGIN" in key else Path(key).read_text() for key in keys)
+
+
+def _start(text: str) -> str | int:
+    """`--from`: earliest, latest, or a time in milliseconds since the epoch."""
+    if text in {"earliest", "latest"}:
+        return text
+    from datetime import datetime
+
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter("earliest, latest or a time (RFC 3339)") from None
+    if moment.tzinfo is None:
+        raise typer.BadParameter(f"{text} has no time zone: end it with Z", param_hint="--from")
+    return int(moment.timestamp() * 1000)

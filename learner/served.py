@@ -1,0 +1,82 @@
+"""A committed model that answers predictions and learns nothing."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from config.model_file import ModelFile
+from learner.build import restore_estimator
+from learner.gate import Gate
+from learner.labels import Labels
+from learner.values import Features, Refusal
+
+
+class ProbeFailedError(Exception):
+    """The loaded model does not answer as it did when its snapshot was cut.
+
+    Operator: the version must not be served; the last good one stays. Check that this machine has
+    the learner's own versions of River, Vowpal Wabbit and numpy and its family of CPU.
+    """
+
+
+class ServedModel:
+    """One version, loaded.
+
+    Args:
+        model_file: The reader's own copy.
+        payload: The loaded segment "model" of a version.
+        scratch: A private folder in memory, for learners that load only from a path.
+
+    Raises:
+        ProbeFailedError: It answers its own probe otherwise than the learner did.
+    """
+
+    def __init__(
+        self, model_file: ModelFile, payload: Mapping[str, Any], scratch: Path | None = None
+    ) -> None:
+        self._estimator = restore_estimator(
+            model_file, payload["estimator"], scratch, wants_probabilities=True
+        )
+        self._labels = Labels(model_file)
+        self._labels.restore(payload["gate"]["labels"])
+        self._gate = Gate(
+            model_file, self._labels, flattens=self._estimator.flattens, takes_weight=True
+        )
+        self._has_chances = model_file.task != "regression"
+        self._check(payload["probe"])
+
+    def predict(self, features: Features) -> dict[str, Any] | Refusal:
+        """The prediction for a request's features, or why they are refused.
+
+        Returns:
+            `prediction`, None while the model has none, and for classes `probabilities` by the
+            label's JSON text, where the learner has any.
+        """
+        x = self._gate.admit_question(features)
+        if isinstance(x, Refusal):
+            return x
+        prediction, chances = self._labels.answer(self._estimator.predict(x))
+        answer: dict[str, Any] = {"prediction": prediction}
+        if self._has_chances and (chances is not None or prediction is None):
+            answer["probabilities"] = chances or {}
+        return answer
+
+    def _check(self, probe: Mapping[str, Any] | None) -> None:
+        if probe is None:
+            return
+        label, chances = self._estimator.predict(probe["x"])
+        expected_label, expected_chances = probe["predicted"]
+        same = _same(label, expected_label)
+        if expected_chances is not None:
+            same = same and chances is not None and set(chances) == set(expected_chances)
+            same = same and all(_same(chances[k], v) for k, v in expected_chances.items())  # type: ignore[index]
+        if not same:
+            raise ProbeFailedError(
+                f"the probe is answered {label!r} {chances!r}, the learner answered "
+                f"{expected_label!r} {expected_chances!r}"
+            )
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Equal to the last bit; NaN is NaN."""
+    return bool(one == other) or (one != one and other != other)

@@ -1,0 +1,202 @@
+"""The trainer owns everything that learning changes, and turns to and from a snapshot.
+
+Model, scores, detectors, the gate's memory and the counts belong together: whoever keeps one of
+them without the others cannot go on as if nothing had happened.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from config.model_file import ModelFile
+from learner.build import build_estimator, restore_estimator
+from learner.deep_pickle import dumps
+from learner.drift import Detectors
+from learner.drift_log import DriftLog
+from learner.estimator import Estimator
+from learner.gate import Gate
+from learner.labels import Labels
+from learner.progressive import Tally, progressive_step
+from learner.scores import Scores
+from learner.values import Event, Reason, Refusal
+
+PAYLOAD_FORMAT = 1
+
+
+class LearnFailedError(Exception):
+    """The learner raised on an example and may be half-updated: throw it away, restore the head.
+
+    The worker restores and tries once more; an event that raises again is refused `learn_error`.
+    """
+
+    def __init__(self, topic: str, partition: int, offset: int, cause: Exception) -> None:
+        what = f"{type(cause).__name__}: {cause}"
+        super().__init__(f"learning {topic}-{partition}-{offset} raised {what}")
+        self.topic, self.partition, self.offset = topic, partition, offset
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """A trainer's state at one moment.
+
+    Attributes:
+        model: The pickled learner with scores, detectors, gate and counts.
+        window: The ids given lately (MessagePack), to know duplicates by.
+        drifts: The last detections (JSON).
+        metrics: Each score's lifetime, rolling and fading value.
+    """
+
+    model: bytes
+    window: bytes
+    drifts: bytes
+    metrics: dict[str, dict[str, float | None]]
+    drift_total: int
+    learned: int
+    scored: int
+    nonfinite: int
+    refused_by: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saved:
+    """What a version kept of a trainer.
+
+    Attributes:
+        payload: The loaded `Snapshot.model`.
+        window: `Snapshot.window`.
+        drifts: `Snapshot.drifts`.
+        refused_by: Refusals so far, by reason; they are the log's and not the model's, so that a
+            rollback keeps them.
+    """
+
+    payload: Mapping[str, Any]
+    window: bytes
+    drifts: bytes
+    refused_by: Mapping[str, int]
+
+
+class Trainer:
+    """Learns events one at a time, each scored before it is learned.
+
+    Args:
+        model_file: What to build.
+        scratch: A private folder in memory, for learners that save only to a path.
+        saved: Go on from here, exactly as if never interrupted; metrics and detectors of the
+            model file may have changed. None: begin untrained.
+
+    Raises:
+        SpecError: The model file asks for what does not exist or does not fit.
+        RestoreError: `saved` holds no model of this learner.
+    """
+
+    def __init__(
+        self, model_file: ModelFile, scratch: Path | None = None, saved: Saved | None = None
+    ) -> None:
+        self._scores = Scores(model_file.metrics, model_file.task, model_file.scores)
+        self._detectors = Detectors(model_file.drift, model_file.task)
+        wants = self._scores.wants_probabilities
+        self._estimator: Estimator = (
+            build_estimator(model_file, scratch, wants_probabilities=wants)
+            if saved is None
+            else restore_estimator(
+                model_file, saved.payload["estimator"], scratch, wants_probabilities=wants
+            )
+        )
+        self._gate = Gate(
+            model_file,
+            Labels(model_file),
+            flattens=self._estimator.flattens,
+            takes_weight=self._estimator.takes_weight,
+        )
+        self.tally = Tally()
+        self.drifts = DriftLog()
+        self.refused_by: Counter[str] = Counter()
+        self.notes = self._estimator.notes
+        self._last_x: Any = None
+        if saved is not None:
+            self._load(saved)
+        self._step = progressive_step(
+            self._estimator,
+            self._scores,
+            self._detectors,
+            self.tally,
+            is_regression=model_file.task == "regression",
+        )
+
+    def _load(self, saved: Saved) -> None:
+        self._scores.restore(saved.payload["scores"])
+        self._detectors.restore(saved.payload["detectors"])
+        ids = msgspec.msgpack.decode(saved.window, type=list[str])
+        self._gate.restore(saved.payload["gate"], ids)
+        self.drifts = DriftLog.from_json(saved.drifts)
+        self.refused_by = Counter(saved.refused_by)
+        self.tally = Tally(**saved.payload["counts"])
+        probe = saved.payload["probe"]
+        self._last_x = None if probe is None else probe["x"]
+
+    def take(
+        self, event: Event, topic: str, partition: int, offset: int, timestamp_ms: int
+    ) -> Refusal | None:
+        """Learn the event at this position, scored first; or say why it is refused.
+
+        Raises:
+            LearnFailedError: The learner raised. This trainer must not be used again.
+        """
+        example = self._gate.admit(event)
+        if type(example) is Refusal:
+            self.refused_by[example.reason] += 1
+            return example
+        try:
+            detections = self._step(example)  # type: ignore[arg-type]
+        except Exception as error:
+            raise LearnFailedError(topic, partition, offset, error) from error
+        self._last_x = example.x  # type: ignore[union-attr]
+        if detections:
+            for detection in detections:
+                self.drifts.add(detection, topic, partition, offset, timestamp_ms)
+        return None
+
+    def refuse(self, reason: Reason) -> None:
+        """Count a record that was refused before it reached the gate."""
+        self.refused_by[reason] += 1
+
+    def snapshot(self, *, version: str) -> Snapshot:
+        """The state now, to be restored elsewhere or later.
+
+        Args:
+            version: The version this snapshot becomes; detections since the last one name it.
+
+        Raises:
+            Whatever the learner's own serialisation raises; the trainer is unharmed by that.
+        """
+        self.drifts.settle(version)
+        tally = self.tally
+        counts = {"learned": tally.learned, "scored": tally.scored, "nonfinite": tally.nonfinite}
+        payload = {
+            "format": PAYLOAD_FORMAT,
+            "estimator": self._estimator.dump(),
+            "scores": self._scores.dump(),
+            "detectors": self._detectors.dump(),
+            "gate": self._gate.dump(),
+            "counts": counts,
+            "probe": self._probe(),
+        }
+        return Snapshot(
+            model=dumps(payload),
+            window=msgspec.msgpack.encode(self._gate.ids.in_order()),
+            drifts=self.drifts.to_json(),
+            metrics=self._scores.report(),
+            drift_total=self.drifts.total,
+            refused_by=dict(self.refused_by),
+            **counts,
+        )
+
+    def _probe(self) -> dict[str, Any] | None:
+        """The last example's features and the answer to them, for whoever loads the snapshot."""
+        if self._last_x is None:
+            return None
+        return {"x": self._last_x, "predicted": self._estimator.predict(self._last_x)}

@@ -1,0 +1,145 @@
+"""Dead letters: every refused record, byte for byte, with headers that say where it was and why.
+
+At least once: after a crash the same record may be refused again and be written twice, under the
+same `weir-dlq-id`. A commit waits until the letters below its offsets are acknowledged.
+"""
+
+import hashlib
+import logging
+import time
+from dataclasses import dataclass, replace
+from typing import Any
+
+from kafka import KafkaProducer
+from kafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
+
+from config.settings import KafkaSettings
+from learner.values import Refusal
+from stream import kafka_client
+from stream.errors import DeadLettersStuckError, KafkaUnavailableError
+
+log = logging.getLogger(__name__)
+
+# What is kept of a record that the dead-letter topic will not take whole.
+_TRUNCATED_BYTES = 64 * 1024
+# Letters in flight: beyond these the learner waits, so that a flood of poison is bounded.
+_IN_FLIGHT_MAX = 10_000
+_FLUSH_LIMIT_S = 30.0
+_TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
+
+
+class DeadLetters:
+    """Writes the records that one model refused.
+
+    Args:
+        kafka: Where the brokers are.
+        model: Named in each letter.
+    """
+
+    def __init__(self, kafka: KafkaSettings, model: str) -> None:
+        self._model = model
+        try:
+            self._producer = KafkaProducer(
+                client_id=f"weir-dead-letters-{model}",
+                acks="all",
+                linger_ms=20,
+                max_request_size=kafka_client.DEAD_LETTER_BYTES_MAX,
+                allow_auto_create_topics=False,
+                **kafka_client.options(kafka),
+            )
+        except (KafkaError, OSError) as error:
+            raise KafkaUnavailableError(str(kafka.bootstrap_servers), error) from error
+        self._in_flight: list[tuple[Any, _Letter]] = []
+
+    def send(self, record: Any, refusal: Refusal) -> None:
+        """Queue one refused record; `flush` waits for its acknowledgement."""
+        if len(self._in_flight) >= _IN_FLIGHT_MAX:
+            self.flush()
+        self._post(_letter(record, refusal, self._model))
+
+    def flush(self) -> None:
+        """Wait until every letter is acknowledged.
+
+        Raises:
+            DeadLettersStuckError: Some were not within 30 s; nothing may be committed past them.
+        """
+        deadline = time.monotonic() + _FLUSH_LIMIT_S
+        while self._in_flight:
+            waiting, self._in_flight = self._in_flight, []
+            for future, letter in waiting:
+                self._settle(future, letter, deadline, len(waiting))
+
+    def close(self) -> None:
+        """Close the producer; letters that are not acknowledged are written again after restart."""
+        self._producer.close(timeout=2)
+
+    def _post(self, letter: "_Letter") -> None:
+        try:
+            future = self._producer.send(
+                letter.topic, value=letter.value, key=letter.key, headers=letter.headers
+            )
+        except KafkaError as error:
+            raise DeadLettersStuckError(letter.topic, len(self._in_flight) + 1, 0.0) from error
+        self._in_flight.append((future, letter))
+
+    def _settle(self, future: Any, letter: "_Letter", deadline: float, waiting: int) -> None:
+        try:
+            future.get(timeout=max(0.0, deadline - time.monotonic()))
+        except _TOO_LARGE as error:
+            if letter.is_truncated:
+                raise DeadLettersStuckError(letter.topic, waiting, _FLUSH_LIMIT_S) from error
+            log.warning("%s does not take %d bytes: the first 64 KiB go", letter.topic, letter.size)
+            self._post(letter.truncated())
+        except KafkaError as error:
+            raise DeadLettersStuckError(letter.topic, waiting, _FLUSH_LIMIT_S) from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Letter:
+    """One dead letter, as the producer takes it."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, bytes]]
+    is_truncated: bool = False
+
+    @property
+    def size(self) -> int:
+        return len(self.value or b"")
+
+    def truncated(self) -> "_Letter":
+        """What goes where the topic refuses the whole."""
+        value = self.value or b""
+        extra = [
+            ("weir-dlq-sha256", hashlib.sha256(value).hexdigest().encode()),
+            ("weir-dlq-truncated", b"true"),
+        ]
+        return replace(
+            self,
+            value=value[:_TRUNCATED_BYTES],
+            headers=[*self.headers, *extra],
+            is_truncated=True,
+        )
+
+
+def _letter(record: Any, refusal: Refusal, model: str) -> _Letter:
+    named = {
+        "id": f"{record.topic}-{record.partition}-{record.offset}",
+        "model": model,
+        "topic": record.topic,
+        "partition": record.partition,
+        "offset": record.offset,
+        "reason": refusal.reason,
+        "stage": refusal.stage,
+        "detail": refusal.detail,
+    }
+    headers = [(f"weir-dlq-{name}", str(value).encode()) for name, value in named.items()]
+    # kafka-python sends no record that has neither key nor value, as a tombstone may come to us.
+    value = b"" if record.value is None and record.key is None else record.value
+    return _Letter(
+        topic=kafka_client.dead_letter_topic(record.topic),
+        key=record.key,
+        value=value,
+        headers=[*record.headers, *headers],
+    )

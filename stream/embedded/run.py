@@ -1,0 +1,188 @@
+"""`weir dev`: plan, run under the supervisor, say where everything is, and end in order."""
+
+import asyncio
+import json
+import logging
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from kafka import KafkaAdminClient, TopicPartition
+from kafka.admin import OffsetSpec
+from kafka.errors import KafkaError
+
+from checkpoints.errors import StoreUnavailable
+from checkpoints.line import Line
+from checkpoints.manifest import Version, open_version
+from checkpoints.reader import LineReader
+from checkpoints.signing import Verifier, make_keys
+from checkpoints.store import Store
+from checkpoints.views import model_view
+from config.model_file import ModelFile
+from config.processes import DataDirLock
+from config.settings import Settings
+from config.supervisor import Supervisor
+from stream.embedded.dev import DevPlan, Drain, mark_sent, plan, this_program
+
+log = logging.getLogger(__name__)
+
+_DRAIN_LOOK_S = 0.3
+_DRAIN_QUIET_S = 2.0
+
+
+def run_dev(
+    settings: Settings,
+    models: list[tuple[Path, ModelFile]],
+    *,
+    port: int,
+    kafka_port: int,
+    demo: str | None,
+    exit_after_drain: bool,
+    store_at: Callable[[str], Store],
+) -> int:
+    """Run until a signal, or until drained; the exit code.
+
+    Args:
+        models: The model files with their paths; names differ.
+        store_at: Opens the store at a Redis URL.
+
+    Raises:
+        ProcessError, JarsError: What to do is in the message.
+    """
+    with DataDirLock(settings.data_dir):
+        found = plan(
+            settings,
+            models,
+            program=this_program(),
+            port=port,
+            kafka_port=kafka_port,
+            demo=demo,
+            store_at=store_at,
+        )
+        found.file.unlink(missing_ok=True)
+        try:
+            return asyncio.run(_run(found, [m for _, m in models], store_at, exit_after_drain))
+        finally:
+            found.file.unlink(missing_ok=True)
+
+
+async def _run(
+    found: DevPlan,
+    models: list[ModelFile],
+    store_at: Callable[[str], Store],
+    exit_after_drain: bool,
+) -> int:
+    is_announced = False
+
+    def on_change(pids: Mapping[str, int]) -> None:
+        nonlocal is_announced
+        found.write(pids)
+        if not is_announced:
+            is_announced = True
+            _announce(found, models)
+
+    supervisor = Supervisor(found.specs, on_change=on_change)
+    watching = asyncio.create_task(
+        _watch(found, models, store_at(found.redis), supervisor, exit_after_drain=exit_after_drain)
+    )
+    try:
+        return await supervisor.run()
+    finally:
+        watching.cancel()
+
+
+async def _watch(
+    found: DevPlan,
+    models: list[ModelFile],
+    store: Store,
+    supervisor: Supervisor,
+    *,
+    exit_after_drain: bool,
+) -> None:
+    """Remember when the demo has sent everything; end when all of it is learned, if asked to."""
+    heads = _Heads(store, make_keys(found.directory / "keys").verifier)
+    state = {"has_begun": False, "is_sending": found.producer is not None}
+    drain = Drain(
+        models,
+        committed=heads.offsets,
+        ends=lambda model: _ends(found.kafka, model.topics.events),
+        is_sending=lambda: state["is_sending"],
+        quiet_s=0.0 if found.demo else _DRAIN_QUIET_S,
+    )
+    while True:
+        await asyncio.sleep(_DRAIN_LOOK_S)
+        if state["is_sending"]:
+            is_running = found.producer in supervisor.pids
+            if state["has_begun"] and not is_running:
+                state["is_sending"] = False
+                mark_sent(found)
+            state["has_begun"] = state["has_begun"] or is_running
+        if exit_after_drain and found.file.exists() and await _is_drained(drain):
+            for model in models:
+                print(json.dumps(heads.status(model)), flush=True)
+            supervisor.stop(0)
+            return
+
+
+async def _is_drained(drain: Drain) -> bool:
+    try:
+        return await asyncio.to_thread(drain.is_done)
+    except (KafkaError, StoreUnavailable, OSError) as error:
+        log.warning("cannot tell whether all is learned: %s", error)
+        return False
+
+
+class _Heads:
+    """The committed heads, as the command line tells them."""
+
+    def __init__(self, store: Store, verifier: Verifier) -> None:
+        self._store, self._verifier = store, verifier
+
+    def offsets(self, model: ModelFile) -> Mapping[str, int]:
+        """Next offset of each partition of the events topic; empty before the first commit."""
+        head = self._head(model)
+        return {} if head is None else dict(head.manifest.offsets.get(model.topics.events, {}))
+
+    def status(self, model: ModelFile) -> Any:
+        """What `weir status` prints."""
+        line = Line(model.name)
+        state = LineReader(self._store, self._verifier, line).state()
+        return model_view(state, now_ms=time.time_ns() // 1_000_000)
+
+    def _head(self, model: ModelFile) -> Version | None:
+        line = Line(model.name)
+        envelope = self._store.head(line)
+        return None if envelope is None else open_version(envelope, self._verifier, line)
+
+
+def _ends(address: str, topic: str) -> Mapping[str, int]:
+    """The end offset of each partition."""
+    with closing(KafkaAdminClient(bootstrap_servers=address)) as admin:
+        described = admin.describe_topics([topic])[0]
+        partitions = [p["partition_index"] for p in described["partitions"]]
+        specs = {TopicPartition(topic, p): OffsetSpec.LATEST for p in partitions}
+        found = admin.list_partition_offsets(specs)
+    return {str(key.partition): value.offset for key, value in found.items()}
+
+
+def _announce(found: DevPlan, models: list[ModelFile]) -> None:
+    """The links, on stdout: what a newcomer does next."""
+    name = models[0].name
+    lines = (
+        "",
+        "  Weir is up. Ctrl-C stops it; the same command starts it again where it was.",
+        "",
+        f"  API         {found.api}",
+        f"  API docs    {found.api}/docs",
+        f"  Kafka       {found.kafka}    (events: {', '.join(m.topics.events for m in models)})",
+        f"  Redis       {found.redis}",
+        f"  data        {found.directory}",
+        "",
+        f"  weir versions {name}        weir drifts {name}        weir status {name}",
+        "",
+    )
+    print("\n".join(lines), flush=True)
+    sys.stdout.flush()

@@ -1,0 +1,95 @@
+"""What can go wrong at the log: each error says where, and what to do next."""
+
+
+class StreamError(Exception):
+    """The root of this room's errors; `exit_code` is the program's (CONTRACT: exit codes)."""
+
+    exit_code = 1
+
+
+class KafkaUnavailableError(StreamError):
+    """No broker answered in time.
+
+    Operator: check that Kafka runs at the address named and that the address it advertises can be
+    reached from here (`weir doctor` compares the two).
+    """
+
+    exit_code = 5
+
+    def __init__(self, address: str, cause: object) -> None:
+        super().__init__(
+            f"Kafka at {address} does not answer ({cause}): check that it runs and that its "
+            "advertised address can be reached from here; `weir doctor` tells"
+        )
+
+
+class TopicMissingError(StreamError):
+    """A topic of the model file does not exist."""
+
+    exit_code = 3
+
+    def __init__(self, topic: str, address: str) -> None:
+        super().__init__(
+            f"topic {topic} does not exist at {address}: create it, or start once with "
+            "--create-topics"
+        )
+        self.topic = topic
+
+
+class LogDisagreesError(StreamError):
+    """The log is not the one that the head was learned from.
+
+    Operator: never start again from zero without deciding to. Either bring the right log back
+    (address, topic), or begin a new line with `--new --abandon-history`.
+    """
+
+    exit_code = 4
+
+    def __init__(self, model: str, topic: str, partition: int, offset: int, why: str) -> None:
+        super().__init__(
+            f"model {model}: {topic}-{partition} at offset {offset}: {why}. Bring the right log "
+            "back, or give up what was learned with `weir learn --new --abandon-history`"
+        )
+        self.topic, self.partition, self.offset = topic, partition, offset
+
+
+class HistoryExistsError(StreamError):
+    """`--new` was said, but this model has learned from this log before.
+
+    Operator: point Redis to the store that holds its versions, or insist with --abandon-history.
+    """
+
+    exit_code = 4
+
+    def __init__(self, model: str, evidence: str) -> None:
+        super().__init__(
+            f"model {model} has learned before ({evidence}) although the store holds no version: "
+            "bring the store back, or insist with --abandon-history"
+        )
+
+
+class NoHeadError(StreamError):
+    """The store holds no version of this model, and `--new` was not said.
+
+    Operator: if the model is new, say --new; if not, Redis is empty or the wrong one.
+    """
+
+    exit_code = 4
+
+    def __init__(self, model: str, redis_url: str) -> None:
+        super().__init__(
+            f"model {model} has no version in {redis_url}: say --new if it is to begin there; if "
+            "it has learned before, the store was emptied or is the wrong one"
+        )
+
+
+class DeadLettersStuckError(StreamError):
+    """The dead-letter topic did not acknowledge in time; nothing was committed past it."""
+
+    exit_code = 5
+
+    def __init__(self, topic: str, waiting: int, seconds: float) -> None:
+        super().__init__(
+            f"{topic} did not acknowledge {waiting} dead letters within {seconds:.0f} s: the "
+            "head stays where it was; check the topic and the broker"
+        )

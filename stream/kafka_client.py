@@ -1,0 +1,208 @@
+"""How this program talks to Kafka: connection options, and the few admin calls it needs.
+
+The adapter of kafka-python's young 3.0 line: its options and admin shapes are known here, in
+`stream.source`, `stream.dead_letters` and `stream.producer`, and nowhere else.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kafka import KafkaAdminClient, TopicPartition
+from kafka.errors import (
+    CoordinatorLoadInProgressError,
+    CoordinatorNotAvailableError,
+    KafkaError,
+    TopicAlreadyExistsError,
+)
+from kafka.structs import OffsetAndMetadata
+
+from config.model_file import ModelFile
+from config.settings import KafkaSettings
+from stream.errors import KafkaUnavailableError, TopicMissingError
+
+log = logging.getLogger(__name__)
+
+MIB = 1024 * 1024
+# The events topic of the embedded broker takes 16 MiB; a dead letter is that and its headers.
+EVENT_BYTES_MAX = 16 * MIB
+DEAD_LETTER_BYTES_MAX = 17 * MIB
+_REQUEST_TIMEOUT_MS = 10_000
+_BOOTSTRAP_TIMEOUT_MS = 5_000
+_SAY_EVERY_S = 3.0
+_COORDINATOR_LIMIT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic as the cluster describes it."""
+
+    name: str
+    topic_id: str
+    partitions: tuple[int, ...]
+
+
+def options(kafka: KafkaSettings) -> dict[str, Any]:
+    """The connection options that every client shares."""
+    chosen = {
+        "bootstrap_servers": kafka.bootstrap_servers,
+        "security_protocol": kafka.security_protocol,
+        "sasl_mechanism": kafka.sasl_mechanism,
+        "sasl_plain_username": kafka.sasl_username,
+        "sasl_plain_password": (
+            kafka.sasl_password.get_secret_value() if kafka.sasl_password else None
+        ),
+        "ssl_cafile": kafka.ssl_cafile,
+        "ssl_certfile": kafka.ssl_certfile,
+        "ssl_keyfile": kafka.ssl_keyfile,
+        "ssl_check_hostname": kafka.ssl_check_hostname,
+        "ssl_password": kafka.ssl_password.get_secret_value() if kafka.ssl_password else None,
+        "request_timeout_ms": _REQUEST_TIMEOUT_MS,
+        "bootstrap_timeout_ms": _BOOTSTRAP_TIMEOUT_MS,
+        # A broker that comes back is found at once rather than after the default of 30 s.
+        "reconnect_backoff_max_ms": 500,
+    }
+    return {
+        name: str(value) if isinstance(value, Path) else value
+        for name, value in chosen.items()
+        if value is not None
+    }
+
+
+def admin(kafka: KafkaSettings) -> KafkaAdminClient:
+    """An admin client.
+
+    Raises:
+        KafkaUnavailableError: No broker answered within 5 s.
+    """
+    try:
+        return KafkaAdminClient(client_id="weir-admin", **options(kafka))
+    except (KafkaError, OSError) as error:
+        raise KafkaUnavailableError(str(kafka.bootstrap_servers), error) from error
+
+
+def wait_for_kafka(kafka: KafkaSettings, *, limit_s: float, stopped: Callable[[], bool]) -> None:
+    """Wait until a broker answers, saying so every few seconds.
+
+    Raises:
+        KafkaUnavailableError: None did within `limit_s`, or we were asked to stop.
+    """
+    deadline = time.monotonic() + limit_s
+    said = 0.0
+    while True:
+        try:
+            admin(kafka).close()
+        except KafkaUnavailableError:
+            now = time.monotonic()
+            if now > deadline or stopped():
+                raise
+            if now - said > _SAY_EVERY_S:
+                said = now
+                log.warning(
+                    "waiting for Kafka at %s (%.0f s left)", kafka.bootstrap_servers, deadline - now
+                )
+            time.sleep(0.3)
+        else:
+            return
+
+
+def describe(kafka: KafkaSettings, names: Iterable[str]) -> dict[str, Topic]:
+    """The topics among `names` that exist."""
+    wanted = list(names)
+    with closing(admin(kafka)) as client:
+        try:
+            found = client.describe_topics(wanted)
+        except KafkaError as error:
+            raise KafkaUnavailableError(str(kafka.bootstrap_servers), error) from error
+    return {
+        topic["name"]: Topic(
+            topic["name"],
+            str(topic["topic_id"]),
+            tuple(sorted(p["partition_index"] for p in topic["partitions"])),
+        )
+        for topic in found
+        if topic["error_code"] == 0
+    }
+
+
+def require(kafka: KafkaSettings, names: Iterable[str]) -> dict[str, Topic]:
+    """The topics, all of them.
+
+    Raises:
+        TopicMissingError: One does not exist.
+    """
+    wanted = list(names)
+    found = describe(kafka, wanted)
+    for name in wanted:
+        if name not in found:
+            raise TopicMissingError(name, str(kafka.bootstrap_servers))
+    return found
+
+
+def create_topics(kafka: KafkaSettings, model_file: ModelFile, *, partitions: int) -> None:
+    """Create the model's topics and their dead-letter topics, where they do not exist."""
+    topics = model_file.topics
+    sizes = {
+        topics.events: EVENT_BYTES_MAX,
+        topics.labels: EVENT_BYTES_MAX,
+        topics.predictions: EVENT_BYTES_MAX,
+        dead_letter_topic(topics.events): DEAD_LETTER_BYTES_MAX,
+        dead_letter_topic(topics.labels): DEAD_LETTER_BYTES_MAX,
+    }
+    existing = describe(kafka, sizes)
+    missing = {
+        name: {
+            "num_partitions": partitions,
+            "replication_factor": kafka.replication_factor,
+            "configs": {"max.message.bytes": str(size)},
+        }
+        for name, size in sizes.items()
+        if name not in existing
+    }
+    if not missing:
+        return
+    with closing(admin(kafka)) as client:
+        try:
+            client.create_topics(missing, wait_for_metadata=True)
+        except TopicAlreadyExistsError:
+            log.info("another process created a topic of model %s first", model_file.name)
+        except KafkaError as error:
+            raise KafkaUnavailableError(str(kafka.bootstrap_servers), error) from error
+
+
+def dead_letter_topic(topic: str) -> str:
+    """Where the refused records of `topic` go."""
+    return f"dlq.{topic}"
+
+
+def group_id(model: str, shard: int = 0) -> str:
+    """The group that mirrors the head's offsets, for lag tools only."""
+    return f"weir.{model}.learner" if shard == 0 else f"weir.{model}.{shard}.learner"
+
+
+def mirrored(kafka: KafkaSettings, model: str) -> Mapping[TopicPartition, OffsetAndMetadata]:
+    """What an earlier learner of this model mirrored into Kafka; empty if none did.
+
+    Raises:
+        KafkaUnavailableError: Kafka did not answer; a broker that has just started takes a few
+            seconds to have a coordinator for groups, which is waited for.
+    """
+    deadline = time.monotonic() + _COORDINATOR_LIMIT_S
+    while True:
+        try:
+            with closing(admin(kafka)) as client:
+                found = client.list_group_offsets(group_id(model))
+        except (CoordinatorNotAvailableError, CoordinatorLoadInProgressError) as error:
+            if time.monotonic() > deadline:
+                raise KafkaUnavailableError(str(kafka.bootstrap_servers), error) from error
+            time.sleep(0.2)
+        except KafkaError as error:
+            raise KafkaUnavailableError(str(kafka.bootstrap_servers), error) from error
+        else:
+            break
+    offsets: Mapping[TopicPartition, OffsetAndMetadata] = found.get(group_id(model), {})
+    return {partition: value for partition, value in offsets.items() if value.offset >= 0}

@@ -1,0 +1,148 @@
+"""The learner's Prometheus metrics, updated once a batch or a commit and never once an event."""
+
+from collections.abc import Mapping
+from importlib.metadata import version as installed
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+from prometheus_client.exposition import start_http_server
+
+from checkpoints.manifest import Manifest
+from stream.positions import PartitionKey
+
+_COMMIT_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+
+class LearnerMetrics:
+    """One learner's metrics.
+
+    The gauges of the model are those of its head and equal the JSON answers; the counters count
+    work done by this process, replays included.
+
+    Args:
+        model: The `model` label of every series.
+        registry: Where they are registered; passed in, so that tests have their own.
+    """
+
+    def __init__(self, model: str, registry: CollectorRegistry) -> None:
+        self.registry = registry
+        self._model = model
+        self._events = Counter(
+            "weir_events_processed",
+            "Records taken by this process, replays included.",
+            ["model", "kind", "outcome"],
+            registry=registry,
+        )
+        self._learned_now = self._events.labels(model, "example", "learned")
+        self._dead_letters = Counter(
+            "weir_dead_letters",
+            "Records refused, by reason.",
+            ["model", "topic", "reason"],
+            registry=registry,
+        )
+        self._drifts = Counter(
+            "weir_drift_detections",
+            "Detections of drift.",
+            ["model", "detector", "direction"],
+            registry=registry,
+        )
+        self._learned = self._gauge("model_examples_learned", "Examples the head has learned.")
+        self._scored = self._gauge("model_examples_scored", "Predictions the head has scored.")
+        self._refused = self._gauge("model_events_refused", "Events refused up to the head.")
+        self._version = self._gauge("model_active_version", "The head's number.")
+        self._size = self._gauge("model_size_bytes", "Bytes of the head's payload, unpacked.")
+        self._scores = Gauge(
+            "weir_model_metric",
+            "The head's scores.",
+            ["model", "metric", "window"],
+            registry=registry,
+        )
+        self._lag = Gauge(
+            "weir_consumer_lag_messages",
+            "Records still to be read.",
+            ["model", "topic", "partition"],
+            registry=registry,
+        )
+        self._uncommitted = self._gauge(
+            "checkpoint_uncheckpointed_events", "Records taken since the last commit."
+        )
+        self._commits = Counter(
+            "weir_checkpoints", "Commits tried.", ["model", "outcome"], registry=registry
+        )
+        self._commit_seconds = Histogram(
+            "weir_checkpoint_duration_seconds",
+            "Time that learning stood still for a commit.",
+            ["model"],
+            buckets=_COMMIT_SECONDS,
+            registry=registry,
+        ).labels(model)
+        self._commit_bytes = self._gauge("checkpoint_size_bytes", "Bytes written by a commit.")
+        self._committed_at = self._gauge(
+            "checkpoint_last_success_timestamp_seconds", "When the head was committed."
+        )
+        self._up = Gauge(
+            "weir_dependency_up",
+            "Whether a dependency answered last.",
+            ["model", "dependency"],
+            registry=registry,
+        )
+        Info("weir_build", "The versions at work.", registry=registry).info(_build())
+
+    def took(self, learned: int, refused: Mapping[tuple[str, str], int]) -> None:
+        """A chunk was taken: events learned, and refusals by (topic, reason)."""
+        self._learned_now.inc(learned)
+        for (topic, reason), count in refused.items():
+            outcome = "duplicate" if reason == "duplicate" else "dead_lettered"
+            self._events.labels(self._model, "example", outcome).inc(count)
+            self._dead_letters.labels(self._model, topic, reason).inc(count)
+
+    def drifted(self, detector: str, direction: str) -> None:
+        """A detector raised its flag."""
+        self._drifts.labels(self._model, detector, direction).inc()
+
+    def reading(self, lag: Mapping[PartitionKey, int], uncommitted: int) -> None:
+        """How far the log is ahead, and how much is not yet committed."""
+        for (topic, partition), records in lag.items():
+            self._lag.labels(self._model, topic, str(partition)).set(records)
+        self._uncommitted.set(uncommitted)
+
+    def committed(self, *, seconds: float, written_bytes: int, at_s: float) -> None:
+        """A commit succeeded."""
+        self._commits.labels(self._model, "ok").inc()
+        self._commit_seconds.observe(seconds)
+        self._commit_bytes.set(written_bytes)
+        self._committed_at.set(at_s)
+
+    def commit_failed(self, outcome: str) -> None:
+        """A commit was refused or could not be made."""
+        self._commits.labels(self._model, outcome).inc()
+
+    def head_is(self, manifest: Manifest) -> None:
+        """The head is now this version; its numbers equal the JSON answers."""
+        counts = manifest.counts
+        self._version.set(manifest.number)
+        self._learned.set(counts.learned)
+        self._scored.set(counts.scored)
+        self._refused.set(counts.refused)
+        self._size.set(manifest.segments["model"].raw_bytes)
+        for name, windows in manifest.metrics.items():
+            for window, value in windows.items():
+                gauge = self._scores.labels(self._model, name, window)
+                gauge.set(float("nan") if value is None else value)
+
+    def dependency(self, name: str, *, is_up: bool) -> None:
+        """Whether Kafka or Redis answered."""
+        self._up.labels(self._model, name).set(is_up)
+
+    def serve(self, host: str, port: int) -> str:
+        """Serve `/metrics` on a thread of its own; the address, with the port that was given."""
+        server, _ = start_http_server(port, addr=host, registry=self.registry)
+        return f"http://{host}:{server.server_port}/metrics"
+
+    def _gauge(self, name: str, what: str) -> Gauge:
+        gauge = Gauge(f"weir_{name}", what, ["model"], registry=self.registry)
+        return gauge.labels(self._model)
+
+
+def _build() -> dict[str, str]:
+    names = ("weir", "river", "vowpalwabbit", "kafka-python")
+    return {name.replace("-", "_"): installed(name) for name in names}

@@ -1,0 +1,122 @@
+"""Where the learner stands in the log: next offsets, anchors, and the order of what it took.
+
+Pure. `next` follows Kafka: the first record not yet taken. An anchor is the fingerprint of the last
+record taken of a partition, by which a recreated topic is told from the old one. Runs say in which
+order the partitions were interleaved, so that a version can be rebuilt to identical predictions.
+"""
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+PartitionKey: TypeAlias = tuple[str, int]
+
+# A commit is made early when this many runs are recorded: they are part of the signed manifest.
+RUNS_MAX = 10_000
+
+
+@dataclass(slots=True)
+class LastRecord:
+    """The last record taken of a partition; hashed only when a commit asks."""
+
+    offset: int
+    value: bytes | None
+    timestamp_ms: int
+
+
+@dataclass(slots=True)
+class Positions:
+    """The learner's place in each partition of its topics."""
+
+    topic_ids: dict[str, str]
+    begins: dict[PartitionKey, int]
+    next_offsets: dict[PartitionKey, int]
+    anchors: dict[PartitionKey, dict[str, Any]] = field(default_factory=dict)
+    runs: list[list[Any]] = field(default_factory=list)
+    _last: dict[PartitionKey, LastRecord] = field(default_factory=dict)
+
+    @classmethod
+    def from_manifest(
+        cls,
+        *,
+        offsets: dict[str, dict[str, int]],
+        begins: dict[str, dict[str, int]],
+        anchors: dict[str, dict[str, Any]],
+    ) -> "Positions":
+        """The positions that a committed manifest holds."""
+        return cls(
+            topic_ids={topic: anchor["topic_id"] for topic, anchor in anchors.items()},
+            begins=_flat(begins),
+            next_offsets=_flat(offsets),
+            anchors={
+                (topic, int(partition)): dict(found)
+                for topic, anchor in anchors.items()
+                for partition, found in anchor["partitions"].items()
+            },
+        )
+
+    def add_partition(self, key: PartitionKey, first: int) -> None:
+        """Begin a partition at offset `first`."""
+        self.begins[key] = self.next_offsets[key] = first
+
+    def took(self, key: PartitionKey, first: int, last: LastRecord) -> None:
+        """Records `first` to `last` of a partition were taken, in this order."""
+        assert first >= self.next_offsets[key], f"{key}: {first} was taken before"
+        self.next_offsets[key] = last.offset + 1
+        self._last[key] = last
+        run = self.runs[-1] if self.runs else None
+        if run is not None and (run[0], run[1]) == key:
+            run[3] = last.offset + 1
+        else:
+            self.runs.append([key[0], key[1], first, last.offset + 1])
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether anything was taken since the last commit."""
+        return bool(self.runs)
+
+    def committed(self) -> None:
+        """A commit holds these positions: begin new runs."""
+        self.runs = []
+
+    def offsets_json(self) -> dict[str, dict[str, int]]:
+        """`{topic: {partition: next}}`."""
+        return _nested(self.next_offsets)
+
+    def begins_json(self) -> dict[str, dict[str, int]]:
+        """`{topic: {partition: first offset of this model line}}`."""
+        return _nested(self.begins)
+
+    def anchors_json(self) -> dict[str, dict[str, Any]]:
+        """`{topic: {"topic_id", "partitions": {partition: fingerprint}}}`."""
+        for key, last in self._last.items():
+            self.anchors[key] = fingerprint(last.offset, last.value, last.timestamp_ms)
+        self._last.clear()
+        return {
+            topic: {
+                "topic_id": topic_id,
+                "partitions": {
+                    str(partition): anchor
+                    for (of, partition), anchor in sorted(self.anchors.items())
+                    if of == topic
+                },
+            }
+            for topic, topic_id in self.topic_ids.items()
+        }
+
+
+def fingerprint(offset: int, value: bytes | None, timestamp_ms: int) -> dict[str, Any]:
+    """What identifies a record: its offset, the hash of its value, its timestamp."""
+    digest = hashlib.sha256(b"" if value is None else value).hexdigest()
+    return {"offset": offset, "sha256": digest, "timestamp_ms": timestamp_ms}
+
+
+def _flat(nested: dict[str, dict[str, int]]) -> dict[PartitionKey, int]:
+    return {(t, int(p)): offset for t, inner in nested.items() for p, offset in inner.items()}
+
+
+def _nested(flat: dict[PartitionKey, int]) -> dict[str, dict[str, int]]:
+    nested: dict[str, dict[str, int]] = {}
+    for (topic, partition), offset in sorted(flat.items()):
+        nested.setdefault(topic, {})[str(partition)] = offset
+    return nested

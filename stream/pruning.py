@@ -1,0 +1,101 @@
+"""Retention at work: drops old versions, and folds what they recorded into those that stay."""
+
+import logging
+import time
+
+from checkpoints.control import open_control
+from checkpoints.line import Line
+from checkpoints.lineage import Lineage, fold, open_lineage, seal_lineage
+from checkpoints.manifest import Version, open_version
+from checkpoints.retention import Kept, to_keep
+from checkpoints.signing import Signer, Verifier
+from checkpoints.store import Store
+from config.model_file import Keep
+
+log = logging.getLogger(__name__)
+
+# A prune is one round trip and a signature or more: not at each of the commits of a second.
+_EVERY_COMMITS = 10
+_PAGE = 500
+
+
+class Pruner:
+    """Keeps one line's versions within the retention of its model file.
+
+    Args:
+        keep: The model file's `checkpoint.keep`.
+        token: The learner's; the store refuses to prune for an older one.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        signer: Signer,
+        verifier: Verifier,
+        line: Line,
+        *,
+        keep: Keep,
+        token: str,
+    ) -> None:
+        self._store, self._signer, self._verifier = store, signer, verifier
+        self._line, self._keep, self._token = line, keep, token
+        self._versions = self._read_versions()
+        self._lineages = self._read_lineages()
+        self._commits = 0
+
+    def committed(self, version: Version) -> None:
+        """A version was added; every tenth time the old ones go."""
+        self._versions.append(version)
+        self._commits += 1
+        if self._commits % _EVERY_COMMITS == 0:
+            self.prune(head=version)
+
+    def prune(self, *, head: Version) -> None:
+        """Drop what retention does not keep. Does nothing if an operator was quicker."""
+        envelope = self._store.control(self._line)
+        control = None if envelope is None else open_control(envelope, self._verifier, self._line)
+        protected = {head.id} | self._store.in_use(self._line)
+        protected |= control.record.protected if control else frozenset()
+        kept_numbers = to_keep(
+            [Kept(v.number, v.manifest.created_at_ms, v.manifest.bytes) for v in self._versions],
+            keep=self._keep,
+            protected={v.number for v in self._versions if v.id in protected},
+            now_ms=int(time.time() * 1000),
+        )
+        dropped = [v for v in self._versions if v.number not in kept_numbers]
+        if not dropped:
+            return
+        kept = [v for v in self._versions if v.number in kept_numbers]
+        lineages = fold(kept, dropped, self._lineages)
+        outcome = self._store.prune(
+            self._line,
+            token=self._token,
+            head=head.id,
+            control=control,
+            drop=[v.id for v in dropped],
+            lineages={of: seal_lineage(each, self._signer) for of, each in lineages.items()},
+        )
+        if not outcome.stands:
+            log.info("%s: pruning put off, the line moved (%s)", self._line, outcome)
+            return
+        self._versions = kept
+        ids = {v.id for v in kept}
+        self._lineages = {i: e for i, e in {**self._lineages, **lineages}.items() if i in ids}
+
+    def _read_versions(self) -> list[Version]:
+        versions: list[Version] = []
+        before: int | None = None
+        while page := self._store.versions(self._line, limit=_PAGE, before=before):
+            versions += [open_version(e, self._verifier, self._line) for e in page]
+            before = versions[-1].number
+        return versions[::-1]
+
+    def _read_lineages(self) -> dict[str, Lineage]:
+        found = {}
+        for version in self._versions:
+            envelope = self._store.lineage(self._line, version.id)
+            if envelope is not None:
+                found[version.id] = open_lineage(
+                    envelope, self._verifier, self._line, version_id=version.id
+                )
+        return found

@@ -1,0 +1,229 @@
+"""The Kafka source: every partition of the events topic, assigned by hand, from offsets we hold.
+
+Kafka's group is never asked where to start. An offset that the log no longer has raises instead of
+being reset in silence, and an anchor tells a recreated topic from the one that was learned from.
+"""
+
+import logging
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from typing import Any
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError, LogTruncationError, OffsetOutOfRangeError
+
+from config.settings import KafkaSettings
+from stream import kafka_client
+from stream.errors import KafkaUnavailableError, LogDisagreesError
+from stream.positions import PartitionKey, Positions, fingerprint
+
+log = logging.getLogger(__name__)
+
+_POLL_RECORDS = 2_000
+_ANCHOR_TIMEOUT_MS = 10_000
+# Larger than the largest record a topic of ours takes, or a single one could wedge the consumer.
+_PARTITION_FETCH_BYTES = kafka_client.EVENT_BYTES_MAX + kafka_client.MIB
+
+Batch = tuple[str, int, list[Any]]
+
+
+class KafkaSource:
+    """Reads the records of a model's topics in order, partition by partition.
+
+    Args:
+        kafka: Where the brokers are.
+        model: Named in errors.
+        positions: Where to begin; not changed here.
+    """
+
+    def __init__(self, kafka: KafkaSettings, model: str, positions: Positions) -> None:
+        self._kafka, self._model = kafka, model
+        self._address = str(kafka.bootstrap_servers)
+        self._consumer = _consumer(kafka, model)
+        try:
+            self._check_log(positions)
+            self._assign(positions)
+        except BaseException:
+            self.close()
+            raise
+
+    def poll(self, timeout_ms: int) -> list[Batch]:
+        """The next records: `(topic, partition, records)`, each list in offset order.
+
+        Raises:
+            LogDisagreesError: The log lost the offsets that come next.
+            KafkaUnavailableError: Anything else that kafka-python raises: close this source and
+                restore the head.
+        """
+        try:
+            polled = self._consumer.poll(timeout_ms=timeout_ms)
+        except (OffsetOutOfRangeError, LogTruncationError) as error:
+            raise self._lost(error) from error
+        except KafkaError as error:
+            raise KafkaUnavailableError(self._address, error) from error
+        return [(p.topic, p.partition, records) for p, records in polled.items()]
+
+    def new_partitions(self, positions: Positions) -> list[PartitionKey]:
+        """Partitions that were added to the topics since, begun at their first record."""
+        try:
+            found = [
+                (topic, partition)
+                for topic in positions.topic_ids
+                for partition in sorted(self._consumer.partitions_for_topic(topic) or ())
+                if (topic, partition) not in positions.next_offsets
+            ]
+        except KafkaError as error:
+            raise KafkaUnavailableError(self._address, error) from error
+        for key in found:
+            positions.add_partition(key, 0)
+            log.info("model %s: topic %s has a new partition %d", self._model, *key)
+        if found:
+            self._assign(positions)
+        return found
+
+    def lag(self, next_offsets: Mapping[PartitionKey, int]) -> dict[PartitionKey, int]:
+        """Records still to be read of each partition, as far as the last fetch knows."""
+        lag = {}
+        for (topic, partition), next_offset in next_offsets.items():
+            key = TopicPartition(topic, partition)
+            highwater = self._consumer.highwater(key)
+            # Control records are passed over by the consumer and never ours to read.
+            position = max(self._consumer.position(key) or 0, next_offset)
+            lag[(topic, partition)] = max(0, (highwater or position) - position)
+        return lag
+
+    def ends(self, keys: Iterable[PartitionKey]) -> dict[PartitionKey, int]:
+        """The next offset to be written of each partition, asked from the broker."""
+        partitions = [TopicPartition(*key) for key in keys]
+        try:
+            found = self._consumer.end_offsets(partitions, timeout_ms=_ANCHOR_TIMEOUT_MS)
+        except KafkaError as error:
+            raise KafkaUnavailableError(self._address, error) from error
+        return {(p.topic, p.partition): end for p, end in found.items()}
+
+    def close(self) -> None:
+        """Close the consumer; what it still held is read again by the next one."""
+        with suppress(KafkaError):
+            self._consumer.close(autocommit=False, timeout_ms=2_000)
+
+    def _assign(self, positions: Positions) -> None:
+        partitions = [TopicPartition(*key) for key in positions.next_offsets]
+        self._consumer.assign(partitions)
+        for partition in partitions:
+            self._consumer.seek(partition, positions.next_offsets[tuple(partition)])
+
+    def _check_log(self, positions: Positions) -> None:
+        """Stop before the first read if this is not the log that the head was learned from."""
+        topics = kafka_client.require(self._kafka, positions.topic_ids)
+        for name, topic_id in positions.topic_ids.items():
+            if topics[name].topic_id != topic_id:
+                first = min(k for k in positions.next_offsets if k[0] == name)
+                why = f"the topic was deleted and recreated (id {topics[name].topic_id})"
+                raise LogDisagreesError(
+                    self._model, first[0], first[1], positions.next_offsets[first], why
+                )
+        keys = [TopicPartition(*key) for key in positions.next_offsets]
+        try:
+            begins = self._consumer.beginning_offsets(keys, timeout_ms=_ANCHOR_TIMEOUT_MS)
+            ends = self._consumer.end_offsets(keys, timeout_ms=_ANCHOR_TIMEOUT_MS)
+        except KafkaError as error:
+            raise KafkaUnavailableError(self._address, error) from error
+        for key in keys:
+            self._check_range(key, positions, begins[key], ends[key])
+            self._check_anchor(key, positions, begins[key])
+
+    def _check_range(self, key: TopicPartition, positions: Positions, begin: int, end: int) -> None:
+        next_offset = positions.next_offsets[tuple(key)]
+        if next_offset < begin:
+            why = f"retention has deleted what comes next (the log begins at {begin})"
+        elif next_offset > end:
+            why = f"the log ends at {end}, before what was learned"
+        else:
+            return
+        raise LogDisagreesError(self._model, key.topic, key.partition, next_offset, why)
+
+    def _check_anchor(self, key: TopicPartition, positions: Positions, begin: int) -> None:
+        anchor = positions.anchors.get(tuple(key))
+        if anchor is None:
+            return
+        if anchor["offset"] < begin:
+            log.warning("model %s: the anchor of %s-%d has expired", self._model, *key)
+            return
+        record = self._read_one(key, anchor["offset"])
+        if record is None or record.offset != anchor["offset"]:
+            log.warning("model %s: the anchor of %s-%d was compacted", self._model, *key)
+            return
+        if fingerprint(record.offset, record.value, record.timestamp) != anchor:
+            why = "the record there is not the one that was learned"
+            raise LogDisagreesError(self._model, key.topic, key.partition, anchor["offset"], why)
+
+    def _read_one(self, key: TopicPartition, offset: int) -> Any:
+        self._consumer.assign([key])
+        self._consumer.seek(key, offset)
+        try:
+            polled = self._consumer.poll(timeout_ms=_ANCHOR_TIMEOUT_MS, max_records=1)
+        except OffsetOutOfRangeError:
+            return None
+        except KafkaError as error:
+            raise KafkaUnavailableError(self._address, error) from error
+        return next(iter(polled.get(key, ())), None)
+
+    def _lost(self, error: Exception) -> LogDisagreesError:
+        partitions = getattr(error, "args", [None])[0]
+        first = next(iter(partitions)) if isinstance(partitions, Mapping) and partitions else None
+        where = (
+            first if isinstance(first, TopicPartition) else next(iter(self._consumer.assignment()))
+        )
+        offset = self._consumer.position(where) or 0
+        why = f"the log no longer has this offset ({type(error).__name__})"
+        return LogDisagreesError(self._model, where.topic, where.partition, offset, why)
+
+
+def first_offsets(
+    kafka: KafkaSettings, model: str, topic: str, start: str | int
+) -> tuple[kafka_client.Topic, dict[PartitionKey, int]]:
+    """Where a new model begins in each partition.
+
+    Args:
+        start: "earliest", "latest", or a time in milliseconds since the epoch: the first record
+            at or after it.
+    """
+    found = kafka_client.require(kafka, [topic])[topic]
+    partitions = [TopicPartition(topic, p) for p in found.partitions]
+    consumer = _consumer(kafka, model)
+    try:
+        begins = consumer.beginning_offsets(partitions)
+        ends = consumer.end_offsets(partitions)
+        if start == "earliest":
+            chosen = begins
+        elif start == "latest":
+            chosen = ends
+        else:
+            times = consumer.offsets_for_times(dict.fromkeys(partitions, int(start)))
+            chosen = {p: times[p].offset if times.get(p) else ends[p] for p in partitions}
+    except KafkaError as error:
+        raise KafkaUnavailableError(str(kafka.bootstrap_servers), error) from error
+    finally:
+        consumer.close(autocommit=False)
+    return found, {(p.topic, p.partition): offset for p, offset in chosen.items()}
+
+
+def _consumer(kafka: KafkaSettings, model: str) -> Any:
+    try:
+        return KafkaConsumer(
+            client_id=f"weir-learner-{model}",
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            isolation_level="read_committed",
+            check_crcs=True,
+            allow_auto_create_topics=False,
+            max_poll_records=_POLL_RECORDS,
+            max_partition_fetch_bytes=_PARTITION_FETCH_BYTES,
+            fetch_max_bytes=2 * _PARTITION_FETCH_BYTES,
+            fetch_max_wait_ms=100,
+            metadata_max_age_ms=5_000,
+            **kafka_client.options(kafka),
+        )
+    except (KafkaError, OSError) as error:
+        raise KafkaUnavailableError(str(kafka.bootstrap_servers), error) from error
