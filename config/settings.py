@@ -267,7 +267,7 @@ def load_settings(
     document = _document(file)
     given = {"command line": _without_none(overrides or {}), "environment": variables.values}
     problems = [*document.problems, *variables.problems]
-    content = document.value or {}
+    content = {} if document.value is None else document.value
     if not isinstance(content, dict):
         problems.append(document.source.problem("", "must hold  name: value  lines"))
         content = {}
