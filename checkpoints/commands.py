@@ -1,0 +1,418 @@
+"""What operators order: pin, unpin, roll back, freeze, thaw, tag.
+
+A command talks to the store alone, so it works while learner and API are down. It is one signed
+control record, with a rollback one signed version more, written by one atomic change:
+
+    O1  Read head and orders, each verified.               Nothing has changed.
+    O2  Work out the new orders, and the version.          Nothing has changed.
+    O3  Sign both with the operator key.                   Nothing has changed.
+    O4  The store compares what O1 read, and writes.       It is ordered and in the audit, or not.
+        If the line moved meanwhile, again from O1.
+    O5  Wait until the live learner (freeze, thaw) and     It is ordered; those who are down will
+        the live API processes say that they obey.         obey when they start.
+"""
+
+import dataclasses
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from checkpoints.control import (
+    Command,
+    CommandName,
+    Control,
+    ControlRecord,
+    Pointer,
+    following,
+    open_control,
+    seal_control,
+)
+from checkpoints.errors import (
+    BadCommand,
+    CheckpointCorrupt,
+    Conflict,
+    NoSuchModel,
+    NoSuchVersion,
+    NotFound,
+    NotInForce,
+    Stale,
+    StoreUnavailable,
+)
+from checkpoints.line import Line
+from checkpoints.lineage import rolled_back
+from checkpoints.manifest import Version, seal_version, version_number
+from checkpoints.orders import Order
+from checkpoints.reader import LineReader, LineState
+from checkpoints.signing import Signer, Verifier
+from checkpoints.store import Beat, Outcome, Store
+
+__all__ = ["Operator", "VersionDropped"]
+
+_ATTEMPTS_MAX = 20  # a learner commits once a second or so, an attempt takes milliseconds
+_IN_FORCE_S = 10.0
+_LOOK_S = 0.02
+_TAGS_MAX = 100
+_FOR_LEARNERS = frozenset({"freeze", "thaw"})  # the others need no learner to be in force
+_NOT_MINDED = frozenset({"tag"})  # changes neither what is served nor what is learned
+
+
+class VersionDropped(NotFound):
+    """The version existed, and retention has dropped it since.
+
+    Operator: go back to one of the kept versions that the message names.
+    """
+
+    def __init__(self, line: Line, number: int, *, nearest: Sequence[int]) -> None:
+        kept = " and ".join(f"v{each}" for each in nearest) or "none"
+        super().__init__(
+            f"{line} v{number}: retention has dropped it",
+            advice=f"nearest of those still kept: {kept}; a pin or a tag keeps a version",
+        )
+        self.line, self.number, self.nearest = line, number, tuple(nearest)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Plan:
+    """An order worked out against one state of the line; names are written `v17`."""
+
+    record: ControlRecord
+    version: Version | None
+    forgotten: int
+    serving_before: str
+    serving_after: str
+    unpinned: str | None
+
+
+class Operator:
+    """Carries out commands in one operator's name.
+
+    Args:
+        store: Where the lines are kept.
+        signer: The operator key.
+        verifier: Whose records are believed.
+        who: Goes to the audit: user and host, or the name of an API key.
+        clock_ms: Unix, UTC.
+        steady_s: Seconds, monotonic; waiting ends by it.
+        pause: Called between two looks, with seconds.
+        in_force_s: How long to wait for live processes to obey.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        signer: Signer,
+        verifier: Verifier,
+        *,
+        who: str,
+        clock_ms: Callable[[], int] = lambda: int(time.time() * 1000),
+        steady_s: Callable[[], float] = time.monotonic,
+        pause: Callable[[float], None] = time.sleep,
+        in_force_s: float = _IN_FORCE_S,
+    ) -> None:
+        self._store, self._signer, self._verifier, self._who = store, signer, verifier, who
+        self._clock_ms, self._steady_s, self._pause = clock_ms, steady_s, pause
+        self._in_force_s = in_force_s
+
+    def run(
+        self, line: Line, order: Order, *, idempotency_key: str | None = None
+    ) -> dict[str, Any]:
+        """Carry out `order` and return when it is in force.
+
+        Args:
+            idempotency_key: Given again within 24 hours, the answer of the first time is
+                repeated and nothing is done.
+
+        Returns:
+            The body of CONTRACT.md, and `unpinned` where a rollback removes a pin.
+
+        Raises:
+            NoSuchModel, NoSuchVersion, VersionDropped: There is nothing to do it with.
+            Conflict: Another command came first, or the key stood for another command.
+            Refused: What is in the store does not verify.
+            NotInForce: It is ordered, but a live process has not obeyed in time.
+        """
+        if idempotency_key and (envelope := self._store.recall(line, idempotency_key)):
+            return self._repeated(line, order, envelope)
+        command_id, outcome = uuid.uuid4().hex, None
+        for _ in range(_ATTEMPTS_MAX):
+            reader, state = self._read(line)  # O1
+            self._check_expected(reader, state, order)
+            plan = self._plan(reader, state, order, command_id)  # O2
+            if order.dry_run:
+                return _answer(plan, is_dry_run=True)
+            control = seal_control(plan.record, self._signer)  # O3
+            reply = self._store.command(  # O4
+                line, control=control, version=plan.version, idempotency_key=idempotency_key
+            )
+            if reply.outcome is Outcome.REPEATED and reply.earlier is not None:
+                return self._repeated(line, order, reply.earlier)
+            if reply.outcome.stands:
+                self._wait_until_obeyed(line, control.record)  # O5
+                return _answer(plan, is_dry_run=False)
+            outcome = reply.outcome
+        if outcome is Outcome.TORN:
+            raise CheckpointCorrupt(f"{line} {order.to}", "the store has lost some of its bytes")
+        raise Stale(line, f"it moved {_ATTEMPTS_MAX} times while {order.command} was written")
+
+    def _read(self, line: Line) -> tuple[LineReader, LineState]:
+        """Head and orders, verified."""
+        reader = LineReader(self._store, self._verifier, line)
+        state = reader.state()
+        # A pin that cannot be read must not keep operators from removing it.
+        is_only_the_pin = state.control is not None and state.serving is None
+        if state.problems and not (is_only_the_pin and len(state.problems) == 1):
+            raise state.problems[0]
+        if state.head is None:
+            raise NoSuchModel(line)
+        return reader, state
+
+    def _check_expected(self, reader: LineReader, state: LineState, order: Order) -> None:
+        if order.expect is None:
+            return
+        expected = _number(order.expect)
+        if expected > self._highest(state):
+            raise NoSuchVersion(_head(state).manifest.line, order.expect)
+        if state.control is None or state.control.record.last_version <= expected:
+            return
+        came = _newest_change(reader, state.control)
+        version = f" (made {came.version})" if came.version else ""
+        raise Conflict(
+            f"{_head(state).manifest.line} has changed since {order.expect}: "
+            f"{came.command}{version} by {came.who}, because {came.reason!r}",
+            advice="look at the model again and repeat the command if it is still wanted",
+        )
+
+    def _plan(self, reader: LineReader, state: LineState, order: Order, command_id: str) -> _Plan:
+        head, line = _head(state), _head(state).manifest.line
+        was = state.control.record if state.control else None
+        pin_was = was.pin if was else None
+        target = self._target(reader, state, order)
+        version = None
+        if order.command == "rollback" and target is not None:
+            version = self._version_back(state, target, order, command_id)
+        back = version.manifest.rollback if version else None
+        changes = _changes(order, was, target)
+        if order.command not in _NOT_MINDED:
+            changes["last_version"] = version.number if version else self._highest(state)
+        serving_before = f"v{pin_was.number}" if pin_was else head.manifest.name
+        command = Command(
+            id=command_id,
+            command=cast("CommandName", order.command),
+            who=self._who,
+            reason=order.reason.strip(),
+            from_=_from(order, was, head.manifest.name, serving_before),
+            to=target.manifest.name if target else None,
+            mode=order.mode,
+            version=version.manifest.name if version else None,
+            outcome=f"forgot {back.forgotten}" if back else "done",
+        )
+        record = following(state.control, line, command=command, at_ms=self._clock_ms())
+        record = dataclasses.replace(record, **changes)
+        return _Plan(
+            record=record,
+            version=version,
+            forgotten=back.forgotten if back else 0,
+            serving_before=serving_before,
+            serving_after=_serving(record, version or head),
+            unpinned=serving_before if version and pin_was else None,
+        )
+
+    def _target(self, reader: LineReader, state: LineState, order: Order) -> Version | None:
+        """The version meant by `to`; what will be served after an unpin is the head."""
+        if order.to is None:
+            usual = {"unpin": state.head, "tag": state.serving or state.head}
+            return usual.get(order.command)
+        tags = state.control.record.tags if state.control else {}
+        if order.to in tags:
+            return reader.version_by_id(tags[order.to].id)
+        number = _number(order.to)
+        try:
+            return reader.version(number)
+        except NoSuchVersion as error:
+            if number > self._highest(state):
+                raise
+            raise _dropped(reader, _head(state).manifest.line, number) from error
+
+    def _version_back(
+        self, state: LineState, target: Version, order: Order, command_id: str
+    ) -> Version:
+        manifest = rolled_back(
+            _head(state),
+            target,
+            number=self._highest(state) + 1,
+            command_id=command_id,
+            reason=order.reason.strip(),
+            who=self._who,
+        )
+        return seal_version(manifest, self._signer)
+
+    def _highest(self, state: LineState) -> int:
+        """The highest number used, as far as anything here remembers."""
+        head = _head(state)
+        ordered = state.control.record.last_version if state.control else 0
+        return max(self._store.highest(head.manifest.line), head.number, ordered)
+
+    def _repeated(self, line: Line, order: Order, envelope: bytes) -> dict[str, Any]:
+        """The answer that was given when this idempotency key was first used."""
+        control = open_control(envelope, self._verifier, line)
+        record, command = control.record, control.record.command
+        if not _is_same(order, command):
+            raise Conflict(
+                f"this Idempotency-Key stood for {command.command} {command.to or ''} before",
+                advice="use a new key for a new command",
+            )
+        reader, state = self._read(line)
+        before = reader.audit(limit=1, before=record.seq)
+        pin_was = before[0].record.pin if before else None
+        self._wait_until_obeyed(line, record)
+        named = {"unpin": command.to, "freeze": command.from_, "thaw": command.from_}
+        head = command.version or named.get(command.command) or _head(state).manifest.name
+        return _body(
+            command,
+            command_id=command.id,
+            version=command.version,
+            serving=f"v{record.pin.number}" if record.pin else head,
+            forgotten=int(command.outcome.removeprefix("forgot ")) if command.version else 0,
+            unpinned=f"v{pin_was.number}" if pin_was and command.version else None,
+            is_dry_run=False,
+        )
+
+    def _wait_until_obeyed(self, line: Line, record: ControlRecord) -> None:
+        """Until no live process is behind the command; one that is down holds nothing up."""
+        roles = ("api", "learner") if record.command.command in _FOR_LEARNERS else ("api",)
+        deadline_s = self._steady_s() + self._in_force_s
+        while late := self._late(line, roles, record):
+            if self._steady_s() >= deadline_s:
+                raise _not_in_force(line, record, ", ".join(late))
+            self._pause(_LOOK_S)
+
+    def _late(self, line: Line, roles: Sequence[str], record: ControlRecord) -> list[str]:
+        try:
+            beats = [
+                (f"{role} {name}", beat)
+                for role in roles
+                for name, beat in self._store.beats(line, role).items()
+            ]
+        except StoreUnavailable as error:
+            raise _not_in_force(line, record, "the store") from error
+        return [who for who, beat in beats if _is_behind(beat, record.seq)]
+
+
+def _answer(plan: _Plan, *, is_dry_run: bool) -> dict[str, Any]:
+    command = plan.record.command
+    return _body(
+        command,
+        command_id=None if is_dry_run else command.id,
+        version=None if is_dry_run else command.version,
+        serving=plan.serving_before if is_dry_run else plan.serving_after,
+        forgotten=plan.forgotten,
+        unpinned=plan.unpinned,
+        is_dry_run=is_dry_run,
+    )
+
+
+def _body(
+    command: Command,
+    *,
+    command_id: str | None,
+    version: str | None,
+    serving: str,
+    forgotten: int,
+    unpinned: str | None,
+    is_dry_run: bool,
+) -> dict[str, Any]:
+    body = {
+        "command_id": command_id,
+        "command": command.command,
+        "from": command.from_,
+        "to": command.to,
+        "version": version,
+        "serving": serving,
+        "forgotten": forgotten,
+        "replayed": 0,
+        "dry_run": is_dry_run,
+    }
+    return {**body, "unpinned": unpinned} if unpinned else body
+
+
+def _head(state: LineState) -> Version:
+    assert state.head is not None  # `_read` has refused a line without one
+    return state.head
+
+
+def _number(text: str) -> int:
+    try:
+        return version_number(text)
+    except ValueError as error:
+        raise BadCommand(str(error), advice="`weir versions` lists those that are kept") from error
+
+
+def _changes(order: Order, was: ControlRecord | None, target: Version | None) -> dict[str, Any]:
+    """The standing orders that `order` changes."""
+    pointer = Pointer(number=target.number, id=target.id) if target else None
+    if order.command == "tag":
+        tags = {**(was.tags if was else {}), str(order.tag): pointer}
+        if len(tags) > _TAGS_MAX:
+            advice = "move one that is no longer needed"
+            raise BadCommand(f"there are {_TAGS_MAX} tags already", advice=advice)
+        return {"tags": tags}
+    changes: dict[str, dict[str, Any]] = {
+        "pin": {"pin": pointer},
+        "unpin": {"pin": None},
+        "rollback": {"pin": None},
+        "freeze": {"frozen": True},
+        "thaw": {"frozen": False},
+    }
+    return changes[order.command]
+
+
+def _from(order: Order, was: ControlRecord | None, head: str, serving: str) -> str | None:
+    """What was there before: for a tag where it stood, for a pin what was served."""
+    if order.command == "tag":
+        stood = was.tags.get(str(order.tag)) if was else None
+        return f"v{stood.number}" if stood else None
+    return serving if order.command in ("pin", "unpin") else head
+
+
+def _serving(record: ControlRecord, head: Version) -> str:
+    return f"v{record.pin.number}" if record.pin else head.manifest.name
+
+
+def _newest_change(reader: LineReader, newest: Control) -> Command:
+    """The newest command that `--expect` minds."""
+    for control in reader.audit(limit=_TAGS_MAX):
+        if control.record.command.command not in _NOT_MINDED:
+            return control.record.command
+    return newest.record.command
+
+
+def _dropped(reader: LineReader, line: Line, number: int) -> VersionDropped:
+    kept = sorted(version.number for version in reader.versions(limit=1000))
+    older = [each for each in kept if each < number][-1:]
+    newer = [each for each in kept if each > number][:1]
+    return VersionDropped(line, number, nearest=[*older, *newer])
+
+
+def _is_same(order: Order, command: Command) -> bool:
+    """Whether `command` is what `order` became; a tag may have moved since."""
+    is_by_tag = order.to is None or not order.to.startswith("v")
+    same_target = is_by_tag or order.to == command.to
+    given = (order.command, order.mode, order.reason.strip())
+    return same_target and given == (command.command, command.mode, command.reason)
+
+
+def _is_behind(beat: Beat, seq: int) -> bool:
+    """A beat is unsigned: one that says nonsense holds nobody up."""
+    obeyed = beat.get("control_seq", 0)
+    is_at_work = beat.get("state") not in ("stopped", "failed")
+    return is_at_work and isinstance(obeyed, int) and obeyed < seq
+
+
+def _not_in_force(line: Line, record: ControlRecord, late: str) -> NotInForce:
+    command = record.command
+    return NotInForce(
+        f"{line}: {command.command} is ordered (command {command.id}) but not yet obeyed by {late}",
+        advice="it holds: they will obey when they answer again; `weir status` shows when",
+    )

@@ -1,0 +1,81 @@
+"""An order: a command as an operator gave it, checked as far as it can be without the store."""
+
+import re
+from dataclasses import dataclass
+from typing import get_args
+
+from checkpoints.control import CommandName
+from checkpoints.errors import BadCommand
+
+__all__ = ["Order", "Unsupported"]
+
+_REASON_MAX = 1000
+_TAG = re.compile(r"(?!v[0-9]+$)[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+_NEEDS_TARGET = frozenset({"pin", "rollback"})
+
+
+class Unsupported(BadCommand):
+    """A part of the contract that this release does not have yet. HTTP answers 501."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """A command as it was given, by either door.
+
+    Attributes:
+        command: Which one.
+        reason: Why; it goes to the audit.
+        to: The version meant, `v17` or the name of a tag. Rollback and pin need one.
+        mode: Of a rollback.
+        skip: What a rewind is to leave out.
+        tag: The name that `tag` gives to `to`, or to what is being served.
+        expect: Refuse if the model was changed by another command since this version (`v17`).
+        dry_run: Say what would happen and change nothing.
+    """
+
+    command: str
+    reason: str
+    to: str | None = None
+    mode: str | None = None
+    skip: tuple[str, ...] = ()
+    tag: str | None = None
+    expect: str | None = None
+    dry_run: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be right whatever the state of the model.
+
+        Raises:
+            Unsupported: A rewind, or a part of one.
+            BadCommand: Something is missing or malformed.
+        """
+        if self.command not in get_args(CommandName):
+            raise BadCommand(
+                f"there is no command {self.command!r}", advice=", ".join(get_args(CommandName))
+            )
+        if not self.reason.strip() or len(self.reason) > _REASON_MAX:
+            advice = f"say why, in at most {_REASON_MAX} characters; it goes to the audit"
+            raise BadCommand(f"{self.command} needs a reason", advice=advice)
+        if self.command in _NEEDS_TARGET and not self.to:
+            raise BadCommand(f"{self.command} needs a version", advice="name one, as in v17")
+        if self.command == "rollback":
+            self._check_mode()
+        elif self.mode or self.skip:
+            raise BadCommand(f"{self.command} takes no mode", advice="only rollback has modes")
+        if self.command == "tag" and not _TAG.fullmatch(self.tag or ""):
+            advice = "letters, digits, '.', '_', '-', at most 64, and not like a version"
+            raise BadCommand(f"{self.tag!r} is no name for a tag", advice=advice)
+
+    def _check_mode(self) -> None:
+        if self.mode == "rewind" or self.skip:
+            raise Unsupported(
+                "rewinding (replaying what came between, with parts left out) comes with a later "
+                "release",
+                advice="--mode forget serves the old version now and goes on learning from it",
+            )
+        if self.mode != "forget":
+            found = f"no mode {self.mode!r}" if self.mode else "no mode"
+            raise BadCommand(
+                f"rollback was given {found}",
+                advice="--mode forget: what came after the version is forgotten, not replayed",
+            )

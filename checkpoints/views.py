@@ -1,0 +1,253 @@
+"""The JSON bodies of CONTRACT.md, pure: the API and the command line say the same by them."""
+
+from collections.abc import Callable, Collection, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import msgspec
+
+from checkpoints.control import Control, ControlRecord
+from checkpoints.errors import BadCommand
+from checkpoints.manifest import Manifest, Version
+from checkpoints.reader import LineState
+from checkpoints.signing import normal
+from checkpoints.store import Beat
+
+__all__ = [
+    "LIMIT_MAX",
+    "LIMIT_USUAL",
+    "audit_item",
+    "drifts_view",
+    "learner_state",
+    "metrics_view",
+    "model_view",
+    "page",
+    "page_limit",
+    "page_start",
+    "timestamp",
+    "version_item",
+    "version_view",
+]
+
+T = TypeVar("T")
+Body = dict[str, Any]
+
+LIMIT_USUAL = 100
+LIMIT_MAX = 1000
+_STALE_MS = 5000  # a heartbeat older than this is a learner that is gone
+
+
+def model_view(state: LineState, *, now_ms: int, serving: Version | None = None) -> Body:
+    """`GET /v1/models/{m}`: one manifest, the head, so that its numbers agree.
+
+    Args:
+        state: Its head is not None.
+        now_ms: Unix, UTC.
+        serving: What this process answers with; by default what it is ordered to.
+    """
+    assert state.head is not None
+    head, manifest, counts = state.head, state.head.manifest, state.head.manifest.counts
+    record = state.control.record if state.control else None
+    serving = serving or state.serving
+    return {
+        "name": manifest.model,
+        "task": manifest.model_file.get("task"),
+        "state": learner_state(state, now_ms=now_ms),
+        "version": manifest.name,
+        "version_id": head.id,
+        "serving": serving.manifest.name if serving else None,
+        "serving_id": serving.id if serving else None,
+        "created_at": timestamp(manifest.created_at_ms),
+        "age_seconds": _age_s(serving, now_ms),
+        "learned": counts.learned,
+        "scored": counts.scored,
+        "unscored": counts.unscored,
+        "nonfinite": counts.nonfinite,
+        "refused": counts.refused,
+        "refused_by": dict(counts.refused_by),
+        "skipped": counts.skipped,
+        "forgotten": counts.forgotten,
+        "pending": counts.pending,
+        "labels": counts.labels,
+        "metrics": _lifetime(manifest),
+        "drifts": manifest.drift_total,
+        "offsets": _offsets(manifest),
+        "lag": _live(state.learner, now_ms).get("lag"),
+        "frozen": state.is_frozen,
+        "pinned": f"v{record.pin.number}" if record and record.pin else None,
+        "tags": {tag: f"v{p.number}" for tag, p in record.tags.items()} if record else {},
+    }
+
+
+def learner_state(state: LineState, *, now_ms: int) -> str:
+    """What the line's learner is doing: `stopped` if it has not been heard for five seconds."""
+    beat = _live(state.learner, now_ms)
+    doing = str(beat.get("state", "stopped"))
+    return "frozen" if state.is_frozen and doing in ("learning", "idle") else doing
+
+
+def _live(beat: Beat | None, now_ms: int) -> Beat:
+    """The heartbeat, nothing if it is too old. It is unsigned, so nothing in it is sure."""
+    at_ms = beat.get("at_ms") if beat else None
+    is_live = isinstance(at_ms, int | float) and now_ms - at_ms <= _STALE_MS
+    return beat if beat and is_live else {}
+
+
+def _age_s(serving: Version | None, now_ms: int) -> float | None:
+    return max(0, now_ms - serving.manifest.created_at_ms) / 1000 if serving else None
+
+
+def metrics_view(manifest: Manifest) -> Body:
+    """`GET …/metrics`: each score over its windows, null where it has no value."""
+    windows = ("lifetime", "rolling", "fading")
+    return {
+        name: {window: values.get(window) for window in windows}
+        for name, values in manifest.metrics.items()
+    }
+
+
+def _lifetime(manifest: Manifest) -> dict[str, float | None]:
+    return {name: values.get("lifetime") for name, values in manifest.metrics.items()}
+
+
+def version_item(
+    version: Version, *, control: Control | None, serving: Collection[str] = ()
+) -> Body:
+    """An item of `GET …/versions`.
+
+    Args:
+        control: The standing orders, which pin and tag.
+        serving: Ids of the versions that answer predictions now.
+    """
+    manifest, counts = version.manifest, version.manifest.counts
+    return {
+        "version": manifest.name,
+        "id": version.id,
+        "parent": manifest.parent,
+        "kind": manifest.kind,
+        "created_at": timestamp(manifest.created_at_ms),
+        "learned": counts.learned,
+        "scored": counts.scored,
+        "refused": counts.refused,
+        "metrics": _lifetime(manifest),
+        "offsets": _offsets(manifest),
+        "bytes": manifest.bytes,
+        "tags": _tags(control.record, version) if control else [],
+        "pinned": _is_pinned(control, version),
+        "serving": version.id in serving,
+        "kept": True,  # what retention has dropped is not listed at all
+    }
+
+
+def version_view(
+    version: Version, *, control: Control | None, serving: Collection[str] = ()
+) -> Body:
+    """`GET …/versions/v17`: the item and the whole manifest."""
+    item = version_item(version, control=control, serving=serving)
+    return {**item, "manifest": msgspec.json.decode(normal(version.manifest))}
+
+
+def _tags(record: ControlRecord, version: Version) -> list[str]:
+    return sorted(tag for tag, pointer in record.tags.items() if pointer.id == version.id)
+
+
+def _is_pinned(control: Control | None, version: Version) -> bool:
+    pin = control.record.pin if control else None
+    return pin is not None and pin.id == version.id
+
+
+def drifts_view(segment: bytes, *, limit: int = LIMIT_USUAL, before: int | None = None) -> Body:
+    """`GET …/drifts`, from the raw bytes of a version's segment "drifts".
+
+    The cursor counts detections from the first, so that it holds while new ones arrive.
+
+    >>> segment = b'{"total": 1003, "items": [{"index": 9}, {"index": 5}, {"index": 2}]}'
+    >>> drifts_view(segment, limit=2)
+    {'total': 1003, 'items': [{'index': 9}, {'index': 5}], 'next': '1002'}
+    >>> drifts_view(segment, limit=2, before=1002)
+    {'total': 1003, 'items': [{'index': 2}], 'next': None}
+    """
+    log = msgspec.json.decode(segment)
+    numbered = [(log["total"] - i, item) for i, item in enumerate(log["items"])]
+    found = [each for each in numbered if before is None or each[0] < before]
+    items = page(found, limit=limit, view=lambda each: each[1], place=lambda each: each[0])
+    return {"total": log["total"], **items}
+
+
+def audit_item(control: Control) -> Body:
+    """An item of `GET …/audit`."""
+    record, command = control.record, control.record.command
+    return {
+        "id": command.id,
+        "at": timestamp(record.at_ms),
+        "who": command.who,
+        "command": command.command,
+        "reason": command.reason,
+        "from": command.from_,
+        "to": command.to,
+        "mode": command.mode,
+        "version": command.version,
+        "outcome": command.outcome,
+    }
+
+
+def page(
+    found: Sequence[T], *, limit: int, view: Callable[[T], Any], place: Callable[[T], int]
+) -> Body:
+    """A list body, from one more than `limit` of what there is.
+
+    Args:
+        found: Newest first; ask for `limit + 1` to learn whether there are more.
+        view: The JSON of one.
+        place: Its number, which the cursor after it names.
+    """
+    items = found[:limit]
+    is_last = len(found) <= limit
+    return {
+        "items": [view(one) for one in items],
+        "next": None if is_last else str(place(items[-1])),
+    }
+
+
+def page_limit(text: str | int | None) -> int:
+    """The `limit` a caller asks for.
+
+    Raises:
+        BadCommand: It is no number from 1 to 1000.
+
+    >>> page_limit(None), page_limit("7")
+    (100, 7)
+    """
+    return LIMIT_USUAL if text is None else _number(text, "limit", at_most=LIMIT_MAX)
+
+
+def page_start(cursor: str | None) -> int | None:
+    """The place that `next` of an earlier page named.
+
+    Raises:
+        BadCommand: No page ended there.
+    """
+    return None if cursor is None else _number(cursor, "cursor", at_most=10**15)
+
+
+def _number(text: str | int, what: str, *, at_most: int) -> int:
+    digits = str(text)
+    number = int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 17 else 0
+    if not 1 <= number <= at_most:
+        advice = "use `next` of the page before" if what == "cursor" else f"use 1 to {at_most}"
+        raise BadCommand(f"{what} {digits[:40]!r} is no number from 1 to {at_most}", advice=advice)
+    return number
+
+
+def timestamp(at_ms: int) -> str:
+    """RFC 3339, UTC, to the millisecond.
+
+    >>> timestamp(1_700_000_000_123)
+    '2023-11-14T22:13:20.123Z'
+    """
+    moment = datetime.fromtimestamp(at_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return f"{moment}.{at_ms % 1000:03d}Z"
+
+
+def _offsets(manifest: Manifest) -> Body:
+    return {topic: dict(partitions) for topic, partitions in manifest.offsets.items()}
