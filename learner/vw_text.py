@@ -136,7 +136,7 @@ def _refused_body(body: str, limits: Limits) -> Refusal | None:
         if count > limits.features:
             detail = f"about {count} features, limits.features is {limits.features}"
             return Refusal(Reason.too_many_features, detail, "decode")
-    if len(body) > limits.string:
+    if len(body) > limits.string and not _has_spaces(body, limits.string // 2):
         longest = max(map(len, body.split(" ")))
         if longest > limits.string:
             detail = f"{longest} characters without a space, limits.string is {limits.string}"
@@ -146,12 +146,19 @@ def _refused_body(body: str, limits: Limits) -> Refusal | None:
     return _refused_numbers(body, limits.value)
 
 
+def _has_spaces(body: str, every: int) -> bool:
+    """Whether each stretch of so many characters has a space: then no token is twice as long."""
+    stretches = range(0, len(body) - every + 1, max(every, 1))
+    return all(body.find(" ", i, i + every) >= 0 for i in stretches)
+
+
 @lru_cache(maxsize=64)
 def _suspect_number(bound: float) -> re.Pattern[str]:
     """Finds a colon that no number follows that is within `bound` by its digits alone."""
-    digits = max(0, min(_DIGITS_MAX, math.floor(math.log10(bound)))) if bound >= 1 else 0
-    safe = rf"[+-]?\d{{1,{digits}}}(?:\.\d{{0,17}})?(?:[eE]-\d\d?)?" if digits else r"\Z."
-    return re.compile(rf":(?!{safe}(?:[ \t|]|\Z))", re.ASCII)
+    digits = min(_DIGITS_MAX, math.floor(math.log10(bound))) if bound >= 1 else 0
+    whole = rf"\d{{1,{digits}}}+(?:\.\d{{0,17}}+)?+|" if digits else ""
+    safe = rf"[+-]?+(?:{whole}\.\d{{1,17}}+)(?:[eE]-\d\d?+)?+(?:[ \t|]|\Z)"
+    return re.compile(rf":(?!{safe})" if bound >= 1 else ":", re.ASCII)
 
 
 def _refused_numbers(body: str, bound: float) -> Refusal | None:
@@ -184,24 +191,27 @@ def _is_not_finite(text: str) -> bool:
 
 
 def _with_head(head: str, text: str) -> Line | Refusal:
-    """Read label, importance and tag as VW does: up to a tab nothing counts, the tag comes last."""
-    head = head.partition("\t")[2] if "\t" in head else head
-    words = head.split(" ")
-    tag = None
-    last = words.pop()
-    words = [word for word in words if word]
-    if last:
-        tag = last.removeprefix("'")
-    elif words and words[-1].startswith("'"):
-        tag = words.pop()[1:]
-    if not words:
-        return Line(None, None, tag or None, text)
-    numbers = [_number(word) for word in words]
-    if len(words) > _LABEL_WORDS_MAX or None in numbers or math.inf in map(_size, numbers):
+    """Read label, importance and tag as VW does: what is before a tab does not count, and the
+    last word is the tag if it touches the bar or has a quote."""
+    numbers, _, tag = head.partition("\t")[2 if "\t" in head else 0].rpartition(" ")
+    if not tag:
+        rest, _, last = numbers.rstrip(" ").rpartition(" ")
+        if last.startswith("'"):
+            numbers, tag = rest, last
+    read = _label_and_weight(numbers)
+    if read is None:
         return Refusal(Reason.bad_label, f"{head[:80]!r} is no label of VW's", "decode")
+    return Line(*read, tag.removeprefix("'") or None, text)
+
+
+@lru_cache(maxsize=4096)
+def _label_and_weight(text: str) -> tuple[int | float | None, float | None] | None:
+    """Both, as far as they are there; None if they are no numbers."""
+    words = [word for word in text.split(" ") if word]
+    if not words:
+        return None, None
+    numbers = [_number(word) for word in words]
+    if len(words) > _LABEL_WORDS_MAX or any(n is None or math.isinf(n) for n in numbers):
+        return None
     label = int(words[0]) if words[0].lstrip("+-").isdecimal() else numbers[0]
-    return Line(label, numbers[1] if len(numbers) > 1 else None, tag or None, text)
-
-
-def _size(number: float | None) -> float:
-    return abs(number or 0.0)
+    return label, numbers[1] if len(numbers) > 1 else None
