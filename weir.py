@@ -10,11 +10,14 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from checkpoints.cli import operator_commands
+
 if TYPE_CHECKING:
+    from checkpoints.cli import Connection
     from checkpoints.redis_store import RedisStore
     from checkpoints.signing import Keys
     from config.model_file import ModelFile
@@ -59,16 +62,14 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-F = TypeVar("F", bound=Callable[..., Any])
 
-
-def _command(function: F) -> F:
+def _command(function: Callable[..., None]) -> Callable[..., None]:
     """Turn our errors into one line on stderr and the exit code of CONTRACT.md."""
 
     @functools.wraps(function)
-    def run(*args: Any, **kwargs: Any) -> Any:
+    def run(*args: Any, **kwargs: Any) -> None:
         try:
-            return function(*args, **kwargs)
+            function(*args, **kwargs)
         except typer.Exit:
             raise
         except KeyboardInterrupt:
@@ -80,7 +81,7 @@ def _command(function: F) -> F:
             typer.echo(f"weir: {error}", err=True)
             raise typer.Exit(code) from error
 
-    return run  # type: ignore[return-value]
+    return run
 
 
 ModelOption = Annotated[
@@ -303,3 +304,18 @@ def _start(text: str) -> str | int:
     if moment.tzinfo is None:
         raise typer.BadParameter(f"{text} has no time zone: end it with Z", param_hint="--from")
     return int(moment.timestamp() * 1000)
+
+
+def _operator(data_dir: Path | None) -> "Connection":
+    """Store and keys for the operators' commands, and who is at the keyboard."""
+    import getpass
+    import socket
+
+    from checkpoints.cli import Connection
+
+    settings = _connected("weir", data_dir, redis=True)
+    who = f"{getpass.getuser()}@{socket.gethostname()}"
+    return Connection(store=_store(settings), keys=_keys(settings), who=who)
+
+
+app.add_typer(operator_commands(_operator, _command))

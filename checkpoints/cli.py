@@ -1,0 +1,407 @@
+"""What operators type: commands that talk to the store, and so work while all else is down.
+
+With `--json` each prints exactly the body of the matching HTTP route.
+"""
+
+import functools
+import inspect
+import json
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from checkpoints.commands import Operator, Order
+from checkpoints.errors import CheckpointError, NoSuchModel, Tampered
+from checkpoints.line import Line
+from checkpoints.manifest import Version, version_number
+from checkpoints.reader import LineReader, LineState
+from checkpoints.signing import Keys
+from checkpoints.store import Store
+from checkpoints.views import (
+    LIMIT_USUAL,
+    audit_item,
+    drifts_view,
+    model_view,
+    page,
+    page_limit,
+    page_start,
+    version_item,
+    version_view,
+)
+
+Model = Annotated[str, typer.Argument(help="The model's name.", metavar="MODEL")]
+AVersion = Annotated[str, typer.Argument(help="As in v17, or a tag.", metavar="vN")]
+Json = Annotated[bool, typer.Option("--json", help="The body of the HTTP route.")]
+DataDir = Annotated[Path | None, typer.Option(help="Of the `weir dev` to talk to.")]
+Reason = Annotated[str, typer.Option(help="Why; it goes to the audit.")]
+Expect = Annotated[
+    str | None, typer.Option(metavar="vN", help="Refuse if another command came since vN.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would happen, do nothing.")]
+Limit = Annotated[int, typer.Option(help="Items at most.")]
+Before = Annotated[str | None, typer.Option(help="`next` of the page before.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """What a command needs: the store, the keys, and in whose name it speaks."""
+
+    store: Store
+    keys: Keys
+    who: str
+
+    def reader(self, model: str) -> LineReader:
+        """A reader of the model's line."""
+        return LineReader(self.store, self.keys.verifier, _line(model))
+
+    def state(self, model: str) -> tuple[LineReader, LineState]:
+        """The line's state, which must be beyond doubt.
+
+        Raises:
+            NoSuchModel: Nothing was ever committed.
+            CheckpointError: Something there does not verify.
+        """
+        reader = self.reader(model)
+        state = reader.checked()
+        if state.head is None:
+            raise NoSuchModel(_line(model))
+        return reader, state
+
+
+Connect = Callable[[Path | None], Connection]
+Guard = Callable[[Callable[..., None]], Callable[..., None]]
+
+
+def operator_commands(connect: Connect, guarded: Guard) -> typer.Typer:
+    """The commands, as a Typer app to be merged into the program's.
+
+    Args:
+        connect: Finds the store and the keys, given `--data-dir`.
+        guarded: Turns errors into exit codes.
+    """
+    app = typer.Typer()
+
+    reads = (status, versions, show, drifts, audit, verify)
+    changes = (pin, unpin, rollback, freeze, thaw, tag)
+    for function in (*reads, *changes):
+        app.command(function.__name__)(guarded(_connected(function, connect)))
+    return app
+
+
+def _connected(function: Callable[..., None], connect: Connect) -> Callable[..., None]:
+    """`function` with its first argument, the connection, made from `--data-dir`."""
+    signature = inspect.signature(function)
+    first, *rest = signature.parameters.values()
+
+    @functools.wraps(function)
+    def run(*, data_dir: Path | None = None, **given: Any) -> None:
+        function(connect(data_dir), **given)
+
+    option = inspect.Parameter(
+        "data_dir", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=DataDir
+    )
+    run.__signature__ = signature.replace(parameters=[*rest, option])  # type: ignore[attr-defined]
+    run.__annotations__ = {p.name: p.annotation for p in (*rest, option)}
+    assert first.name == "at"
+    return run
+
+
+def status(at: Connection, model: Model, *, as_json: Json = False) -> None:
+    """What the model is doing: its head, scores, offsets and lag."""
+    _, state = at.state(model)
+    body = model_view(state, now_ms=_now_ms())
+    if as_json:
+        _print_json(body)
+        return
+    keys = ("state", "version", "serving", "learned", "scored", "refused", "forgotten", "lag")
+    _print_facts({key: body[key] for key in keys} | body["metrics"])
+
+
+def versions(
+    at: Connection,
+    model: Model,
+    *,
+    limit: Limit = LIMIT_USUAL,
+    before: Before = None,
+    as_json: Json = False,
+) -> None:
+    """The versions kept, newest first."""
+    reader, state = at.state(model)
+    found = reader.versions(limit=page_limit(limit) + 1, before=page_start(before))
+    serving = {state.serving.id} if state.serving else set()
+    body = page(
+        found,
+        limit=limit,
+        view=lambda each: version_item(each, control=state.control, serving=serving),
+        place=lambda each: each.number,
+    )
+    if as_json:
+        _print_json(body)
+        return
+    rows = [_version_row(item) for item in body["items"]]
+    _print_table(("version", "kind", "created", "learned", "scored", "bytes", "", "scores"), rows)
+
+
+def show(at: Connection, model: Model, version: AVersion, *, as_json: Json = False) -> None:
+    """One version with its manifest."""
+    reader, state = at.state(model)
+    found = _find(reader, state, version)
+    serving = {state.serving.id} if state.serving else set()
+    body = version_view(found, control=state.control, serving=serving)
+    _print_json(body, indent=None if as_json else 1)
+
+
+def drifts(
+    at: Connection,
+    model: Model,
+    *,
+    limit: Limit = LIMIT_USUAL,
+    before: Before = None,
+    as_json: Json = False,
+) -> None:
+    """The drifts detected, newest first."""
+    reader, state = at.state(model)
+    assert state.head is not None
+    segment = reader.load_segments(state.head, ["drifts"])["drifts"]
+    body = drifts_view(segment, limit=page_limit(limit), before=page_start(before))
+    if as_json:
+        _print_json(body)
+        return
+    keys = ("detector", "index", "version", "partition", "offset", "direction", "episode", "at")
+    _print_table(
+        (*keys, "error"),
+        [
+            (*(item[k] for k in keys), f"{_short(item['before'])} -> {_short(item['after'])}")
+            for item in body["items"]
+        ],
+    )
+    typer.echo(f"{body['total']} in all")
+
+
+def audit(
+    at: Connection,
+    model: Model,
+    *,
+    limit: Limit = LIMIT_USUAL,
+    before: Before = None,
+    as_json: Json = False,
+) -> None:
+    """What operators ordered, newest first."""
+    reader, _ = at.state(model)
+    found = reader.audit(limit=page_limit(limit) + 1, before=page_start(before))
+    body = page(found, limit=limit, view=audit_item, place=lambda each: each.record.seq)
+    if as_json:
+        _print_json(body)
+        return
+    keys = ("at", "who", "command", "from", "to", "version", "outcome", "reason")
+    _print_table(keys, [tuple(item[k] for k in keys) for item in body["items"]])
+
+
+def verify(
+    at: Connection,
+    model: Model,
+    version: Annotated[str | None, typer.Argument(metavar="vN")] = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Check signatures and hashes of one version, or of all that are kept."""
+    reader, state = at.state(model)
+    found = [_find(reader, state, version)] if version else list(_all_versions(reader))
+    problems = {each.manifest.name: _problem(reader, each) for each in found}
+    bad = {name: what for name, what in problems.items() if what}
+    if as_json:
+        _print_json({"verified": len(found) - len(bad), "problems": bad})
+    else:
+        for name, what in bad.items():
+            typer.echo(f"{name}: {what}")
+        typer.echo(f"{len(found) - len(bad)} of {len(found)} versions verify")
+    if bad:
+        raise Tampered(f"{_line(model)} {', '.join(bad)}", "its bytes do not verify")
+
+
+def pin(
+    at: Connection,
+    model: Model,
+    version: AVersion,
+    *,
+    reason: Reason,
+    expect: Expect = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Serve a version until unpinned; learning goes on beside it."""
+    order = Order(command="pin", reason=reason, to=version, expect=expect, dry_run=dry_run)
+    _run(at, model, order, as_json=as_json)
+
+
+def unpin(
+    at: Connection,
+    model: Model,
+    *,
+    reason: Reason,
+    expect: Expect = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Serve the head again."""
+    order = Order(command="unpin", reason=reason, expect=expect, dry_run=dry_run)
+    _run(at, model, order, as_json=as_json)
+
+
+def rollback(
+    at: Connection,
+    model: Model,
+    version: AVersion,
+    *,
+    mode: Annotated[str, typer.Option(help="forget; rewind comes with a later release.")],
+    reason: Reason,
+    skip: Annotated[
+        list[str] | None, typer.Option(help="For rewind, with a later release.")
+    ] = None,
+    expect: Expect = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Serve a version at once and learn on from it; what came between is forgotten."""
+    order = Order(
+        command="rollback",
+        reason=reason,
+        to=version,
+        mode=mode,
+        skip=tuple(skip or ()),
+        expect=expect,
+        dry_run=dry_run,
+    )
+    _run(at, model, order, as_json=as_json)
+
+
+def freeze(
+    at: Connection,
+    model: Model,
+    *,
+    reason: Reason,
+    expect: Expect = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Stop learning; predictions go on."""
+    order = Order(command="freeze", reason=reason, expect=expect, dry_run=dry_run)
+    _run(at, model, order, as_json=as_json)
+
+
+def thaw(
+    at: Connection,
+    model: Model,
+    *,
+    reason: Reason,
+    expect: Expect = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Learn on where it was frozen."""
+    order = Order(command="thaw", reason=reason, expect=expect, dry_run=dry_run)
+    _run(at, model, order, as_json=as_json)
+
+
+def tag(
+    at: Connection,
+    model: Model,
+    version: AVersion,
+    *,
+    name: Annotated[str, typer.Option("--tag", help="The name to give it.")],
+    reason: Reason,
+    expect: Expect = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Give a version a name; a tagged version is kept."""
+    order = Order(
+        command="tag", reason=reason, to=version, tag=name, expect=expect, dry_run=dry_run
+    )
+    _run(at, model, order, as_json=as_json)
+
+
+def _run(at: Connection, model: str, order: Order, *, as_json: bool) -> None:
+    operator = Operator(at.store, at.keys.signer("operator"), at.keys.verifier, who=at.who)
+    body = operator.run(_line(model), order)
+    if as_json:
+        _print_json(body)
+        return
+    would = "would be " if body["dry_run"] else ""
+    typer.echo(f"{model}: {order.command} {would}in force; serving {body['serving']}")
+    if order.command == "rollback":
+        made = f" as {body['version']}" if body["version"] else ""
+        typer.echo(
+            f"{body['to']} is the head{made}; {body['forgotten']:,} learned events forgotten"
+        )
+
+
+def _line(model: str) -> Line:
+    try:
+        return Line(model)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="MODEL") from error
+
+
+def _find(reader: LineReader, state: LineState, version: str) -> Version:
+    tags = state.control.record.tags if state.control else {}
+    if version in tags:
+        return reader.version_by_id(tags[version].id)
+    try:
+        number = version_number(version)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="vN") from error
+    return reader.version(number)
+
+
+def _all_versions(reader: LineReader) -> Iterable[Version]:
+    before: int | None = None
+    while found := reader.versions(limit=500, before=before):
+        yield from found
+        before = found[-1].number
+
+
+def _problem(reader: LineReader, version: Version) -> str | None:
+    try:
+        reader.load_segments(version)
+    except CheckpointError as error:
+        return str(error)
+    return None
+
+
+def _version_row(item: Mapping[str, Any]) -> tuple[object, ...]:
+    marks = [*item["tags"]]
+    marks += ["pinned"] if item["pinned"] else []
+    marks += ["serving"] if item["serving"] else []
+    scores = " ".join(f"{name}={_short(value)}" for name, value in item["metrics"].items())
+    facts = (item["version"], item["kind"], item["created_at"], item["learned"], item["scored"])
+    return (*facts, item["bytes"], ",".join(marks), scores)
+
+
+def _short(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4g}"
+
+
+def _print_json(body: object, *, indent: int | None = None) -> None:
+    typer.echo(json.dumps(body, ensure_ascii=False, indent=indent))
+
+
+def _print_facts(facts: Mapping[str, object]) -> None:
+    width = max(map(len, facts))
+    for name, value in facts.items():
+        typer.echo(f"{name:<{width}}  {'-' if value is None else value}")
+
+
+def _print_table(header: tuple[str, ...], rows: list[tuple[object, ...]]) -> None:
+    cells = [header, *[tuple("-" if v is None else str(v) for v in row) for row in rows]]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
+    for row in cells:
+        typer.echo("  ".join(f"{v:<{w}}" for v, w in zip(row, widths, strict=True)).rstrip())
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
