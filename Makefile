@@ -3,7 +3,13 @@ PYTHON ?= python3
 UV_VERSION = 0.13.8
 export UV_PROJECT_ENVIRONMENT = .venv
 
-.PHONY: setup
+# make parity DATA=DIR: the folder with elec2.csv.gz and the Vowpal Wabbit files of its README.
+DATA ?=
+# make torture TRIALS=200: kills of the learner, with 1 and with 4 partitions each.
+TRIALS ?= 200
+
+.PHONY: setup test lint demo parity bench torture
+
 setup: .venv/ready
 
 .venv/ready: pyproject.toml uv.lock
@@ -12,3 +18,24 @@ setup: .venv/ready
 	@.venv/bin/uv --version 2>/dev/null | grep -qF $(UV_VERSION) || .venv/bin/python -m pip install --quiet uv==$(UV_VERSION)
 	@.venv/bin/uv sync --frozen --inexact --quiet
 	@touch $@
+
+test: lint
+	.venv/bin/python -m pytest -q
+
+lint: setup
+	.venv/bin/ruff check --quiet .
+	.venv/bin/ruff format --check --quiet .
+	.venv/bin/mypy --no-error-summary
+	.venv/bin/lint-imports --no-logo
+
+demo: setup
+	.venv/bin/weir dev --demo drift
+
+parity: setup
+	.venv/bin/python -m benchmarks.parity $(DATA)
+
+bench: setup
+	.venv/bin/python -m benchmarks.bench
+
+torture: setup
+	.venv/bin/python -m tests.torture --trials $(TRIALS)
