@@ -120,7 +120,7 @@ def dev(
     settings = _settings("dev", {"data_dir": data_dir, "kafka": {"topic_partitions": partitions}})
     code = run_dev(
         settings,
-        _model_files([_MODELS / f"{demo}.yaml"] if demo else paths),
+        _buildable([_MODELS / f"{demo}.yaml"] if demo else paths),
         port=port,
         kafka_port=kafka_port,
         demo=demo,
@@ -151,7 +151,7 @@ def learn(
 
     if shard != "0":
         raise typer.BadParameter("this version has one shard: 0", param_hint="--shard")
-    model_file = _model_files([model])[0][1]
+    model_file = _buildable([model])[0][1]
     settings = _connected(f"learner:{model_file.name}", data_dir, kafka=True, redis=True)
     options = LearnOptions(
         is_new=new,
@@ -179,7 +179,7 @@ def serve(
 
     from stream.producer import Publisher
 
-    models = [found for _, found in _model_files(model)]
+    models = [found for _, found in _buildable(model)]
     settings = _connected("api", data_dir, redis=True, overrides={"api": {"workers": workers}})
     publisher = Publisher(settings.kafka)
     try:
@@ -230,6 +230,18 @@ def _model_files(paths: list[Path]) -> "list[tuple[Path, ModelFile]]":
     for name in names:
         if names.count(name) > 1:
             raise typer.BadParameter(f"two model files are named {name}", param_hint="--model")
+    return found
+
+
+def _buildable(paths: list[Path]) -> "list[tuple[Path, ModelFile]]":
+    """The same, and River or Vowpal Wabbit know all that they name."""
+    from config.errors import ModelFileError
+    from learner.check_spec import spec_problems
+
+    found = _model_files(paths)
+    problems = [m.source.problem(p.key, p.message) for _, m in found for p in spec_problems(m)]
+    if problems:
+        raise ModelFileError(problems)
     return found
 
 

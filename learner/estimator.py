@@ -18,6 +18,7 @@ class Estimator(Protocol):
         flattens: True where nested features reach it as "outer.inner", False where it takes
             them nested.
         takes_weight: whether `learn` admits a `w`.
+        has_probabilities: whether its predictions can come with probabilities.
         predicts_as_it_learns: `learn` returns the prediction made before the update, so that
             `predict` need not be called first.
         notes: what was settled for the user when the model was built, to be reported.
@@ -25,6 +26,7 @@ class Estimator(Protocol):
 
     flattens: bool
     takes_weight: bool
+    has_probabilities: bool
     predicts_as_it_learns: bool
     notes: tuple[str, ...]
 

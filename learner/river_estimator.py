@@ -46,6 +46,7 @@ class RiverEstimator:
         self._learn_one = model.learn_one
         self.notes = notes
         self.takes_weight = takes_weight(model)
+        self.has_probabilities = _has_probabilities(model)
         self.predict = _predictor(model, wants_probabilities=wants_probabilities)
 
     def learn(self, x: Any, y: Any, w: float | None, /) -> None:
@@ -96,12 +97,17 @@ def _takes_anything(step: Any) -> bool:
     return inspect.Parameter.VAR_KEYWORD in kinds
 
 
+def _has_probabilities(model: Any) -> bool:
+    """Whether the last step has probabilities of its own, and the whole hands them on."""
+    own = getattr(type(final_step(model)), "predict_proba_one", None)
+    has_own = own not in {None, base.Classifier.predict_proba_one}
+    return has_own and hasattr(model, "predict_proba_one")
+
+
 def _predictor(model: Any, *, wants_probabilities: bool) -> Predict:
-    last = type(final_step(model))
-    predict_proba_one = getattr(model, "predict_proba_one", None)
-    has_none = getattr(last, "predict_proba_one", None) in {None, base.Classifier.predict_proba_one}
-    if has_none or predict_proba_one is None:
+    if not _has_probabilities(model):
         return _label_only(model.predict_one)
+    last, predict_proba_one = type(final_step(model)), model.predict_proba_one
     if getattr(last, "predict_one", None) is base.Classifier.predict_one:
         return _label_of(predict_proba_one, wants_probabilities=wants_probabilities)
     if not wants_probabilities:

@@ -9,6 +9,9 @@ from learner.vw_arguments import Answer
 
 Read: TypeAlias = Callable[[Any], Predicted]
 
+# The kinds of answer that come with probabilities.
+WITH_PROBABILITIES = frozenset({"probability", "logistic score", "class probabilities"})
+
 
 def reader(kind: Answer, labels: dict[int, Native], *, wants_probabilities: bool) -> Read:
     """The function that reads an example's prediction.

@@ -14,7 +14,7 @@ from vowpalwabbit import pyvw
 from config.model_file import Task
 from learner.errors import RestoreError, SpecError
 from learner.estimator import Native, Predicted
-from learner.vw_answers import reader
+from learner.vw_answers import WITH_PROBABILITIES, reader
 from learner.vw_arguments import KEY, Arguments, answer_kind
 from learner.vw_text import features_text, unlabelled
 
@@ -76,6 +76,7 @@ class VWEstimator:
         model: bytes | None = None,
     ) -> None:
         kind = answer_kind(arguments, task)
+        self.has_probabilities = kind in WITH_PROBABILITIES
         by_number = _labels_by_number(arguments, labels)
         self._numbers = {label: str(number) for number, label in by_number.items()}
         self._read = reader(kind, by_number, wants_probabilities=wants_probabilities)

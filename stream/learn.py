@@ -327,6 +327,7 @@ class Learner:
             status=self.status,
             suspects=self.suspects,
             metrics=metrics,
+            uncommitted_max=self.settings.learner.max_uncommitted_events,
             adopted=found.adopted,
         )
 

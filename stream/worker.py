@@ -72,6 +72,7 @@ class Worker:
         trainer: Restored from the head, or new.
         positions: Those of the head, or where the line begins.
         suspects: Updated here when the learner raises.
+        uncommitted_max: Records at which a commit is made early: what a crash has to learn again.
     """
 
     def __init__(
@@ -89,6 +90,7 @@ class Worker:
         status: Status,
         suspects: Suspects,
         metrics: LearnerMetrics,
+        uncommitted_max: int,
         adopted: tuple[str, ...] = (),
     ) -> None:
         self._trainer, self._positions, self._source = trainer, positions, source
@@ -98,6 +100,7 @@ class Worker:
         self._decode = decoder(model_file)
         self._every_s = model_file.checkpoint.every_seconds
         self._due_at = time.monotonic() + self._every_s
+        self._uncommitted_max = uncommitted_max
         self._housekeeping_at = 0.0
         self._pending: deque[tuple[str, int, list[Any]]] = deque()
         self._adopted = adopted
@@ -133,7 +136,8 @@ class Worker:
     def _keep_up(self) -> None:
         """What is due by the clock, between two chunks."""
         now = time.monotonic()
-        if now >= self._due_at or len(self._positions.runs) >= RUNS_MAX:
+        is_full = self._status.uncommitted >= self._uncommitted_max
+        if now >= self._due_at or is_full or len(self._positions.runs) >= RUNS_MAX:
             self._commit_what_is_new()
         if now >= self._housekeeping_at:
             self._housekeeping_at = now + _HOUSEKEEPING_S
