@@ -79,7 +79,12 @@ def rolled_back(
     Learner, scores, detectors and what they have learned are the target's, and so is the moment
     its snapshot was cut; offsets, anchors, duplicate window, refused and skipped stay the head's.
     What came between is counted as forgotten, so every record still stands in one count.
+
+    Raises:
+        ValueError: `target` is newer than `head`: the caller's head is out of date.
     """
+    if target.number > head.number:
+        raise ValueError(f"{target} is newer than the head {head.manifest.name}")
     now, then = head.manifest, target.manifest
     counts = dataclasses.replace(
         now.counts,

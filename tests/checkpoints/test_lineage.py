@@ -1,0 +1,185 @@
+"""The arithmetic of going back, and what pruned versions leave behind."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from checkpoints.errors import CheckpointCorrupt, Tampered
+from checkpoints.line import Line
+from checkpoints.lineage import (
+    Lineage,
+    accounted,
+    advanced,
+    check_counts,
+    fold,
+    joined,
+    open_lineage,
+    rolled_back,
+    seal_lineage,
+)
+from checkpoints.manifest import Counts, Version
+from tests.checkpoints.builders import LEARNER, OPERATOR, VERIFIER, a_rollback, a_version, ref_of
+
+LINE = Line("phishing")
+
+
+def a_life(*, learned: int, refused: int, before: Version | None = None, number: int) -> Version:
+    """A version after `learned` more events and `refused` more refusals since `before`."""
+    was = before.manifest.counts if before else Counts()
+    refusals = was.refused + refused
+    counts = dataclasses.replace(
+        was, learned=was.learned + learned, scored=was.scored + learned, refused=refusals,
+        refused_by={"not_json": refusals} if refusals else {},
+    )  # fmt: skip
+    start = before.manifest.offsets["events"]["0"] if before else 0
+    end = start + learned + refused
+    return a_version(
+        LINE, number=number, parent=before, counts=counts, offsets={"events": {"0": end}},
+        runs=(("events", 0, start, end),), segments={
+            "model": ref_of(b"model %d" % number), "window": ref_of(b"window %d" % number)
+        },
+    )  # fmt: skip
+
+
+@given(steps=st.lists(st.tuples(st.integers(0, 50), st.integers(0, 9), st.booleans()), max_size=12))
+def test_every_record_stands_in_one_count_whatever_is_rolled_back(
+    steps: list[tuple[int, int, bool]],
+) -> None:
+    versions = [a_life(learned=5, refused=1, number=1)]
+    for learned, refused, goes_back in steps:
+        head, number = versions[-1], len(versions) + 1
+        if goes_back:
+            versions.append(a_rollback(head, versions[learned % len(versions)], number=number))
+        else:
+            versions.append(a_life(learned=learned, refused=refused, before=head, number=number))
+    for version in versions:
+        check_counts(version.manifest)
+        assert accounted(version.manifest) == advanced(version.manifest)
+
+
+def test_a_rollback_takes_the_target_s_learner_and_the_head_s_offsets() -> None:
+    one = a_life(learned=10, refused=2, number=1)
+    two = a_life(learned=30, refused=1, before=one, number=2)
+    back = rolled_back(two, one, number=3, command_id="c9", reason="spoilt", who="ann")
+    assert (back.kind, back.parent, back.number) == ("rollback", two.id, 3)
+    assert back.created_at_ms == one.manifest.created_at_ms
+    assert back.offsets == two.manifest.offsets
+    assert back.segments["model"] == one.manifest.segments["model"]
+    assert back.segments["window"] == two.manifest.segments["window"]
+    assert (back.counts.learned, back.counts.refused, back.counts.forgotten) == (10, 3, 30)
+    assert back.runs == ()
+    assert back.rollback is not None
+    assert back.rollback.forgotten == 30
+    assert back.rollback.gap == {"events": {"0": (12, 43)}}
+    assert (back.rollback.to, back.rollback.to_id) == ("v1", one.id)
+
+
+def test_an_undone_rollback_remembers_again() -> None:
+    one = a_life(learned=10, refused=0, number=1)
+    two = a_life(learned=30, refused=0, before=one, number=2)
+    back = a_rollback(two, one, number=3)
+    undone = a_rollback(back, two, number=4)
+    assert undone.manifest.counts.learned == 40
+    assert undone.manifest.counts.forgotten == 0
+
+
+def test_a_rollback_to_what_is_newer_than_the_head_is_a_bug() -> None:
+    one = a_life(learned=10, refused=0, number=1)
+    two = a_life(learned=30, refused=0, before=one, number=2)
+    with pytest.raises(ValueError, match="newer"):
+        rolled_back(one, two, number=3, command_id="c", reason="r", who="w")
+
+
+def test_topics_and_cadence_stay_the_head_s() -> None:
+    one = a_version(LINE, number=1, model_file={"metrics": ["A"], "checkpoint": 1, "topics": 1})
+    two = a_version(LINE, number=2, parent=one,
+                    model_file={"metrics": ["B"], "checkpoint": 2, "topics": 2})  # fmt: skip
+    back = a_rollback(two, one, number=3).manifest
+    assert back.model_file == {"metrics": ["A"], "checkpoint": 2, "topics": 2}
+
+
+def test_too_many_counted_is_refused() -> None:
+    one = a_life(learned=10, refused=2, number=1).manifest
+    more = dataclasses.replace(one.counts, learned=11)
+    with pytest.raises(ValueError, match="13 records"):
+        check_counts(dataclasses.replace(one, counts=more))
+    unexplained = dataclasses.replace(one.counts, refused_by={"not_json": 1})
+    with pytest.raises(ValueError, match="reasons"):
+        check_counts(dataclasses.replace(one, counts=unexplained))
+
+
+def test_gaps_in_the_offsets_are_no_loss() -> None:
+    one = a_life(learned=10, refused=2, number=1).manifest
+    check_counts(dataclasses.replace(one, offsets={"events": {"0": 15}}))
+
+
+# Folding ---------------------------------------------------------------------------------------
+
+
+def rebuilt(version: Version, kept: dict[str, Version], lineages: dict[str, Lineage]) -> list[int]:
+    """The offsets learned to reach `version`, found as a rebuild would: base by base."""
+    lineage = lineages.get(version.id)
+    base = lineage.base if lineage else version.manifest.base
+    runs = lineage.runs if lineage else version.manifest.runs
+    before = rebuilt(kept[base], kept, lineages) if base else []
+    return before + [at for _, _, first, after in runs for at in range(first, after)]
+
+
+@given(
+    steps=st.lists(st.tuples(st.integers(1, 5), st.booleans()), min_size=1, max_size=10),
+    drops=st.lists(st.integers(0, 20), max_size=12),
+)
+def test_a_kept_version_is_rebuilt_from_the_same_records_whatever_is_pruned(
+    steps: list[tuple[int, bool]], drops: list[int]
+) -> None:
+    versions = [a_life(learned=3, refused=0, number=1)]
+    for learned, goes_back in steps:
+        head, number = versions[-1], len(versions) + 1
+        if goes_back:
+            versions.append(a_rollback(head, versions[learned % len(versions)], number=number))
+        else:
+            versions.append(a_life(learned=learned, refused=0, before=head, number=number))
+    kept = {version.id: version for version in versions}
+    expected = {one: rebuilt(version, kept, {}) for one, version in kept.items()}
+
+    lineages: dict[str, Lineage] = {}
+    for drop in drops:
+        gone = [kept[one] for one in list(kept)[:-1] if kept[one].number % 20 == drop]
+        kept = {one: version for one, version in kept.items() if version not in gone}
+        lineages |= fold(list(kept.values()), gone, lineages)
+        assert {one: rebuilt(version, kept, lineages) for one, version in kept.items()} == {
+            one: expected[one] for one in kept
+        }
+
+
+def test_several_pruned_at_once_fold_into_the_next_kept() -> None:
+    one = a_life(learned=10, refused=0, number=1)
+    two = a_life(learned=10, refused=0, before=one, number=2)
+    three = a_life(learned=10, refused=0, before=two, number=3)
+    folded = fold([three], [one, two], {})
+    assert folded[three.id].base is None
+    assert folded[three.id].runs == (("events", 0, 0, 30),)
+    assert folded[three.id].folded == ((1, 2),)
+    assert fold([two, three], [], {}) == {}
+
+
+def test_runs_of_other_partitions_are_not_joined() -> None:
+    runs = [("a", 0, 0, 5), ("b", 0, 5, 9), ("b", 1, 9, 10), ("b", 1, 11, 12)]
+    assert joined(runs) == tuple(runs)
+
+
+def test_a_lineage_is_signed_for_its_version() -> None:
+    three = a_life(learned=1, refused=0, number=3)
+    lineage = Lineage(model="phishing", number=3, id=three.id, base=None, folded=((1, 2),))
+    envelope = seal_lineage(lineage, LEARNER)
+    assert open_lineage(envelope, VERIFIER, LINE, version_id=three.id) == lineage
+    with pytest.raises(CheckpointCorrupt):
+        open_lineage(envelope, VERIFIER, LINE, version_id="0" * 64)
+    with pytest.raises(Tampered, match="phishing"):
+        open_lineage(envelope, VERIFIER, Line("other"), version_id=three.id)
+    with pytest.raises(ValueError, match="learner"):
+        seal_lineage(lineage, OPERATOR)
