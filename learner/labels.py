@@ -123,12 +123,12 @@ class Labels:
     def _number(self, label: Native) -> Native | Refusal:
         if type(label) is not float and type(label) is not int:
             return _bad(label, "a regression's label is a number")
-        if not math.isfinite(label):
+        bound = self._limits.value
+        if -bound <= label <= bound:
+            return label
+        if type(label) is float and not math.isfinite(label):
             return Refusal(Reason.not_finite, f"label {label!r}", "gate")
-        if abs(label) > self._limits.value:
-            detail = f"label {str(label)[:40]}, limits.value is {self._limits.value:g}"
-            return Refusal(Reason.out_of_bounds, detail, "gate")
-        return label
+        return self._beyond()
 
     def _new(self, label: Native) -> Native | Refusal:
         """A label that is not in the table: the first of its model, one more, or refused."""
@@ -142,13 +142,16 @@ class Labels:
             detail = f"a label of {len(label)} characters, limits.string is {self._limits.string}"
             return Refusal(Reason.too_large, detail, "gate")
         if isinstance(label, int) and abs(label) > self._limits.value:
-            detail = f"label {str(label)[:40]}, limits.value is {self._limits.value:g}"
-            return Refusal(Reason.out_of_bounds, detail, "gate")
+            return self._beyond()
         if len(self._table) >= self._limits.labels:
             detail = f"one more label beyond limits.labels {self._limits.labels}"
             return Refusal(Reason.too_many_labels, detail, "gate")
         self._remember(label)
         return label
+
+    def _beyond(self) -> Refusal:
+        detail = f"the label is beyond limits.value {self._limits.value:g}"
+        return Refusal(Reason.out_of_bounds, detail, "gate")
 
     def _remember(self, label: Native) -> None:
         self._table[label] = label
