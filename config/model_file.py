@@ -79,7 +79,7 @@ class Learner(Section):
     @field_validator("vw")
     @classmethod
     def _vw_is_one_line(cls, value: str | None) -> str | None:
-        if value is not None and (not value.strip() or "\0" in value):
+        if value is not None and "\0" in value:
             raise wrong("must be Vowpal Wabbit's arguments, such as --loss_function logistic")
         return value
 

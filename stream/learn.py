@@ -4,12 +4,10 @@ import contextlib
 import gc
 import logging
 import os
-import shutil
 import signal
 import socket
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,6 +37,7 @@ from stream.model_change import ModelFileChangedError, SoftwareChangedError
 from stream.positions import Positions
 from stream.pruning import Pruner
 from stream.restore import Restored, restore
+from stream.scratch import private_folder
 from stream.source import KafkaSource, first_offsets
 from stream.status import Signals, Status
 from stream.watch import BEAT_TTL_S, Watch
@@ -106,7 +105,7 @@ class Learner:
         mirror = Mirror(self.settings.kafka, self.model_file.name)
         mirror.start()
         try:
-            with _scratch(where.scratch_dir) as scratch:
+            with private_folder(where.scratch_dir) as scratch:
                 self._work_until_stopped(metrics, mirror, scratch)
         finally:
             mirror.end()
@@ -338,15 +337,3 @@ def _settle_memory() -> None:
     gc.freeze()
     # A model makes few cycles; the default of 700 would look a hundred times a second.
     gc.set_threshold(50_000, 20, 100)
-
-
-@contextlib.contextmanager
-def _scratch(base: Path | None) -> Iterator[Path]:
-    """A private folder, in memory where there is one."""
-    shared_memory = Path("/dev/shm")  # noqa: S108 - the folder made in it is private
-    parent = base or (shared_memory if shared_memory.is_dir() else None)
-    folder = Path(tempfile.mkdtemp(prefix="weir-", dir=parent))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder)

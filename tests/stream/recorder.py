@@ -1,0 +1,23 @@
+"""A learner that remembers what it learned: the witness of the kill tests."""
+
+from typing import Any
+
+from river import linear_model, preprocessing
+
+
+class Recorder:
+    """Logistic regression that also keeps the number of every event it learned, in order."""
+
+    def __init__(self) -> None:
+        self.learned: list[int] = []
+        self.model = preprocessing.StandardScaler() | linear_model.LogisticRegression()
+
+    def learn_one(self, x: dict[str, Any], y: bool) -> None:
+        self.learned.append(x["n"])
+        self.model.learn_one(x, y)
+
+    def predict_one(self, x: dict[str, Any]) -> Any:
+        return self.model.predict_one(x)
+
+    def predict_proba_one(self, x: dict[str, Any]) -> Any:
+        return self.model.predict_proba_one(x)

@@ -1,0 +1,232 @@
+"""Real learner processes on a real broker and a real store, to be killed, paused and watched.
+
+Processes are forked from a server that has imported everything, so that a start costs what it
+costs and not River's two seconds of import.
+"""
+
+import multiprocessing
+import os
+import random
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from kafka import KafkaProducer, TopicPartition
+
+from checkpoints.line import Line
+from checkpoints.manifest import Version
+from checkpoints.reader import LineReader
+from checkpoints.redis_connection import RedisConnection
+from checkpoints.redis_store import RedisStore
+from checkpoints.signing import Keys, make_keys
+from checkpoints.unpickle import loads
+from config.model_file import ModelFile, parse_model_file
+from config.settings import Settings, load_settings
+from stream import kafka_client
+from stream.learn import Learner, LearnOptions
+
+_PRELOADED = ["stream.learn", "checkpoints.redis_store", "tests.stream.recorder"]
+WAIT_S = 60.0
+
+RECORDER = """
+name: {name}
+task: binary
+learner: {{python: "tests.stream.recorder:Recorder"}}
+trust: [tests]
+metrics: [Accuracy, LogLoss]
+drift: [{{on: error, detector: ADWIN}}]
+checkpoint: {{every_seconds: {every_seconds}}}
+"""
+
+
+def events(count: int, seed: int) -> list[dict[str, Any]]:
+    """Numbered events with two features that tell the label, most of the time."""
+    rng = random.Random(seed)
+    made = []
+    for n in range(count):
+        a, b = rng.uniform(-1, 1), rng.uniform(-1, 1)
+        label = (a + b > 0) != (rng.random() < 0.1)
+        made.append({"features": {"n": n, "a": a, "b": b}, "label": label})
+    return made
+
+
+@dataclass(slots=True)
+class Rig:
+    """One model line, its topic, and the learners that work on it."""
+
+    kafka: str
+    redis: str
+    folder: Path
+    model_text: str
+    partitions: int = 1
+    lease_seconds: float = 1.0
+    keys: Keys = field(init=False)
+    store: RedisStore = field(init=False)
+    model_file: ModelFile = field(init=False)
+    _learners: list[Any] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.keys = make_keys(self.folder / "keys")
+        self.store = RedisStore(RedisConnection(self.redis))
+        self.model_file = parse_model_file(self.model_text)
+        kafka_client.create_topics(
+            self.settings("rig").kafka, self.model_file, partitions=self.partitions
+        )
+
+    @property
+    def line(self) -> Line:
+        return Line(self.model_file.name)
+
+    def settings(self, name: str) -> Settings:
+        """A learner's settings, its lease in the name of `name`."""
+        keys = self.folder / "keys"
+        return load_settings(
+            {
+                "kafka": {"bootstrap_servers": self.kafka},
+                "redis": {"url": self.redis},
+                "learner": {"name": name, "lease_seconds": self.lease_seconds},
+                "signing": {
+                    "learner_key": str(keys / "learner.pem"),
+                    "operator_public": (str(keys / "operator.pub"),),
+                },
+                "log": {"level": "error"},
+            },
+            environ={},
+        )
+
+    def send(self, records: list[bytes | None], *, key: bytes | None = None) -> None:
+        """Publish records in order, spread over the partitions one by one."""
+        topic = self.model_file.topics.events
+        with closing(KafkaProducer(bootstrap_servers=self.kafka, linger_ms=5)) as producer:
+            futures = [
+                producer.send(topic, value=value, key=key, partition=i % self.partitions)
+                for i, value in enumerate(records)
+            ]
+            for future in futures:
+                future.get(timeout=30)
+
+    def send_events(self, made: list[dict[str, Any]]) -> None:
+        """Publish events as JSON."""
+        self.send([msgspec.json.encode(each) for each in made])
+
+    def start(self, name: str = "learner", **options: Any) -> Any:
+        """Fork a learner."""
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(_PRELOADED)
+        given = LearnOptions(**{"begins_if_untouched": True, **options})
+        process = context.Process(
+            target=run_learner, args=(self.settings(name), self.model_text, given, self.redis)
+        )
+        process.start()
+        self._learners.append(process)
+        return process
+
+    def kill(self, process: Any) -> None:
+        """SIGKILL, and wait until it is gone."""
+        process.kill()
+        process.join()
+
+    def stop(self, process: Any) -> int:
+        """SIGTERM; the exit code."""
+        process.terminate()
+        process.join(WAIT_S)
+        assert process.exitcode is not None, "the learner does not stop"
+        return int(process.exitcode)
+
+    def reader(self) -> LineReader:
+        return LineReader(self.store, self.keys.verifier, self.line)
+
+    def head(self) -> Version | None:
+        """The verified head."""
+        return self.reader().checked().head
+
+    def consumed(self) -> int:
+        """Offsets advanced, over all partitions."""
+        head = self.head()
+        offsets = head.manifest.offsets if head else {}
+        return sum(sum(partitions.values()) for partitions in offsets.values())
+
+    def until(self, condition: Callable[[], bool], what: str, limit_s: float = WAIT_S) -> None:
+        """Wait for a condition, 100 looks a second."""
+        deadline = time.monotonic() + limit_s
+        while not condition():
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{self.line}: {what}: not within {limit_s:g} s")
+            time.sleep(0.01)
+
+    def payload(self, version: Version | None = None) -> Any:
+        """A version's loaded model segment; the head's by default."""
+        found = version or self.head()
+        assert found is not None
+        return loads(self.reader().load_segments(found)["model"], self.model_file.trust)
+
+    def end_offsets(self) -> dict[TopicPartition, int]:
+        """What Kafka's group mirrors."""
+        mirrored = kafka_client.mirrored(self.settings("rig").kafka, self.model_file.name)
+        return {key: value.offset for key, value in mirrored.items()}
+
+    def close(self) -> None:
+        """End what still runs."""
+        for process in self._learners:
+            if process.is_alive():
+                os.kill(process.pid, signal.SIGCONT)
+                process.kill()
+            process.join()
+        self.store.close()
+
+
+@contextmanager
+def rig(**given: Any) -> Iterator[Rig]:
+    """A rig that ends its processes."""
+    made = Rig(**given)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def run_learner(settings: Settings, model_text: str, options: LearnOptions, redis: str) -> None:
+    """What a forked learner does."""
+    from config.logs import configure
+
+    configure("learner", settings)
+    store = RedisStore(RedisConnection(redis))
+    keys = _keys(settings)
+    learner = Learner(
+        settings,
+        parse_model_file(model_text),
+        options,
+        store,
+        keys,
+        check_store=store.require_safe,
+    )
+    try:
+        raise SystemExit(learner.run())
+    except Exception as error:
+        code = getattr(error, "exit_code", None)
+        if code is None:
+            raise
+        print(f"learner: {error}", flush=True)
+        raise SystemExit(code) from error
+
+
+def _keys(settings: Settings) -> Keys:
+    from types import SimpleNamespace
+
+    from checkpoints.signing import load_keys
+
+    signing = settings.signing
+    assert signing.learner_key is not None
+    return load_keys(
+        SimpleNamespace(
+            learner_key=signing.learner_key.get_secret_value(),
+            learner_public=None,
+            operator_key=None,
+            operator_public=signing.operator_public[0],
+        )
+    )

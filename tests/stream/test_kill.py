@@ -1,0 +1,52 @@
+"""SIGKILL at random times, and zombies: each event is learned exactly once all the same."""
+
+from pathlib import Path
+
+import pytest
+
+from checkpoints.embedded import ValkeyServer
+from stream.embedded.kafka import KafkaServer
+from tests.stream.torture import kill_trial, zombie_trial
+
+
+@pytest.mark.parametrize(("partitions", "seed"), [(1, 1), (1, 2), (4, 3), (4, 4)])
+def test_killed_at_random_each_event_is_learned_once(
+    kafka_server: KafkaServer,
+    valkey_server: ValkeyServer,
+    tmp_path: Path,
+    unique_name: str,
+    partitions: int,
+    seed: int,
+) -> None:
+    """With one partition, the scores are those of an uninterrupted run, to the last bit."""
+    result = kill_trial(
+        kafka=kafka_server.address,
+        redis=valkey_server.url,
+        folder=tmp_path,
+        name=unique_name,
+        partitions=partitions,
+        seed=seed,
+    )
+
+    assert result.problems == []
+    assert result.kills > 0
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_zombie_never_moves_the_head(
+    kafka_server: KafkaServer,
+    valkey_server: ValkeyServer,
+    tmp_path: Path,
+    unique_name: str,
+    seed: int,
+) -> None:
+    """A learner that slept past its lease wakes up, and its successor's line stays whole."""
+    result = zombie_trial(
+        kafka=kafka_server.address,
+        redis=valkey_server.url,
+        folder=tmp_path,
+        name=unique_name,
+        seed=seed,
+    )
+
+    assert result.problems == []
