@@ -56,14 +56,12 @@ def features_text(x: Mapping[str, Any]) -> str:
     '| age:3 city=New%20York new |u a:0.5'
     """
     plain = ["|"]
-    spaces = []
-    for name, value in x.items():
-        if type(value) is dict:
-            inner = " ".join([f"|{_name(name)}", *_features(value)])
-            spaces.append(inner)
-        else:
-            _append(plain, name, value)
-    return " ".join([*plain, *spaces])
+    nested: list[tuple[str, Mapping[str, Any]]] = []
+    _write(plain, x, nested)
+    for name, inner in nested:
+        plain.append(f"|{_name(name)}")
+        _write(plain, inner, nested)
+    return " ".join(plain)
 
 
 def unlabelled(text: str) -> str:
@@ -91,29 +89,27 @@ def parse_line(text: str, limits: Limits) -> Line | Refusal:
     return refusal if refusal is not None else _with_head(head, text)
 
 
-def _features(x: Mapping[str, Any]) -> list[str]:
-    written: list[str] = []
+def _write(
+    written: list[str], x: Mapping[str, Any], nested: list[tuple[str, Mapping[str, Any]]]
+) -> None:
+    """Append each feature, and put what is nested aside. In one loop, as this is the hot path."""
     for name, value in x.items():
-        _append(written, name, value)
-    return written
+        kind = type(value)
+        if kind is float:
+            is_small = -_MANY_DIGITS_LOST_BELOW < value < _MANY_DIGITS_LOST_BELOW
+            written.append(f"{_name(name)}:{_small(value) if is_small else repr(value)}")
+        elif kind is str:
+            written.append(f"{_name(name)}={_value(value)}")
+        elif value is True:
+            written.append(_name(name))
+        elif kind is int:
+            written.append(f"{_name(name)}:{value}")
+        elif kind is dict:
+            nested.append((name, value))
 
 
-def _append(written: list[str], name: str, value: Any) -> None:
-    kind = type(value)
-    if kind is float:
-        written.append(f"{_name(name)}:{_float(value)}")
-    elif kind is str:
-        written.append(f"{_name(name)}={_value(value)}")
-    elif value is True:
-        written.append(_name(name))
-    elif kind is int:
-        written.append(f"{_name(name)}:{value}")
-
-
-def _float(value: float) -> str:
-    if -_MANY_DIGITS_LOST_BELOW < value < _MANY_DIGITS_LOST_BELOW:
-        return "0" if abs(value) < _LOST_BELOW else f"{value:.8g}"
-    return repr(value)
+def _small(value: float) -> str:
+    return "0" if abs(value) < _LOST_BELOW else f"{value:.8g}"
 
 
 @lru_cache(maxsize=1 << 16)
