@@ -22,7 +22,6 @@ from typing import Any, cast
 from checkpoints.control import (
     Command,
     CommandName,
-    Control,
     ControlRecord,
     Pointer,
     following,
@@ -43,17 +42,18 @@ from checkpoints.errors import (
 from checkpoints.line import Line
 from checkpoints.lineage import rolled_back
 from checkpoints.manifest import Version, seal_version, version_number
-from checkpoints.orders import Order
+from checkpoints.orders import Order, Unsupported
 from checkpoints.reader import LineReader, LineState
 from checkpoints.signing import Signer, Verifier
 from checkpoints.store import Beat, Outcome, Store
 
-__all__ = ["Operator", "VersionDropped"]
+__all__ = ["Operator", "Order", "Unsupported", "VersionDropped"]
 
 _ATTEMPTS_MAX = 20  # a learner commits once a second or so, an attempt takes milliseconds
 _IN_FORCE_S = 10.0
 _LOOK_S = 0.02
 _TAGS_MAX = 100
+_LOOKED_BACK = 100  # control records, for those that `--expect` names
 _FOR_LEARNERS = frozenset({"freeze", "thaw"})  # the others need no learner to be in force
 _NOT_MINDED = frozenset({"tag"})  # changes neither what is served nor what is learned
 
@@ -176,11 +176,9 @@ class Operator:
             raise NoSuchVersion(_head(state).manifest.line, order.expect)
         if state.control is None or state.control.record.last_version <= expected:
             return
-        came = _newest_change(reader, state.control)
-        version = f" (made {came.version})" if came.version else ""
+        came = _came_since(reader, expected)
         raise Conflict(
-            f"{_head(state).manifest.line} has changed since {order.expect}: "
-            f"{came.command}{version} by {came.who}, because {came.reason!r}",
+            f"{_head(state).manifest.line} has changed since {order.expect}: {'; '.join(came[:3])}",
             advice="look at the model again and repeat the command if it is still wanted",
         )
 
@@ -380,12 +378,17 @@ def _serving(record: ControlRecord, head: Version) -> str:
     return f"v{record.pin.number}" if record.pin else head.manifest.name
 
 
-def _newest_change(reader: LineReader, newest: Control) -> Command:
-    """The newest command that `--expect` minds."""
-    for control in reader.audit(limit=_TAGS_MAX):
-        if control.record.command.command not in _NOT_MINDED:
-            return control.record.command
-    return newest.record.command
+def _came_since(reader: LineReader, number: int) -> list[str]:
+    """The commands that `--expect` minds, newest first, since a version."""
+    came = []
+    for control in reader.audit(limit=_LOOKED_BACK):
+        command = control.record.command
+        if control.record.last_version <= number:
+            break
+        if command.command not in _NOT_MINDED:
+            made = f" (made {command.version})" if command.version else ""
+            came.append(f"{command.command}{made} by {command.who}, because {command.reason!r}")
+    return came
 
 
 def _dropped(reader: LineReader, line: Line, number: int) -> VersionDropped:
