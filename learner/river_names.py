@@ -43,7 +43,10 @@ MODULES = (
     "utils",
 )
 # They take a Python function or types, which a model file cannot say.
-_REFUSED = frozenset({"compose.FuncTransformer", "compose.SelectType", "utils.TimeRolling"})
+_REFUSED = frozenset(
+    {"compose.FuncTransformer", "compose.SelectType", "compose.TargetTransformRegressor"}
+    | {"utils.TimeRolling"}
+)
 # Modules that have components too, but none that learns or answers for a model.
 _OTHER_MODULES = frozenset(
     {"active", "checks", "cluster", "covariance", "datasets", "evaluate", "misc", "multioutput"}

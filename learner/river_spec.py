@@ -80,6 +80,9 @@ class _Builder:
             bound = inspect.signature(cls).bind(*by_position, **by_keyword)
         except TypeError as error:
             raise SpecError(key, f"{error} (it takes {_listed(parameters)})") from error
+        for name, value in bound.arguments.items():
+            if not _suits(value, str(parameters[name].annotation)):
+                raise SpecError(f"{key}.{name}", _unsuited(value, parameters[name].annotation))
         if "seed" in parameters and bound.arguments.get("seed") is None:
             bound.arguments["seed"] = SEED
             self.notes.append(f"{key}: seed {SEED}, for want of one")
@@ -115,6 +118,10 @@ class _Builder:
         return built
 
 
+# The words of River's annotations that tell what an argument may be.
+_SCALARS = {"bool", "float", "int", "str"}
+_COMPONENTS = ("bandit.", "base.", "drift.", "metrics.", "optim.", "proba.", "stats.")
+
 _BY_POSITION = {inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD}
 _BY_KEYWORD = {inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY}
 
@@ -134,6 +141,28 @@ def _is_list(parameter: inspect.Parameter) -> bool:
     """Whether a list of components given here is a list of models, and no pipeline."""
     wanted = str(parameter.annotation).lower()
     return parameter.name == "models" or wanted.startswith(("list", "tuple", "sequence"))
+
+
+def _suits(value: Any, annotation: str) -> bool:
+    """Whether a value may be meant for an argument: False where River would fail only later.
+
+    Annotations that speak of more than numbers, strings and components tell nothing.
+    """
+    names = {name.strip() for name in annotation.split("|")}
+    scalars = names & _SCALARS
+    components = {name for name in names if name.startswith(_COMPONENTS)}
+    if value is None or not names <= scalars | components | {"None"}:
+        return True
+    if isinstance(value, str):
+        return "str" in scalars
+    if isinstance(value, bool | int | float):
+        return bool(scalars - {"str"})
+    return bool(components) and not isinstance(value, list | dict)
+
+
+def _unsuited(value: Any, annotation: str) -> str:
+    shown = type(value).__name__ if isinstance(value, base.Base) else repr(value)[:80]
+    return f"takes {annotation}, not {shown}"
 
 
 def _are_estimators(items: list[Any]) -> bool:

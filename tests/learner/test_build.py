@@ -158,6 +158,22 @@ REFUSED: list[tuple[list[Any], str, str]] = [
     ([{"optim.SGD": [1, 2, 3]}], "[0].optim.SGD", "too many positional arguments"),
     ([{LOGISTIC: {"l1": 1.0, "l2": 1.0}}], f"[0].{LOGISTIC}", "joint use of L1 and L2"),
     ([LOGISTIC, SCALER], "[0]", "LogisticRegression is not a transformer"),
+    (
+        [{"preprocessing.PredClipper": {"regressor": LOGISTIC, "y_min": "low", "y_max": 1}}],
+        "[0].preprocessing.PredClipper.y_min",
+        "takes float, not 'low'",
+    ),
+    (
+        [{LOGISTIC: {"optimizer": "quick"}}],
+        f"[0].{LOGISTIC}.optimizer",
+        "takes optim.base.Optimizer | None, not 'quick'",
+    ),
+    ([{LOGISTIC: ["optim.SGD", 3]}], f"[0].{LOGISTIC}.loss", "not 3"),
+    (
+        [{"forest.ARFClassifier": {"n_models": "optim.SGD"}}],
+        "[0].forest.ARFClassifier.n_models",
+        "takes int, not SGD",
+    ),
     ([7], "[0]", "must name a component of River, not '7'"),
     ([{"a": 1, "b": 2}], "[0]", "must name a component"),
 ]
