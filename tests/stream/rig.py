@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import random
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -18,6 +19,7 @@ from typing import Any
 import msgspec
 from kafka import KafkaProducer, TopicPartition
 
+from checkpoints.errors import CheckpointError
 from checkpoints.line import Line
 from checkpoints.manifest import Version
 from checkpoints.reader import LineReader
@@ -25,9 +27,11 @@ from checkpoints.redis_connection import RedisConnection
 from checkpoints.redis_store import RedisStore
 from checkpoints.signing import Keys, make_keys
 from checkpoints.unpickle import loads
+from config.errors import ConfigError
 from config.model_file import ModelFile, parse_model_file
 from config.settings import Settings, load_settings
 from stream import kafka_client
+from stream.errors import StreamError
 from stream.learn import Learner, LearnOptions
 
 _PRELOADED = ["stream.learn", "checkpoints.redis_store", "tests.stream.recorder"]
@@ -206,13 +210,11 @@ def run_learner(settings: Settings, model_text: str, options: LearnOptions, redi
         check_store=store.require_safe,
     )
     try:
-        raise SystemExit(learner.run())
-    except Exception as error:
-        code = getattr(error, "exit_code", None)
-        if code is None:
-            raise
+        code = learner.run()
+    except (StreamError, CheckpointError, ConfigError) as error:
         print(f"learner: {error}", flush=True)
-        raise SystemExit(code) from error
+        code = error.exit_code
+    sys.exit(code)
 
 
 def _keys(settings: Settings) -> Keys:

@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +106,7 @@ def _check_line(at: Rig, found: Trial) -> None:
     """One chain of parents, numbers rising, counts that add up."""
     versions = at.reader().versions(limit=1000)
     ids = {version.id for version in versions}
-    for newer, older in zip(versions, versions[1:], strict=False):
+    for newer, older in pairwise(versions):
         if newer.number <= older.number:
             found.problems.append(f"{older} before {newer}")
         if newer.manifest.parent in ids and newer.manifest.parent != older.id:
