@@ -1,0 +1,216 @@
+"""The shapes of answers, for the OpenAPI document; CONTRACT.md names them.
+
+The bodies themselves are made by `checkpoints.views`, `learner.served` and the handlers. Tests
+hold the two together: every answer must read strictly as its type here.
+"""
+
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+
+class Strict(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Nothing but what is listed."""
+
+
+class Prediction(Strict):
+    """An answer, and which version gave it. `prediction` is null while the model has none."""
+
+    prediction: bool | int | float | str | None
+    prediction_id: str
+    model: str
+    version: str
+    version_id: str
+    learned: int
+    age_seconds: float
+    probabilities: dict[str, float | None] | UnsetType = UNSET
+
+
+class Predictions(Strict):
+    """Answers in the order of the instances, all by one version."""
+
+    predictions: list[Prediction]
+
+
+class PublishedEvent(Strict):
+    """Where Kafka keeps an event."""
+
+    id: str
+    topic: str
+    partition: int
+    offset: int
+
+
+class PublishedEvents(Strict):
+    """All are acknowledged."""
+
+    items: list[PublishedEvent]
+
+
+class Windows(Strict):
+    """A score over the model's life, its last events, and fading; null where it has no value."""
+
+    lifetime: float | None
+    rolling: float | None
+    fading: float | None
+
+
+Offsets = dict[str, dict[str, int]]
+
+
+class ModelView(Strict):
+    """One version, the head; `serving` is what this process answers with."""
+
+    name: str
+    task: str | None
+    state: str
+    version: str
+    version_id: str
+    serving: str | None
+    serving_id: str | None
+    created_at: str
+    age_seconds: float | None
+    learned: int
+    scored: int
+    unscored: int
+    nonfinite: int
+    refused: int
+    refused_by: dict[str, int]
+    skipped: int
+    forgotten: int
+    pending: int
+    labels: int
+    metrics: dict[str, float | None]
+    drifts: int
+    offsets: Offsets
+    lag: int | None
+    frozen: bool
+    pinned: str | None
+    tags: dict[str, str]
+
+
+class ModelList(Strict):
+    """The models that this process serves."""
+
+    items: list[ModelView]
+    next: str | None
+
+
+class Drift(msgspec.Struct, kw_only=True):
+    """A detection: `index` counts the events scored before the one that raised it."""
+
+    detector: str
+    on: str
+    index: int
+    version: str | None
+    topic: str
+    partition: int
+    offset: int
+    before: float | None
+    after: float | None
+    direction: str
+    episode: int
+    at: str
+
+
+class DriftList(Strict):
+    """The last detections, newest first; `total` counts all."""
+
+    total: int
+    items: list[Drift]
+    next: str | None
+
+
+class VersionItem(Strict):
+    """One committed version."""
+
+    version: str
+    id: str
+    parent: str | None
+    kind: str
+    created_at: str
+    learned: int
+    scored: int
+    refused: int
+    metrics: dict[str, float | None]
+    offsets: Offsets
+    bytes: int
+    tags: list[str]
+    pinned: bool
+    serving: bool
+    kept: bool
+
+
+class VersionList(Strict):
+    """Kept versions, newest first."""
+
+    items: list[VersionItem]
+    next: str | None
+
+
+class VersionView(VersionItem):
+    """One version with all it says about itself."""
+
+    manifest: dict[str, Any]
+
+
+class AuditItem(Strict):
+    """One command, from the signed record."""
+
+    id: str
+    at: str
+    who: str
+    command: str
+    reason: str
+    outcome: str
+    from_: str | None = msgspec.field(name="from")
+    to: str | None
+    mode: str | None
+    version: str | None
+
+
+class AuditList(Strict):
+    """Commands, newest first."""
+
+    items: list[AuditItem]
+    next: str | None
+
+
+class CommandAnswer(msgspec.Struct, kw_only=True):
+    """What a command did, or with `dry_run` would do; the counts are of learned events."""
+
+    command_id: str | None
+    command: str
+    from_: str | None = msgspec.field(name="from")
+    to: str | None
+    version: str | None
+    serving: str | None
+    forgotten: int
+    replayed: int
+    dry_run: bool
+
+
+class Health(Strict):
+    """The version that each model is served by."""
+
+    status: str
+    models: dict[str, str | None] | UnsetType = UNSET
+
+
+class FieldError(Strict):
+    """A field of the request (RFC 6901), and what is wrong with it."""
+
+    pointer: str
+    message: str
+
+
+class ProblemDocument(Strict):
+    """RFC 9457. `code` is for programs, `detail` for people."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    errors: list[FieldError]

@@ -1,0 +1,164 @@
+"""Events by HTTP: checked for their shape, published as they were written, acknowledged.
+
+What an event's content is worth is for the learner's gate to say; here only what can be no event
+at all is refused, so that the client hears of it at once.
+"""
+
+import asyncio
+from typing import Protocol
+
+from api import answers
+from api.bodies import EventBody, EventsBody, read_events
+from api.operation import Call, Operation, json_answer
+from api.problem import Answer, Problem, problem_of
+from api.served import Served
+from config.model_file import ModelFile
+
+EVENTS_MAX = 10_000
+
+_EVENT = {"id": "order-1", "features": {"https": 1.0, "age_of_domain": 1}, "label": True}
+
+
+class Published(Protocol):
+    """Where Kafka keeps an acknowledged record."""
+
+    @property
+    def topic(self) -> str: ...
+    @property
+    def partition(self) -> int: ...
+    @property
+    def offset(self) -> int: ...
+
+
+class Publisher(Protocol):
+    """Brings records to Kafka; `stream.producer.Publisher` is one, and `weir.py` hands it in."""
+
+    async def publish(self, topic: str, key: bytes | None, value: bytes) -> Published:
+        """Publish a record and wait until it is acknowledged; calls keep their order.
+
+        Raises:
+            Exception: With the `exit_code` of CONTRACT.md: 5 where Kafka does not answer.
+        """
+        ...
+
+
+class Events:
+    """Answers `POST …/events`, and `POST …/labels` by 501.
+
+    Args:
+        served: The models, whose topics are published to.
+        publisher: None: this process has no Kafka.
+    """
+
+    def __init__(self, served: Served, publisher: Publisher | None) -> None:
+        self._served, self._publisher = served, publisher
+
+    async def publish(self, call: Call) -> Answer:
+        """Publish one event or several, in order; 202 when Kafka has acknowledged all.
+
+        Raises:
+            Problem: 400, 422: an event is malformed, and none was published; 503: Kafka did not
+                acknowledge all, and some may be there (an `id` lets the learner refuse repeats).
+        """
+        model_file = self._served.line(call.path["model"]).model_file
+        events = read_events(call.body)
+        _check(events, model_file)
+        publisher = self._publisher
+        if publisher is None:
+            raise Problem(503, "unavailable", "this API was given no Kafka to publish to")
+        topic = model_file.topics.events
+        found = await asyncio.gather(
+            *(publisher.publish(topic, _key(event), text) for text, event in events),
+            return_exceptions=True,
+        )
+        items = []
+        for (_, event), place in zip(events, found, strict=True):
+            if isinstance(place, BaseException):
+                raise _not_acknowledged(place, found) from place
+            own_id = f"{place.topic}-{place.partition}-{place.offset}"
+            items.append(
+                {
+                    "id": event.id if event.id is not None else own_id,
+                    "topic": place.topic,
+                    "partition": place.partition,
+                    "offset": place.offset,
+                }
+            )
+        return json_answer({"items": items}, status=202)
+
+    async def labels(self, call: Call) -> Answer:
+        """Say that labels which come later are not joined yet.
+
+        Raises:
+            Problem: 501.
+        """
+        self._served.line(call.path["model"])
+        detail = "labels that come later come with a later release; send the label in its event"
+        raise Problem(501, "not_built", detail)
+
+    def operations(self) -> list[Operation]:
+        """The routes and their descriptions."""
+        path = "/v1/models/{model}"
+        example = {"id": "order-1", "topic": "phishing.events", "partition": 0, "offset": 1250}
+        return [
+            Operation(
+                id="publishEvents",
+                method="POST",
+                path=f"{path}/events",
+                tag="producers",
+                summary="Publish events",
+                what="One event, or several in `events`, to the model's Kafka topic, byte for "
+                "byte. The answer comes when Kafka has acknowledged them. What the learner's gate "
+                "refuses later is on the topic `dlq.TOPIC`.",
+                scope="write",
+                answer=self.publish,
+                body=EventBody | EventsBody,
+                bodies={"one": _EVENT, "several": {"events": [_EVENT, {**_EVENT, "id": "o-2"}]}},
+                result=answers.PublishedEvents,
+                example={"items": [example]},
+                status=202,
+                problems=(400, 404, 413, 415, 422, 503),
+            ),
+            Operation(
+                id="publishLabels",
+                method="POST",
+                path=f"{path}/labels",
+                tag="producers",
+                summary="Publish labels that come later (not in this release)",
+                scope="write",
+                answer=self.labels,
+                status=501,
+                problems=(404, 413, 415, 501),
+            ),
+        ]
+
+
+def _check(events: list[tuple[bytes, EventBody]], model_file: ModelFile) -> None:
+    if model_file.topics.format != "json":
+        topic = model_file.topics.events
+        detail = f"{topic} takes lines of Vowpal Wabbit's text: `weir send`, or a Kafka client"
+        raise Problem(422, "wrong_format", detail)
+    if not 0 < len(events) <= EVENTS_MAX:
+        detail = f"/events: {len(events)} of them, from 1 to {EVENTS_MAX} are taken at once"
+        raise Problem(422, "bad_value", detail, pointer="/events")
+    limit = model_file.limits.record
+    for number, (text, _) in enumerate(events):
+        if len(text) > limit:
+            pointer = f"/events/{number}" if len(events) > 1 else ""
+            detail = f"an event of {len(text)} bytes, limits.record is {limit}"
+            raise Problem(422, "too_large", detail, pointer=pointer)
+
+
+def _key(event: EventBody) -> bytes | None:
+    key = event.key if event.key is not None else event.id
+    return None if key is None else key.encode()
+
+
+def _not_acknowledged(error: BaseException, found: list[Published | BaseException]) -> Problem:
+    done = sum(not isinstance(place, BaseException) for place in found)
+    problem = problem_of(error) if isinstance(error, Exception) else None
+    if problem is None:
+        raise error
+    if len(found) > 1:
+        problem.detail = f"{done} of {len(found)} events were acknowledged: {problem.detail}"
+    return problem

@@ -1,0 +1,188 @@
+"""Answering predictions: the served model, asked. Nothing here waits for another server."""
+
+import asyncio
+import itertools
+import logging
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+
+from api import answers
+from api.bodies import PredictBody, decoder
+from api.loading import Loaded
+from api.metrics import ApiMetrics
+from api.operation import Call, Operation
+from api.problem import Answer, Problem, escaped
+from api.served import Served, ServedLine
+from learner.values import Features, Refusal
+
+log = logging.getLogger(__name__)
+
+INSTANCES_MAX = 10_000
+_BREATH_S = 0.005  # a batch lets other requests in so often
+
+_FEATURES = {"empty_server_form_handler": 0.0, "https": 1.0, "age_of_domain": 1}
+_EXAMPLE = {
+    "prediction": True,
+    "probabilities": {"true": 0.75, "false": 0.25},
+    "prediction_id": "order-1",
+    "model": "phishing",
+    "version": "v17",
+    "version_id": "4f1c" * 16,
+    "learned": 1250,
+    "age_seconds": 0.42,
+}
+
+_decode = decoder(PredictBody)
+_encode = msgspec.json.Encoder().encode
+
+
+class Predictor:
+    """Answers `POST …/predict`.
+
+    Args:
+        served: The models.
+        metrics: Told of every outcome.
+        clock_ms: Unix, UTC.
+    """
+
+    def __init__(self, served: Served, metrics: ApiMetrics, clock_ms: Callable[[], int]) -> None:
+        self._served, self._clock_ms = served, clock_ms
+        self._counts = {
+            name: {
+                outcome: metrics.predictions.labels(name, outcome)
+                for outcome in ("ok", "refused", "failed", "not_ready")
+            }
+            for name in served.lines
+        }
+        # Unique as random ones are, without asking the system for each.
+        self._run, self._number = secrets.token_hex(8), itertools.count()
+
+    async def answer(self, call: Call) -> Answer:
+        """One prediction, or several by one version.
+
+        Raises:
+            Problem: 400 or 422: the body; 404: the model; 503: no version is loaded yet.
+        """
+        line = self._served.line(call.path["model"])
+        body = _decode(call.body)
+        loaded = self._loaded(line)
+        if body.features is not UNSET and body.instances is UNSET:
+            given = self._id(line, body.id)
+            answer = self._ask(line, loaded, body.features, given, ("features",))
+            return Answer(content=_encode(answer))
+        if body.instances is UNSET or body.features is not UNSET:
+            detail = "send either features or instances"
+            raise Problem(422, "missing_field", detail, pointer="/features")
+        return await self._batch(line, loaded, body.instances, body)
+
+    def _loaded(self, line: ServedLine) -> Loaded:
+        try:
+            return line.answering()
+        except Problem:
+            self._counts[line.name]["not_ready"].inc()
+            raise
+
+    def _id(self, line: ServedLine, given: str | None) -> str:
+        if given is None:
+            return f"{self._run}-{next(self._number):x}"
+        limit = line.model_file.limits.string
+        if len(given) > limit:
+            detail = f"/id: {len(given)} characters, limits.string is {limit}"
+            raise Problem(422, "too_large", detail, pointer="/id")
+        return given
+
+    async def _batch(
+        self, line: ServedLine, loaded: Loaded, instances: list[Features], body: PredictBody
+    ) -> Answer:
+        if body.id is not None:
+            raise Problem(422, "bad_value", "/id: several answers have no one id", pointer="/id")
+        if not 0 < len(instances) <= INSTANCES_MAX:
+            detail = f"/instances: {len(instances)} of them, from 1 to {INSTANCES_MAX} are answered"
+            raise Problem(422, "bad_value", detail, pointer="/instances")
+        found, breathed = [], time.monotonic()
+        for number, features in enumerate(instances):
+            given = self._id(line, None)
+            found.append(self._ask(line, loaded, features, given, ("instances", number)))
+            if time.monotonic() - breathed > _BREATH_S:
+                await asyncio.sleep(0)
+                breathed = time.monotonic()
+        return Answer(content=_encode({"predictions": found}))
+
+    def _ask(
+        self,
+        line: ServedLine,
+        loaded: Loaded,
+        features: Features,
+        prediction_id: str,
+        place: Sequence[str | int],
+    ) -> dict[str, Any]:
+        counts = self._counts[line.name]
+        try:
+            answer = loaded.model.predict(features)
+        except Exception as error:
+            # Whatever a learner makes of odd features (a text where it adds), it is the request.
+            counts["failed"].inc()
+            log.warning("%s: a prediction raised %s: %s", line.name, type(error).__name__, error)
+            what = f"the model cannot answer these features: {type(error).__name__}: {error}"[:300]
+            raise _about(place, "prediction_failed", what) from error
+        if type(answer) is Refusal:
+            counts["refused"].inc()
+            raise _about(_place(answer, features, place), answer.reason.value, answer.detail)
+        assert isinstance(answer, dict)
+        counts["ok"].inc()
+        answer["prediction_id"] = prediction_id
+        answer["model"] = line.name
+        answer["version"] = loaded.name
+        answer["version_id"] = loaded.version.id
+        answer["learned"] = loaded.learned
+        answer["age_seconds"] = max(0, self._clock_ms() - loaded.created_at_ms) / 1000
+        return answer
+
+    def operation(self) -> Operation:
+        """The route and its description."""
+        return Operation(
+            id="predict",
+            method="POST",
+            path="/v1/models/{model}/predict",
+            tag="applications",
+            summary="Predict from features",
+            what="One question in `features`, or several in `instances`. The answer says which "
+            "version gave it, how many events that had learned, and how old it is. A null "
+            "`prediction` means that the model has none yet.",
+            scope="predict",
+            answer=self.answer,
+            body=PredictBody,
+            bodies={
+                "one": {"features": _FEATURES, "id": "order-1"},
+                "several": {"instances": [_FEATURES, {"https": 0.0}]},
+            },
+            result=answers.Prediction | answers.Predictions,
+            example=_EXAMPLE,
+            problems=(400, 404, 413, 415, 422, 503),
+        )
+
+
+def _about(place: Sequence[str | int], code: str, what: str) -> Problem:
+    pointer = escaped(place)
+    return Problem(422, code, f"{pointer[:200]}: {what}", pointer=pointer, message=what)
+
+
+def _place(refusal: Refusal, features: Features, place: Sequence[str | int]) -> Sequence[str | int]:
+    """The feature that a refusal names in its detail, as a path."""
+    for name, value in features.items():
+        inner = value if isinstance(value, dict) else {}
+        for key in inner:
+            if _names(refusal.detail, f"{name}.{key}"):
+                return [*place, name, key]
+        if _names(refusal.detail, name):
+            return [*place, name]
+    return place
+
+
+def _names(detail: str, name: str) -> bool:
+    return repr(name[:80]) in detail or detail.startswith(f"{name[:80]} is ")

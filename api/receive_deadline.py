@@ -1,0 +1,110 @@
+"""The server's HTTP protocol, with limits that uvicorn leaves to a proxy in front of it.
+
+A client must send a request's head within 10 s and its body within 30 s more, however slowly it
+trickles, and the head must be of a sensible size. Whoever does not keep to it is told so and cut
+off. What is said here, before any application is asked, are problem documents as well.
+
+Source: RELIABILITY, "HTTP side": uvicorn 0.54 keeps a trickled head open for ever.
+"""
+
+import asyncio
+from http import HTTPStatus
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from api.problem import Problem
+
+HEAD_S = 10.0
+BODY_S = 30.0
+HEAD_BYTES_MAX = 64 << 10
+CONNECTIONS_MAX = 2000
+
+
+class DeadlineProtocol(HttpToolsProtocol):
+    """One connection. A request that arrives in one piece costs a few comparisons more."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._phase: str | None = None  # what of a request is incomplete: "head" or "body"
+        self._timed: str | None = None  # the phase that the timer is for
+        self._timer: asyncio.TimerHandle | None = None
+        self._head_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn does
+        super().connection_made(transport)
+        if len(self.connections) > CONNECTIONS_MAX:
+            detail = f"{CONNECTIONS_MAX} connections are open; try again"
+            self._cut(Problem(503, "overloaded", detail))
+        else:
+            self._set_timer("head")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._set_timer(None)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._phase == "head":
+            self._head_bytes += len(data)
+            if self._head_bytes > HEAD_BYTES_MAX:
+                detail = f"the request's head is over {HEAD_BYTES_MAX} bytes"
+                self._cut(Problem(431, "too_large", detail))
+                return
+        waits = self._phase or ("head" if self._is_idle() else None)
+        if waits != self._timed:
+            self._set_timer(waits)
+
+    def on_message_begin(self) -> None:
+        self._phase, self._head_bytes = "head", 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._phase = "body"
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._phase = None
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """What is no HTTP."""
+        self._cut(Problem(400, "bad_request", msg))
+
+    def _is_idle(self) -> bool:
+        """Bytes came that begin no request, and uvicorn's own timer is off."""
+        is_between = self.cycle is None or self.cycle.response_complete
+        return is_between and self.timeout_keep_alive_task is None
+
+    def _set_timer(self, phase: str | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timed, self._timer = phase, None
+        if phase is not None:
+            delay_s = HEAD_S if phase == "head" else BODY_S
+            self._timer = self.loop.call_later(delay_s, self._too_slow, phase, delay_s)
+
+    def _too_slow(self, phase: str, delay_s: float) -> None:
+        detail = f"the request's {phase} did not arrive within {delay_s:g} s"
+        self._cut(Problem(408, "bad_request", detail))
+
+    def _cut(self, problem: Problem) -> None:
+        """Say why and hang up; say nothing in the middle of another answer."""
+        self._set_timer(None)
+        self._phase = None
+        if self.transport.is_closing():
+            return
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete or not cycle.response_started:
+            self.transport.write(_raw(problem))
+        self.transport.close()
+
+
+def _raw(problem: Problem) -> bytes:
+    answer = problem.answer()
+    head = (
+        f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}\r\n"
+        f"content-type: {answer.media.decode()}\r\n"
+        f"content-length: {len(answer.content)}\r\nconnection: close\r\n\r\n"
+    )
+    return head.encode() + answer.content

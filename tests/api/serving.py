@@ -1,0 +1,229 @@
+"""A running API over a memory store that holds really learned versions."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import msgspec
+from river import datasets
+
+from api.app import Api, create_app
+from api.server import Server, listen, make_server
+from checkpoints.line import Line
+from checkpoints.manifest import Counts, Manifest, Version, seal_version
+from checkpoints.memory_store import MemoryStore
+from checkpoints.segments import pack
+from checkpoints.signing import Keys
+from checkpoints.store import Granted, Outcome, Store
+from config.model_file import ModelFile, parse_model_file
+from config.settings import Settings, load_settings
+from learner.trainer import Trainer
+from learner.values import Event
+from stream.commit import software
+from tests.checkpoints.builders import LEARNER, OPERATOR, VERIFIER
+
+PHISHING = """
+name: phishing
+task: binary
+learner: {river: [preprocessing.StandardScaler, linear_model.LogisticRegression]}
+metrics: [Accuracy, LogLoss]
+drift: [{on: error, detector: ADWIN, delta: 0.9}]
+"""
+KEYS = Keys(learner=None, operator=OPERATOR, verifier=VERIFIER)
+LIMIT_S = 20.0
+
+
+def until(what: Callable[[], Any], *, limit_s: float = LIMIT_S) -> Any:
+    """The first true value of `what`."""
+    give_up_at = time.monotonic() + limit_s
+    while True:
+        found = what()
+        if found:
+            return found
+        assert time.monotonic() < give_up_at, f"{what} did not come true in {limit_s} s"
+        threading.Event().wait(0.01)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a record stands."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+class LocalPublisher:
+    """Keeps what is published; `fails` is raised instead while it is set."""
+
+    def __init__(self) -> None:
+        self.records: list[tuple[str, bytes | None, bytes]] = []
+        self.fails: Exception | None = None
+
+    async def publish(self, topic: str, key: bytes | None, value: bytes) -> Place:
+        """Take one record."""
+        if self.fails is not None:
+            raise self.fails
+        self.records.append((topic, key, value))
+        return Place(topic, 0, len(self.records) - 1)
+
+
+@dataclass
+class Learning:
+    """A learner's part: it learns pairs and commits versions to a store."""
+
+    model_file: ModelFile
+    store: Store
+    trainer: Trainer = field(init=False)
+    head: Version | None = None
+    refused: int = 0
+    consumed: int = 0
+
+    def __post_init__(self) -> None:
+        self.trainer = Trainer(self.model_file)
+        self.line = Line(self.model_file.name)
+        granted = self.store.acquire(self.line, holder="test", lease_s=3600)
+        assert isinstance(granted, Granted)
+        self.token = granted.token
+
+    def learn(self, pairs: Iterable[tuple[Mapping[str, Any], Any]]) -> None:
+        """Learn labelled examples."""
+        for x, y in pairs:
+            event = Event(features=dict(x), label=y)
+            refusal = self.trainer.take(
+                event, self.model_file.topics.events, 0, self.consumed, 1_700_000_000_000
+            )
+            self.consumed += 1
+            self.refused += refusal is not None
+
+    def commit(self, **changes: Any) -> Version:
+        """Make what is learned the head."""
+        number = self.store.highest(self.line) + 1
+        snapshot = self.trainer.snapshot(version=f"v{number}")
+        raw = {"model": snapshot.model, "window": snapshot.window, "drifts": snapshot.drifts}
+        packed = {name: pack(content) for name, content in raw.items()}
+        topic = self.model_file.topics.events
+        manifest = Manifest(
+            model=self.line.model,
+            number=number,
+            parent=self.head.id if self.head else None,
+            created_at_ms=time.time_ns() // 1_000_000,
+            counts=Counts(
+                learned=snapshot.learned,
+                scored=snapshot.scored,
+                refused=self.refused,
+                refused_by=snapshot.refused_by,
+            ),
+            metrics=snapshot.metrics,
+            drift_total=snapshot.drift_total,
+            offsets={topic: {"0": self.consumed}},
+            begins={topic: {"0": 0}},
+            segments={name: ref for name, (ref, _) in packed.items()},
+            **{
+                "model_file": plain(self.model_file.sections()),
+                "software": software(),
+                **changes,
+            },
+        )
+        version = seal_version(manifest, LEARNER)
+        for ref, stored in packed.values():
+            self.store.put_segment(self.line, ref.sha256, stored)
+        outcome = self.store.commit(self.line, token=self.token, version=version)
+        assert outcome is Outcome.OK
+        self.head = version
+        return version
+
+    def beat(self, **payload: Any) -> None:
+        """Be heard of."""
+        told = {"state": "idle", "lag": 0, "at_ms": time.time_ns() // 1_000_000, **payload}
+        self.store.beat(self.line, role="learner", name="test", payload=told, ttl_s=60)
+
+
+def plain(record: Any) -> Any:
+    """As a manifest gives it back."""
+    return msgspec.json.decode(msgspec.json.encode(record))
+
+
+@dataclass
+class Running:
+    """A server on a free port, and a client that speaks to it."""
+
+    app: Api
+    server: Server
+    url: str
+    client: httpx.Client
+    store: Store
+    learning: Learning
+    publisher: LocalPublisher
+
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        return self.client.get(path, **options)
+
+    def post(self, path: str, body: Any = None, **options: Any) -> httpx.Response:
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        headers = {"content-type": "application/json", **options.pop("headers", {})}
+        return self.client.post(path, content=content, headers=headers, **options)
+
+    def serves(self, version: Version) -> bool:
+        loaded = self.app.served.lines[version.manifest.model].loaded
+        return loaded is not None and loaded.version.id == version.id
+
+
+def phishing(count: int, start: int = 0) -> list[tuple[dict[str, Any], bool]]:
+    """Pairs of River's Phishing."""
+    return list(datasets.Phishing())[start : start + count]
+
+
+def settings_of(**api: Any) -> Settings:
+    return load_settings({"api": api}, environ={})
+
+
+@contextlib.contextmanager
+def server_of(app: Api) -> Iterator[tuple[Server, str]]:
+    """`app` on a free port of loopback, in a thread, ended when the body is done."""
+    door = listen("127.0.0.1", 0)
+    url = f"http://127.0.0.1:{door.getsockname()[1]}"
+    server = make_server(app, drain_s=0.0)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [door]}, name="api")
+    thread.start()
+    try:
+        until(lambda: server.started or not thread.is_alive())
+        yield server, url
+    finally:
+        server.should_exit = True
+        thread.join(LIMIT_S)
+        assert not thread.is_alive()
+
+
+@contextlib.contextmanager
+def running(
+    model: str = PHISHING,
+    *,
+    learned: int = 200,
+    store: Store | None = None,
+    keys: Keys = KEYS,
+    pairs: Callable[[int], Iterable[tuple[Mapping[str, Any], Any]]] = phishing,
+    **api: Any,
+) -> Iterator[Running]:
+    """An API that serves a model which has learned so many events; 0: that has no version."""
+    model_file = parse_model_file(model)
+    store = store or MemoryStore()
+    learning = Learning(model_file, store)
+    if learned:
+        learning.learn(pairs(learned))
+        learning.commit()
+        learning.beat()
+    publisher = LocalPublisher()
+    app = create_app(settings_of(**api), [model_file], store, keys, publisher)
+    with server_of(app) as (server, url), httpx.Client(base_url=url, timeout=30) as client:
+        found = Running(app, server, url, client, store, learning, publisher)
+        if learned:
+            until(lambda: not app.served.not_ready)
+        yield found
