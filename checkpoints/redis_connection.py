@@ -34,7 +34,7 @@ from redis.exceptions import (
 )
 from redis.retry import Retry
 
-from checkpoints.errors import StoreUnavailable, Tampered, UnsafeStore
+from checkpoints.errors import BadCommand, StoreUnavailable, Tampered, UnsafeStore
 
 __all__ = ["Finding", "RedisConnection"]
 
@@ -70,6 +70,9 @@ class RedisConnection:
         timeout_s: Of one attempt on its socket.
         clock: Seconds, monotonic.
         sleep: Waits so many seconds.
+
+    Raises:
+        BadCommand: `url` is no address of a Redis server.
     """
 
     def __init__(
@@ -82,20 +85,26 @@ class RedisConnection:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self.address = _without_password(url)
         self._deadline_s = deadline_s
         self._clock = clock
         self._sleep = sleep
-        self._client = Redis.from_url(
-            url,
-            protocol=2,
-            decode_responses=False,
-            socket_timeout=timeout_s,
-            socket_connect_timeout=min(timeout_s, 2.0),
-            socket_keepalive=True,
-            retry=Retry(NoBackoff(), 0),
-            client_name=client_name,
-        )
+        try:
+            self.address = _without_password(url)
+            self._client = Redis.from_url(
+                url,
+                protocol=2,
+                decode_responses=False,
+                socket_timeout=timeout_s,
+                socket_connect_timeout=min(timeout_s, 2.0),
+                socket_keepalive=True,
+                retry=Retry(NoBackoff(), 0),
+                client_name=client_name,
+            )
+        except ValueError as problem:
+            raise BadCommand(
+                f"the address of Redis cannot be read: {problem}",
+                advice="write WEIR_REDIS__URL as redis://[user:password@]host:port/0",
+            ) from problem
         # The driver leaves this one without types.
         self._execute: Callable[..., Any] = self._client.execute_command
 

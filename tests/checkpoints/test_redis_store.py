@@ -10,7 +10,13 @@ from redis import Redis
 
 from checkpoints.control import AUDIT_KEPT
 from checkpoints.embedded import ValkeyServer
-from checkpoints.errors import CheckpointCorrupt, StoreUnavailable, Tampered, UnsafeStore
+from checkpoints.errors import (
+    BadCommand,
+    CheckpointCorrupt,
+    StoreUnavailable,
+    Tampered,
+    UnsafeStore,
+)
 from checkpoints.line import Line
 from checkpoints.manifest import MANIFEST_BYTES_MAX
 from checkpoints.redis_connection import RedisConnection
@@ -227,6 +233,40 @@ def test_a_server_that_is_away_is_said_with_what_to_do() -> None:
         store.head(Line("m"))
     assert "secret" not in str(caught.value)
     assert caught.value.exit_code == 5
+
+
+@pytest.mark.parametrize("url", ["", "http://here", "redis://host:port/0", "localhost:6379"])
+def test_an_address_that_is_none_is_a_usage_error(url: str) -> None:
+    with pytest.raises(BadCommand, match="WEIR_REDIS__URL"):
+        RedisConnection(url)
+
+
+def test_a_reader_needs_no_right_to_write_or_to_run_scripts(
+    store: RedisStore, line: Line, raw: Redis, valkey_server: ValkeyServer
+) -> None:
+    """What an API process may be given: it can read all, and change nothing."""
+    version = committed(store, line, granted(store, line).token, number=1)
+    control = a_control(line)
+    store.command(line, control=control)
+    store.beat(line, role="learner", name="a", payload={}, ttl_s=60, serving=version.id)
+    raw.acl_setuser(
+        line.model, enabled=True, passwords=["+secret"], keys=["%R~weir:*"],
+        commands=["-@all", "+@read", "+multi", "+exec", "+hello", "+client|setname",
+                  "+client|setinfo", "+select", "+info"],
+    )  # fmt: skip
+    url = valkey_server.url.replace("://", f"://{line.model}:secret@")
+    reader = RedisStore(RedisConnection(url, deadline_s=1))
+    assert reader.poll([line])[line].head == version.id
+    assert reader.head(line) == version.envelope
+    assert reader.versions(line, limit=5) == [version.envelope]
+    assert reader.audit(line, limit=5) == [control.envelope]
+    assert reader.get_segment(line, version.manifest.segments["model"]) == b"weights"
+    assert (reader.beats(line, "learner"), reader.in_use(line)) == ({"a": {}}, {version.id})
+    assert reader.recall(line, "key") is None
+    with pytest.raises(StoreUnavailable, match="user that may"):
+        reader.acquire(line, holder="intruder", lease_s=5)
+    reader.close()
+    raw.acl_deluser(line.model)
 
 
 def test_the_embedded_server_is_set_up_safely(store: RedisStore) -> None:
