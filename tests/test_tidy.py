@@ -1,0 +1,201 @@
+"""The repository keeps its own rules: sizes, directions, leftovers."""
+
+import ast
+import os
+import re
+import subprocess
+from functools import cache
+from pathlib import Path
+
+from importlinter.cli import lint_imports
+
+TOP = Path(__file__).resolve().parents[1]
+ROOMS = ("api", "checkpoints", "config", "learner", "stream")
+FUNCTION_LINES_MAX = 70  # a screen; the docstring is not counted
+FILE_LINES_MAX = 500
+# As ruff counts: without an opt-out at the end, and not where there is nothing to break.
+LINE_CHARACTERS_MAX = 100
+UNFINISHED = re.compile("|".join(("TO" + "DO", "FIX" + "ME", r"\bXX" + r"X\b")))
+OPT_OUT = re.compile(r"\s*#\s*(?:noqa|type: ignore|pragma).*")
+SKIPS = re.compile(r"pytest\.(?:skip|importorskip|xfail)\b|mark\.(?:skip|skipif|xfail)\b")
+# Where each driver may be imported. A registry may be passed along by any module of a room.
+DRIVERS = {
+    "kafka": ("stream/",),
+    "redis": ("checkpoints/",),
+    "fastapi": ("api/",),
+    "starlette": ("api/",),
+    "uvicorn": ("api/",),
+    "prometheus_client": ("stream/metrics.py", "api/metrics.py"),
+}
+PASSED_ALONG = {"CollectorRegistry"}
+# What the tests build on and the program does not: a store that dies when told to, and the checks
+# that every estimator must pass.
+FOR_TESTS = {"checkpoints.memory_store", "learner.checks"}
+
+
+def tracked(*suffixes):
+    """Files of the repository: those that git knows, or would take."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=TOP,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if listed.returncode:  # an unpacked archive
+        paths = [path for path in TOP.rglob("*") if not _is_hidden(path.relative_to(TOP))]
+    else:
+        paths = [TOP / name for name in listed.stdout.split("\0") if name]
+    return sorted(path for path in paths if path.is_file() and path.suffix in suffixes)
+
+
+def _is_hidden(path):
+    return any(part.startswith(".") for part in path.parts)
+
+
+def name_of(path):
+    return path.relative_to(TOP).as_posix()
+
+
+CODE = tracked(".py")
+TEXT = tracked(".py", ".lua", ".md", ".yml", ".yaml", ".toml", ".txt", "")
+OURS = [path for path in CODE if name_of(path).startswith(tuple(f"{room}/" for room in ROOMS))]
+
+
+@cache
+def text_of(path):
+    return path.read_text("utf-8")
+
+
+@cache
+def nodes_of(path):
+    return list(ast.walk(ast.parse(text_of(path))))
+
+
+def imports_of(path):
+    """(module, name, line) of each import, wherever it stands in the file."""
+    for node in nodes_of(path):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, None, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield from ((str(node.module), alias.name, node.lineno) for alias in node.names)
+
+
+def code_lines(function):
+    """Lines of a function without its docstring."""
+    first = function.body[0]
+    whole = function.end_lineno - function.lineno + 1
+    if ast.get_docstring(function, clean=False) is None:
+        return whole
+    return whole - (first.end_lineno - first.lineno + 1)
+
+
+def test_functions_fit_on_a_screen():
+    """Three levels of nesting, or a second idea, are another function."""
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+    functions = (
+        (path, node) for path in CODE for node in nodes_of(path) if isinstance(node, kinds)
+    )
+
+    long = [
+        f"{name_of(path)}:{function.lineno}: {function.name} has {code_lines(function)} lines"
+        for path, function in functions
+        if code_lines(function) > FUNCTION_LINES_MAX
+    ]
+    assert long == []
+
+
+def test_files_are_short():
+    """One idea a file."""
+    sizes = {name_of(path): len(text_of(path).splitlines()) for path in tracked(".py", ".lua")}
+
+    assert {name: size for name, size in sizes.items() if size > FILE_LINES_MAX} == {}
+
+
+def test_lines_are_short():
+    """A line is read at a glance."""
+    long = [
+        f"{name_of(path)}:{number}"
+        for path in tracked(".py", ".lua")
+        for number, line in enumerate(text_of(path).splitlines(), 1)
+        if len(OPT_OUT.sub("", line)) > LINE_CHARACTERS_MAX and " " in line.strip()
+    ]
+    assert long == []
+
+
+def test_nothing_is_left_unfinished():
+    """What is to be done stands in an issue, not in the code."""
+    assert [name_of(path) for path in TEXT if UNFINISHED.search(text_of(path))] == []
+
+
+def test_every_except_names_what_it_catches():
+    """A bare one swallows the signal that ends the process, too."""
+    bare = [
+        f"{name_of(path)}:{node.lineno}"
+        for path in CODE
+        for node in nodes_of(path)
+        if isinstance(node, ast.ExceptHandler) and node.type is None
+    ]
+    assert bare == []
+
+
+def test_no_test_is_skipped():
+    """A test that does not run proves nothing: a missing server is a failure."""
+    here = Path(__file__)
+
+    assert [name_of(path) for path in CODE if path != here and SKIPS.search(text_of(path))] == []
+
+
+def test_nothing_of_ours_is_replaced_by_a_mock():
+    """Faults are small classes with names; servers are real."""
+    mocks = [
+        f"{name_of(path)}:{line}"
+        for path in CODE
+        for module, name, line in imports_of(path)
+        if "mock" in f"{module}.{name}".lower().split(".")
+    ]
+    assert mocks == []
+
+
+def test_drivers_stay_in_their_rooms():
+    """Kafka behind one door, HTTP behind the other, Redis in one room, the core without any."""
+    strangers = [
+        f"{name_of(path)}:{line}: {module}"
+        for path in (*OURS, TOP / "weir.py")
+        for module, name, line in imports_of(path)
+        if name not in PASSED_ALONG
+        and not name_of(path).startswith(DRIVERS.get(module.partition(".")[0], ("",)))
+    ]
+    assert strangers == []
+
+
+def test_files_are_named_after_their_idea():
+    """A file for everything is a file about nothing."""
+    assert [name_of(path) for path in CODE if path.stem in {"utils", "helpers", "misc"}] == []
+
+
+def test_no_module_is_an_orphan():
+    """Every module can be reached from the program."""
+    names = {name_of(path).removesuffix(".py").replace("/", "."): path for path in OURS}
+    modules = {name.removesuffix(".__init__"): path for name, path in names.items()}
+    reached, waiting = set(), [TOP / "weir.py"]
+    while waiting:
+        for module, name, _ in imports_of(waiting.pop()):
+            found = {module, f"{module}.{name}", *_above(module)} & modules.keys() - reached
+            reached |= found
+            waiting += [modules[each] for each in found]
+
+    assert modules.keys() - reached - set(ROOMS) == FOR_TESTS
+
+
+def _above(module):
+    """The packages of a module: importing it imports them."""
+    parts = module.split(".")
+    return {".".join(parts[:n]) for n in range(1, len(parts))}
+
+
+def test_imports_run_in_one_direction(monkeypatch, tmp_path):
+    """The doors see the core, the core sees the ground, and never the other way round."""
+    monkeypatch.chdir(TOP)
+
+    assert lint_imports(no_logo=True, cache_dir=str(tmp_path)) == os.EX_OK
