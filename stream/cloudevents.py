@@ -11,8 +11,13 @@ from dataclasses import dataclass
 import msgspec
 
 from learner.values import Event, Reason, Refusal
+from stream.malformed import why_refused
 
 _STRUCTURED = b"application/cloudevents+json"
+# What can be wrong with an envelope before it is read as one; all else is a wrong type.
+_OF_THE_BYTES = frozenset(
+    {Reason.not_json, Reason.not_finite, Reason.null_byte, Reason.too_deep, Reason.out_of_bounds}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,34 +41,40 @@ class _Envelope(msgspec.Struct):
 _decode_envelope = msgspec.json.Decoder(_Envelope).decode
 
 
-def attributes(headers: Sequence[tuple[str, bytes]]) -> Attributes | None:
-    """The attributes in a record's headers; None where it is no CloudEvent."""
+def attributes(headers: Sequence[tuple[str, bytes | None]]) -> Attributes | None:
+    """The attributes in a record's headers, whose values may be null; None: no CloudEvent."""
     named = {name.lower(): value for name, value in headers}
-    if named.get("content-type", b"").lower().startswith(_STRUCTURED):
+    if (named.get("content-type") or b"").lower().startswith(_STRUCTURED):
         return Attributes(is_structured=True)
     if "ce_specversion" not in named:
         return None
     return Attributes(id=_text(named.get("ce_id")), time=_text(named.get("ce_time")))
 
 
-def unwrap(value: bytes) -> tuple[bytes, Attributes] | Refusal:
-    """The event inside a structured CloudEvent, and its attributes."""
+def unwrap(value: bytes, *, depth_limit: int) -> tuple[bytes, Attributes] | Refusal:
+    """The event inside a structured CloudEvent, and its attributes.
+
+    Args:
+        value: The record's bytes.
+        depth_limit: `limits.depth`; the envelope is one level more.
+    """
     try:
         envelope = _decode_envelope(value)
-    except msgspec.ValidationError as error:
-        return Refusal(Reason.wrong_type, f"CloudEvents envelope: {error}"[:300], "decode")
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        return Refusal(Reason.not_json, f"CloudEvents envelope: {error}"[:300], "decode")
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        found = why_refused(value, depth_limit=depth_limit + 1, error=error)
+        is_of_the_bytes = found.reason in _OF_THE_BYTES
+        reason = found.reason if is_of_the_bytes else Reason.wrong_type
+        detail = found.detail if is_of_the_bytes else str(error)
+        return Refusal(reason, f"CloudEvents envelope: {detail}"[:300], "decode")
     return bytes(envelope.data), Attributes(id=envelope.id, time=envelope.time)
 
 
-def complete(event: Event, found: Attributes) -> Event:
-    """`event` with the id and the time of its envelope, where it has none of its own."""
+def complete(event: Event, found: Attributes) -> None:
+    """Give `event` the id and the time of its envelope, where it has none of its own."""
     if event.id is None:
         event.id = found.id
     if event.ts is None:
         event.ts = found.time
-    return event
 
 
 def _text(value: bytes | None) -> str | None:

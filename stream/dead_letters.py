@@ -25,6 +25,8 @@ _TRUNCATED_BYTES = 64 * 1024
 # Letters in flight: beyond these the learner waits, so that a flood of poison is bounded.
 _IN_FLIGHT_MAX = 10_000
 _FLUSH_LIMIT_S = 30.0
+# How long a topic that is gone holds the learner up; well below the watchdog's patience.
+_BLOCK_MS = 10_000
 _TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
 
 
@@ -44,6 +46,7 @@ class DeadLetters:
                 acks="all",
                 linger_ms=20,
                 max_request_size=kafka_client.DEAD_LETTER_BYTES_MAX,
+                max_block_ms=_BLOCK_MS,
                 allow_auto_create_topics=False,
                 **kafka_client.options(kafka),
             )
@@ -78,6 +81,9 @@ class DeadLetters:
             future = self._producer.send(
                 letter.topic, value=letter.value, key=letter.key, headers=letter.headers
             )
+        except _TOO_LARGE as error:
+            self._post_truncated(letter, error)
+            return
         except KafkaError as error:
             raise DeadLettersStuckError(letter.topic, len(self._in_flight) + 1, 0.0) from error
         self._in_flight.append((future, letter))
@@ -86,12 +92,15 @@ class DeadLetters:
         try:
             future.get(timeout=max(0.0, deadline - time.monotonic()))
         except _TOO_LARGE as error:
-            if letter.is_truncated:
-                raise DeadLettersStuckError(letter.topic, waiting, _FLUSH_LIMIT_S) from error
-            log.warning("%s does not take %d bytes: the first 64 KiB go", letter.topic, letter.size)
-            self._post(letter.truncated())
+            self._post_truncated(letter, error)
         except KafkaError as error:
             raise DeadLettersStuckError(letter.topic, waiting, _FLUSH_LIMIT_S) from error
+
+    def _post_truncated(self, letter: "_Letter", error: Exception) -> None:
+        if letter.is_truncated:
+            raise DeadLettersStuckError(letter.topic, len(self._in_flight) + 1, 0.0) from error
+        log.warning("%s does not take %d bytes: the first 64 KiB go", letter.topic, letter.size)
+        self._post(letter.truncated())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,12 +143,17 @@ def _letter(record: Any, refusal: Refusal, model: str) -> _Letter:
         "stage": refusal.stage,
         "detail": refusal.detail,
     }
-    headers = [(f"weir-dlq-{name}", str(value).encode()) for name, value in named.items()]
-    # kafka-python sends no record that has neither key nor value, as a tombstone may come to us.
+    ours = [
+        (f"weir-dlq-{name}", str(value).encode("utf-8", "backslashreplace"))
+        for name, value in named.items()
+    ]
+    # kafka-python sends neither a header without value nor a record without key and value,
+    # though such may come to us.
+    headers = [(name, value or b"") for name, value in record.headers]
     value = b"" if record.value is None and record.key is None else record.value
     return _Letter(
         topic=kafka_client.dead_letter_topic(record.topic),
         key=record.key,
         value=value,
-        headers=[*record.headers, *headers],
+        headers=[*headers, *ours],
     )

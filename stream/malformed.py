@@ -7,13 +7,17 @@ then numbers, names and types, outermost first.
 
 import json
 import re
+from collections.abc import Callable
+from itertools import accumulate
 from typing import Any
 
 from learner.values import Reason, Refusal
 
 _FIELDS = ("id", "ts", "features", "label", "weight", "key")
-# A string, or one bracket: what nesting is made of.
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+# Strings, also one that never ends, and all else but brackets. Possessive, because a search that
+# goes back over an unended string of a megabyte would take hours.
+_NOT_BRACKETS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[^"\[\]{}]++', re.DOTALL)
+_STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 # Beyond this many digits an integer is not worth converting: every limit is far below.
 _DIGITS_MAX = 400
 _HUGE = 10**_DIGITS_MAX
@@ -57,16 +61,8 @@ def _refused(reason: Reason, detail: str) -> Refusal:
 
 
 def _deeper_than(value: bytes, levels: int) -> bool:
-    depth = 0
-    for token in _TOKEN.finditer(value):
-        first = token.group()[:1]
-        if first in b"[{":
-            depth += 1
-            if depth > levels:
-                return True
-        elif first in b"]}":
-            depth -= 1
-    return False
+    brackets = _NOT_BRACKETS.sub(b"", value)
+    return max(accumulate(_STEPS[bracket] for bracket in brackets), default=0) > levels
 
 
 def _not_finite(text: str) -> float:
@@ -87,7 +83,7 @@ def _bounded_int(text: str) -> int:
 def _what_is_wrong(document: Any, error: Exception | None) -> Refusal:
     if not isinstance(document, dict):
         return _refused(Reason.wrong_type, f"an event is an object, not {_kind(document)}")
-    if _holds_null(document):
+    if _some_string(document, lambda text: "\0" in text):
         return _refused(Reason.null_byte, "a null character in a string")
     unknown = [name for name in document if name not in _FIELDS]
     if unknown:
@@ -100,6 +96,8 @@ def _what_is_wrong(document: Any, error: Exception | None) -> Refusal:
         return found
     if any(abs(number) >= _HUGE for number in _integers(document)):
         return _refused(Reason.out_of_bounds, f"an integer of more than {_DIGITS_MAX} digits")
+    if _some_string(document, _is_half_a_character):
+        return _refused(Reason.wrong_type, "a string with half a surrogate pair is no Unicode")
     return _refused(Reason.wrong_type, str(error) if error else "not an event")
 
 
@@ -116,12 +114,16 @@ def _wrong_feature(features: Any) -> Refusal | None:
     return None
 
 
-def _holds_null(node: Any) -> bool:
+def _some_string(node: Any, holds: Callable[[str], bool]) -> bool:
     if isinstance(node, str):
-        return "\0" in node
+        return holds(node)
     if isinstance(node, dict):
-        return any("\0" in key or _holds_null(value) for key, value in node.items())
-    return isinstance(node, list) and any(map(_holds_null, node))
+        return any(holds(key) or _some_string(value, holds) for key, value in node.items())
+    return isinstance(node, list) and any(_some_string(each, holds) for each in node)
+
+
+def _is_half_a_character(text: str) -> bool:
+    return any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _integers(node: Any) -> list[int]:

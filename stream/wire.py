@@ -4,6 +4,8 @@ Pure and total: whatever the bytes, the answer is an `Event` or a `Refusal`. The
 typed decode. What that refuses is read again, slowly, by `stream.malformed`, only to say why.
 """
 
+import re
+import uuid
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TypeAlias
@@ -16,14 +18,22 @@ from learner.vw_text import parse_line
 from stream import cloudevents
 from stream.malformed import why_refused
 
-Headers: TypeAlias = Sequence[tuple[str, bytes]]
+Headers: TypeAlias = Sequence[tuple[str, bytes | None]]
 Decode: TypeAlias = Callable[[bytes | None, Headers], Event | Refusal]
 
 _TOMBSTONE = Refusal(Reason.tombstone, "the record has no value", "decode")
 
+# Made anew by each process, so that no record can hold it.
+_NO_NAME = f"text-{uuid.uuid4()}"
+_RFC_3339 = re.compile(
+    r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE
+)
 
-class EventRecord(Event, forbid_unknown_fields=True, rename={"text": "\0text"}):
-    """An event as JSON; `text` is no field of it (no JSON name may hold a null character)."""
+
+class EventRecord(Event, forbid_unknown_fields=True):
+    """An event as JSON. `text` is no field of it: its name there is one that nobody knows."""
+
+    text: str | None = msgspec.field(default=None, name=_NO_NAME)
 
 
 def decoder(model_file: ModelFile) -> Decode:
@@ -54,7 +64,7 @@ def _json_decoder(model_file: ModelFile) -> Decode:
             return too_large(len(value), record_limit)
         envelope = cloudevents.attributes(headers) if headers else None
         if envelope is not None and envelope.is_structured:
-            unwrapped = cloudevents.unwrap(value)
+            unwrapped = cloudevents.unwrap(value, depth_limit=depth_limit)
             if isinstance(unwrapped, Refusal):
                 return unwrapped
             value, envelope = unwrapped
@@ -62,12 +72,14 @@ def _json_decoder(model_file: ModelFile) -> Decode:
             event = decode_event(value)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError) as error:
             return why_refused(value, depth_limit=depth_limit, error=error)
+        if envelope is not None:
+            cloudevents.complete(event, envelope)
         # An escaped null is rare enough that the mere bytes send the record the slow way.
         if b"\\u0000" in value or event.features is None or event.ts is not None:
             refusal = _look_closer(value, event, depth_limit)
             if refusal is not None:
                 return refusal
-        return event if envelope is None else cloudevents.complete(event, envelope)
+        return event
 
     return decode
 
@@ -89,10 +101,14 @@ def _look_closer(value: bytes, event: Event, depth_limit: int) -> Refusal | None
 
 
 def _is_rfc3339(text: str) -> bool:
+    if _RFC_3339.fullmatch(text) is None:
+        return False
     try:
-        return datetime.fromisoformat(text).tzinfo is not None
+        # A leap second is a time; Python knows none.
+        datetime.fromisoformat(text.upper().replace(":60", ":59"))
     except ValueError:
         return False
+    return True
 
 
 def _vw_decoder(model_file: ModelFile) -> Decode:
