@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI
@@ -33,6 +34,7 @@ from config.settings import Settings
 
 _KEYS_REFRESH_S = 1.0
 _PREFLIGHT_S = b"600"
+_BEGAN = "weir.began"
 
 
 class Api(FastAPI):
@@ -61,6 +63,7 @@ class Api(FastAPI):
             elif scope["method"] == "OPTIONS" and self._is_preflight(scope):
                 await respond(send, Answer(status=204, content=b""), self._permission(scope))
                 return
+            scope[_BEGAN] = time.perf_counter()
         await super().__call__(scope, receive, send)
 
     def _is_preflight(self, scope: Scope) -> bool:
@@ -125,7 +128,7 @@ def create_app(
         redoc_url=None,
         openapi_url=None,
         routes=[Route(o.path, endpoint(o), methods=[o.method]) for o in operations],
-        exception_handlers={HTTPException: _framework_problem(access), Exception: _fault},
+        exception_handlers={HTTPException: _framework_problem(access, metrics), Exception: _fault},
         lifespan=_lifespan,
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
@@ -192,27 +195,33 @@ def _documentation(
     return found
 
 
-def _framework_problem(access: Access) -> Callable[[Request, Exception], Any]:
+def _framework_problem(access: Access, metrics: ApiMetrics) -> Callable[[Request, Exception], Any]:
     """What the framework's router refuses, as a problem document."""
 
     async def handle(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        path = request.url.path[:200]
         try:
             access.admit(dict(request.scope["headers"]), None)
         except Problem as problem:
-            return _response(problem.answer())
-        if error.status_code == 405:
-            allowed = (error.headers or {}).get("Allow", "")
-            detail = f"{path} takes {allowed}, not {request.method}"
-            headers = ((b"allow", allowed.encode()),)
-            return _response(Problem(405, "no_such_method", detail, headers=headers).answer())
-        if error.status_code == 404:
-            detail = f"nothing is at {path}; /docs lists what is"
-            return _response(Problem(404, "not_found", detail).answer())
-        return _response(Problem(error.status_code, "bad_request", str(error.detail)).answer())
+            found = problem
+        else:
+            found = _unrouted(request, error)
+        took_s = time.perf_counter() - request.scope[_BEGAN]
+        metrics.seconds.labels(request.method, "unmatched", str(found.status)).observe(took_s)
+        return _response(found.answer())
 
     return handle
+
+
+def _unrouted(request: Request, error: HTTPException) -> Problem:
+    path = request.url.path[:200]
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = (error.headers or {}).get("Allow", "")
+        detail = f"{path} takes {allowed}, not {request.method}"
+        return Problem(405, "no_such_method", detail, headers=((b"allow", allowed.encode()),))
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        return Problem(404, "not_found", f"nothing is at {path}; /docs lists what is")
+    return Problem(error.status_code, "bad_request", str(error.detail))
 
 
 async def _fault(request: Request, error: Exception) -> Response:

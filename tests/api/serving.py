@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -81,13 +83,14 @@ class Learning:
 
     model_file: ModelFile
     store: Store
+    scratch: Path
     trainer: Trainer = field(init=False)
     head: Version | None = None
     refused: int = 0
     consumed: int = 0
 
     def __post_init__(self) -> None:
-        self.trainer = Trainer(self.model_file)
+        self.trainer = Trainer(self.model_file, self.scratch)
         self.line = Line(self.model_file.name)
         granted = self.store.acquire(self.line, holder="test", lease_s=3600)
         assert isinstance(granted, Granted)
@@ -215,14 +218,18 @@ def running(
     """An API that serves a model which has learned so many events; 0: that has no version."""
     model_file = parse_model_file(model)
     store = store or MemoryStore()
-    learning = Learning(model_file, store)
-    if learned:
-        learning.learn(pairs(learned))
-        learning.commit()
-        learning.beat()
     publisher = LocalPublisher()
     app = create_app(settings_of(**api), [model_file], store, keys, publisher)
-    with server_of(app) as (server, url), httpx.Client(base_url=url, timeout=30) as client:
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        server_of(app) as (server, url),
+        httpx.Client(base_url=url, timeout=30) as client,
+    ):
+        learning = Learning(model_file, store, Path(scratch))
+        if learned:
+            learning.learn(pairs(learned))
+            learning.commit()
+            learning.beat()
         found = Running(app, server, url, client, store, learning, publisher)
         if learned:
             until(lambda: not app.served.not_ready)

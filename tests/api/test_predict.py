@@ -1,12 +1,14 @@
 """Predictions: what they say, which version they are from, and what is refused."""
 
-import httpx
 import pytest
 
-from checkpoints.memory_store import MemoryStore
+from config.model_file import parse_model_file
 from tests.api.serving import PHISHING, Running, phishing, running, until
 
 PATH = "/v1/models/phishing/predict"
+STRICT = PHISHING.replace("phishing", "strict") + (
+    "strict: true\nfeatures: {https: {type: float, min: 0, max: 1}, port: {type: int}}\n"
+)
 
 
 def test_a_prediction_is_the_models_own_and_names_its_version(api: Running) -> None:
@@ -28,3 +30,155 @@ def test_a_prediction_is_the_models_own_and_names_its_version(api: Running) -> N
         "version_id": head.id,
         "learned": 200,
     }
+
+
+def test_several_instances_are_answered_in_their_order(api: Running) -> None:
+    xs = [x for x, _ in phishing(7, start=300)]
+    alone = [api.post(PATH, {"features": x}).json()["probabilities"] for x in xs]
+
+    answer = api.post(PATH, {"instances": xs})
+
+    predictions = answer.json()["predictions"]
+    assert [each["probabilities"] for each in predictions] == alone
+    assert len({each["prediction_id"] for each in predictions}) == len(xs)
+
+
+def test_each_prediction_without_an_id_gets_its_own(api: Running) -> None:
+    x, _ = phishing(1)[0]
+    ids = {api.post(PATH, {"features": x}).json()["prediction_id"] for _ in range(5)}
+    assert len(ids) == 5
+
+
+def test_predicting_changes_nothing(api: Running) -> None:
+    x, _ = phishing(1, start=700)[0]
+    first = api.post(PATH, {"features": x}).json()["probabilities"]
+    for other, _ in phishing(20, start=700):
+        api.post(PATH, {"features": {**other, "never_seen": 3.5}})
+    assert api.post(PATH, {"features": x}).json()["probabilities"] == first
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "pointer"),
+    [
+        ({"features": {"https": [1]}}, "wrong_type", "/features/https"),
+        ({"features": {"a": {"b": {"c": 1}}}}, "wrong_type", "/features/a/b"),
+        ({"features": {"a/b": {"c~d": []}}}, "wrong_type", "/features/a~1b/c~0d"),
+        ({"features": 3}, "wrong_type", "/features"),
+        ({"features": None}, "wrong_type", "/features"),
+        ({"instances": [1]}, "wrong_type", "/instances/0"),
+        ({"instances": [{"a": 1}, {"b": []}]}, "wrong_type", "/instances/1/b"),
+        ({"instances": []}, "bad_value", "/instances"),
+        ({"features": {"a": 1}, "instances": [{}]}, "missing_field", "/features"),
+        ({}, "missing_field", "/features"),
+        ({"features": {}, "label": True}, "unknown_field", "/label"),
+        ({"features": {}, "id": 3}, "wrong_type", "/id"),
+        ({"features": {}, "id": "x" * 2000}, "too_large", "/id"),
+        ({"instances": [{}], "id": "x"}, "bad_value", "/id"),
+        ({"features": {"https": 1e13}}, "out_of_bounds", "/features/https"),
+        ({"instances": [{}, {"https": -1e13}]}, "out_of_bounds", "/instances/1/https"),
+        ({"features": {"https": "x" * 2000}}, "too_large", "/features/https"),
+        ({"features": {"o": {"i": 1e13}}}, "out_of_bounds", "/features/o/i"),
+        ({"features": {f"f{i}": 1 for i in range(1001)}}, "too_many_features", "/features"),
+        ({"features": {"https": "text"}}, "prediction_failed", "/features"),
+        ({"features": {"a\0": 1}}, "null_byte", "/features/a\0"),
+        ({"features": {"a": "\0"}}, "null_byte", "/features/a"),
+        ([], "wrong_type", ""),
+        (None, "wrong_type", ""),
+    ],
+)
+def test_a_body_that_cannot_be_answered_is_refused_by_its_field(
+    api: Running, body: object, code: str, pointer: str
+) -> None:
+    answer = api.post(PATH, body)
+
+    problem = answer.json()
+    assert (answer.status_code, problem["code"]) == (422, code)
+    assert [error["pointer"] for error in problem["errors"]] == [pointer]
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code", "pointer"),
+    [
+        (b"", 400, "not_json", ""),
+        (b"{", 400, "not_json", ""),
+        (b'{"features": {}', 400, "not_json", ""),
+        (b'{"features": {"a": 1},}', 400, "not_json", ""),
+        (b"\xff\xfe{}", 400, "not_json", ""),
+        (b'{"features": {"a": "\\ud800"}}', 400, "not_json", ""),
+        (b'{"features": {"a": NaN}}', 422, "not_finite", "/features/a"),
+        (b'{"features": {"a": -Infinity}}', 422, "not_finite", "/features/a"),
+        (b'{"features": {"a": 1e400}}', 422, "not_finite", "/features/a"),
+        (b'{"instances": [{}, {"a": {"b": 1e400}}]}', 422, "not_finite", "/instances/1/a/b"),
+        (b'{"features": {"a": ' + b"9" * 400 + b"}}", 422, "out_of_bounds", "/features/a"),
+        (b'{"features": {"a": ' + b"9" * 9000 + b"}}", 422, "out_of_bounds", "/features/a"),
+        (b"[" * 100_000, 400, "too_deep", ""),
+        (b'{"features":' * 50_000, 400, "too_deep", ""),
+        (b'{"features": {"\x00": 1}}', 400, "null_byte", ""),
+    ],
+)
+def test_bytes_that_are_no_question_are_refused(
+    api: Running, body: bytes, status: int, code: str, pointer: str
+) -> None:
+    problem = api.post(PATH, body).json()
+
+    assert (problem["status"], problem["code"]) == (status, code)
+    assert [error["pointer"] for error in problem["errors"]] == [pointer]
+
+
+def test_a_wrong_name_is_answered_by_the_nearest_right_one(api: Running) -> None:
+    assert '"features"' in api.post(PATH, {"feature": {}}).json()["detail"]
+
+
+def test_strictness_and_bounds_of_the_model_file_hold_for_questions() -> None:
+    with running(STRICT, pairs=lambda n: [({"https": 1.0, "port": 8}, True)] * n) as api:
+        path = "/v1/models/strict/predict"
+        answers = [
+            api.post(path, {"features": features}).json()
+            for features in ({"https": 0.5}, {"https": 2}, {"port": 1.5}, {"other": 1})
+        ]
+
+        assert answers[0]["version"] == "v1"
+        assert [each["code"] for each in answers[1:]] == [
+            "out_of_bounds",
+            "wrong_type",
+            "unknown_field",
+        ]
+        assert [each["errors"][0]["pointer"] for each in answers[1:]] == [
+            "/features/https",
+            "/features/port",
+            "/features/other",
+        ]
+
+
+def test_a_model_that_is_not_served_is_not_found(api: Running) -> None:
+    answer = api.post("/v1/models/nope/predict", {"features": {}})
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+def test_before_the_first_version_there_is_no_answer_but_no_fault_either() -> None:
+    with running(learned=0) as api:
+        answer = api.post(PATH, {"features": {}})
+        assert (answer.status_code, answer.json()["code"]) == (503, "not_ready")
+        assert api.get("/readyz").status_code == 503
+        assert api.get("/livez").status_code == 200
+        assert api.get("/v1/models/phishing").status_code == 503
+        assert api.get("/v1/models").json() == {"items": [], "next": None}
+
+        api.learning.learn(phishing(10))
+        version = api.learning.commit()
+
+        until(lambda: api.serves(version))
+        assert api.post(PATH, {"features": {}}).json()["learned"] == 10
+        assert api.get("/readyz").json() == {"status": "ready", "models": {"phishing": "v1"}}
+
+
+def test_labels_of_the_model_file_are_answered_by_their_names() -> None:
+    model = PHISHING.replace("phishing", "named") + "labels: [DOWN, UP]\n"
+    assert parse_model_file(model).labels == ("DOWN", "UP")
+    with running(
+        model, pairs=lambda n: [(x, "UP" if y else "DOWN") for x, y in phishing(n)]
+    ) as api:
+        body = api.post("/v1/models/named/predict", {"features": phishing(1)[0][0]}).json()
+        assert body["prediction"] in ("DOWN", "UP")
+        assert set(body["probabilities"]) == {"DOWN", "UP"}

@@ -1,0 +1,132 @@
+"""Commands by HTTP: carried out, in force, in the audit; or refused with the field named."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from checkpoints.signing import Keys
+from tests.api.serving import KEYS, Running, phishing, running, until
+
+MODEL = "/v1/models/phishing"
+
+
+@pytest.fixture
+def api() -> Iterator[Running]:
+    """Two versions, v1 of 200 events and v2 of 250, and a learner that obeys at once."""
+    with running() as found:
+        found.learning.learn(phishing(50, start=200))
+        version = found.learning.commit()
+        found.learning.beat(control_seq=1000)
+        until(lambda: found.serves(version))
+        yield found
+
+
+def test_a_rollback_serves_the_old_version_at_once_as_a_new_one(api: Running) -> None:
+    x, _ = phishing(1)[0]
+    body = {"to": "v1", "mode": "forget", "reason": "bad labels"}
+
+    answer = api.post(f"{MODEL}/rollback", body)
+
+    assert answer.status_code == 200
+    told = answer.json()
+    assert (told["from"], told["to"], told["version"]) == ("v2", "v1", "v3")
+    assert (told["serving"], told["forgotten"], told["replayed"]) == ("v3", 50, 0)
+    prediction = api.post(f"{MODEL}/predict", {"features": x}).json()
+    assert (prediction["version"], prediction["learned"]) == ("v3", 200)
+
+
+def test_a_dry_run_says_what_would_be_and_changes_nothing(api: Running) -> None:
+    body = {"to": "v1", "mode": "forget", "reason": "bad labels", "dry_run": True}
+    told = api.post(f"{MODEL}/rollback", body).json()
+    assert (told["dry_run"], told["forgotten"], told["version"]) == (True, 50, None)
+    assert api.get(MODEL).json()["version"] == "v2"
+    assert api.get(f"{MODEL}/audit").json()["items"] == []
+
+
+def test_every_command_is_in_the_audit_newest_first(api: Running) -> None:
+    orders: list[tuple[str, dict[str, Any]]] = [
+        ("pin", {"to": "v1"}),
+        ("unpin", {}),
+        ("freeze", {}),
+        ("thaw", {}),
+        ("tag", {"to": "v1", "tag": "stable"}),
+    ]
+    for number, (command, body) in enumerate(orders):
+        answer = api.post(f"{MODEL}/{command}", {**body, "reason": f"reason {number}"})
+        assert answer.status_code == 200, answer.text
+
+    items = api.get(f"{MODEL}/audit").json()["items"]
+    assert [item["command"] for item in items] == ["tag", "thaw", "freeze", "unpin", "pin"]
+    assert items[-1]["reason"] == "reason 0"
+    assert {item["who"] for item in items} == {"api"}
+    until(lambda: api.get(MODEL).json()["tags"] == {"stable": "v1"})
+
+
+@pytest.mark.parametrize(
+    ("command", "body", "status", "code", "pointer"),
+    [
+        ("rollback", {"to": "v1", "mode": "forget"}, 422, "missing_field", "/reason"),
+        ("rollback", {"to": "v1", "mode": "forget", "reason": " "}, 422, "bad_value", "/reason"),
+        ("rollback", {"to": "v1", "mode": "forget", "reason": ""}, 422, "wrong_type", "/reason"),
+        ("rollback", {"mode": "forget", "reason": "x"}, 422, "bad_value", "/to"),
+        ("rollback", {"to": "v1", "reason": "x"}, 422, "bad_value", "/mode"),
+        ("rollback", {"to": "v1", "mode": "forgot", "reason": "x"}, 422, "bad_value", "/mode"),
+        ("rollback", {"to": "17", "mode": "forget", "reason": "x"}, 422, "bad_value", "/to"),
+        ("rollback", {"to": 1, "mode": "forget", "reason": "x"}, 422, "wrong_type", "/to"),
+        ("rollback", {"version": "v1", "reason": "x"}, 422, "unknown_field", "/version"),
+        ("pin", {"reason": "x"}, 422, "bad_value", "/to"),
+        ("pin", {"to": "v1", "mode": "forget", "reason": "x"}, 422, "bad_value", "/mode"),
+        ("tag", {"to": "v1", "tag": "v7", "reason": "x"}, 422, "bad_value", "/tag"),
+        ("freeze", {"reason": "x", "dry_run": "yes"}, 422, "wrong_type", "/dry_run"),
+    ],
+)
+def test_a_command_that_cannot_be_right_names_its_field(
+    api: Running, command: str, body: Any, status: int, code: str, pointer: str
+) -> None:
+    answer = api.post(f"{MODEL}/{command}", body)
+    problem = answer.json()
+    assert (answer.status_code, problem["code"], problem["errors"][0]["pointer"]) == (
+        status,
+        code,
+        pointer,
+    )
+
+
+@pytest.mark.parametrize("more", [{"mode": "rewind"}, {"mode": "forget", "skip": ["id:a"]}])
+def test_a_rewind_is_for_a_later_release(api: Running, more: dict[str, Any]) -> None:
+    answer = api.post(f"{MODEL}/rollback", {"to": "v1", "reason": "x", **more})
+    assert (answer.status_code, answer.json()["code"]) == (501, "not_built")
+
+
+def test_a_version_that_never_was_is_not_found(api: Running) -> None:
+    body = {"to": "v999", "mode": "forget", "reason": "x"}
+    assert api.post(f"{MODEL}/rollback", body).status_code == 404
+
+
+def test_what_another_command_has_changed_is_a_conflict(api: Running) -> None:
+    api.post(f"{MODEL}/rollback", {"to": "v1", "mode": "forget", "reason": "x"})
+    answer = api.post(f"{MODEL}/pin", {"to": "v1", "reason": "x", "expect": "v2"})
+    assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
+
+
+def test_an_idempotency_key_repeats_the_answer_and_not_the_command(api: Running) -> None:
+    body = {"to": "v1", "mode": "forget", "reason": "x"}
+    headers = {"idempotency-key": "7c1"}
+    first = api.post(f"{MODEL}/rollback", body, headers=headers)
+
+    again = api.post(f"{MODEL}/rollback", body, headers=headers)
+    other = api.post(f"{MODEL}/rollback", {**body, "to": "v2"}, headers=headers)
+
+    assert (again.status_code, again.json()) == (200, first.json())
+    assert (other.status_code, other.json()["code"]) == (422, "conflict")
+    assert len(api.get(f"{MODEL}/audit").json()["items"]) == 1
+    too_long = api.post(f"{MODEL}/rollback", body, headers={"idempotency-key": "x" * 300})
+    assert too_long.status_code == 400
+
+
+def test_without_the_operators_key_commands_are_not_allowed() -> None:
+    keys = Keys(learner=None, operator=None, verifier=KEYS.verifier)
+    with running(keys=keys) as api:
+        answer = api.post(f"{MODEL}/freeze", {"reason": "x"})
+        assert (answer.status_code, answer.json()["code"]) == (403, "not_allowed")

@@ -1,0 +1,143 @@
+"""What is read of a model: the views of the command line, and one truth in every place."""
+
+import math
+from collections.abc import Iterator
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from checkpoints import views
+from checkpoints.reader import LineReader
+from tests.api.serving import KEYS, Running, phishing, running, until
+
+MODEL = "/v1/models/phishing"
+
+
+@pytest.fixture(scope="module")
+def api() -> Iterator[Running]:
+    """Five versions, of 200 to 400 events."""
+    with running() as found:
+        for _ in range(4):
+            found.learning.learn(phishing(50, start=found.learning.consumed))
+            version = found.learning.commit()
+        until(lambda: found.serves(version))
+        yield found
+
+
+def test_the_model_is_its_head(api: Running) -> None:
+    body = api.get(MODEL).json()
+    assert (body["name"], body["task"], body["state"]) == ("phishing", "binary", "idle")
+    assert (body["version"], body["serving"], body["learned"]) == ("v5", "v5", 400)
+    assert body["offsets"] == {"phishing.events": {"0": 400}}
+    assert body["lag"] == 0
+    assert api.get("/v1/models").json()["items"][0]["version_id"] == body["version_id"]
+
+
+def test_bodies_are_those_that_the_command_line_prints(api: Running) -> None:
+    line = api.learning.line
+    reader = LineReader(api.store, KEYS.verifier, line)
+    state = reader.state()
+    serving = [state.serving.id]
+    found = reader.versions(limit=101)
+
+    listed = views.page(
+        found,
+        limit=100,
+        view=lambda one: views.version_item(one, control=state.control, serving=serving),
+        place=lambda one: one.number,
+    )
+
+    assert api.get(f"{MODEL}/versions").json() == listed
+    one = views.version_view(found[2], control=state.control, serving=serving)
+    assert api.get(f"{MODEL}/versions/v3").json() == one
+    assert api.get(f"{MODEL}/metrics").json() == views.metrics_view(state.head.manifest)
+    drifts = reader.load_segments(state.head, ["drifts"])["drifts"]
+    assert api.get(f"{MODEL}/drifts").json() == views.drifts_view(drifts)
+
+
+def test_lists_go_on_where_they_ended(api: Running) -> None:
+    seen, cursor = [], None
+    while True:
+        query = {"limit": 2, **({"cursor": cursor} if cursor else {})}
+        body = api.get(f"{MODEL}/versions", params=query).json()
+        seen += [item["version"] for item in body["items"]]
+        cursor = body["next"]
+        if cursor is None:
+            break
+    assert seen == ["v5", "v4", "v3", "v2", "v1"]
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=1001", "limit=x", "limit=-1", "limit="])
+def test_a_limit_out_of_bounds_is_refused(api: Running, query: str) -> None:
+    answer = api.get(f"{MODEL}/versions?{query}")
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/limit")
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/versions/v999", 404),
+        ("/versions/17", 422),
+        ("/versions/v0", 422),
+        ("/versions/v1/payload", 404),
+        ("/audit?cursor=abc", 422),
+        ("/drifts?cursor=0", 422),
+        ("/versions?x=%ff", 400),
+    ],
+)
+def test_what_is_not_there_is_told_in_a_problem(api: Running, path: str, status: int) -> None:
+    answer = api.get(f"{MODEL}{path}")
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_json_versions_and_prometheus_agree(api: Running) -> None:
+    """Issue 3, Shows 7."""
+    model, scores = api.get(MODEL).json(), api.get(f"{MODEL}/metrics").json()
+    newest = api.get(f"{MODEL}/versions").json()["items"][0]
+    samples = {
+        (sample.name, sample.labels.get("metric"), sample.labels.get("window")): sample.value
+        for family in text_string_to_metric_families(api.get("/metrics").text)
+        for sample in family.samples
+        if sample.labels.get("model") == "phishing" and "outcome" not in sample.labels
+    }
+
+    assert newest["version"] == model["version"] == "v5"
+    assert newest["learned"] == model["learned"] == 400
+    assert samples["weir_model_examples_learned", None, None] == 400
+    assert samples["weir_model_active_version", None, None] == 5
+    assert samples["weir_model_serving_version", None, None] == 5
+    assert 0 <= samples["weir_serving_staleness_seconds", None, None] < 60
+    assert newest["metrics"] == model["metrics"]
+    for name, windows in scores.items():
+        assert windows["lifetime"] == model["metrics"][name]
+        for window, value in windows.items():
+            shown = samples["weir_model_metric", name, window]
+            assert shown == value or (value is None and math.isnan(shown))
+
+
+def test_requests_and_predictions_are_counted(api: Running) -> None:
+    api.post(f"{MODEL}/predict", {"features": {}})
+    api.post(f"{MODEL}/predict", {"features": {"https": 1e13}})
+    api.get("/nowhere")
+    text = api.get("/metrics").text
+    route = 'route="/v1/models/{model}/predict",status_code="200"'
+    assert f'http_server_request_duration_seconds_count{{method="POST",{route}}}' in text
+    assert 'weir_predictions_total{model="phishing",outcome="refused"} 1.0' in text
+    assert 'route="unmatched",status_code="404"' in text
+    assert "weir_http_requests_in_progress 1.0" in text
+    assert "weir_build_info{" in text
+
+
+def test_a_score_without_a_value_is_null_and_nan() -> None:
+    with running(learned=0) as api:
+        version = api.learning.commit()
+        until(lambda: api.serves(version))
+        assert api.get(f"{MODEL}/metrics").json()["Accuracy"]["lifetime"] is None
+        name = "weir_model_metric{"
+        assert any(
+            line.split()[-1] == "NaN" and line.startswith(name)
+            for line in api.get("/metrics").text.splitlines()
+        )
+        answer = api.post(f"{MODEL}/predict", {"features": {"https": 1.0}}).json()
+        assert (answer["learned"], answer["version"]) == (0, "v1")

@@ -1,0 +1,230 @@
+"""The server itself: slow, huge, broken and too many requests; start and end."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from api import endpoint, receive_deadline
+from api.server import PortTakenError, listen, run_api
+from checkpoints.errors import StoreUnavailable
+from checkpoints.memory_store import MemoryStore
+from config.errors import SettingsError
+from config.model_file import parse_model_file
+from tests.api.serving import KEYS, PHISHING, Running, running, settings_of, until
+
+PATH = "/v1/models/phishing/predict"
+_UNFINISHED = (
+    b"POST /v1/models/phishing/predict HTTP/1.1\r\nHost: localhost\r\n"
+    b"Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
+)
+
+
+@contextlib.contextmanager
+def connection(api: Running) -> Iterator[socket.socket]:
+    host, port = api.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as found:
+        yield found
+
+
+def everything(link: socket.socket) -> bytes:
+    """All that the server sends until it hangs up."""
+    parts = []
+    with contextlib.suppress(ConnectionResetError):
+        while part := link.recv(65536):
+            parts.append(part)
+    return b"".join(parts)
+
+
+@pytest.mark.parametrize(
+    ("sent", "what"),
+    [
+        (b"", b"head"),
+        (b"\r\n", b"head"),
+        (b"GET /livez HTTP/1.1\r\nHost: localhost\r\n", b"head"),
+        (_UNFINISHED, b"body"),
+    ],
+)
+def test_who_does_not_finish_a_request_is_cut_off(
+    monkeypatch: pytest.MonkeyPatch, sent: bytes, what: bytes
+) -> None:
+    monkeypatch.setattr(receive_deadline, "HEAD_S", 0.2)
+    monkeypatch.setattr(receive_deadline, "BODY_S", 0.2)
+    with running() as api, connection(api) as link:
+        link.sendall(sent)
+        answer = everything(link)
+        assert answer.startswith(b"HTTP/1.1 408")
+        assert b"the request's " + what in answer
+        assert api.post(PATH, {"features": {}}).status_code == 200
+
+
+def test_a_request_that_trickles_is_cut_off_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(receive_deadline, "HEAD_S", 0.3)
+    with running() as api, connection(api) as link:
+        link.settimeout(0.02)
+        began, answer = time.monotonic(), b""
+        for letter in b"GET /livez HTTP/1.1\r\nX-Long: " + b"a" * 10_000:
+            try:
+                link.sendall(bytes([letter]))
+                answer = link.recv(65536)
+            except TimeoutError:
+                continue
+            except OSError:
+                break
+            if answer:
+                break
+        assert time.monotonic() - began < 5
+        assert not answer or answer.startswith(b"HTTP/1.1 408")
+
+
+def test_a_connection_that_rests_between_requests_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(receive_deadline, "HEAD_S", 0.2)
+    request = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with running() as api, connection(api) as link:
+        for _ in range(3):
+            link.sendall(request)
+            assert link.recv(65536).startswith(b"HTTP/1.1 200")
+            rested_at = time.monotonic() + 0.3
+            until(lambda rested_at=rested_at: time.monotonic() > rested_at)
+
+
+def test_a_head_without_end_is_cut_off(api: Running) -> None:
+    with connection(api) as link:
+        link.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 70_000)
+        assert everything(link).startswith(b"HTTP/1.1 431")
+
+
+@pytest.mark.parametrize("sent", [b"\x16\x03\x01\x02\x00\x01", b"HELLO\r\n\r\n", b"GET\r\n\r\n"])
+def test_what_is_no_http_is_answered_by_a_problem(api: Running, sent: bytes) -> None:
+    with connection(api) as link:
+        link.sendall(sent)
+        answer = everything(link)
+        assert answer.startswith(b"HTTP/1.1 400")
+        assert b"application/problem+json" in answer
+
+
+def test_too_many_connections_are_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(receive_deadline, "CONNECTIONS_MAX", 2)
+    with running(learned=0) as api, connection(api), connection(api), connection(api) as third:
+        assert everything(third).startswith(b"HTTP/1.1 503")
+
+
+def test_too_many_requests_are_shed_but_probes_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endpoint, "IN_PROGRESS_MAX", 0)
+    with running() as api:
+        answer = api.post(PATH, {"features": {}})
+        assert (answer.status_code, answer.json()["code"]) == (503, "overloaded")
+        assert answer.headers["retry-after"] == "1"
+        assert api.get("/readyz").status_code == 200
+
+
+@pytest.mark.parametrize("size", [(1 << 20) + 1, 10 << 20])
+def test_a_body_over_the_limit_is_refused_after_it_was_read(api: Running, size: int) -> None:
+    answer = api.post(PATH, b"x" * size)
+    assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+
+
+def test_a_body_of_unknown_length_is_limited_too(api: Running) -> None:
+    headers = {"content-type": "application/json"}
+    chunks = (b"x" * 65536 for _ in range(40))
+    answer = api.client.post(PATH, content=chunks, headers=headers)
+    assert answer.status_code == 413
+
+
+def test_a_client_that_asks_before_it_sends_is_spared_the_upload(api: Running) -> None:
+    with connection(api) as link:
+        link.sendall(
+            b"POST /v1/models/phishing/predict HTTP/1.1\r\nHost: localhost\r\n"
+            b"Content-Type: application/json\r\nContent-Length: 99999999\r\n"
+            b"Expect: 100-continue\r\n\r\n"
+        )
+        assert link.recv(65536).startswith(b"HTTP/1.1 413")
+
+
+def test_a_client_that_hangs_up_leaves_no_trace(api: Running) -> None:
+    for _ in range(3):
+        with connection(api) as link:
+            link.sendall(_UNFINISHED)
+    until(lambda: "weir_http_requests_in_progress 1.0" in api.get("/metrics").text)
+
+
+def test_at_the_end_it_is_not_ready_before_it_stops() -> None:
+    with running() as api:
+        api.server._drain_s = 0.5
+        api.server.begin_drain()
+        answer = api.get("/readyz")
+        assert (answer.status_code, answer.json()["code"]) == (503, "not_ready")
+        assert api.post(PATH, {"features": {}}).status_code == 200
+
+
+def test_a_taken_port_is_told_by_its_number() -> None:
+    door = listen("127.0.0.1", 0)
+    port = door.getsockname()[1]
+    try:
+        with pytest.raises(PortTakenError, match=str(port)):
+            listen("127.0.0.1", port)
+    finally:
+        door.close()
+
+
+@pytest.mark.parametrize("api", [{"workers": 2}, {"host": "0.0.0.0"}])
+def test_what_may_not_start_does_not(api: dict[str, object]) -> None:
+    with pytest.raises(SettingsError) as caught:
+        run_api(settings_of(**api), [parse_model_file(PHISHING)], MemoryStore(), KEYS, None)
+    assert caught.value.exit_code == 2
+
+
+class AwayStore(MemoryStore):
+    """A store that never answers."""
+
+    def poll(self, lines: object) -> dict[object, object]:
+        raise StoreUnavailable("redis://nowhere", doing="look", cause="it is away")
+
+    def beat(self, *args: object, **kwargs: object) -> None:
+        raise StoreUnavailable("redis://nowhere", doing="beat", cause="it is away")
+
+
+def test_a_store_that_never_answers_ends_the_process_with_code_5() -> None:
+    settings = settings_of(port=0).model_copy(
+        update={"learner": settings_of().learner.model_copy(update={"start_wait_seconds": 0.3})}
+    )
+    with pytest.raises(StoreUnavailable) as caught:
+        run_api(settings, [parse_model_file(PHISHING)], AwayStore(), KEYS, None)
+    assert caught.value.exit_code == 5
+
+
+PROGRAM = """
+import sys
+from api.server import run_api
+from checkpoints.memory_store import MemoryStore
+from config.model_file import parse_model_file
+from tests.api.serving import KEYS, PHISHING, settings_of
+settings = settings_of(port=int(sys.argv[1]))
+sys.exit(run_api(settings, [parse_model_file(PHISHING)], MemoryStore(), KEYS, None))
+"""
+
+
+def test_sigterm_ends_the_process_with_code_0() -> None:
+    door = listen("127.0.0.1", 0)
+    port = door.getsockname()[1]
+    door.close()
+    command = [sys.executable, "-W", "ignore", "-c", PROGRAM, str(port)]
+    environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
+    with subprocess.Popen(command, env=environment) as process:
+        until(lambda: _is_live(port), limit_s=60)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(15) == 0
+
+
+def _is_live(port: int) -> bool:
+    with contextlib.suppress(httpx.TransportError):
+        return httpx.get(f"http://127.0.0.1:{port}/livez").status_code == 200
+    return False
