@@ -40,8 +40,11 @@ from checkpoints.store import (
 __all__ = ["DieAt", "Died", "MemoryStore"]
 
 
-class Died(Exception):
-    """The process that called the store died at a named step; what it sent may have arrived."""
+class Died(BaseException):
+    """The process that called the store died at a named step; what it sent may have arrived.
+
+    No Exception: code under test must not live on by catching it.
+    """
 
 
 class DieAt:

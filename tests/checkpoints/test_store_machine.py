@@ -323,7 +323,7 @@ def test_the_memory_store_agrees_with_the_model() -> None:
     run_state_machine_as_test(
         machine_over(MemoryStore),
         settings=settings(
-            max_examples=150, stateful_step_count=40, deadline=None, suppress_health_check=QUIET
+            max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=QUIET
         ),
     )
 
@@ -332,7 +332,7 @@ def test_the_redis_store_agrees_with_the_model(valkey_server: ValkeyServer) -> N
     run_state_machine_as_test(
         machine_over(lambda: RedisStore(RedisConnection(valkey_server.url))),
         settings=settings(
-            max_examples=40, stateful_step_count=40, deadline=None, suppress_health_check=QUIET
+            max_examples=20, stateful_step_count=40, deadline=None, suppress_health_check=QUIET
         ),
     )
 
