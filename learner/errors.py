@@ -7,6 +7,8 @@ class SpecError(ValueError):
     Operator: correct the model file at `key`; the message names the nearest right name.
     """
 
+    exit_code = 2
+
     def __init__(self, key: str, message: str) -> None:
         super().__init__(f"{key}: {message}")
         self.key, self.message = key, message
@@ -18,3 +20,5 @@ class RestoreError(ValueError):
     Operator: restore with the model file and the versions of River and Vowpal Wabbit that the
     version's manifest names, or rebuild the version from the log.
     """
+
+    exit_code = 4

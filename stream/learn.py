@@ -36,7 +36,7 @@ from stream.mirror import Mirror, highest_mirrored
 from stream.model_change import ModelFileChangedError, SoftwareChangedError
 from stream.positions import Positions
 from stream.pruning import Pruner
-from stream.restore import Restored, restore
+from stream.restore import Restored, check_restorable, restore
 from stream.scratch import private_folder
 from stream.source import KafkaSource, first_offsets
 from stream.status import Signals, Status
@@ -275,6 +275,7 @@ class Learner:
             topic_ids={topic.name: topic.topic_id}, begins=begins, next_offsets=dict(begins)
         )
         trainer = Trainer(self.model_file, scratch)
+        check_restorable(trainer, self.model_file, scratch)
         for note in trainer.notes:
             log.info("%s: %s", self._line, note)
         log.info("%s: begun, untrained, at %s", self._line, positions.offsets_json())

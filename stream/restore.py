@@ -53,6 +53,22 @@ def restore(
     return Restored(trainer=trainer, positions=_positions(manifest), adopted=adopted)
 
 
+def check_restorable(trainer: Trainer, model_file: ModelFile, scratch: Path | None) -> None:
+    """Find out before anything is learned that a snapshot of this learner can be loaded again.
+
+    Raises:
+        CheckpointError, RestoreError: It cannot; a crash would have lost all that was learned.
+    """
+    snapshot = trainer.snapshot(version="v0")
+    saved = Saved(
+        payload=loads(snapshot.model, model_file.trust),
+        window=snapshot.window,
+        drifts=snapshot.drifts,
+        refused_by={},
+    )
+    Trainer(model_file, scratch, saved)
+
+
 def _positions(manifest: Manifest) -> Positions:
     plain = _plain(manifest)
     return Positions.from_manifest(

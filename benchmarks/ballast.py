@@ -1,0 +1,36 @@
+"""A learner of a chosen size, for what depends on size alone: commits and swaps."""
+
+from typing import Any
+
+from river import linear_model, preprocessing
+
+# Pickled, a float under a name of its own takes about this much.
+_BYTES_EACH = 22
+
+
+class Ballast:
+    """Logistic regression that carries a table of so many megabytes."""
+
+    def __init__(self, megabytes: float) -> None:
+        count = int(megabytes * 1024 * 1024 / _BYTES_EACH)
+        self.table = {f"feature-{n}": n / 7 for n in range(count)}
+        self.model = preprocessing.StandardScaler() | linear_model.LogisticRegression()
+
+    def learn_one(self, x: dict[str, Any], y: bool) -> None:
+        self.model.learn_one(x, y)
+
+    def predict_one(self, x: dict[str, Any]) -> Any:
+        return self.model.predict_one(x)
+
+    def predict_proba_one(self, x: dict[str, Any]) -> Any:
+        return self.model.predict_proba_one(x)
+
+
+def of_2_kb() -> Ballast:
+    """Next to nothing beside the regression."""
+    return Ballast(0.0)
+
+
+def of_16_mb() -> Ballast:
+    """As a forest of ten trees weighs."""
+    return Ballast(16.0)
