@@ -8,7 +8,7 @@ import importlib.util
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from checkpoints.cli import Connection
     from checkpoints.redis_store import RedisStore
     from checkpoints.signing import Keys
+    from config.findings import Finding
     from config.model_file import ModelFile
     from config.settings import Settings
 
@@ -120,7 +121,7 @@ def dev(
     settings = _settings("dev", {"data_dir": data_dir, "kafka": {"topic_partitions": partitions}})
     code = run_dev(
         settings,
-        _buildable([_MODELS / f"{demo}.yaml"] if demo else paths),
+        _model_files([_MODELS / f"{demo}.yaml"]) if demo else _buildable(paths),
         port=port,
         kafka_port=kafka_port,
         demo=demo,
@@ -221,6 +222,60 @@ def send(
     typer.echo(json.dumps(done))
 
 
+@app.command()
+@_command
+def doctor(
+    model: Annotated[list[Path] | None, typer.Option(help="A model file; repeatable.")] = None,
+    data_dir: DataDir = None,
+    as_json: Annotated[bool, typer.Option("--json", help="All findings as one object.")] = False,
+) -> None:
+    """Check model files, keys, Redis and Kafka, and say how to mend what is wrong."""
+    from config import findings
+
+    found = []
+    for finding in _diagnosis(model or [], data_dir):
+        found.append(finding)
+        if not as_json:
+            typer.echo(findings.as_text(finding))
+    if as_json:
+        typer.echo(json.dumps(findings.as_json(found)))
+    raise typer.Exit(findings.exit_code(found))
+
+
+def _diagnosis(paths: list[Path], data_dir: Path | None) -> "Iterator[Finding]":
+    """Each room's findings, where it has what it needs to look."""
+    from checkpoints import doctor as of_versions
+    from config.dev_file import with_dev_servers
+    from stream import doctor as of_streams
+
+    settings = with_dev_servers(_settings("doctor", {"data_dir": data_dir}))
+    models = []
+    for path in paths:
+        model_file, found = of_streams.model_findings(path)
+        yield from found
+        models += [model_file] if model_file else []
+    keys, found = of_versions.key_findings(_signing(settings))
+    yield from found
+    heads = {}
+    if settings.redis.url is None:
+        yield _not_given("redis", "WEIR_REDIS__URL", settings)
+    else:
+        url = settings.redis.url.get_secret_value()
+        heads, found = of_versions.store_findings(url, keys, models)
+        yield from found
+    if settings.kafka.bootstrap_servers is None:
+        yield _not_given("kafka", "WEIR_KAFKA__BOOTSTRAP_SERVERS", settings)
+    else:
+        yield from of_streams.kafka_findings(settings.kafka, models, heads)
+
+
+def _not_given(about: str, variable: str, settings: "Settings") -> "Finding":
+    from config.findings import error
+
+    what = f"not given, and no weir dev runs in {settings.data_dir}"
+    return error(about, what, f"set {variable}, or --data-dir", exit_code=2)
+
+
 def _model_files(paths: list[Path]) -> "list[tuple[Path, ModelFile]]":
     """The model files, loaded; no two of one name."""
     from config.model_file import load_model_file
@@ -282,18 +337,21 @@ def _store_at(url: str) -> "RedisStore":
 
 
 def _keys(settings: "Settings") -> "Keys":
-    from types import SimpleNamespace
-
     from checkpoints.signing import load_keys
 
+    return load_keys(_signing(settings))
+
+
+def _signing(settings: "Settings") -> Any:
+    from types import SimpleNamespace
+
     signing = settings.signing
-    given = SimpleNamespace(
+    return SimpleNamespace(
         learner_key=signing.learner_key and signing.learner_key.get_secret_value(),
         learner_public=_joined(signing.learner_public),
         operator_key=signing.operator_key and signing.operator_key.get_secret_value(),
         operator_public=_joined(signing.operator_public),
     )
-    return load_keys(given)
 
 
 def _joined(keys: tuple[str, ...]) -> str | None:

@@ -70,6 +70,7 @@ def valkey_process(*, directory: Path, port: int, server: Path, name: str = "red
         env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8"},
         cwd=directory,
         stop_timeout_s=5.0,
+        waits=False,
         ready=partial(is_ready, f"127.0.0.1:{port}"),
         ready_timeout_s=_START_TIMEOUT_S,
     )

@@ -76,6 +76,8 @@ class ProcessSpec:
         ready: True once it serves. Called often; answers within `READY_CHECK_MAX_S`.
             None: ready as soon as it runs.
         ready_timeout_s: Seconds to become ready; past them it is killed and started again.
+        waits: It starts only when all before it are ready; else as soon as they run, so that
+            slow starters start side by side.
         one_shot: It ends with code 0 when its work is done, and is not started again.
     """
 
@@ -87,6 +89,7 @@ class ProcessSpec:
     stop_timeout_s: float = 5.0
     ready: Callable[[], bool] | None = None
     ready_timeout_s: float = 60.0
+    waits: bool = True
     one_shot: bool = False
 
     def is_ready(self) -> bool:

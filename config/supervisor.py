@@ -123,14 +123,22 @@ class Supervisor:
         self.stop(code)
 
     async def _start_all(self) -> None:
-        for child in self._children:
-            child.life = asyncio.create_task(self._keep(child))
-            child.life.add_done_callback(self._stop_if_failed)
-            await child.is_up.wait()  # `stop` sets it too
+        for n, child in enumerate(self._children):
+            if child.spec.waits:
+                await self._all_up(self._children[:n])
             if self._stopping.is_set():
                 return
+            child.life = asyncio.create_task(self._keep(child))
+            child.life.add_done_callback(self._stop_if_failed)
+        await self._all_up(self._children)
+        if self._stopping.is_set():
+            return
         self._all_ready = True
         self._on_change(self.pids)
+
+    async def _all_up(self, children: Iterable[_Child]) -> None:
+        for child in children:
+            await child.is_up.wait()  # `stop` sets it too
 
     def _stop_if_failed(self, life: asyncio.Task[None]) -> None:
         if life.cancelled() or life.exception() is not None:

@@ -92,7 +92,7 @@ def wait_for_kafka(kafka: KafkaSettings, *, limit_s: float, stopped: Callable[[]
         KafkaUnavailableError: None did within `limit_s`, or we were asked to stop.
     """
     deadline = time.monotonic() + limit_s
-    said = 0.0
+    said = time.monotonic()
     while True:
         try:
             admin(kafka).close()

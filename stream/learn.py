@@ -141,7 +141,8 @@ class Learner:
         kafka_client.require(kafka, [events, kafka_client.dead_letter_topic(events)])
 
     def _wait_for_store(self, limit_s: float) -> None:
-        deadline, said = time.monotonic() + limit_s, 0.0
+        said = time.monotonic()
+        deadline = said + limit_s
         while True:
             try:
                 self.store.head(self._line)

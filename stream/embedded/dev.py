@@ -199,6 +199,7 @@ def _learner(
         },
         cwd=Path.cwd(),
         stop_timeout_s=_LEARNER_STOP_S,
+        waits=False,
         ready=partial(_learns, store, Line(model.name)),
     )
 
@@ -228,6 +229,7 @@ def _api(
         },
         cwd=Path.cwd(),
         stop_timeout_s=8.0,
+        waits=False,
         ready=partial(_answers, port),
     )
 
@@ -251,6 +253,7 @@ def _sender(
         argv=(*program, "send", "--model", str(path), *source),
         env=dict(common),
         cwd=directory,
+        waits=True,
         one_shot=True,
     )
 
