@@ -18,6 +18,7 @@ from checkpoints.cli import operator_commands
 
 if TYPE_CHECKING:
     from checkpoints.cli import Connection
+    from checkpoints.manifest import Version
     from checkpoints.redis_store import RedisStore
     from checkpoints.signing import Keys
     from config.findings import Finding
@@ -256,7 +257,7 @@ def _diagnosis(paths: list[Path], data_dir: Path | None) -> "Iterator[Finding]":
         models += [model_file] if model_file else []
     keys, found = of_versions.key_findings(_signing(settings))
     yield from found
-    heads = {}
+    heads: dict[str, Version | None] = {}
     if settings.redis.url is None:
         yield _not_given("redis", "WEIR_REDIS__URL", settings)
     else:

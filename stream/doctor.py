@@ -1,4 +1,4 @@
-"""What `weir doctor` looks at on the stream's side: model files, Kafka, and the two against heads."""
+"""What `weir doctor` looks at on this side: model files, Kafka, and both against the heads."""
 
 import socket
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,0 +1,189 @@
+"""What `weir doctor` looks at where versions are kept: Redis, the keys, and each line's head."""
+
+from collections.abc import Iterator, Sequence
+from itertools import product
+from types import SimpleNamespace
+
+from checkpoints.control import Control
+from checkpoints.errors import CheckpointError, KeyProblem, StoreUnavailable
+from checkpoints.line import Line
+from checkpoints.manifest import Version
+from checkpoints.reader import LineReader
+from checkpoints.redis_connection import RedisConnection
+from checkpoints.redis_store import RedisStore
+from checkpoints.signing import Keys, Role, SigningSettings, load_keys
+from config.findings import Finding, error, fine, warning
+from config.model_file import Keep, ModelFile
+
+_DEADLINE_S = 3.0
+# Beyond this share of what it may use, Redis is about to refuse versions.
+_FULL_SHARE = 0.8
+_PAGE = 500
+
+
+def store_findings(
+    url: str, keys: Keys | None, models: Sequence[ModelFile]
+) -> tuple[dict[str, Version | None], list[Finding]]:
+    """Redis, and the line of each model in it.
+
+    Args:
+        keys: Without them no line is looked at.
+
+    Returns:
+        The verified head of each line that could be read, None where it has none; the findings.
+    """
+    connection = RedisConnection(url, deadline_s=_DEADLINE_S)
+    heads: dict[str, Version | None] = {}
+    found: list[Finding] = []
+    try:
+        found += _server_findings(connection)
+        room = _bytes_free(connection)
+        verifiers = [keys.verifier] if keys else []
+        for verifier, model_file in product(verifiers, models):
+            reader = LineReader(RedisStore(connection), verifier, Line(model_file.name))
+            found += _line_findings(reader, model_file, room, heads)
+    except StoreUnavailable as problem:
+        found.append(_as_error(f"redis {connection.address}", problem))
+    finally:
+        connection.close()
+    return heads, found
+
+
+def _server_findings(connection: RedisConnection) -> Iterator[Finding]:
+    """Version, eviction, persistence and memory."""
+    about = f"redis {connection.address}"
+    for found in connection.findings():
+        if found.level == "refuse":
+            yield error(about, found.what, found.mend, exit_code=6)
+        elif found.level == "warn":
+            yield warning(about, found.what, found.mend)
+        else:
+            yield fine(about, found.what)
+    yield _memory(about, connection)
+
+
+def _bytes_free(connection: RedisConnection) -> int:
+    """Bytes that Redis may still use: of `maxmemory`, else of the machine."""
+    facts = _memory_facts(connection)
+    return max(0, (facts["maxmemory"] or facts["total_system_memory"]) - facts["used_memory"])
+
+
+def _memory_facts(connection: RedisConnection) -> dict[str, int]:
+    facts = connection.ask("INFO", "memory", doing="say how full it is")
+    names = ("maxmemory", "used_memory", "total_system_memory")
+    return {name: int(facts.get(name, 0)) for name in names}
+
+
+def _memory(about: str, connection: RedisConnection) -> Finding:
+    facts = _memory_facts(connection)
+    limit, used = facts["maxmemory"], facts["used_memory"]
+    if limit == 0:
+        return fine(about, f"{_mib(used)} used, maxmemory is not set")
+    what = f"{_mib(used)} of {_mib(limit)} (maxmemory) used"
+    if used > _FULL_SHARE * limit:
+        mend = "raise maxmemory, or lower `checkpoint.keep` in the model files: a full Redis "
+        return warning(about, what, mend + "refuses new versions")
+    return fine(about, what)
+
+
+def key_findings(signing: SigningSettings) -> tuple[Keys | None, list[Finding]]:
+    """The keys, if they can be loaded, and what is to be said of them."""
+    try:
+        keys = load_keys(signing)
+    except KeyProblem as problem:
+        return None, [_as_error("keys", problem)]
+    known = ", ".join(keys.verifier.key_ids)
+    found = [fine("keys", f"records of these are believed: {known}")]
+    return keys, found + list(_strangers(signing, keys))
+
+
+def _strangers(signing: SigningSettings, keys: Keys) -> Iterator[Finding]:
+    """Private keys whose public half is not among the public keys that were given."""
+    roles: tuple[Role, ...] = ("learner", "operator")
+    for role in roles:
+        signer = keys.learner if role == "learner" else keys.operator
+        if signer is None or not getattr(signing, f"{role}_public"):
+            continue
+        without = SimpleNamespace(
+            learner_key=signing.learner_key,
+            learner_public=signing.learner_public,
+            operator_key=signing.operator_key,
+            operator_public=signing.operator_public,
+        )
+        setattr(without, f"{role}_key", None)
+        if signer.key_id not in load_keys(without).verifier.key_ids:
+            what = f"the private {role} key {signer.key_id} is none of WEIR_SIGNING__"
+            yield warning(
+                "keys",
+                f"{what}{role.upper()}_PUBLIC",
+                "add its public key there and wherever else records are read, or nobody else "
+                "will believe what it signs",
+            )
+
+
+def _line_findings(
+    reader: LineReader, model_file: ModelFile, bytes_free: int, heads: dict[str, Version | None]
+) -> Iterator[Finding]:
+    """Whether the line's head verifies; if so, it is put in `heads`."""
+    about = f"model {model_file.name}"
+    try:
+        state = reader.state()
+        if state.problems:
+            yield from (_as_error(about, problem) for problem in state.problems)
+            return
+        if state.head is not None:
+            reader.load_segments(state.head)
+    except StoreUnavailable:
+        raise
+    except CheckpointError as problem:
+        yield _as_error(about, problem)
+        return
+    heads[model_file.name] = state.head
+    if state.head is None:
+        yield fine(about, "no version yet: `weir learn --new` begins it")
+        return
+    yield fine(about, _head_in_words(state.head))
+    yield from _orders(about, state.control)
+    yield _room(about, reader, state.head, model_file.checkpoint.keep, bytes_free)
+
+
+def _head_in_words(head: Version) -> str:
+    manifest = head.manifest
+    return (
+        f"the head {manifest.name} verifies: {manifest.counts.learned:,} learned, "
+        f"{_mib(manifest.bytes)} stored"
+    )
+
+
+def _orders(about: str, control: Control | None) -> list[Finding]:
+    """Standing orders that keep the newest version from being served, or made."""
+    if control is None:
+        return []
+    record, found = control.record, []
+    if record.pin is not None:
+        what = f"v{record.pin.number} is pinned and served"
+        found.append(warning(about, what, f"`weir unpin {record.model}` serves the newest again"))
+    if record.frozen:
+        what = "learning is frozen"
+        found.append(warning(about, what, f"`weir thaw {record.model}` goes on"))
+    return found
+
+
+def _room(about: str, reader: LineReader, head: Version, keep: Keep, bytes_free: int) -> Finding:
+    """Whether Redis has room for as many versions of this size as retention may keep."""
+    stored = sum(version.manifest.bytes for version in reader.versions(limit=_PAGE))
+    count = keep.last + keep.minutely + keep.hourly + keep.daily
+    needed = min(count * head.manifest.bytes, keep.max_bytes)
+    what = f"retention may come to keep {_mib(needed)}; {_mib(stored)} are kept"
+    if needed - stored > bytes_free:
+        mend = f"Redis may use {_mib(bytes_free)} more: give it memory, or lower `checkpoint.keep`"
+        return warning(about, what, mend)
+    return fine(about, what)
+
+
+def _as_error(about: str, problem: CheckpointError) -> Finding:
+    return error(about, problem.what, problem.advice, exit_code=problem.exit_code)
+
+
+def _mib(size: int) -> str:
+    return f"{size / (1 << 20):,.1f} MiB"
