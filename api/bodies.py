@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from itertools import accumulate
 from typing import Annotated, Any, TypeAlias, TypeVar
 
 import msgspec
@@ -22,7 +23,10 @@ Path: TypeAlias = list[str | int]
 
 DEPTH_MAX = 16  # levels of brackets; the deepest right body has five
 _DIGITS_MAX = 400  # beyond this many digits an integer is not worth converting
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+# Strings, also one that never ends, and all else but brackets. Possessive, because a search that
+# goes back over an unended string of a megabyte would take hours.
+_NOT_BRACKETS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[^"\[\]{}]++', re.DOTALL)
+_STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 _WHERE = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>\$[^`]*)`)?$", re.DOTALL)
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]|\[(\.\.\.)\]")
 _FIELD = re.compile(r"Object (contains unknown|missing required) field `(.*)`$", re.DOTALL)
@@ -186,49 +190,46 @@ def why_refused(body: bytes, error: Exception, names: Sequence[str]) -> Problem:
     if b"\0" in body:
         at = body.index(0)
         return Problem(400, "null_byte", f"a null byte at byte {at}", pointer="")
+    odd_numbers: list[_Odd] = []
     try:
-        document = _document(body)
+        document = _document(body, odd_numbers)
     except (ValueError, RecursionError) as found:
         return Problem(400, "not_json", f"the body is not JSON: {found}", pointer="")
-    for path, odd in _odd_numbers(document, []):
-        return _about(path, odd.code, f"the number {odd.text}")
+    if odd_numbers:
+        for path, odd in _odd_numbers(document, []):
+            return _about(path, odd.code, f"the number {odd.text}")
     if not isinstance(error, msgspec.ValidationError):
         return Problem(400, "not_json", f"the body is not JSON: {error}", pointer="")
     return _misfit(str(error), document, names)
 
 
-def _document(body: bytes) -> Any:
+def _document(body: bytes, odd_numbers: list[_Odd]) -> Any:
+    """The body read loosely; what stands for a number that is none is also listed."""
+
+    def odd(code: str, text: str) -> _Odd:
+        odd_numbers.append(_Odd(code, text))
+        return odd_numbers[-1]
+
+    def finite(text: str) -> float | _Odd:
+        is_finite = abs(number := float(text)) != float("inf")
+        return number if is_finite else odd("not_finite", f"{text[:40]} is beyond the floats")
+
+    def bounded(text: str) -> int | _Odd:
+        if len(text) <= _DIGITS_MAX:
+            return int(text)
+        return odd("out_of_bounds", f"{text[:20]}… of {len(text)} digits")
+
     return json.loads(
         body.decode("utf-8"),
-        parse_constant=lambda text: _Odd("not_finite", text),
-        parse_float=_finite_float,
-        parse_int=_bounded_int,
+        parse_constant=lambda text: odd("not_finite", text),
+        parse_float=finite,
+        parse_int=bounded,
     )
 
 
-def _finite_float(text: str) -> float | _Odd:
-    number = float(text)
-    is_finite = abs(number) != float("inf")
-    return number if is_finite else _Odd("not_finite", f"{text[:40]} is beyond the floats")
-
-
-def _bounded_int(text: str) -> int | _Odd:
-    if len(text) <= _DIGITS_MAX:
-        return int(text)
-    return _Odd("out_of_bounds", f"{text[:20]}… of {len(text)} digits")
-
-
 def _is_too_deep(body: bytes) -> bool:
-    depth = 0
-    for token in _TOKEN.finditer(body):
-        first = token.group()[:1]
-        if first in b"[{":
-            depth += 1
-            if depth > DEPTH_MAX:
-                return True
-        elif first in b"]}":
-            depth -= 1
-    return False
+    brackets = _NOT_BRACKETS.sub(b"", body)
+    return max(accumulate(_STEPS[bracket] for bracket in brackets), default=0) > DEPTH_MAX
 
 
 def _odd_numbers(node: Any, path: Path) -> Iterator[tuple[Path, _Odd]]:

@@ -1,6 +1,7 @@
 """Whatever is sent, no request is answered 5xx, save 501 and 503; and always as a problem."""
 
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
@@ -99,6 +100,26 @@ def _is_sound(answer: Any) -> None:
 
 def _no_constant(text: str) -> float:
     raise AssertionError(f"{text} in an answer")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"features": {"a": "' + b"\\" * 1_000_000,
+        b'"' * 1_000_000,
+        b'{"features": {"a": "' + b'\\"' * 500_000,
+        b"[]," * 300_000,
+        b'{"features": [' + b"[]," * 300_000 + b"[]]}",
+        b'{"features": {"a": NaN, "b": [' + b"1," * 400_000 + b"1]}}",
+        b'{"features": {"\\u0000": ' + b'{"b": "' + b"x" * 900_000 + b'"}}}',
+        b'{"features": {' + b",".join(b'"%d":{}' % i for i in range(90_000)) + b', "z": []}}',
+    ],
+)
+def test_poison_holds_nobody_up(api: Running, body: bytes) -> None:
+    began = time.monotonic()
+    for route in ("predict", "events", "pin"):
+        _is_sound(api.post(f"/v1/models/phishing/{route}", body))
+    assert time.monotonic() - began < 10
 
 
 _scalars = (

@@ -219,9 +219,12 @@ def test_sigterm_ends_the_process_with_code_0() -> None:
     command = [sys.executable, "-W", "ignore", "-c", PROGRAM, str(port)]
     environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
     with subprocess.Popen(command, env=environment) as process:
-        until(lambda: _is_live(port), limit_s=60)
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(15) == 0
+        try:
+            until(lambda: _is_live(port), limit_s=60)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(15) == 0
+        finally:
+            process.kill()
 
 
 def _is_live(port: int) -> bool:
