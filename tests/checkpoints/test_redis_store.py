@@ -24,6 +24,7 @@ from checkpoints.redis_store import RedisStore
 from checkpoints.store import ORPHAN_S, HeldBy, Outcome
 from tests.checkpoints.builders import (
     a_control,
+    a_rollback,
     a_version,
     committed,
     granted,
@@ -122,6 +123,17 @@ def test_a_chunk_of_the_wrong_length_is_corrupt(store: RedisStore, line: Line, r
         raw.set(key(line, f"chunk:{ref.sha256}:0"), wrong)
         with pytest.raises(CheckpointCorrupt, match=ref.sha256[:12]):
             store.get_segment(line, ref)
+
+
+def test_a_rollback_to_what_has_lost_a_chunk_is_torn(
+    store: RedisStore, line: Line, raw: Redis
+) -> None:
+    one, two = history(store, line, granted(store, line).token, length=2)
+    raw.delete(key(line, f"chunk:{one.manifest.segments['model'].sha256}:0"))
+    control = a_control(line, command="rollback", to="v1")
+    back = a_rollback(two, one, number=3)
+    assert store.command(line, control=control, version=back).outcome is Outcome.TORN
+    assert (store.head(line), store.control(line)) == (two.envelope, None)
 
 
 @pytest.mark.parametrize("pointer", [b"v1", b"1:xyz", b"1:" + b"a" * 65, b"\xff\x00", b"9" * 2000])
