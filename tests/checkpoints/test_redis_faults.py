@@ -100,11 +100,19 @@ def proxy(valkey_server: ValkeyServer) -> Iterator[LossyProxy]:
 
 
 @pytest.fixture
-def store(proxy: LossyProxy) -> Iterator[RedisStore]:
+def store(proxy: LossyProxy, unique_name: str) -> Iterator[RedisStore]:
     store = RedisStore(RedisConnection(proxy.url, deadline_s=10, timeout_s=5))
-    store.poll([Line("any")])  # connected: a reply that is lost from now on is a script's
+    warm_up(store, Line(f"{unique_name}-warm"))
     yield store
     store.close()
+
+
+def warm_up(store: RedisStore, line: Line) -> None:
+    """Connected, every script known: a reply that is lost from now on is that of a change."""
+    one, two = history(store, line, granted(store, line).token, length=2)
+    store.command(line, control=a_control(line), version=a_rollback(two, one, number=3))
+    token = granted(store, line).token
+    store.prune(line, token=token, head=two.id, control=None, drop=[], lineages={})
 
 
 @pytest.fixture
