@@ -4,7 +4,7 @@ import html
 from typing import Any
 
 from api import answers
-from api.metrics import CONTENT_TYPE, ApiMetrics
+from api.metrics import CONTENT_TYPE_LATEST, ApiMetrics
 from api.operation import Call, Operation, json_answer
 from api.pages import PAGE_HEADERS, page
 from api.problem import Answer, Problem
@@ -25,7 +25,7 @@ class Health:
     async def live(self, call: Call) -> Answer:
         """Whether the process works at all; servers that it uses do not count."""
         del call
-        if self._served.has_failed:
+        if self._served.failure is not None:
             raise Problem(503, "internal", "following the store has ended; restart this process")
         return json_answer({"status": "live"})
 
@@ -47,7 +47,7 @@ class Health:
     async def metrics(self, call: Call) -> Answer:
         """The metrics, for Prometheus."""
         del call
-        return Answer(content=self._metrics.text(), media=CONTENT_TYPE)
+        return Answer(content=self._metrics.text(), media=CONTENT_TYPE_LATEST.encode())
 
     async def index(self, call: Call) -> Answer:
         """Links to what there is."""

@@ -7,13 +7,21 @@ answers are made of, so the two cannot disagree.
 from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import version as installed
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Info,
+    generate_latest,
+)
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from api.served import ServedLine
 
-CONTENT_TYPE = b"text/plain; version=1.0.0; charset=utf-8; escaping=underscores"
+__all__ = ["CONTENT_TYPE_LATEST", "ApiMetrics"]
 
 _SECONDS = (
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5,

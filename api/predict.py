@@ -124,7 +124,9 @@ class Predictor:
         counts = self._counts[line.name]
         try:
             answer = loaded.model.predict(features)
-        except Exception as error:
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # a panic in River's Rust is no Exception
             # Whatever a learner makes of odd features (a text where it adds), it is the request.
             counts["failed"].inc()
             log.warning("%s: a prediction raised %s: %s", line.name, type(error).__name__, error)

@@ -111,14 +111,16 @@ class ServedLine:
         assert wanted is not None
         try:
             self.loaded = load(self._reader, wanted, self.model_file, scratch)
-        except Exception as error:  # noqa: BLE001 - whatever a version does, the old one serves
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # noqa: BLE001 - a panic in River's Rust is no Exception
             self._back_off(wanted.id, error)
             return "failed"
         self.load_problem, self._failed_id, self._retry_s = None, None, _RETRY_FIRST_S
         self._settle()
         return "ok"
 
-    def _back_off(self, version_id: str, error: Exception) -> None:
+    def _back_off(self, version_id: str, error: BaseException) -> None:
         is_again = version_id == self._failed_id
         self._retry_s = min(self._retry_s * 2, _RETRY_MAX_S) if is_again else _RETRY_FIRST_S
         self._failed_id, self._retry_at = version_id, time.monotonic() + self._retry_s
@@ -188,9 +190,10 @@ class Served:
         return [line.name for line in self.lines.values() if line.loaded is None]
 
     @property
-    def has_failed(self) -> bool:
-        """Whether following has ended by a fault of ours: this process should end, too."""
-        return self._following is not None and self._following.done()
+    def failure(self) -> BaseException | None:
+        """The fault of ours that ended following, if one did: this process should end, too."""
+        task = self._following
+        return task.exception() if task and task.done() and not task.cancelled() else None
 
     @contextlib.asynccontextmanager
     async def following(self) -> AsyncIterator[None]:

@@ -68,7 +68,7 @@ class Server(uvicorn.Server):
         self._drain_s = drain_s
         self._began_at, self._start_wait_s = time.monotonic(), start_wait_s
         self._drained_at: float | None = None
-        self.failure: Exception | None = None
+        self.failure: BaseException | None = None
 
     def begin_drain(self) -> None:
         """Not ready from now on; the door closes a little later."""
@@ -80,8 +80,8 @@ class Server(uvicorn.Server):
         now = time.monotonic()
         if self._drained_at is not None and now >= self._drained_at:
             self.should_exit = True
-        if self._served.has_failed and not self.should_exit:
-            self.failure = RuntimeError("following the store has ended by a fault of ours")
+        if self._served.failure is not None:
+            self.failure = self._served.failure
             self.should_exit = True
         unheard = self._served.store_problem
         if unheard is not None and now > self._began_at + self._start_wait_s:

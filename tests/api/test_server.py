@@ -201,6 +201,18 @@ def test_a_store_that_never_answers_ends_the_process_with_code_5() -> None:
     assert caught.value.exit_code == 5
 
 
+class BrokenStore(MemoryStore):
+    """A store with a fault of ours."""
+
+    def poll(self, lines: object) -> dict[object, object]:
+        raise ZeroDivisionError
+
+
+def test_a_fault_in_following_ends_the_process() -> None:
+    with pytest.raises(ZeroDivisionError):
+        run_api(settings_of(port=0), [parse_model_file(PHISHING)], BrokenStore(), KEYS, None)
+
+
 PROGRAM = """
 import sys
 from api.server import run_api
