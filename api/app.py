@@ -27,6 +27,7 @@ from api.predict import Predictor
 from api.problem import Answer, Problem
 from api.reading import Reading
 from api.served import Served
+from api.threads import Threads
 from checkpoints.signing import Keys
 from checkpoints.store import Store
 from config.model_file import ModelFile
@@ -50,6 +51,7 @@ class Api(FastAPI):
     operations: Sequence[Operation]
     metrics: ApiMetrics
     access: Access
+    threads: Threads
     straight: dict[str, Endpoint]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -108,12 +110,13 @@ def create_app(
     access = access_of(settings.api)
     served = Served(model_files, store, keys.verifier, on_load=metrics.loaded, clock_ms=clock_ms)
     metrics.describe(served.lines.values(), clock_ms)
+    threads = Threads()
     predict = Predictor(served, metrics, clock_ms).operation()
     operations = [
         predict,
         *Events(served, publisher).operations(),
-        *Reading(served, store, keys.verifier, clock_ms).operations(),
-        *Ordering(served, store, keys).operations(),
+        *Reading(served, store, keys.verifier, threads, clock_ms).operations(),
+        *Ordering(served, store, keys, threads).operations(),
         *Health(served, metrics).operations(),
     ]
     operations += _documentation(operations, settings, with_keys=access.keys is not None)
@@ -133,6 +136,7 @@ def create_app(
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
     )
+    app.threads = threads
     app.served, app.operations, app.metrics, app.access = served, operations, metrics, access
     app.straight = {
         predict.path.format(model=name): endpoint(predict, {"model": name}) for name in served.lines
@@ -150,6 +154,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             yield
         finally:
             refreshing.cancel()
+            app.threads.end()
 
 
 async def _refresh(access: Access) -> None:

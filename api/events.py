@@ -5,6 +5,7 @@ at all is refused, so that the client hears of it at once.
 """
 
 import asyncio
+from collections.abc import Iterator
 from typing import Protocol
 
 from api import answers
@@ -15,6 +16,7 @@ from api.served import Served
 from config.model_file import ModelFile
 
 EVENTS_MAX = 10_000
+_BATCH = 500  # records on their way at once
 
 _EVENT = {"id": "order-1", "features": {"https": 1.0, "age_of_domain": 1}, "label": True}
 
@@ -67,14 +69,9 @@ class Events:
         if publisher is None:
             raise Problem(503, "unavailable", "this API was given no Kafka to publish to")
         topic = model_file.topics.events
-        found = await asyncio.gather(
-            *(publisher.publish(topic, _key(event), text) for text, event in events),
-            return_exceptions=True,
-        )
+        found = await _publish_all(publisher, topic, events)
         items = []
         for (_, event), place in zip(events, found, strict=True):
-            if isinstance(place, BaseException):
-                raise _not_acknowledged(place, found) from place
             own_id = f"{place.topic}-{place.partition}-{place.offset}"
             items.append(
                 {
@@ -133,6 +130,33 @@ class Events:
         ]
 
 
+async def _publish_all(
+    publisher: Publisher, topic: str, events: list[tuple[bytes, EventBody]]
+) -> list[Published]:
+    """Publish in order, the first alone: one record finds out that Kafka is away, not thousands.
+
+    Raises:
+        Problem: One was not acknowledged; what comes after its batch was not tried.
+    """
+    done: list[Published] = []
+    for first, end in _batches(len(events)):
+        tried = await asyncio.gather(
+            *(publisher.publish(topic, _key(event), text) for text, event in events[first:end]),
+            return_exceptions=True,
+        )
+        done += [place for place in tried if not isinstance(place, BaseException)]
+        for error in tried:
+            if isinstance(error, BaseException):
+                raise _not_acknowledged(error, len(done), len(events)) from error
+    return done
+
+
+def _batches(count: int) -> Iterator[tuple[int, int]]:
+    yield 0, 1
+    for first in range(1, count, _BATCH):
+        yield first, min(first + _BATCH, count)
+
+
 def _check(events: list[tuple[bytes, EventBody]], model_file: ModelFile) -> None:
     if model_file.topics.format != "json":
         topic = model_file.topics.events
@@ -154,11 +178,10 @@ def _key(event: EventBody) -> bytes | None:
     return None if key is None else key.encode()
 
 
-def _not_acknowledged(error: BaseException, found: list[Published | BaseException]) -> Problem:
-    done = sum(not isinstance(place, BaseException) for place in found)
+def _not_acknowledged(error: BaseException, done: int, count: int) -> Problem:
     problem = problem_of(error) if isinstance(error, Exception) else None
     if problem is None:
         raise error
-    if len(found) > 1:
-        problem.detail = f"{done} of {len(found)} events were acknowledged: {problem.detail}"
+    if count > 1:
+        problem.detail = f"{done} of {count} events were acknowledged: {problem.detail}"
     return problem

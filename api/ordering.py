@@ -1,6 +1,5 @@
 """Operators' commands by HTTP: the same `Operator` as behind the command line."""
 
-import asyncio
 from functools import partial
 from typing import Any
 
@@ -9,6 +8,7 @@ from api.bodies import CommandBody, decoder
 from api.operation import Call, Operation, Parameter, json_answer
 from api.problem import Answer, Problem
 from api.served import Served
+from api.threads import Threads
 from checkpoints.commands import Operator, Order, Unsupported
 from checkpoints.errors import BadCommand, Conflict
 from checkpoints.signing import Keys
@@ -50,10 +50,11 @@ class Ordering:
         served: The models.
         store: Where commands are written.
         keys: Commands need the operator's.
+        threads: Where the store is waited for.
     """
 
-    def __init__(self, served: Served, store: Store, keys: Keys) -> None:
-        self._served, self._store, self._keys = served, store, keys
+    def __init__(self, served: Served, store: Store, keys: Keys, threads: Threads) -> None:
+        self._served, self._store, self._keys, self._threads = served, store, keys, threads
 
     async def order(self, command: str, call: Call) -> Answer:
         """Carry out `command` and answer when it is in force.
@@ -68,7 +69,7 @@ class Ordering:
         signer = self._keys.signer("operator")
         operator = Operator(self._store, signer, self._keys.verifier, who=call.who)
         try:
-            body = await asyncio.to_thread(operator.run, line, order, idempotency_key=key)
+            body = await self._threads.run(operator.run, line, order, idempotency_key=key)
         except BadCommand as error:
             raise _bad(error) from error
         except Conflict as error:

@@ -1,6 +1,5 @@
 """What can be read of a model: by the views that the command line prints, too."""
 
-import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -8,6 +7,7 @@ from api import answers
 from api.operation import PAGE, Call, Operation, json_answer
 from api.problem import Answer, Problem
 from api.served import Served, ServedLine
+from api.threads import Threads
 from checkpoints import views
 from checkpoints.control import Control
 from checkpoints.errors import BadCommand
@@ -30,14 +30,20 @@ class Reading:
         served: The models.
         store: Where versions and commands are listed from.
         verifier: Whose records are believed.
+        threads: Where the store is waited for.
         clock_ms: Unix, UTC.
     """
 
     def __init__(
-        self, served: Served, store: Store, verifier: Verifier, clock_ms: Callable[[], int]
+        self,
+        served: Served,
+        store: Store,
+        verifier: Verifier,
+        threads: Threads,
+        clock_ms: Callable[[], int],
     ) -> None:
         self._served, self._store, self._verifier = served, store, verifier
-        self._clock_ms = clock_ms
+        self._threads, self._clock_ms = threads, clock_ms
         self._drifts: dict[str, tuple[str, bytes]] = {}
 
     async def models(self, call: Call) -> Answer:
@@ -77,7 +83,7 @@ class Reading:
         line = self._line(call)
         limit, before = _page(call)
         reader = self._reader(line)
-        found = await asyncio.to_thread(reader.versions, limit=limit + 1, before=before)
+        found = await self._threads.run(reader.versions, limit=limit + 1, before=before)
         marks = _marks(line)
         body = views.page(
             found,
@@ -91,7 +97,7 @@ class Reading:
         """One version and its manifest."""
         line = self._line(call)
         number = _number(call.path["version"])
-        found = await asyncio.to_thread(self._reader(line).version, number)
+        found = await self._threads.run(self._reader(line).version, number)
         return json_answer(views.version_view(found, **_marks(line)))
 
     async def audit(self, call: Call) -> Answer:
@@ -99,7 +105,7 @@ class Reading:
         line = self._line(call)
         limit, before = _page(call)
         reader = self._reader(line)
-        found: list[Control] = await asyncio.to_thread(reader.audit, limit=limit + 1, before=before)
+        found: list[Control] = await self._threads.run(reader.audit, limit=limit + 1, before=before)
         body = views.page(
             found,
             limit=limit,
@@ -127,7 +133,7 @@ class Reading:
         if name == ref.sha256:
             return held
         reader = self._reader(line)
-        segments = await asyncio.to_thread(reader.load_segments, head, ["drifts"])
+        segments = await self._threads.run(reader.load_segments, head, ["drifts"])
         self._drifts[line.name] = (ref.sha256, segments["drifts"])
         return segments["drifts"]
 

@@ -18,6 +18,7 @@ from river import datasets
 
 from api.app import Api, create_app
 from api.server import Server, listen, make_server
+from checkpoints.errors import Unavailable
 from checkpoints.line import Line
 from checkpoints.manifest import Counts, Manifest, Version, seal_version
 from checkpoints.memory_store import MemoryStore
@@ -63,16 +64,19 @@ class Place:
 
 
 class LocalPublisher:
-    """Keeps what is published; `fails` is raised instead while it is set."""
+    """Keeps what is published; fails while told so, or from so many records on."""
 
     def __init__(self) -> None:
         self.records: list[tuple[str, bytes | None, bytes]] = []
         self.fails: Exception | None = None
+        self.fails_at: int | None = None
 
     async def publish(self, topic: str, key: bytes | None, value: bytes) -> Place:
         """Take one record."""
         if self.fails is not None:
             raise self.fails
+        if self.fails_at is not None and len(self.records) >= self.fails_at:
+            raise Unavailable("Kafka does not answer", advice="wait")
         self.records.append((topic, key, value))
         return Place(topic, 0, len(self.records) - 1)
 

@@ -100,6 +100,18 @@ def test_when_kafka_does_not_answer_the_client_may_try_again(api: Running) -> No
     assert answer.headers["retry-after"] == "1"
 
 
+def test_a_batch_that_kafka_refuses_half_way_says_how_far_it_came(api: Running) -> None:
+    api.publisher.records.clear()
+    api.publisher.fails_at = 700
+    try:
+        answer = api.post(PATH, {"events": [{"features": {"n": n}} for n in range(2000)]})
+    finally:
+        api.publisher.fails_at = None
+    assert answer.status_code == 503
+    assert "700 of 2000" in answer.json()["detail"]
+    assert len(api.publisher.records) == 700
+
+
 def test_a_topic_of_vowpal_wabbits_text_takes_no_json() -> None:
     model = "name: text\ntask: binary\nlearner: {vw: --link logistic}\ntopics: {format: vw}\n"
     with running(model, learned=0) as api:
