@@ -85,18 +85,19 @@ def kafka_findings(
 
 def _broker_findings(about: str, client: KafkaAdminClient) -> Iterator[Finding]:
     """Whether each broker can be reached at the address that it gives out, and is new enough."""
-    for broker in client.describe_cluster()["brokers"]:
-        address = f"{broker['host']}:{broker['port']}"
-        name = f"broker {broker['broker_id']} advertises {address}"
-        problem = _cannot_reach(broker["host"], broker["port"])
+    # What the broker at the given address said: any request would go to the advertised ones.
+    brokers = client._manager.cluster.brokers()  # noqa: SLF001 - kafka-python shows it nowhere else
+    for broker in sorted(brokers, key=lambda each: each.node_id):
+        name = f"broker {broker.node_id} advertises {broker.host}:{broker.port}"
+        problem = _cannot_reach(broker.host, broker.port)
         if problem is not None:
             what = f"{name}, which cannot be reached from here ({problem})"
             yield error(about, what, _MEND_ADDRESS, exit_code=5)
             continue
         yield fine(about, f"{name}, which answers")
-        version = client.get_broker_version_data(broker["broker_id"]).broker_version
+        version = client.get_broker_version_data(broker.node_id).broker_version
         if version < _OLDEST:
-            what = f"broker {broker['broker_id']} speaks the protocol of Kafka {_dotted(version)}"
+            what = f"broker {broker.node_id} speaks the protocol of Kafka {_dotted(version)}"
             yield error(about, what, f"use Kafka {_dotted(_OLDEST)} or newer", exit_code=5)
         else:
             yield fine(about, f"it speaks the protocol of Kafka {_dotted(version)} or newer")
