@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 # Some of River's models and scores follow the order of a set of strings, so every process that
 # loads a model has the same hash seed. A thread pool of BLAS only gets in the way of one learner.
 _ENVIRONMENT = {"PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"}
+# What a request that needs the store waits for it, and a stop while it is away.
+_API_STORE_DEADLINE_S = 2.0
 _ROOMS = ("api", "checkpoints", "config", "learner", "stream")
 
 
@@ -39,7 +41,7 @@ def main() -> None:
     """Run the program: under the right environment, from our own packages only."""
     if any(os.environ.get(name) != value for name, value in _ENVIRONMENT.items()):
         argv = [sys.executable, *sys.orig_argv[1:]]
-        os.execve(sys.executable, argv, {**os.environ, **_ENVIRONMENT})  # noqa: S606 - ourselves
+        os.execve(sys.executable, argv, {**os.environ, **_ENVIRONMENT})
     _refuse_other_rooms()
     sys.path.append(str(Path.cwd()))
     app()
@@ -178,14 +180,14 @@ def serve(
 ) -> None:
     """Answer predictions and operators over HTTP until SIGTERM."""
     from api.server import run_api
-
     from stream.producer import Publisher
 
     models = [found for _, found in _buildable(model)]
     settings = _connected("api", data_dir, redis=True, overrides={"api": {"workers": workers}})
     publisher = Publisher(settings.kafka)
     try:
-        code = run_api(settings, models, _store(settings), _keys(settings), publisher)
+        store = _store(settings, deadline_s=_API_STORE_DEADLINE_S)
+        code = run_api(settings, models, store, _keys(settings), publisher)
     finally:
         publisher.close()
     raise typer.Exit(code)
@@ -325,16 +327,17 @@ def _connected(
     return require_servers(with_dev_servers(settings), kafka=kafka, redis=redis)
 
 
-def _store(settings: "Settings") -> "RedisStore":
+def _store(settings: "Settings", *, deadline_s: float = 10.0) -> "RedisStore":
     assert settings.redis.url is not None, "require_servers has seen to it"
-    return _store_at(settings.redis.url.get_secret_value())
+    return _store_at(settings.redis.url.get_secret_value(), deadline_s=deadline_s)
 
 
-def _store_at(url: str) -> "RedisStore":
+def _store_at(url: str, *, deadline_s: float = 10.0) -> "RedisStore":
     from checkpoints.redis_connection import RedisConnection
     from checkpoints.redis_store import RedisStore
 
-    return RedisStore(RedisConnection(url))
+    timeout_s = min(5.0, deadline_s)
+    return RedisStore(RedisConnection(url, deadline_s=deadline_s, timeout_s=timeout_s))
 
 
 def _keys(settings: "Settings") -> "Keys":

@@ -69,7 +69,7 @@ class Answer:
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
-class Problem(Exception):  # noqa: N818 - the name of the standard
+class Problem(Exception):
     """An error as a client is told it.
 
     Args:

@@ -113,7 +113,7 @@ class ServedLine:
             self.loaded = load(self._reader, wanted, self.model_file, scratch)
         except (KeyboardInterrupt, SystemExit):
             raise
-        except BaseException as error:  # noqa: BLE001 - a panic in River's Rust is no Exception
+        except BaseException as error:
             self._back_off(wanted.id, error)
             return "failed"
         self.load_problem, self._failed_id, self._retry_s = None, None, _RETRY_FIRST_S
@@ -198,7 +198,7 @@ class Served:
     @contextlib.asynccontextmanager
     async def following(self) -> AsyncIterator[None]:
         """Follow the store while the body runs."""
-        parent = Path("/dev/shm")  # noqa: S108 - the folder made in it is private
+        parent = Path("/dev/shm")
         with (
             ThreadPoolExecutor(1, thread_name_prefix="look") as looker,
             ThreadPoolExecutor(_LOADERS_MAX, thread_name_prefix="load") as loaders,

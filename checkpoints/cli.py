@@ -104,7 +104,7 @@ def _connected(function: Callable[..., None], connect: Connect) -> Callable[...,
     option = inspect.Parameter(
         "data_dir", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=DataDir
     )
-    run.__signature__ = signature.replace(parameters=[*rest, option])  # type: ignore[attr-defined]
+    vars(run)["__signature__"] = signature.replace(parameters=[*rest, option])
     run.__annotations__ = {p.name: p.annotation for p in (*rest, option)}
     assert first.name == "at"
     return run

@@ -20,13 +20,13 @@ class CheckpointError(Exception):
         self.advice = advice
 
 
-class BadCommand(CheckpointError):  # noqa: N818 - it says what happened
+class BadCommand(CheckpointError):
     """An operator's command that cannot be right, whatever the state of the model."""
 
     exit_code = 2
 
 
-class NotFound(CheckpointError):  # noqa: N818 - it says what happened
+class NotFound(CheckpointError):
     """The model, version or tag that was asked for is not there."""
 
     exit_code = 3
@@ -54,7 +54,7 @@ class NoSuchVersion(NotFound):
         self.line, self.version = line, version
 
 
-class Conflict(CheckpointError):  # noqa: N818 - it says what happened
+class Conflict(CheckpointError):
     """Somebody else changed the line since the caller looked."""
 
     exit_code = 4
@@ -92,7 +92,7 @@ class Held(Conflict):
         self.line, self.holder, self.remaining_s = line, holder, remaining_s
 
 
-class Unavailable(CheckpointError):  # noqa: N818 - it says what happened
+class Unavailable(CheckpointError):
     """Something this needs does not answer now; the same call may succeed later."""
 
     exit_code = 5
@@ -117,7 +117,7 @@ class NotInForce(Unavailable):
     """A command is written and signed, but nobody has yet confirmed that it obeys it."""
 
 
-class Refused(CheckpointError):  # noqa: N818 - it says what happened
+class Refused(CheckpointError):
     """A guard said no."""
 
     exit_code = 6

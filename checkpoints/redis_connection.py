@@ -23,13 +23,11 @@ from redis.exceptions import (
     AuthorizationError,
     BusyLoadingError,
     ClusterDownError,
-    ConnectionError,  # noqa: A004 - the driver's own
     NoPermissionError,
     NoScriptError,
     OutOfMemoryError,
     ReadOnlyError,
     RedisError,
-    TimeoutError,  # noqa: A004 - the driver's own
     TryAgainError,
 )
 from redis.retry import Retry
@@ -47,7 +45,7 @@ _FIRST_PAUSE_S = 0.02
 _LONGEST_PAUSE_S = 0.5
 
 # Worth another attempt: the server is away, restarting, loading, or handing over to another.
-_PASSING = (ConnectionError, TimeoutError, BusyLoadingError, ReadOnlyError, ClusterDownError,
+_PASSING = (ConnectionLostError, TimedOutError, BusyLoadingError, ReadOnlyError, ClusterDownError,
             TryAgainError)  # fmt: skip
 _FORBIDDEN = (AuthenticationError, AuthorizationError, NoPermissionError)
 

@@ -12,6 +12,7 @@ Source: RELIABILITY.md section 4, L3.
 
 import collections
 import copy
+import copyreg
 import datetime
 import functools
 import importlib
@@ -22,7 +23,6 @@ import random
 import re
 import statistics
 from collections.abc import Callable, Iterator
-from copyreg import _inverted_registry  # type: ignore[attr-defined]  # typeshed leaves it out
 from types import FunctionType
 from typing import Any
 
@@ -142,7 +142,7 @@ def loads(data: bytes, trust: tuple[str, ...] = ()) -> Any:
     """
     if len(data) < 2 or data[0] != 0x80 or data[1] < 4:
         raise _unsafe("the snapshot is no pickle of protocol 4 or later")
-    if _inverted_registry:  # extension codes would reach objects past `find_class`
+    if vars(copyreg)["_inverted_registry"]:  # extension codes would reach objects past `find_class`
         raise _unsafe("a library has registered pickle extension codes")
     unpickler = _Unpickler(io.BytesIO(data), trust)
     try:

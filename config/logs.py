@@ -25,6 +25,8 @@ MESSAGES_MAX = 1000  # messages remembered; the one longest unseen goes first
 # They put client ids and ports into each line: told apart by the template, not by the text. kafka
 # also writes a whole traceback for every broken connection, and its progress at level info.
 NOISY = ("kafka", "redis", "asyncio")
+# It warns of its own loop being slow, whenever another thread had the interpreter.
+_MUTED = "kafka.net.selector"
 
 
 def configure(service: str, settings: Settings) -> None:
@@ -44,6 +46,7 @@ def configure(service: str, settings: Settings) -> None:
     is_debug = settings.log.level == "debug"
     for name in NOISY:
         logging.getLogger(name).setLevel(logging.NOTSET if is_debug else logging.WARNING)
+    logging.getLogger(_MUTED).setLevel(logging.NOTSET if is_debug else logging.ERROR)
     logging.captureWarnings(capture=True)
     _configure_structlog()
     for note in settings.notes:

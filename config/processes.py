@@ -104,7 +104,7 @@ def free_port() -> int:
     True
     """
     while True:
-        port = random.randrange(_LOWEST_FREE_PORT, _EPHEMERAL_PORTS_START)  # noqa: S311 - no secret
+        port = random.randrange(_LOWEST_FREE_PORT, _EPHEMERAL_PORTS_START)
         if is_port_free(port):
             return port
 
@@ -228,7 +228,7 @@ class ServerProcess:
             NotReadyError: It ended first, or took longer than `spec.ready_timeout_s`.
         """
         with self.log.open("ab") as output:
-            self._process = subprocess.Popen(  # noqa: S603 - argv is built by this program
+            self._process = subprocess.Popen(
                 self.spec.argv,
                 env=self.spec.env,
                 cwd=self.spec.cwd,
@@ -236,7 +236,7 @@ class ServerProcess:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=partial(die_with_parent, os.getpid()),  # noqa: PLW1509 - see there
+                preexec_fn=partial(die_with_parent, os.getpid()),
             )
         try:
             self._await_ready(self._process)

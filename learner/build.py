@@ -1,7 +1,7 @@
 """From a model file to an estimator, new or going on from a snapshot."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from river import base
 
@@ -12,7 +12,7 @@ from learner.python_estimator import build_python, is_trusted
 from learner.river_estimator import RiverEstimator, final_step
 from learner.river_spec import build_pipeline
 from learner.vw_arguments import parse_arguments
-from learner.vw_estimator import VWEstimator, restore_vw
+from learner.vw_estimator import Dumped, VWEstimator, restore_vw
 
 VW_LOSS = "VWLoss"
 
@@ -73,7 +73,7 @@ def restore_estimator(
         if not isinstance(dumped, dict) or dumped.keys() != {"arguments", "model", "version"}:
             raise RestoreError("this snapshot holds no model of Vowpal Wabbit")
         return restore_vw(
-            dumped,  # type: ignore[arg-type] # its keys were looked at
+            cast("Dumped", dumped),
             parse_arguments(learner.vw),
             task=model_file.task,
             labels=model_file.labels,
@@ -103,7 +103,7 @@ def check_task(model: Any, task: Task) -> None:
             raise SpecError("task", f"regression needs a regressor as the last step, not {name}")
     elif not isinstance(last, base.Classifier):
         raise SpecError("task", f"{task} needs a classifier as the last step, not {name}")
-    elif task == "multiclass" and not last._multiclass:  # noqa: SLF001 - River's name for it
+    elif task == "multiclass" and not last._multiclass:
         wrapped = "wrap it in multiclass.OneVsRestClassifier"
         raise SpecError("task", f"{name} tells two classes apart only; {wrapped}")
 

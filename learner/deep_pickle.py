@@ -33,7 +33,7 @@ def _dumps_on_deep_stack(value: object) -> bytes:
     def work() -> None:
         try:
             done.append(pickle.dumps(value, protocol=5))
-        except Exception as error:  # noqa: BLE001 - handed to the caller's thread below
+        except Exception as error:
             failed.append(error)
 
     stack_before = threading.stack_size(_STACK_BYTES)

@@ -77,8 +77,8 @@ class Gate:
         self._names: set[str] = set()
         self.ids = RecentIds(model_file.limits.duplicates)
 
-    def admit(self, event: Event) -> Example | Refusal:
-        """The example in `event`, which counts as seen from now on; or why it is refused."""
+    def admit(self, event: Event) -> Any:
+        """The `Example` in `event`, which counts as seen from now on; or why it is refused."""
         if event.text is not None:
             x: Any = event.text
         else:
@@ -163,14 +163,15 @@ class Gate:
         """A refusal, or whether there are nulls or nested objects still to be looked at."""
         bound, string_limit = self._limits.value, self._limits.string
         has_more = False
+        value: Any  # its kind is looked at below
         for name, value in features.items():
             kind = type(value)
             if kind is float or kind is int:
-                if not -bound <= value <= bound:  # type: ignore[operator] # its kind is known
+                if not -bound <= value <= bound:
                     return _beyond(name, value, bound)
             elif kind is str:
-                if len(value) > string_limit:  # type: ignore[arg-type] # likewise
-                    return _too_long(name, len(value), string_limit)  # type: ignore[arg-type]
+                if len(value) > string_limit:
+                    return _too_long(name, len(value), string_limit)
             elif kind is not bool:
                 has_more = True
         return has_more

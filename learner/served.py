@@ -68,13 +68,17 @@ class ServedModel:
         expected_label, expected_chances = probe["predicted"]
         same = _same(label, expected_label)
         if expected_chances is not None:
-            same = same and chances is not None and set(chances) == set(expected_chances)
-            same = same and all(_same(chances[k], v) for k, v in expected_chances.items())  # type: ignore[index]
+            same = same and _all_same(chances or {}, expected_chances)
         if not same:
             raise ProbeFailedError(
                 f"the probe is answered {label!r} {chances!r}, the learner answered "
                 f"{expected_label!r} {expected_chances!r}"
             )
+
+
+def _all_same(some: Mapping[Any, float], others: Mapping[Any, float]) -> bool:
+    same_keys = some.keys() == others.keys()
+    return same_keys and all(_same(some[key], other) for key, other in others.items())
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -151,10 +151,10 @@ class Trainer:
             self.refused_by[example.reason] += 1
             return example
         try:
-            detections = self._step(example)  # type: ignore[arg-type]
+            detections = self._step(example)
         except Exception as error:
             raise LearnFailedError(topic, partition, offset, error) from error
-        self._last_x = example.x  # type: ignore[union-attr]
+        self._last_x = example.x
         if detections:
             for detection in detections:
                 self.drifts.add(detection, topic, partition, offset, timestamp_ms)

@@ -88,7 +88,7 @@ class VWEstimator:
         self._workspace = _started(arguments, scratch, model)
         native: Any = super(pyvw.Workspace, self._workspace)
         self._learn, self._predict = native.learn, native.predict
-        self._parse, self._finish = native._parse, native._finish_example  # noqa: SLF001 - so VW names them
+        self._parse, self._finish = native._parse, native._finish_example
 
     def predict(self, x: Any, /) -> Predicted:
         """The answer to these features or this line, whose label is not looked at."""

@@ -17,6 +17,7 @@ A reply that was lost at C5 is settled by repeating it: the store knows the vers
 """
 
 import logging
+import pickle
 import platform
 import time
 from collections.abc import Callable
@@ -41,6 +42,7 @@ from checkpoints.store import Granted, Outcome, Store
 from config.model_file import ModelFile
 from learner.trainer import Snapshot, Trainer
 from stream.dead_letters import DeadLetters
+from stream.errors import DeadLettersStuckError, StreamError
 from stream.positions import Positions
 from stream.status import Status
 
@@ -48,6 +50,49 @@ log = logging.getLogger(__name__)
 
 _RETRY_S = 0.5
 _SAY_EVERY_S = 3.0
+
+
+_NOT_SERIALISABLE = (
+    pickle.PicklingError,
+    AttributeError,
+    MemoryError,
+    OSError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+
+
+class SnapshotFailedError(StreamError):
+    """The learner's state could not be written down; nothing was changed.
+
+    Operator: learning goes on until `learner.max_uncommitted_events`, then it ends with 1. Roll
+    back, or begin a model whose state can be pickled.
+    """
+
+    def __init__(self, version: str, cause: BaseException) -> None:
+        what = f"{type(cause).__name__}: {cause}"
+        super().__init__(
+            f"{version} cannot be written down ({what}): roll back to a version that could, or "
+            "change the learner"
+        )
+
+
+def outcome_of(error: Exception) -> str:
+    """Why a commit was not made, as the metric has it."""
+    for kind, outcome in _OUTCOMES:
+        if isinstance(error, kind):
+            return outcome
+    return "failed"
+
+
+_OUTCOMES: tuple[tuple[type[Exception], str], ...] = (
+    (Conflict, "superseded"),
+    (TooLarge, "too_large"),
+    (SnapshotFailedError, "snapshot_failed"),
+    (StoreUnavailable, "store_unavailable"),
+    (DeadLettersStuckError, "dead_letters_stuck"),
+)
 
 
 class Committer:
@@ -98,6 +143,7 @@ class Committer:
 
         Raises:
             Conflict: The head or the token is no longer ours: throw the trainer away.
+            SnapshotFailedError: The learner's state cannot be written down; it is unharmed.
             TooLarge: The model is over `checkpoint.max_bytes`.
             DeadLettersStuckError: Letters below the offsets are not acknowledged.
             StoreUnavailable: The store is down and we were told to give up.
@@ -105,7 +151,7 @@ class Committer:
         self._dead_letters.flush()  # C1
         number = self._highest + 1
         created_at_ms = int(time.time() * 1000)
-        snapshot = trainer.snapshot(version=f"v{number}")  # C2
+        snapshot = self._cut(trainer, number)  # C2
         self._refuse_too_large(snapshot, number)
         packed = {
             "model": pack(snapshot.model),
@@ -139,6 +185,12 @@ class Committer:
         self._status.own_heads = frozenset({version.id})
         positions.committed()
         return version
+
+    def _cut(self, trainer: Trainer, number: int) -> Snapshot:
+        try:
+            return trainer.snapshot(version=f"v{number}")
+        except _NOT_SERIALISABLE as error:
+            raise SnapshotFailedError(f"{self._line} v{number}", error) from error
 
     def _counts(self, snapshot: Snapshot) -> Counts:
         before = self.head.manifest.counts if self.head else Counts()

@@ -86,7 +86,7 @@ def kafka_findings(
 def _broker_findings(about: str, client: KafkaAdminClient) -> Iterator[Finding]:
     """Whether each broker can be reached at the address that it gives out, and is new enough."""
     # What the broker at the given address said: any request would go to the advertised ones.
-    brokers = client._manager.cluster.brokers()  # noqa: SLF001 - kafka-python shows it nowhere else
+    brokers = client._manager.cluster.brokers()
     for broker in sorted(brokers, key=lambda each: each.node_id):
         name = f"broker {broker.node_id} advertises {broker.host}:{broker.port}"
         problem = _cannot_reach(broker.host, broker.port)

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,6 +104,8 @@ class Publisher:
     def __init__(self, kafka: KafkaSettings) -> None:
         self._kafka = kafka
         self._producer: Any = None
+        # One thread: records are queued in the order in which they were asked for.
+        self._queueing = ThreadPoolExecutor(max_workers=1, thread_name_prefix="publish")
 
     async def publish(self, topic: str, key: bytes | None, value: bytes) -> Published:
         """Publish one record and wait for Kafka's acknowledgement.
@@ -114,7 +117,7 @@ class Publisher:
         loop = asyncio.get_running_loop()
         acknowledged: asyncio.Future[Any] = loop.create_future()
         try:
-            future = await asyncio.to_thread(self._send, topic, key, value)
+            future = await loop.run_in_executor(self._queueing, self._send, topic, key, value)
             future.add_callback(lambda found: _settle(loop, acknowledged, found, None))
             future.add_errback(lambda error: _settle(loop, acknowledged, None, error))
             found = await asyncio.wait_for(acknowledged, _PUBLISH_LIMIT_S)
@@ -126,6 +129,7 @@ class Publisher:
 
     def close(self) -> None:
         """Close the connection, if one was ever made."""
+        self._queueing.shutdown(cancel_futures=True)
         if self._producer is not None:
             self._producer.close(timeout=5)
 

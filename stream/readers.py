@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import msgspec
 
@@ -106,7 +106,8 @@ def _lines(path: Path) -> Iterator[bytes]:
 
 
 def _open(path: Path) -> IO[bytes]:
-    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")  # type: ignore[return-value]
+    open_it = gzip.open if path.suffix == ".gz" else open
+    return cast("IO[bytes]", open_it(path, "rb"))
 
 
 def _from_csv(path: Path, model_file: ModelFile, columns: Columns) -> Iterator[Outgoing]:

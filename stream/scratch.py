@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - the folder made in it is private
+_SHARED_MEMORY = Path("/dev/shm")
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ from typing import Any
 from config.model_file import ModelFile
 from learner.trainer import LearnFailedError, Trainer
 from learner.values import Reason, Refusal
-from stream.commit import Committer
+from stream.commit import Committer, SnapshotFailedError, outcome_of
 from stream.dead_letters import DeadLetters
 from stream.metrics import LearnerMetrics
 from stream.mirror import Mirror
@@ -35,6 +35,7 @@ _FROZEN_WAIT_S = 0.02
 _HOUSEKEEPING_S = 1.0
 # A commit may take this share of the learner's time; a large model is committed less often.
 _COMMIT_SHARE = 0.05
+_SNAPSHOT_RETRY_S = 10.0
 
 Place = tuple[str, int, int]
 
@@ -166,13 +167,13 @@ class Worker:
         record = None
         try:
             for record in records:
-                event = decode(record.value, record.headers)
+                event: Any = decode(record.value, record.headers)
                 refusal: Refusal | None
                 if type(event) is Refusal:
                     refuse(event.reason)
                     refusal = event
                 else:
-                    refusal = take(event, topic, partition, record.offset, record.timestamp)  # type: ignore[arg-type]
+                    refusal = take(event, topic, partition, record.offset, record.timestamp)
                 if refusal is not None:
                     refused[topic, refusal.reason] += 1
                     self._dead_letters.send(record, refusal)
@@ -235,12 +236,19 @@ class Worker:
 
     def _commit(self) -> None:
         started = time.monotonic()
-        version = self._committer.commit(
-            self._trainer,
-            self._positions,
-            learn_errors=tuple(self._learn_errors),
-            adopted=self._adopted,
-        )
+        try:
+            version = self._committer.commit(
+                self._trainer,
+                self._positions,
+                learn_errors=tuple(self._learn_errors),
+                adopted=self._adopted,
+            )
+        except SnapshotFailedError as error:
+            self._put_off(error)
+            return
+        except Exception as error:
+            self._metrics.commit_failed(outcome_of(error))
+            raise
         took_s = time.monotonic() - started
         self._due_at = time.monotonic() + max(self._every_s, took_s / _COMMIT_SHARE)
         self._learn_errors, self._adopted = [], ()
@@ -252,6 +260,14 @@ class Worker:
         self._metrics.head_is(manifest)
         self._mirror.show(manifest)
         self._pruner.committed(version)
+
+    def _put_off(self, error: SnapshotFailedError) -> None:
+        """A snapshot that fails does not stop learning, up to what a crash may cost."""
+        self._metrics.commit_failed(outcome_of(error))
+        if self._committer.head is None or self._status.uncommitted >= self._uncommitted_max:
+            raise error
+        log.error("%s; learning goes on, %d records uncommitted", error, self._status.uncommitted)
+        self._due_at = time.monotonic() + max(self._every_s, _SNAPSHOT_RETRY_S)
 
     def _report_lag(self) -> None:
         lag: Mapping[PartitionKey, int] = self._source.lag(self._positions.next_offsets)

@@ -166,7 +166,7 @@ def _keep(body: bytes, path: Path) -> None:
 def _download(url: str, *, limit_bytes: int) -> bytes:
     for attempt in range(1, _ATTEMPTS + 1):
         try:
-            with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as reply:  # noqa: S310 - the operator's
+            with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as reply:
                 return _read(reply, limit_bytes)
         except (OSError, http.client.HTTPException, ValueError) as error:
             if _is_final(error) or attempt == _ATTEMPTS:

@@ -208,7 +208,7 @@ def _format(directory: Path, java: Path, jars: tuple[Path, ...]) -> None:
     # --ignore-formatted: an earlier attempt may have ended half way.
     tool = ("kafka.tools.StorageTool", "format", "--ignore-formatted")
     arguments = ("--cluster-id", _cluster_id(directory), "--config", "server.properties")
-    done = subprocess.run(  # noqa: S603 - argv is built here
+    done = subprocess.run(
         _java_command(java, jars, *tool, *arguments),
         env=_java_environment(os.environ),
         cwd=directory,

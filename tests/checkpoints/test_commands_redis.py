@@ -69,7 +69,7 @@ def test_operators_at_once_lose_nothing(store, line, versions):
         try:
             for number in range(1, 6):
                 operator(store, who).run(line, order("pin", f"v{number}"))
-        except Exception as error:  # noqa: BLE001 - shown by the assertion below
+        except Exception as error:
             failed.append(error)
 
     threads = [threading.Thread(target=work, args=(f"op{n}",)) for n in range(4)]

@@ -140,7 +140,7 @@ class MajorityOfUsers:
 @pytest.mark.parametrize("make", [MajorityOfUsers, linear_model.Perceptron])
 def test_a_python_class_of_the_users(make: type, check: Check, monkeypatch) -> None:
     module = types.ModuleType("models_of_a_user")
-    module.build = make  # type: ignore[attr-defined] # as a module of the user's would have it
+    module.build = make
     monkeypatch.setitem(sys.modules, module.__name__, module)
     trust = [module.__name__, MajorityOfUsers.__module__]
     file = streams.model_file("binary", {"python": "models_of_a_user:build"}, trust=trust)

@@ -69,6 +69,7 @@ class Rig:
     model_text: str
     partitions: int = 1
     lease_seconds: float = 1.0
+    metrics_port: int = 0
     keys: Keys = field(init=False)
     store: RedisStore = field(init=False)
     model_file: ModelFile = field(init=False)
@@ -93,7 +94,11 @@ class Rig:
             {
                 "kafka": {"bootstrap_servers": self.kafka},
                 "redis": {"url": self.redis},
-                "learner": {"name": name, "lease_seconds": self.lease_seconds},
+                "learner": {
+                    "name": name,
+                    "lease_seconds": self.lease_seconds,
+                    "metrics_port": self.metrics_port,
+                },
                 "signing": {
                     "learner_key": str(keys / "learner.pem"),
                     "operator_public": (str(keys / "operator.pub"),),

@@ -1,0 +1,238 @@
+"""Serving while learning: predictions a second, age of what is served, rollback to served."""
+
+import itertools
+import json
+import multiprocessing
+import statistics
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI
+from river import datasets
+from starlette.responses import Response
+
+from api.server import run_api
+from benchmarks.load import drive
+from benchmarks.parity import Servers
+from checkpoints.commands import Operator, Order
+from checkpoints.redis_connection import RedisConnection
+from checkpoints.redis_store import RedisStore
+from checkpoints.signing import make_keys
+from config.model_file import parse_model_file
+from config.processes import free_port
+from config.settings import Settings, load_settings
+from tests.stream.rig import Rig, rig
+
+_SECONDS = 5.0
+_CONNECTIONS = 32
+_ROLLBACKS = 20
+_SAMPLES = 100
+_STALL = "weir_checkpoint_duration_seconds"
+
+MODEL = """
+name: {name}
+task: binary
+learner: {learner}
+trust: [benchmarks]
+metrics: [Accuracy]
+drift: [{{on: error, detector: ADWIN}}]
+"""
+LOGISTIC = "{river: [preprocessing.StandardScaler, linear_model.LogisticRegression]}"
+
+
+def prediction_rates(servers: Servers, *, run: int) -> dict[str, float]:
+    """Predictions a second of one process, and of an empty FastAPI route of the same server."""
+    body = msgspec.json.encode({"features": next(iter(datasets.Phishing()))[0]})
+    with _api(servers, MODEL.format(name=f"serve-{run}", learner=LOGISTIC)) as (at, port):
+        at.send(_events(2_000))
+        at.until(lambda: at.consumed() == 2_000, "all is learned")
+        path = f"/v1/models/serve-{run}/predict"
+        full = drive(port, path, body, seconds=_SECONDS, connections=_CONNECTIONS)
+        half = drive(
+            port, path, body, seconds=_SECONDS, connections=_CONNECTIONS, rate=full.rate / 2
+        )
+    with _forked(_serve_empty) as port:
+        empty = drive(port, "/empty", body, seconds=_SECONDS, connections=_CONNECTIONS)
+    assert full.failed == half.failed == empty.failed == 0
+    return {
+        "predictions/s": full.rate,
+        "empty route/s": empty.rate,
+        "ratio": full.rate / empty.rate,
+        "p99 at half load, ms": half.p99_ms,
+    }
+
+
+def ages(servers: Servers, *, run: int, size: str, learner: str) -> dict[str, float]:
+    """How old the served model is while the learner learns as fast as it can; seconds."""
+    count = 200_000 if size == "2 KB" else 500_000
+    name = f"age-{size.split(maxsplit=1)[0]}-{run}"
+    with _api(servers, MODEL.format(name=name, learner=learner)) as (at, port):
+        at.send(_events(count))
+        found = []
+        while len(found) < _SAMPLES and at.consumed() < count:
+            answer = _predict(port, name)
+            if answer["learned"] > 0:
+                found.append(answer["age_seconds"])
+            time.sleep(0.05)
+        at.until(lambda: at.consumed() == count, "all is learned", limit_s=300)
+        stalls = _stalls(at)
+    found.sort()
+    return {
+        f"age p50 at {size}, s": found[len(found) // 2],
+        f"age p99 at {size}, s": found[int(len(found) * 0.99)],
+        f"stall a commit at {size}, mean ms": stalls["mean_ms"],
+        f"commits at {size}": stalls["count"],
+    }
+
+
+def rollbacks(servers: Servers, *, run: int, size: str, learner: str) -> dict[str, float]:
+    """From giving the command to the first answer by the version that it made; seconds."""
+    name = f"back-{size.split(maxsplit=1)[0]}-{run}"
+    with _api(servers, MODEL.format(name=name, learner=learner)) as (at, port):
+        at.send(_events(2_000))
+        at.until(lambda: at.consumed() == 2_000, "all is learned")
+        operator = Operator(at.store, at.keys.signer("operator"), at.keys.verifier, who="benchmark")
+        took = []
+        for _ in range(_ROLLBACKS):
+            order = Order(command="rollback", to="v1", mode="forget", reason="benchmark")
+            started = time.perf_counter()
+            version = operator.run(at.line, order)["version"]
+            at.until(partial(_is_served, port, name, version), "it is served")
+            took.append(time.perf_counter() - started)
+    return {
+        f"rollback to served at {size}, median s": statistics.median(took),
+        f"rollback to served at {size}, max s": max(took),
+    }
+
+
+def _events(count: int) -> list[bytes | None]:
+    pairs = itertools.islice(itertools.cycle(datasets.Phishing()), count)
+    return [msgspec.json.encode({"features": x, "label": y}) for x, y in pairs]
+
+
+def _predict(port: int, name: str) -> dict[str, Any]:
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/v1/models/{name}/predict",
+        b'{"features": {"is_popular": 1}}',
+        {"content-type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        found: dict[str, Any] = json.loads(answer.read())
+    return found
+
+
+def _is_served(port: int, name: str, version: str) -> bool:
+    return bool(_predict(port, name)["version"] == version)
+
+
+def _stalls(at: Rig) -> dict[str, float]:
+    """From the learner's own histogram: the time that learning stood still for commits."""
+    url = f"http://127.0.0.1:{at.metrics_port}/metrics"
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        lines = answer.read().decode().splitlines()
+    values = {
+        line.split("{")[0].rsplit("_", 1)[1]: float(line.rsplit(" ", 1)[1])
+        for line in lines
+        if line.startswith((f"{_STALL}_sum", f"{_STALL}_count"))
+    }
+    return {"mean_ms": values["sum"] / values["count"] * 1000, "count": values["count"]}
+
+
+@contextmanager
+def _api(servers: Servers, text: str) -> Iterator[tuple[Rig, int]]:
+    """A learner and an API process on one model."""
+    with rig(
+        kafka=servers.kafka,
+        redis=servers.redis,
+        folder=servers.folder,
+        model_text=text,
+        metrics_port=free_port(),
+    ) as at:
+        at.start()
+        at.until(lambda: at.head() is not None, "the line begins")
+        with _forked(_serve, _settings(servers), text) as port:
+            yield at, port
+
+
+@contextmanager
+def _forked(function: Any, *args: Any) -> Iterator[int]:
+    """A server process on a free port, ended afterwards."""
+    port = free_port()
+    context = multiprocessing.get_context("forkserver")
+    process = context.Process(target=function, args=(port, *args))
+    process.start()
+    try:
+        _wait_until_open(port)
+        yield port
+    finally:
+        process.terminate()
+        process.join()
+
+
+def _wait_until_open(port: int) -> None:
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5):
+                return
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+
+
+def _settings(servers: Servers) -> Settings:
+    keys = servers.folder / "keys"
+    return load_settings(
+        {
+            "kafka": {"bootstrap_servers": servers.kafka},
+            "redis": {"url": servers.redis},
+            "signing": {
+                "learner_public": (str(keys / "learner.pub"),),
+                "operator_key": str(keys / "operator.pem"),
+            },
+            "log": {"level": "error"},
+            "data_dir": servers.folder,
+        },
+        environ={},
+    )
+
+
+def _serve(port: int, settings: Settings, text: str) -> None:
+    settings = settings.model_copy(update={"api": settings.api.model_copy(update={"port": port})})
+    assert settings.redis.url is not None
+    store = RedisStore(RedisConnection(settings.redis.url.get_secret_value()))
+    keys = make_keys(settings.data_dir / "keys")
+    run_api(settings, [parse_model_file(text)], store, keys, None)
+
+
+def _serve_empty(port: int) -> None:
+    """An empty route under the same server and settings."""
+    import socket
+
+    import uvicorn
+
+    from api.server import DeadlineProtocol
+
+    app = FastAPI(openapi_url=None)
+
+    @app.post("/empty")
+    async def empty() -> Response:
+        return Response(b"{}", media_type="application/json")
+
+    @app.get("/readyz")
+    async def readyz() -> Response:
+        return Response(b"{}", media_type="application/json")
+
+    door = socket.socket()
+    door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    door.bind(("127.0.0.1", port))
+    config = uvicorn.Config(
+        app, http=DeadlineProtocol, loop="uvloop", log_config=None, access_log=False
+    )
+    uvicorn.Server(config).run(sockets=[door])
