@@ -30,6 +30,8 @@ from redis.exceptions import (
     RedisError,
     TryAgainError,
 )
+from redis.exceptions import ConnectionError as ConnectionLostError
+from redis.exceptions import TimeoutError as TimedOutError
 from redis.retry import Retry
 
 from checkpoints.errors import BadCommand, StoreUnavailable, Tampered, UnsafeStore
