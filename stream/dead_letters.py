@@ -44,6 +44,9 @@ class DeadLetters:
             self._producer = KafkaProducer(
                 client_id=f"weir-dead-letters-{model}",
                 acks="all",
+                # An idempotent producer of kafka-python sends nothing more once the broker has
+                # refused one record for its size; and a letter may well be written twice.
+                enable_idempotence=False,
                 linger_ms=20,
                 max_request_size=kafka_client.DEAD_LETTER_BYTES_MAX,
                 max_block_ms=_BLOCK_MS,

@@ -104,6 +104,8 @@ class Publisher:
     def __init__(self, kafka: KafkaSettings) -> None:
         self._kafka = kafka
         self._producer: Any = None
+        # kafka-python's sends nothing more once the broker has refused one record for good.
+        self._spoilt: Any = None
         # One thread: records are queued in the order in which they were asked for.
         self._queueing = ThreadPoolExecutor(max_workers=1, thread_name_prefix="publish")
 
@@ -116,14 +118,19 @@ class Publisher:
         """
         loop = asyncio.get_running_loop()
         acknowledged: asyncio.Future[Any] = loop.create_future()
+        producer = None
         try:
-            future = await loop.run_in_executor(self._queueing, self._send, topic, key, value)
+            producer, future = await loop.run_in_executor(
+                self._queueing, self._send, topic, key, value
+            )
             future.add_callback(lambda found: _settle(loop, acknowledged, found, None))
             future.add_errback(lambda error: _settle(loop, acknowledged, None, error))
             found = await asyncio.wait_for(acknowledged, _PUBLISH_LIMIT_S)
         except UnknownTopicOrPartitionError as error:
             raise TopicMissingError(topic, str(self._kafka.bootstrap_servers)) from error
         except (KafkaError, TimeoutError) as error:
+            if isinstance(error, KafkaError) and not error.retriable:
+                self._spoilt = producer
             raise KafkaUnavailableError(str(self._kafka.bootstrap_servers), error) from error
         return Published(topic=found.topic, partition=found.partition, offset=found.offset)
 
@@ -133,10 +140,13 @@ class Publisher:
         if self._producer is not None:
             self._producer.close(timeout=5)
 
-    def _send(self, topic: str, key: bytes | None, value: bytes) -> Any:
+    def _send(self, topic: str, key: bytes | None, value: bytes) -> tuple[Any, Any]:
+        if self._producer is not None and self._producer is self._spoilt:
+            self._producer.close(timeout=0)
+            self._producer = None
         if self._producer is None:
             self._producer = _kafka_producer(self._kafka, "weir-api", linger_ms=2)
-        return self._producer.send(topic, value=value, key=key)
+        return self._producer, self._producer.send(topic, value=value, key=key)
 
 
 def _settle(
