@@ -34,7 +34,7 @@ from stream import kafka_client
 from stream.errors import StreamError
 from stream.learn import Learner, LearnOptions
 
-_PRELOADED = ["stream.learn", "checkpoints.redis_store", "tests.stream.recorder"]
+_PRELOADED = ["config.logs", "stream.learn", "checkpoints.redis_store", "tests.stream.recorder"]
 WAIT_S = 60.0
 
 RECORDER = """
