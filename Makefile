@@ -22,7 +22,7 @@ setup: .venv/ready
 	@touch $@
 
 test: lint
-	.venv/bin/python -m pytest -q
+	.venv/bin/python -m pytest -q -n 2 --dist loadfile
 
 lint: setup
 	.venv/bin/ruff check --quiet .
