@@ -140,7 +140,9 @@ class Gate:
     def _features(self, features: Features) -> Any:
         """The features as the learner takes them, unchanged where nothing has to change."""
         if len(features) > self._limits.features:
-            return _too_many(len(features), self._limits.features)
+            count = sum(value is not None for value in features.values())
+            if count > self._limits.features:
+                return _too_many(count, self._limits.features)
         found = self._refused_values(features)
         if type(found) is Refusal:
             return found

@@ -1,0 +1,283 @@
+"""The gate: what may be learned is decided from the record and the gate's own memory alone."""
+
+import copy
+
+import pytest
+
+from learner.gate import Example, Gate, RecentIds
+from learner.labels import Labels
+from learner.values import Event, Reason, Refusal
+from tests.learner.streams import model_file
+
+RIVER = {"river": ["linear_model.LogisticRegression"]}
+
+
+def gate(task="binary", *, flattens=True, takes_weight=True, **sections):
+    file = model_file(task, RIVER, **sections)
+    return Gate(file, Labels(file), flattens=flattens, takes_weight=takes_weight)
+
+
+def event(features, label=True, **more):
+    return Event(features=features, label=label, **more)
+
+
+def reason(found):
+    return found.reason if isinstance(found, Refusal) else None
+
+
+def memory(of: Gate):
+    return copy.deepcopy((of.dump(), of.ids.in_order()))
+
+
+def test_what_needs_no_change_is_passed_on_as_it_is():
+    """No copy in the hot path; order and kinds are the record's."""
+    features = {"z": 1, "a": 1.5, "m": "x", "b": True}
+
+    example = gate().admit(event(features, False, weight=2))
+
+    assert example == Example(features, False, 2)
+    assert example.x is features
+
+
+def test_nulls_are_absent_and_nested_features_flattened_in_place():
+    """River sees `outer.inner`, in the record's order; VW keeps the nesting for its namespaces."""
+    features = {"a": 1, "n": None, "u": {"x": 2, "gone": None, "y": "s"}, "z": False, "e": {}}
+
+    flat = gate().admit(event(features)).x
+    nested = gate(flattens=False).admit(event(features)).x
+
+    assert list(flat.items()) == [("a", 1), ("u.x", 2), ("u.y", "s"), ("z", False)]
+    assert nested == {"a": 1, "u": {"x": 2, "y": "s"}, "z": False, "e": {}}
+    assert features["n"] is None  # the record itself is not touched
+
+
+@pytest.mark.parametrize(
+    ("features", "expected"),
+    [
+        ({"a": 1e12}, None),
+        ({"a": -1e12}, None),
+        ({"a": 1.0000001e12}, Reason.out_of_bounds),
+        ({"a": 10**400}, Reason.out_of_bounds),
+        ({"a": -1e308}, Reason.out_of_bounds),
+        ({"u": {"a": 1e13}}, Reason.out_of_bounds),
+        ({"a": float("nan")}, Reason.out_of_bounds),
+        ({"a": "x" * 1024}, None),
+        ({"a": "x" * 1025}, Reason.too_large),
+        ({"u": {"a": "x" * 1025}}, Reason.too_large),
+        ({"x" * 1025: 1}, Reason.too_large),
+        ({"u": {"x" * 1025: 1}}, Reason.too_large),
+        ({f"f{i}": 1 for i in range(1000)}, None),
+        ({f"f{i}": 1 for i in range(1001)}, Reason.too_many_features),
+        ({f"f{i}": 1 if i else None for i in range(1001)}, None),
+        ({"u": {f"f{i}": 1 for i in range(1001)}}, Reason.too_many_features),
+        ({}, None),
+    ],
+)
+def test_numbers_strings_and_counts_are_bounded(features, expected):
+    """The limits of the model file, the bound itself admitted."""
+    assert reason(gate().admit(event(features))) is expected
+
+
+def test_nesting_needs_a_depth_of_two():
+    """`limits.depth` 1: flat features only."""
+    shallow = gate(limits={"depth": 1})
+
+    assert reason(shallow.admit(event({"a": {"b": 1}}))) is Reason.too_deep
+    assert reason(shallow.admit(event({"a": 1, "b": None}))) is None
+
+
+def test_distinct_names_are_bounded_for_ever():
+    """Known names pass on; one name too many is refused, and so is none of the others."""
+    small = gate(limits={"names": 2})
+
+    assert reason(small.admit(event({"a": 1}))) is None
+    assert reason(small.admit(event({"b": 1, "c": 1}))) is Reason.too_many_features
+    assert reason(small.admit(event({"b": 1, "a": 1}))) is None
+    assert reason(small.admit(event({"c": 1}))) is Reason.too_many_features
+    assert small.dump()["names"] == ["a", "b"]
+
+
+def test_labels_are_bounded_and_of_one_kind():
+    """Of a multiclass task: the first label fixes int or string."""
+    small = gate("multiclass", limits={"labels": 2})
+
+    found = [reason(small.admit(event({}, label))) for label in ("a", "b", "c", 1, True, 1.5, "b")]
+
+    bad = Reason.bad_label
+    assert found == [None, None, Reason.too_many_labels, bad, bad, bad, None]
+
+
+@pytest.mark.parametrize(
+    ("task", "label", "expected"),
+    [
+        ("binary", None, Reason.missing_label),
+        ("binary", "maybe", Reason.bad_label),
+        ("binary", 7, Reason.bad_label),
+        ("binary", 1.0, Reason.bad_label),
+        ("binary", 1, None),
+        ("regression", 1.5, None),
+        ("regression", True, Reason.bad_label),
+        ("regression", "1", Reason.bad_label),
+        ("regression", 1e13, Reason.out_of_bounds),
+        ("regression", 10**400, Reason.out_of_bounds),
+        ("regression", float("nan"), Reason.not_finite),
+        ("multiclass", 10**400, Reason.out_of_bounds),
+        ("multiclass", "x" * 1025, Reason.too_large),
+    ],
+)
+def test_labels_fit_the_task(task, label, expected):
+    """A label of another kind is refused, never converted."""
+    assert reason(gate(task).admit(event({"a": 1}, label))) is expected
+
+
+@pytest.mark.parametrize(
+    ("weight", "expected"),
+    [
+        (0, None),
+        (2.5, None),
+        (-1, Reason.out_of_bounds),
+        (1e13, Reason.out_of_bounds),
+        (10**400, Reason.out_of_bounds),
+        (float("nan"), Reason.out_of_bounds),
+    ],
+)
+def test_a_weight_is_no_less_than_nothing_and_bounded(weight, expected):
+    """An importance of 1e30 would move everything that was learned."""
+    assert reason(gate().admit(event({"a": 1}, weight=weight))) is expected
+
+
+def test_a_weight_is_refused_where_the_learner_takes_none():
+    """Rather than learned as if it were 1."""
+    assert reason(gate(takes_weight=False).admit(event({}, weight=1))) is Reason.weight_unsupported
+
+
+SPECS = {
+    "share": {"type": "float", "min": 0, "max": 1},
+    "count": {"type": "int", "min": 0},
+    "name": {"type": "string"},
+    "is_new": {"type": "bool"},
+    "u.a": {"type": "float"},
+}
+
+
+@pytest.mark.parametrize(
+    ("features", "expected"),
+    [
+        ({"share": 0.5, "count": 3, "name": "x", "is_new": True}, None),
+        ({"share": 1}, None),
+        ({"share": True}, Reason.wrong_type),
+        ({"share": "0.5"}, Reason.wrong_type),
+        ({"share": 1.01}, Reason.out_of_bounds),
+        ({"count": 3.0}, Reason.wrong_type),
+        ({"count": -1}, Reason.out_of_bounds),
+        ({"name": 5}, Reason.wrong_type),
+        ({"is_new": 1}, Reason.wrong_type),
+        ({"u": {"a": "x"}}, Reason.wrong_type),
+        ({"share": None}, None),
+        ({"other": 1}, None),
+    ],
+)
+def test_listed_features_have_their_type_and_bounds(features, expected):
+    """What is not listed is admitted unless the model file is strict; an int is a float."""
+    assert reason(gate(features=SPECS).admit(event(features))) is expected
+    if "other" in features:
+        strict = gate(features=SPECS, strict=True)
+        assert reason(strict.admit(event(features))) is Reason.unknown_field
+        assert reason(strict.admit(event({"u": {"b": 1}}))) is Reason.unknown_field
+
+
+def test_a_duplicate_is_known_within_the_window_exactly():
+    """Of the last three ids that were learned."""
+    small = gate(limits={"duplicates": 3})
+
+    found = [reason(small.admit(event({}, id=name))) for name in "abcaadaeb"]
+
+    duplicate = Reason.duplicate
+    assert found == [None, None, None, duplicate, duplicate, None, None, None, None]
+    assert small.ids.in_order() == ["a", "e", "b"]
+
+
+def test_an_id_has_a_length():
+    """It is kept in every version."""
+    assert reason(gate().admit(event({}, id="x" * 1025))) is Reason.too_large
+
+
+def test_events_without_id_are_never_duplicates():
+    """Only ids that were given take part."""
+    one = gate()
+
+    assert [reason(one.admit(event({"a": 1}))) for _ in range(3)] == [None] * 3
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        event({"new": 1, "u": {"x": 10**13}}, id="new"),
+        event({"new": 1}, "maybe", id="new"),
+        event({"new": 1}, None, id="new"),
+        event({"new": 1}, "a", id="new", weight=-1),
+        event({"new": 1}, "a", id="seen"),
+        event({f"new{i}": 1 for i in range(9)}, "fresh", id="new"),
+        event({"a": 1}, "b", id="new"),
+    ],
+)
+def test_a_refusal_changes_nothing(refused):
+    """Neither names, labels nor ids: a replay decides the same."""
+    one = gate("multiclass", limits={"names": 5, "labels": 1})
+    one.admit(event({"a": 1}, "a", id="seen"))
+    before = memory(one)
+
+    assert isinstance(one.admit(refused), Refusal)
+
+    assert memory(one) == before
+
+
+def test_it_goes_on_from_its_memory():
+    """Names, labels and ids come back, and the window keeps its size."""
+    sections = {"limits": {"names": 2, "labels": 2, "duplicates": 2}}
+    one, other = gate("multiclass", **sections), gate("multiclass", **sections)
+    for name in "abc":
+        one.admit(event({"x": 1}, "first", id=name))
+    state, ids = memory(one)
+
+    other.restore(state, ids)
+
+    for each in (
+        event({"x": 1, "y": 2, "z": 3}, "first"),
+        event({"x": 1}, 5),
+        event({"x": 1}, "first", id="a"),
+        event({"x": 1}, "first", id="c"),
+        event({"x": 1}, "second", id="d"),
+        event({"x": 1}, "third", id="e"),
+    ):
+        assert reason(one.admit(each)) is reason(other.admit(each))
+    assert memory(one) == memory(other)
+
+
+def test_a_question_passes_without_label_and_leaves_no_trace():
+    """Requests must not fill the gate's memory, whoever asks them."""
+    one = gate(limits={"names": 1})
+    before = memory(one)
+
+    assert one.admit_question({"u": {"a": 1}, "b": None}) == {"u.a": 1}
+    assert reason(one.admit_question({"a": 1e13})) is Reason.out_of_bounds
+    assert memory(one) == before
+
+
+def test_vw_text_passes_as_it_is():
+    """Its features were checked when it was read; id and label count as ever."""
+    file = model_file("binary", {"vw": "--quiet"}, topics={"format": "vw"})
+    one = Gate(file, Labels(file), flattens=False, takes_weight=True)
+    line = Event(text="1 'a|f x:1", label=1, id="a")
+
+    assert one.admit(line) == Example("1 'a|f x:1", True, None)
+    assert reason(one.admit(line)) is Reason.duplicate
+    assert reason(one.admit(Event(text="|f x:1", label=None))) is Reason.missing_label
+
+
+def test_recent_ids_forget_the_oldest():
+    """In the order in which they came."""
+    ids = RecentIds(2, ["a", "b"])
+    ids.add("c")
+
+    assert ["a" in ids, "b" in ids, "c" in ids] == [False, True, True]
