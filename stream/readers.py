@@ -4,6 +4,7 @@ import csv
 import datetime
 import gzip
 import math
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +12,10 @@ from typing import IO, Any, cast
 
 import msgspec
 
-from config.model_file import FeatureSpec, ModelFile
+from config.model_file import FeatureSpec, Limits, ModelFile
 from config.nearest import did_you_mean
+from learner.values import Refusal
+from learner.vw_text import parse_line
 from stream.errors import StreamError
 from stream.streams import river_stream
 
@@ -20,6 +23,10 @@ Outgoing = tuple[bytes, bytes | None]
 Scalar = bool | int | float | str
 
 _TRUE_FALSE = {"true": True, "false": False}
+# Python reads 1_000, and digits of every script, as numbers too; a file means text by them.
+_WHOLE = re.compile(r"[+-]?[0-9]+")
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_DIGITS_MAX = 400  # far beyond every limit; a million of them would take a second to read
 
 
 class SendError(StreamError):
@@ -72,7 +79,7 @@ def records(source: str, model_file: ModelFile, columns: Columns) -> Iterator[Ou
         elif kind == ".ndjson":
             yield from _from_ndjson(path)
         elif kind == ".vw":
-            yield from _from_vw(path)
+            yield from _from_vw(path, model_file.limits)
         else:
             raise SendError(f"{source}: --from takes .csv, .ndjson, .vw (or .gz), or river:NAME")
     except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
@@ -92,11 +99,11 @@ def _from_ndjson(path: Path) -> Iterator[Outgoing]:
         yield line, None if key is None else key.encode()
 
 
-def _from_vw(path: Path) -> Iterator[Outgoing]:
+def _from_vw(path: Path, limits: Limits) -> Iterator[Outgoing]:
     for line in _lines(path):
-        head = line.partition(b"|")[0]
-        tag = head.rpartition(b" ")[2].removeprefix(b"'") if b"'" in head else b""
-        yield line, tag or None
+        found = parse_line(line.decode("utf-8", "replace"), limits)
+        tag = None if isinstance(found, Refusal) else found.tag
+        yield line, None if tag is None else tag.encode()
 
 
 def _lines(path: Path) -> Iterator[bytes]:
@@ -115,6 +122,9 @@ def _from_csv(path: Path, model_file: ModelFile, columns: Columns) -> Iterator[O
         text = (line.decode("utf-8-sig" if n == 0 else "utf-8") for n, line in enumerate(file))
         rows = csv.DictReader(text)
         header = list(rows.fieldnames or ())
+        twice = [name for name in header if header.count(name) > 1]
+        if twice:
+            raise SendError(f"{path}: two columns are named {twice[0]!r}")
         _check_columns(path, header, columns)
         names = columns.features or tuple(
             name for name in header if name not in (columns.label, columns.id, columns.key)
@@ -137,17 +147,18 @@ def _row_event(
     row: dict[str, str], names: Iterable[str], model_file: ModelFile, columns: Columns, where: str
 ) -> dict[str, Any]:
     specs = model_file.features or {}
-    features = {}
-    for name in names:
-        if row[name] not in ("", columns.null):
-            features[name] = _typed(row[name], specs.get(name), f"{where}: {name}")
+    present = {name: text for name, text in row.items() if text not in ("", columns.null)}
+    features = {
+        name: _typed(present[name], specs.get(name), f"{where}: {name}")
+        for name in names
+        if name in present
+    }
     event: dict[str, Any] = {"features": features}
-    if columns.label is not None and row[columns.label] not in ("", columns.null):
-        event["label"] = _label(row[columns.label], model_file)
-    if columns.id is not None:
-        event["id"] = row[columns.id]
-    if columns.key is not None:
-        event["key"] = row[columns.key]
+    if columns.label in present:
+        event["label"] = _label(present[columns.label], model_file)
+    for field, column in (("id", columns.id), ("key", columns.key)):
+        if column in present:
+            event[field] = present[column]
     return event
 
 
@@ -162,24 +173,35 @@ def _label(text: str, model_file: ModelFile) -> Scalar:
 def _typed(text: str, spec: FeatureSpec | None, where: str) -> Scalar:
     if spec is None:
         return _guessed(text)
-    try:
-        if spec.type == "string":
-            return text
-        if spec.type == "bool":
-            return _TRUE_FALSE[text.lower()] if text.lower() in _TRUE_FALSE else bool(int(text))
-        return int(text) if spec.type == "int" else float(text)
-    except ValueError as error:
-        raise SendError(f"{where}: {text[:40]!r} is no {spec.type}") from error
+    if spec.type == "string":
+        return text
+    kind = {"bool": _bool, "int": _int, "float": _float}[spec.type]
+    value = kind(text.strip())
+    if value is None:
+        raise SendError(f"{where}: {text[:40]!r} is no {spec.type}")
+    return value
 
 
 def _guessed(text: str) -> Scalar:
-    for kind in (int, float):
-        try:
-            number = kind(text)
-        except ValueError:
-            continue
-        return number if math.isfinite(number) else text
+    """A number where it is one, true or false, else the text."""
+    for kind in (_int, _float):
+        number = kind(text.strip())
+        if number is not None:
+            return number
     return _TRUE_FALSE.get(text.lower(), text)
+
+
+def _bool(text: str) -> bool | None:
+    return {**_TRUE_FALSE, "1": True, "0": False}.get(text.lower())
+
+
+def _int(text: str) -> int | None:
+    return int(text) if _WHOLE.fullmatch(text) and len(text) <= _DIGITS_MAX else None
+
+
+def _float(text: str) -> float | None:
+    number = float(text) if _NUMBER.fullmatch(text) else math.inf
+    return number if math.isfinite(number) else None
 
 
 def _from_river(name: str, columns: Columns) -> Iterator[Outgoing]:

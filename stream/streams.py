@@ -26,7 +26,8 @@ class UnknownStreamError(StreamError):
 
 def stream_names() -> list[str]:
     """Every name that `river:NAME` takes."""
-    return sorted([*_shipped(), *_generated(), DRIFTING])
+    kinds = {**_shipped(), **_generated()}
+    return sorted([*(name for name, kind in kinds.items() if _has_one_label(kind)), DRIFTING])
 
 
 def river_stream(name: str) -> Iterator[tuple[dict[str, Any], Any]]:
@@ -40,13 +41,22 @@ def river_stream(name: str) -> Iterator[tuple[dict[str, Any], Any]]:
     """
     if name == DRIFTING:
         return _drifting()
-    shipped, generated = _shipped(), _generated()
-    if name in shipped:
-        return iter(shipped[name]())
-    if name in generated:
-        kind = generated[name]
-        return iter(kind(seed=_SEED) if "seed" in inspect.signature(kind).parameters else kind())
-    raise UnknownStreamError(f"no stream river:{name}{did_you_mean(name, stream_names())}")
+    kinds = {**_shipped(), **_generated()}
+    if name not in kinds:
+        raise UnknownStreamError(f"no stream river:{name}{did_you_mean(name, stream_names())}")
+    if not _has_one_label(kinds[name]):
+        raise UnknownStreamError(f"river:{name} has several labels an example: it fits no model")
+    return iter(_made(kinds[name]))
+
+
+def _made(kind: Any) -> Any:
+    """The stream; a generator's seeds, however many it has, are ours."""
+    names = inspect.signature(kind).parameters
+    return kind(**{name: _SEED for name in names if name == "seed" or name.startswith("seed_")})
+
+
+def _has_one_label(kind: Any) -> bool:
+    return _made(kind).task not in {base.MO_BINARY_CLF, base.MO_REG}
 
 
 def _drifting() -> Iterator[tuple[dict[str, Any], Any]]:
