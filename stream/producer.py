@@ -88,6 +88,10 @@ class Producer:
         """
         while self._in_flight:
             self._settle_first()
+        self.close()
+
+    def close(self) -> None:
+        """Deliver what is queued, for five seconds at most, and close."""
         self._producer.close(timeout=5)
 
     def _settle_first(self) -> None:
@@ -106,6 +110,8 @@ class Publisher:
         self._producer: Any = None
         # kafka-python's sends nothing more once the broker has refused one record for good.
         self._spoilt: Any = None
+        # The driver would wait ten seconds for a topic that is not there, and all callers with it.
+        self._known: set[str] = set()
         # One thread: records are queued in the order in which they were asked for.
         self._queueing = ThreadPoolExecutor(max_workers=1, thread_name_prefix="publish")
 
@@ -141,6 +147,9 @@ class Publisher:
             self._producer.close(timeout=5)
 
     def _send(self, topic: str, key: bytes | None, value: bytes) -> tuple[Any, Any]:
+        if topic not in self._known:
+            kafka_client.require(self._kafka, [topic])
+            self._known.add(topic)
         if self._producer is not None and self._producer is self._spoilt:
             self._producer.close(timeout=0)
             self._producer = None

@@ -4,6 +4,8 @@ import itertools
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 
 from config.model_file import ModelFile
 from config.settings import KafkaSettings
@@ -33,15 +35,19 @@ def send(
     Raises:
         SendError, StreamError: The source cannot be read, or Kafka does not take a record.
     """
+    if ".csv" in Path(source).suffixes and columns.label is None:
+        what = "no --label: an event without a label is refused in this version"
+        print(f"weir: {source}: {what}", file=sys.stderr, flush=True)
     producer = Producer(kafka, model_file.topics.events)
     progress = _Progress(model_file.topics.events)
     outgoing = itertools.islice(records(source, model_file, columns), limit)
-    for value, key in _paced(outgoing, rate):
-        producer.send(value, key)
-        if producer.sent % _LOOK_EVERY == 0 and progress.is_due():
-            producer.settle()
-            progress.say(producer.sent, producer.acknowledged)
-    producer.finish()
+    with closing(producer):
+        for value, key in _paced(outgoing, rate):
+            producer.send(value, key)
+            if producer.sent % _LOOK_EVERY == 0 and progress.is_due():
+                producer.settle()
+                progress.say(producer.sent, producer.acknowledged)
+        producer.finish()
     progress.say(producer.sent, producer.acknowledged, is_last=True)
     return {"sent": producer.sent, "acknowledged": producer.acknowledged}
 
