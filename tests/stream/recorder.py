@@ -21,3 +21,7 @@ class Recorder:
 
     def predict_proba_one(self, x: dict[str, Any]) -> Any:
         return self.model.predict_proba_one(x)
+
+
+class AnotherRecorder(Recorder):
+    """Of another name, for a model file that has changed."""
