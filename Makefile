@@ -31,7 +31,7 @@ lint: setup
 	.venv/bin/lint-imports --no-logo
 
 demo: setup
-	.venv/bin/weir dev --demo drift
+	.venv/bin/weir dev --demo drift || test $$? = 130
 
 parity: setup
 	.venv/bin/python -m benchmarks.parity $(DATA)

@@ -100,6 +100,24 @@ DataDir = Annotated[
 ]
 
 
+def _say_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"weir {version('weir')}")
+        raise typer.Exit
+
+
+@app.callback()
+def program(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_say_version, help="And exit.")
+    ] = False,
+) -> None:
+    """Online learning on a Kafka stream, kept as versions that can be brought back."""
+    del version
+
+
 @app.command()
 @_command
 def dev(

@@ -331,13 +331,21 @@ def _run(at: Connection, model: str, order: Order, *, as_json: bool) -> None:
     if as_json:
         _print_json(body)
         return
-    would = "would be " if body["dry_run"] else ""
-    typer.echo(f"{model}: {order.command} {would}in force; serving {body['serving']}")
+    if body["dry_run"]:
+        typer.echo(f"{model}: nothing was done; {body['serving']} is serving")
+    else:
+        typer.echo(f"{model}: {order.command} in force; serving {body['serving']}")
     if order.command == "rollback":
-        made = f" as {body['version']}" if body["version"] else ""
-        typer.echo(
-            f"{body['to']} is the head{made}; {body['forgotten']:,} learned events forgotten"
-        )
+        _say_rollback(model, body)
+
+
+def _say_rollback(model: str, body: Mapping[str, Any]) -> None:
+    forgotten = f"{body['forgotten']:,} learned events"
+    if body["dry_run"]:
+        typer.echo(f"{body['to']} would be the head; {forgotten} would be forgotten")
+        return
+    typer.echo(f"{body['to']} is the head as {body['version']}; {forgotten} forgotten")
+    typer.echo(f"to undo it: weir rollback {model} {body['from']} --mode forget --reason …")
 
 
 def _line(model: str) -> Line:

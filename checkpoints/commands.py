@@ -243,6 +243,7 @@ class Operator:
             command_id=command_id,
             reason=order.reason.strip(),
             who=self._who,
+            at_ms=self._clock_ms(),
         )
         return seal_version(manifest, self._signer)
 

@@ -72,7 +72,14 @@ def check_counts(manifest: Manifest) -> None:
 
 
 def rolled_back(
-    head: Version, target: Version, *, number: int, command_id: str, reason: str, who: str
+    head: Version,
+    target: Version,
+    *,
+    number: int,
+    command_id: str,
+    reason: str,
+    who: str,
+    at_ms: int,
 ) -> Manifest:
     """The manifest of going back from `head` to `target`, mode forget: nothing is replayed.
 
@@ -103,6 +110,7 @@ def rolled_back(
         reason=reason,
         who=who,
         command_id=command_id,
+        at_ms=at_ms,
     )
     kept = {name: part for name, part in now.model_file.items() if name in _OF_THE_HEAD}
     return dataclasses.replace(

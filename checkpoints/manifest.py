@@ -104,6 +104,7 @@ class Rollback:
     reason: str
     who: str
     command_id: str
+    at_ms: int  # when it was ordered; `created_at_ms` stays that of the snapshot served
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -125,7 +125,7 @@ def version_item(
         "id": version.id,
         "parent": manifest.parent,
         "kind": manifest.kind,
-        "created_at": timestamp(manifest.created_at_ms),
+        "created_at": timestamp(_made_at_ms(manifest)),
         "learned": counts.learned,
         "scored": counts.scored,
         "refused": counts.refused,
@@ -137,6 +137,11 @@ def version_item(
         "serving": version.id in serving,
         "kept": True,  # what retention has dropped is not listed at all
     }
+
+
+def _made_at_ms(manifest: Manifest) -> int:
+    """A commit is made as its snapshot is cut, a rollback when it is ordered."""
+    return manifest.rollback.at_ms if manifest.rollback else manifest.created_at_ms
 
 
 def version_view(

@@ -46,8 +46,14 @@ def require_servers(settings: Settings, *, kafka: bool = False, redis: bool = Fa
         missing.append(("WEIR_REDIS__URL", "which Redis?"))
     if missing:
         where = f"no weir dev runs in {settings.data_dir}"
+        mend = "start one there, name its directory with --data-dir, or set the variable"
         raise SettingsError(
-            Problem(file="environment", line=0, key=name, message=f"is not set, and {where}: {ask}")
+            Problem(
+                file="environment",
+                line=0,
+                key=name,
+                message=f"is not set, and {where}: {ask} {mend}",
+            )
             for name, ask in missing
         )
     return settings

@@ -132,7 +132,12 @@ def _formatter(service: str, *, is_console: bool) -> logging.Formatter:
         with_colours = sys.stderr.isatty() and "NO_COLOR" not in os.environ
         ending = [ConsoleRenderer(colors=with_colours, exception_formatter=plain_traceback)]
     return structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=[*_facts(), structlog.stdlib.ExtraAdder(), _shorten_noise],
+        foreign_pre_chain=[
+            *_facts(),
+            structlog.stdlib.ExtraAdder(),
+            _drop_colours,
+            _shorten_noise,
+        ],
         processors=[
             _say_repeats,
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
@@ -163,6 +168,11 @@ def _shorten_noise(_logger: object, _method: str, event: EventDict) -> EventDict
     if _is_noisy(str(event["logger"])) and isinstance(event.get("exc_info"), tuple):
         kind, error, _ = event.pop("exc_info")
         event["error"] = f"{kind.__name__}: {error}" if kind else ""
+    return event
+
+
+def _drop_colours(_logger: object, _method: str, event: EventDict) -> EventDict:
+    event.pop("color_message", None)  # uvicorn's, for its own formatter
     return event
 
 

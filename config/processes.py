@@ -35,9 +35,13 @@ _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 class ProcessError(Exception):
     """A child process, its port or its directory is not as it must be."""
 
+    exit_code = 1
+
 
 class PortTakenError(ProcessError):
     """Another program listens on the port. Choose another port with the option named."""
+
+    exit_code = 2
 
     def __init__(self, port: int, *, option: str) -> None:
         super().__init__(f"port {port} is taken: choose another with {option}")
@@ -46,6 +50,8 @@ class PortTakenError(ProcessError):
 
 class DataDirHeldError(ProcessError):
     """Another program works in the data directory. Stop it, or take another directory."""
+
+    exit_code = 4
 
     def __init__(self, directory: Path, *, holder: str) -> None:
         super().__init__(

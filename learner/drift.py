@@ -32,7 +32,8 @@ class Detection:
         index: Events scored before the one that raised it.
         before: Mean of the signal since this detector's last detection, or since its start.
         after: Mean of the signal's last 100 values.
-        direction: "worse" where the error rose.
+        direction: "worse" where the error rose: where `after` lies above `before`, or, since a
+            detection less than 100 values ago, the later half of these above the earlier.
         episode: Counts from 1 for each detector; alarms in quick succession share one.
     """
 
@@ -125,6 +126,7 @@ class _Watch:
         before, after = self.total / self.count, sum(recent) / len(recent)
         if self.last is None or index - self.last > EPISODE:
             self.episode += 1
+        is_worse = _rises(list(recent)[-self.count :]) if self.count <= RECENT else after > before
         self.total, self.count, self.last = 0, 0, index
         return Detection(
             detector=self.entry["detector"],
@@ -132,7 +134,7 @@ class _Watch:
             index=index,
             before=before,
             after=after,
-            direction="worse" if after > before else "better",
+            direction="worse" if is_worse else "better",
             episode=self.episode,
         )
 
@@ -149,6 +151,17 @@ class _Watch:
         vars(self.detector).update(dumped["detector"])
         self.total, self.count = dumped["since"]
         self.last, self.episode = dumped["last"], dumped["episode"]
+
+
+def _rises(signal: list[float]) -> bool:
+    """Whether the later half lies above the earlier one.
+
+    What `before` is compared with after a detection that is less than 100 values old: the last
+    100 would reach back past it.
+    """
+    half = len(signal) // 2
+    earlier, later = signal[:half], signal[half:]
+    return sum(later) / len(later) > sum(earlier) / max(1, half)
 
 
 def _watch(spec: Drift, task: Task, key: str) -> _Watch:

@@ -36,6 +36,8 @@ _MB = 1_000_000
 class JarsUnavailableError(Exception):
     """Kafka's jars could not be fetched, checked or kept. The message says what to do."""
 
+    exit_code = 5
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Jar:

@@ -63,10 +63,13 @@ def run_dev(
             store_at=store_at,
         )
         found.file.unlink(missing_ok=True)
+        names = ", ".join(spec.name for spec in found.specs)
+        print(f"weir | starting {names} in {found.directory}", file=sys.stderr, flush=True)
         try:
             return asyncio.run(_run(found, [m for _, m in models], store_at, exit_after_drain))
         finally:
             found.file.unlink(missing_ok=True)
+            print(f"weir | stopped; state in {found.directory}", file=sys.stderr, flush=True)
 
 
 async def _run(

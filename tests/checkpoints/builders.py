@@ -54,7 +54,7 @@ def a_version(
 
 def a_rollback(head: Version, target: Version, *, number: int, command_id: str = "c1") -> Version:
     manifest = rolled_back(
-        head, target, number=number, command_id=command_id, reason="spoilt", who="ann"
+        head, target, number=number, command_id=command_id, reason="spoilt", who="ann", at_ms=1
     )
     return seal_version(manifest, OPERATOR)
 

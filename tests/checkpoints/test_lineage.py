@@ -64,7 +64,7 @@ def test_every_record_stands_in_one_count_whatever_is_rolled_back(
 def test_a_rollback_takes_the_target_s_learner_and_the_head_s_offsets() -> None:
     one = a_life(learned=10, refused=2, number=1)
     two = a_life(learned=30, refused=1, before=one, number=2)
-    back = rolled_back(two, one, number=3, command_id="c9", reason="spoilt", who="ann")
+    back = rolled_back(two, one, number=3, command_id="c9", reason="spoilt", who="ann", at_ms=1)
     assert (back.kind, back.parent, back.number) == ("rollback", two.id, 3)
     assert back.created_at_ms == one.manifest.created_at_ms
     assert back.offsets == two.manifest.offsets
@@ -91,7 +91,7 @@ def test_a_rollback_to_what_is_newer_than_the_head_is_a_bug() -> None:
     one = a_life(learned=10, refused=0, number=1)
     two = a_life(learned=30, refused=0, before=one, number=2)
     with pytest.raises(ValueError, match="newer"):
-        rolled_back(one, two, number=3, command_id="c", reason="r", who="w")
+        rolled_back(one, two, number=3, command_id="c", reason="r", who="w", at_ms=1)
 
 
 def test_topics_and_cadence_stay_the_head_s() -> None:
