@@ -134,8 +134,10 @@ def _check(name: str, task: Task, key: str) -> None:
         raise SpecError(key, f'River has no metric "{name}"{did_you_mean(name, suited)}')
     if not _answers(name):
         raise SpecError(key, f"{name} needs arguments or is a table: a score is one number")
-    listed = ", ".join([*suited, VW_LOSS])
-    raise SpecError(key, f"{name} does not suit a {task} task, which takes {listed}")
+    relatives = [each for each in suited if each.endswith(name)]
+    instead = f"; there is {', '.join(relatives)}" if relatives else did_you_mean(name, suited)
+    listed = ", ".join(suited)
+    raise SpecError(key, f"{name} does not suit a {task} task{instead}; it takes {listed}")
 
 
 def suited_names(task: Task) -> list[str]:
