@@ -174,6 +174,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, default=200, help="of each number of partitions")
     parser.add_argument("--zombies", type=int, default=50)
+    parser.add_argument("--partitions", type=int, nargs="*", default=[1, 4])
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
     bad = 0
@@ -183,7 +184,7 @@ def main() -> int:
             (base / name).mkdir()
         with KafkaServer(base / "kafka") as kafka, ValkeyServer(base / "redis") as redis:
             servers = {"kafka": kafka.address, "redis": redis.url, "folder": base}
-            for partitions in (1, 4):
+            for partitions in asked.partitions:
                 seeds = range(asked.seed, asked.seed + asked.trials)
                 bad += _campaign(
                     f"SIGKILL, {partitions} partitions",
