@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import cycle
+from itertools import chain, cycle
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +74,8 @@ POISON: list[tuple[bytes | None, Reason]] = [
      Reason.too_many_features),
     (b'"' + b'\\"' * 50_000, Reason.not_json),
 ]  # fmt: skip
+# After each kind once, those of a few bytes go on: a dead letter a megabyte long proves no more.
+_SMALL = [each for each in POISON if len(each[0] or b"") < 10_000]
 TEN_MB = b'{"features": {"a": "' + b"x" * 10_000_000 + b'"}, "label": true}'
 
 
@@ -87,7 +89,7 @@ class Sent:
 
 def mixed(good: list[dict[str, Any]], poison: int) -> Iterator[Sent]:
     """Good events in order, with so many poison records spread evenly among them."""
-    every, supply, given = max(1, len(good) // max(1, poison)), cycle(POISON), 0
+    every, supply, given = max(1, len(good) // max(1, poison)), chain(POISON, cycle(_SMALL)), 0
     for n, event in enumerate(good):
         yield Sent(msgspec.json.encode(event), None)
         if n % every == every // 2 and given < poison:
