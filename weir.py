@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 _ENVIRONMENT = {"PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"}
 # What a request that needs the store waits for it, and a stop while it is away.
 _API_STORE_DEADLINE_S = 2.0
+# The learner says every few seconds that it waits, and tries again itself.
+_LEARNER_STORE_DEADLINE_S = 3.0
 _ROOMS = ("api", "checkpoints", "config", "learner", "stream")
 
 
@@ -182,7 +184,7 @@ def learn(
         create_topics=create_topics,
         begins_if_untouched=begin_if_untouched,
     )
-    store = _store(settings)
+    store = _store(settings, deadline_s=_LEARNER_STORE_DEADLINE_S)
     learner = Learner(
         settings, model_file, options, store, _keys(settings), check_store=store.require_safe
     )

@@ -53,6 +53,22 @@ class LogDisagreesError(StreamError):
         self.topic, self.partition, self.offset = topic, partition, offset
 
 
+class UnreadableLogError(StreamError):
+    """kafka-python cannot read a record at all, so that it can be neither learned nor refused.
+
+    A damaged batch, or a header whose name is not UTF-8. Operator: look at the record with another
+    client; `kafka-delete-records` past it, then begin behind it, or repair the topic.
+    """
+
+    exit_code = 4
+
+    def __init__(self, model: str, where: str, cause: object) -> None:
+        super().__init__(
+            f"model {model}: a record at or after {where} cannot be read ({cause}); look at it "
+            "with another client: nothing after it is learned until it is gone"
+        )
+
+
 class HistoryExistsError(StreamError):
     """`--new` was said, but this model has learned from this log before.
 

@@ -10,11 +10,11 @@ from contextlib import suppress
 from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError, LogTruncationError, OffsetOutOfRangeError
+from kafka.errors import CorruptRecordError, KafkaError, LogTruncationError, OffsetOutOfRangeError
 
 from config.settings import KafkaSettings
 from stream import kafka_client
-from stream.errors import KafkaUnavailableError, LogDisagreesError
+from stream.errors import KafkaUnavailableError, LogDisagreesError, UnreadableLogError
 from stream.positions import PartitionKey, Positions, fingerprint
 
 log = logging.getLogger(__name__)
@@ -59,6 +59,8 @@ class KafkaSource:
             polled = self._consumer.poll(timeout_ms=timeout_ms)
         except (OffsetOutOfRangeError, LogTruncationError) as error:
             raise self._lost(error) from error
+        except CorruptRecordError as error:
+            raise UnreadableLogError(self._model, self._standing(), error) from error
         except KafkaError as error:
             raise KafkaUnavailableError(self._address, error) from error
         return [(p.topic, p.partition, records) for p, records in polled.items()]
@@ -105,6 +107,13 @@ class KafkaSource:
         """Close the consumer; what it still held is read again by the next one."""
         with suppress(KafkaError):
             self._consumer.close(autocommit=False, timeout_ms=2_000)
+
+    def _standing(self) -> str:
+        """Where each partition stands."""
+        partitions = sorted(self._consumer.assignment())
+        return ", ".join(
+            f"{p.topic}-{p.partition}-{self._consumer.position(p)}" for p in partitions
+        )
 
     def _assign(self, positions: Positions) -> None:
         partitions = [TopicPartition(*key) for key in positions.next_offsets]

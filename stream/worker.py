@@ -64,6 +64,12 @@ class Suspects:
     def __contains__(self, place: Place) -> bool:
         return place in self.raised
 
+    def committed(self, next_offsets: Mapping[PartitionKey, int]) -> None:
+        """What lies below a commit is settled: no restore comes back to it."""
+        for topic, partition, offset in list(self.raised):
+            if offset < next_offsets.get((topic, partition), 0):
+                del self.raised[topic, partition, offset]
+
 
 class Worker:
     """Learns one line under one token.
@@ -252,6 +258,7 @@ class Worker:
         took_s = time.monotonic() - started
         self._due_at = time.monotonic() + max(self._every_s, took_s / _COMMIT_SHARE)
         self._learn_errors, self._adopted = [], ()
+        self._suspects.committed(self._positions.next_offsets)
         self._status.version, self._status.uncommitted = version.manifest.name, 0
         manifest = version.manifest
         self._metrics.committed(

@@ -164,6 +164,9 @@ class Rig:
         """Wait for a condition, 100 looks a second."""
         deadline = time.monotonic() + limit_s
         while not condition():
+            codes = [each.exitcode for each in self._learners]
+            if codes and all(code not in (None, -signal.SIGKILL) for code in codes):
+                raise AssertionError(f"{self.line}: {what}: every learner has ended, {codes}")
             if time.monotonic() > deadline:
                 raise AssertionError(f"{self.line}: {what}: not within {limit_s:g} s")
             time.sleep(0.01)
