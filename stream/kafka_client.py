@@ -115,9 +115,18 @@ def describe(kafka: KafkaSettings, names: Iterable[str]) -> dict[str, Topic]:
     wanted = list(names)
     with closing(admin(kafka)) as client:
         try:
-            found = client.describe_topics(wanted)
+            return described(client, wanted)
         except KafkaError as error:
             raise KafkaUnavailableError(str(kafka.bootstrap_servers), error) from error
+
+
+def described(client: KafkaAdminClient, names: list[str]) -> dict[str, Topic]:
+    """The topics among `names` that exist, as the broker describes them now.
+
+    Raises:
+        KafkaError: It does not answer.
+    """
+    found = client.describe_topics(names)
     return {
         topic["name"]: Topic(
             topic["name"],

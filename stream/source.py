@@ -14,7 +14,12 @@ from kafka.errors import CorruptRecordError, KafkaError, LogTruncationError, Off
 
 from config.settings import KafkaSettings
 from stream import kafka_client
-from stream.errors import KafkaUnavailableError, LogDisagreesError, UnreadableLogError
+from stream.errors import (
+    KafkaUnavailableError,
+    LogDisagreesError,
+    TopicMissingError,
+    UnreadableLogError,
+)
 from stream.positions import PartitionKey, Positions, fingerprint
 
 log = logging.getLogger(__name__)
@@ -40,7 +45,9 @@ class KafkaSource:
         self._kafka, self._model = kafka, model
         self._address = str(kafka.bootstrap_servers)
         self._consumer = _consumer(kafka, model)
+        self._admin: Any = None
         try:
+            self._admin = kafka_client.admin(kafka)
             self._check_log(positions)
             self._assign(positions)
         except BaseException:
@@ -103,8 +110,34 @@ class KafkaSource:
             raise KafkaUnavailableError(self._address, error) from error
         return {(p.topic, p.partition): end for p, end in found.items()}
 
+    def check_topics(self, positions: Positions) -> None:
+        """Make sure that what was read came from the topics it was meant to come from.
+
+        A topic deleted and recreated under a running consumer may go on as if nothing had happened.
+        Ids are never used again, so ids that are right now were right for every record before.
+
+        Raises:
+            LogDisagreesError: Another topic has the name now.
+            TopicMissingError: The topic is gone, or a broker that has just started does not show
+                it yet.
+            KafkaUnavailableError: The broker does not answer.
+        """
+        names = list(positions.topic_ids)
+        try:
+            found = kafka_client.described(self._admin, names)
+        except KafkaError as error:
+            raise KafkaUnavailableError(self._address, error) from error
+        for name, topic_id in positions.topic_ids.items():
+            if name not in found:
+                raise TopicMissingError(name, self._address)
+            if found[name].topic_id != topic_id:
+                self._refuse_topic(positions, found[name])
+
     def close(self) -> None:
         """Close the consumer; what it still held is read again by the next one."""
+        if self._admin is not None:
+            with suppress(KafkaError):
+                self._admin.close()
         with suppress(KafkaError):
             self._consumer.close(autocommit=False, timeout_ms=2_000)
 
@@ -126,11 +159,7 @@ class KafkaSource:
         topics = kafka_client.require(self._kafka, positions.topic_ids)
         for name, topic_id in positions.topic_ids.items():
             if topics[name].topic_id != topic_id:
-                first = min(k for k in positions.next_offsets if k[0] == name)
-                why = f"the topic was deleted and recreated (id {topics[name].topic_id})"
-                raise LogDisagreesError(
-                    self._model, first[0], first[1], positions.next_offsets[first], why
-                )
+                self._refuse_topic(positions, topics[name])
         keys = [TopicPartition(*key) for key in positions.next_offsets]
         try:
             begins = self._consumer.beginning_offsets(keys, timeout_ms=_ANCHOR_TIMEOUT_MS)
@@ -140,6 +169,12 @@ class KafkaSource:
         for key in keys:
             self._check_range(key, positions, begins[key], ends[key])
             self._check_anchor(key, positions, begins[key])
+
+    def _refuse_topic(self, positions: Positions, found: kafka_client.Topic) -> None:
+        first = min(key for key in positions.next_offsets if key[0] == found.name)
+        why = f"the topic was deleted and recreated (id {found.topic_id})"
+        offset = positions.next_offsets[first]
+        raise LogDisagreesError(self._model, first[0], first[1], offset, why)
 
     def _check_range(self, key: TopicPartition, positions: Positions, begin: int, end: int) -> None:
         next_offset = positions.next_offsets[tuple(key)]

@@ -150,6 +150,7 @@ class Worker:
             self._housekeeping_at = now + _HOUSEKEEPING_S
             self._report_lag()
             if not self._pending:
+                self._source.check_topics(self._positions)
                 self._source.new_partitions(self._positions)
 
     def _take_chunk(self) -> None:
@@ -242,6 +243,7 @@ class Worker:
 
     def _commit(self) -> None:
         started = time.monotonic()
+        self._source.check_topics(self._positions)
         try:
             version = self._committer.commit(
                 self._trainer,
