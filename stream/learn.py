@@ -13,7 +13,8 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
-from checkpoints.errors import Conflict, StoreUnavailable
+from checkpoints.control import open_control
+from checkpoints.errors import Conflict, StoreUnavailable, Tampered
 from checkpoints.line import Line
 from checkpoints.manifest import Version, open_version
 from checkpoints.reader import LineReader
@@ -235,7 +236,16 @@ class Learner:
     def _verified(self, granted: Granted) -> Version | None:
         if granted.head is None:
             return None
-        return open_version(granted.head, self.keys.verifier, self._line)
+        head = open_version(granted.head, self.keys.verifier, self._line)
+        envelope = self.store.control(self._line)
+        if envelope is not None:
+            ordered = open_control(envelope, self.keys.verifier, self._line).record
+            if head.number < ordered.last_version:
+                what = f"v{ordered.last_version} was the head when an operator ordered last"
+                raise Tampered(
+                    f"{self._line} head", f"{head.manifest.name} stands there, but {what}"
+                )
+        return head
 
     def _watch(self, granted: Granted, metrics: LearnerMetrics) -> Watch:
         return Watch(

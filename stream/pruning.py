@@ -41,7 +41,8 @@ class Pruner:
         self._line, self._keep, self._token = line, keep, token
         self._versions = self._read_versions()
         self._lineages = self._read_lineages()
-        self._commits = 0
+        # The first commit of a worker prunes: one that is restored often must not put it off.
+        self._commits = _EVERY_COMMITS - 1
 
     def committed(self, version: Version) -> None:
         """A version was added; every tenth time the old ones go."""

@@ -10,7 +10,13 @@ from contextlib import suppress
 from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import CorruptRecordError, KafkaError, LogTruncationError, OffsetOutOfRangeError
+from kafka.errors import (
+    CorruptRecordError,
+    KafkaError,
+    LogTruncationError,
+    OffsetOutOfRangeError,
+    UnsupportedCodecError,
+)
 
 from config.settings import KafkaSettings
 from stream import kafka_client
@@ -66,7 +72,7 @@ class KafkaSource:
             polled = self._consumer.poll(timeout_ms=timeout_ms)
         except (OffsetOutOfRangeError, LogTruncationError) as error:
             raise self._lost(error) from error
-        except CorruptRecordError as error:
+        except (CorruptRecordError, UnsupportedCodecError) as error:
             raise UnreadableLogError(self._model, self._standing(), error) from error
         except KafkaError as error:
             raise KafkaUnavailableError(self._address, error) from error

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from checkpoints import embedded as valkey
+from checkpoints.errors import StoreUnavailable
 from checkpoints.line import Line
 from checkpoints.signing import make_keys
 from checkpoints.store import Store
@@ -113,6 +114,7 @@ def plan(
     servers, kafka_address, redis_url = _servers(settings, directory, kafka_port)
     make_keys(directory / "keys")
     common = _environment(directory, kafka_address, redis_url)
+    common["WEIR_KAFKA__TOPIC_PARTITIONS"] = str(settings.kafka.topic_partitions)
     store = store_at(redis_url)
     ports = {f"learner:{model.name}": free_port() for _, model in models}
     learners = [
@@ -205,7 +207,11 @@ def _learner(
 
 
 def _learns(store: Store, line: Line) -> bool:
-    return any(beat.get("state") in _UP for beat in store.beats(line, "learner").values())
+    try:
+        beats = store.beats(line, "learner")
+    except StoreUnavailable:  # it is being started again
+        return False
+    return any(beat.get("state") in _UP for beat in beats.values())
 
 
 def _api(
