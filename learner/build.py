@@ -11,6 +11,7 @@ from learner.estimator import Estimator
 from learner.python_estimator import build_python, is_trusted
 from learner.river_estimator import RiverEstimator, final_step
 from learner.river_spec import build_pipeline
+from learner.screen import Screen
 from learner.vw_arguments import parse_arguments
 from learner.vw_estimator import Dumped, VWEstimator, restore_vw
 
@@ -88,6 +89,18 @@ def restore_estimator(
     else:
         _check_restored(dumped, model_file.task)
     return RiverEstimator(dumped, wants_probabilities=wants_probabilities)
+
+
+def build_screen(model_file: ModelFile) -> Screen:
+    """The screen that suits the learner of a model file.
+
+    Raises:
+        SpecError: As `build_estimator`.
+    """
+    estimator = build_estimator(model_file, wants_probabilities=False)
+    return Screen(
+        model_file, flattens=estimator.flattens, takes_weight=estimator.takes_weight
+    )
 
 
 def check_task(model: Any, task: Task) -> None:

@@ -1,26 +1,36 @@
-"""The gate: what may be learned.
+"""The gate: what may be learned, of events that passed the screen.
 
-It decides from the record and its own state alone (the names, labels and ids seen so far), never
-from a clock or a server, so that a replay decides the same. A refusal changes none of that state.
+It decides from the event and its own memory alone (the names, labels and ids seen so far), never
+from a clock or a server, so that a replay decides the same. A refusal changes none of that memory.
 """
 
 from collections import deque
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from itertools import repeat
+from typing import Any, NamedTuple
 
-import msgspec
-
-from config.model_file import FeatureSpec, ModelFile
+from config.model_file import ModelFile
+from learner.examples import Examples
 from learner.labels import Labels
-from learner.values import Event, Features, Reason, Refusal, Scalar
+from learner.values import Reason, Refusal
 
 
-class Example(msgspec.Struct, frozen=True, gc=False):
-    """A labelled example that may be learned: features, native label, weight."""
+class Admitted(NamedTuple):
+    """What may be learned, in order.
 
-    x: Any
-    y: Any
-    w: float | None
+    Attributes:
+        xs: Features, or lines of text.
+        ys: The learner's own labels.
+        ws: Weights; None where no event has one.
+        places: Which of the examples these are.
+        refused: The others: which, and why.
+    """
+
+    xs: Sequence[Any]
+    ys: Sequence[Any]
+    ws: Sequence[float | None] | None
+    places: Sequence[int]
+    refused: Sequence[tuple[int, Refusal]]
 
 
 class RecentIds:
@@ -56,216 +66,64 @@ class RecentIds:
 
 
 class Gate:
-    """Admits events as examples, or says why not.
+    """Admits examples, or says why not.
 
     Args:
-        model_file: Its limits, features, `strict` and task.
+        model_file: Its limits.
         labels: Reads an event's label as the learner's own.
-        flattens: Whether nested features become `outer.inner`.
-        takes_weight: Whether the learner can use a weight; else a weighted event is refused.
     """
 
-    def __init__(
-        self, model_file: ModelFile, labels: Labels, *, flattens: bool, takes_weight: bool
-    ) -> None:
+    def __init__(self, model_file: ModelFile, labels: Labels) -> None:
         self._limits = model_file.limits
-        self._specs = model_file.features or {}
-        self._strict = model_file.strict
         self._labels = labels
-        self._flattens = flattens
-        self._takes_weight = takes_weight
         self._names: set[str] = set()
         self.ids = RecentIds(model_file.limits.duplicates)
 
-    def admit(self, event: Event) -> Any:
-        """The `Example` in `event`, which counts as seen from now on; or why it is refused."""
-        if event.text is not None:
-            x: Any = event.text
-        else:
-            x = self._features(event.features or {})
-            if type(x) is Refusal:
-                return x
-        refusal = self._refusal_beside_features(event)
-        if refusal is not None:
-            return refusal
-        names = () if event.text is not None else x.keys() - self._names
-        if names and len(self._names) + len(names) > self._limits.names:
-            detail = f"{len(names)} new names beyond limits.names {self._limits.names}"
-            return Refusal(Reason.too_many_features, detail, "gate")
-        y = self._labels.native(event.label)
-        if type(y) is Refusal:
-            return y
-        self._names.update(names)
-        if event.id is not None:
-            self.ids.add(event.id)
-        return Example(x, y, event.weight)
-
-    def admit_question(self, features: Features) -> Any:
-        """The features of a prediction request as the learner takes them, or a `Refusal`."""
-        return self._features(features)
+    def admit(self, examples: Examples) -> Admitted:
+        """Those that may be learned, which count as seen from now on; and why the others not."""
+        if examples.ids is None and self._names.issuperset(examples.names):
+            ys = self._labels.natives(examples.labels)
+            if ys is not None:
+                return Admitted(examples.xs, ys, examples.weights, range(len(ys)), ())
+        return self._admit_one_by_one(examples)
 
     def dump(self) -> dict[str, Any]:
-        """The state that snapshots keep beside the ids."""
+        """The memory that snapshots keep beside the ids."""
         return {"names": sorted(self._names), "labels": self._labels.dump()}
 
     def restore(self, state: dict[str, Any], ids: Iterable[str]) -> None:
-        """Continue from `dump`ed state and the ids of a snapshot."""
+        """Continue from `dump`ed memory and the ids of a snapshot."""
         self._names = set(state["names"])
         self._labels.restore(state["labels"])
         self.ids = RecentIds(self._limits.duplicates, ids)
 
-    def _refusal_beside_features(self, event: Event) -> Refusal | None:
-        if event.label is None:
-            detail = "an event without a label: labels that come late are not joined yet"
-            return Refusal(Reason.missing_label, detail, "gate")
-        if event.weight is not None:
-            refusal = self._refused_weight(event.weight)
-            if refusal is not None:
-                return refusal
-        if event.id is not None:
-            if len(event.id) > self._limits.string:
-                return _too_long("id", len(event.id), self._limits.string)
-            if event.id in self.ids:
-                return Refusal(Reason.duplicate, f"id {event.id!r} was seen before", "gate")
-        return None
-
-    def _refused_weight(self, weight: float) -> Refusal | None:
-        if not 0.0 <= weight <= self._limits.value:
-            detail = f"weight {weight!r} is not within 0 and limits.value {self._limits.value:g}"
-            return Refusal(Reason.out_of_bounds, detail, "gate")
-        if not self._takes_weight:
-            return Refusal(Reason.weight_unsupported, "this learner takes no weight", "gate")
-        return None
-
-    def _features(self, features: Features) -> Any:
-        """The features as the learner takes them, unchanged where nothing has to change."""
-        if len(features) > self._limits.features:
-            count = sum(value is not None for value in features.values())
-            if count > self._limits.features:
-                return _too_many(count, self._limits.features)
-        found = self._refused_values(features)
-        if type(found) is Refusal:
-            return found
-        if not (features.keys() <= self._names):
-            refusal = self._refused_names(features)
-            if refusal is not None:
-                return refusal
-        if found:
-            rebuilt = self._without_nulls(features)
-            if isinstance(rebuilt, Refusal):
-                return rebuilt
-            features = rebuilt
-        if self._specs or self._strict:
-            refusal = self._refused_by_schema(features)
-            if refusal is not None:
-                return refusal
-        return features
-
-    def _refused_values(self, features: Features) -> Any:
-        """A refusal, or whether there are nulls or nested objects still to be looked at."""
-        bound, string_limit = self._limits.value, self._limits.string
-        has_more = False
-        value: Any  # its kind is looked at below
-        for name, value in features.items():
-            kind = type(value)
-            if kind is float or kind is int:
-                if not -bound <= value <= bound:
-                    return _beyond(name, value, bound)
-            elif kind is str:
-                if len(value) > string_limit:
-                    return _too_long(name, len(value), string_limit)
-            elif kind is not bool:
-                has_more = True
-        return has_more
-
-    def _refused_names(self, features: Features) -> Refusal | None:
-        for name in features:
-            if len(name) > self._limits.string:
-                return _too_long("a feature's name", len(name), self._limits.string)
-        return None
-
-    def _without_nulls(self, features: Features) -> Features | Refusal:
-        """Nulls left out, nested objects checked and, where the learner wants it, flattened."""
-        kept: Features = {}
-        count = 0
-        for name, value in features.items():
-            if value is None:
-                continue
-            if not isinstance(value, dict):
-                kept[name] = value
-                count += 1
-                continue
-            if self._limits.depth < 2:
-                detail = f"feature {name!r} is nested, limits.depth is {self._limits.depth}"
-                return Refusal(Reason.too_deep, detail, "gate")
-            inner: dict[str, Scalar] = {k: v for k, v in value.items() if v is not None}
-            refusal = self._refused_inner(name, inner)
-            if refusal is not None:
-                return refusal
-            count += len(inner)
-            if self._flattens:
-                kept.update((f"{name}.{k}", v) for k, v in inner.items())
+    def _admit_one_by_one(self, examples: Examples) -> Admitted:
+        xs, ys, places, refused = [], [], [], []
+        rows = zip(examples.xs, examples.labels, examples.ids or repeat(None), strict=False)
+        for place, (x, label, event_id) in enumerate(rows):
+            y = self._one(x, label, event_id)
+            if type(y) is Refusal:
+                refused.append((place, y))
             else:
-                kept[name] = dict(inner)
-        return kept if count <= self._limits.features else _too_many(count, self._limits.features)
+                xs.append(x)
+                ys.append(y)
+                places.append(place)
+        weights = examples.weights
+        ws = None if weights is None else [weights[place] for place in places]
+        return Admitted(xs, ys, ws, places, refused)
 
-    def _refused_inner(self, outer: str, inner: dict[str, Any]) -> Refusal | None:
-        limits = self._limits
-        for name, value in inner.items():
-            if isinstance(value, str):
-                if len(value) > limits.string:
-                    return _too_long(f"{outer}.{name}", len(value), limits.string)
-            elif not -limits.value <= value <= limits.value:
-                return _beyond(f"{outer}.{name}", value, limits.value)
-            if len(name) > limits.string:
-                return _too_long("a feature's name", len(name), limits.string)
-        return None
-
-    def _refused_by_schema(self, features: Features) -> Refusal | None:
-        for name, value in features.items():
-            pairs = value.items() if isinstance(value, dict) else ((None, value),)
-            for inner, scalar in pairs:
-                full_name = name if inner is None else f"{name}.{inner}"
-                spec = self._specs.get(full_name)
-                if spec is not None:
-                    refusal = _refused_by_spec(full_name, scalar, spec)
-                    if refusal is not None:
-                        return refusal
-                elif self._strict:
-                    detail = f"feature {full_name!r} is not listed and the model file is strict"
-                    return Refusal(Reason.unknown_field, detail, "gate")
-        return None
-
-
-_TYPES: dict[str, tuple[type, ...]] = {
-    "float": (float, int),
-    "int": (int,),
-    "string": (str,),
-    "bool": (bool,),
-}
-
-
-def _refused_by_spec(name: str, value: Any, spec: FeatureSpec) -> Refusal | None:
-    if type(value) not in _TYPES[spec.type]:
-        detail = f"feature {name!r} is {type(value).__name__}, the model file says {spec.type}"
-        return Refusal(Reason.wrong_type, detail, "gate")
-    is_below = spec.min is not None and value < spec.min
-    if is_below or (spec.max is not None and value > spec.max):
-        detail = f"feature {name!r} is {value!r}, not within {spec.min} and {spec.max}"
-        return Refusal(Reason.out_of_bounds, detail, "gate")
-    return None
-
-
-def _beyond(name: str, value: object, bound: float) -> Refusal:
-    detail = f"feature {name[:80]!r} is {str(value)[:40]}, limits.value is {bound:g}"
-    return Refusal(Reason.out_of_bounds, detail, "gate")
-
-
-def _too_long(name: str, length: int, limit: int) -> Refusal:
-    detail = f"{name[:80]} is {length} characters, limits.string is {limit}"
-    return Refusal(Reason.too_large, detail, "gate")
-
-
-def _too_many(count: int, limit: int) -> Refusal:
-    detail = f"{count} features, limits.features is {limit}"
-    return Refusal(Reason.too_many_features, detail, "gate")
+    def _one(self, x: Any, label: Any, event_id: str | None) -> Any:
+        """The learner's own label for an event that may be learned, and is remembered."""
+        if event_id is not None and event_id in self.ids:
+            return Refusal(Reason.duplicate, f"id {event_id!r} was seen before", "gate")
+        names = () if type(x) is str else x.keys() - self._names
+        if names and len(self._names) + len(names) > self._limits.names:
+            detail = f"{len(names)} new names beyond limits.names {self._limits.names}"
+            return Refusal(Reason.too_many_features, detail, "gate")
+        y = self._labels.native(label)
+        if type(y) is Refusal:
+            return y
+        self._names.update(names)
+        if event_id is not None:
+            self.ids.add(event_id)
+        return y

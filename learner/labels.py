@@ -17,6 +17,7 @@ Answer: TypeAlias = tuple[Native | None, dict[str, float | None] | None]
 
 _AS_BINARY: dict[Native, bool] = {0: False, 1: True}
 _VW_BINARY: dict[Native, bool] = {-1: False, 1: True}
+_NUMBERS = {int, float}
 
 
 class Labels:
@@ -55,6 +56,28 @@ class Labels:
             if native is not None:
                 return native
         return self._new(label)
+
+    def natives(self, labels: list[Any]) -> list[Any] | None:
+        """The learner's own labels for many, if all are known and right; None: ask one by one.
+
+        >>> from config.model_file import parse_model_file
+        >>> text = "{name: m, task: binary, learner: {river: [dummy.NoChangeClassifier]}}"
+        >>> labels = Labels(parse_model_file(text))
+        >>> labels.natives([1, False]), labels.natives([1, 1.0])
+        ([True, False], None)
+        """
+        kinds = set(map(type, labels))
+        if self._task == "regression":
+            bound = self._limits.value
+            are_right = kinds <= _NUMBERS and all(-bound <= label <= bound for label in labels)
+            return labels if are_right else None
+        if not kinds.issubset(self._types):
+            return None
+        table = self._table
+        try:
+            return [table[label] for label in labels]
+        except KeyError:
+            return None
 
     def answer(self, predicted: Predicted) -> Answer:
         """The prediction and the probabilities as JSON has them, None where there are none.

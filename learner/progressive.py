@@ -8,14 +8,28 @@ Source: Blum, Kalai and Langford, "Beating the hold-out", COLT 1999.
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, cast
+from itertools import repeat
+from typing import Any, Protocol, TypeAlias, cast
 
 from learner.drift import Detection, Detectors
 from learner.estimator import Estimator, Predicted
-from learner.gate import Example
 from learner.scores import Scores
 
-Step = Callable[[Example], Sequence[Detection]]
+Found: TypeAlias = list[tuple[int, Detection]]
+Steps: TypeAlias = Callable[[Sequence[Any], Sequence[Any], Sequence[float | None] | None], Found]
+
+
+class StepFailedError(Exception):
+    """The learner raised on an example and may be half-updated.
+
+    Attributes:
+        place: Which of the examples given.
+        cause: What it raised.
+    """
+
+    def __init__(self, place: int, cause: BaseException) -> None:
+        super().__init__(f"example {place}: {type(cause).__name__}: {cause}")
+        self.place, self.cause = place, cause
 
 
 class ReportsLoss(Protocol):
@@ -45,13 +59,14 @@ class Tally:
         self.learned, self.scored, self.nonfinite = learned, scored, nonfinite
 
 
-def progressive_step(
+def progressive_steps(
     estimator: Estimator, scores: Scores, detectors: Detectors, tally: Tally, *, is_regression: bool
-) -> Step:
-    """The step for one learner: a function of an example, returning the drifts it raised.
+) -> Steps:
+    """The steps of one learner: a function of examples in order, returning the drifts they raised.
 
-    The function raises whatever the estimator raises; the learner is then half-updated and has
-    to be thrown away.
+    The function takes features, native labels and weights (None: no example has one) of equal
+    length. It returns each detection with the place of its example, and raises StepFailedError
+    when the estimator raises; the learner is then half-updated and has to be thrown away.
 
     Args:
         estimator: Predicts and learns. One that predicts as it learns returns the prediction
@@ -62,30 +77,39 @@ def progressive_step(
         is_regression: Whether the error is a distance.
     """
     judge = _judge(scores, detectors, tally, is_regression=is_regression)
-    learn = estimator.learn
-    if estimator.predicts_as_it_learns:
+    learn, predict = estimator.learn, estimator.predict
 
-        def step_within(example: Example) -> Sequence[Detection]:
-            predicted = learn(example.x, example.y, example.w)
-            assert predicted is not None, "an estimator that predicts as it learns did not"
-            if scores.wants_loss:
-                told = cast("ReportsLoss", estimator)
-                scores.add_loss(told.last_loss, told.last_weight)
-            tally.learned += 1
-            return judge(example.y, predicted)
+    def learn_within(x: Any, y: Any, w: float | None) -> Sequence[Detection]:
+        predicted = learn(x, y, w)
+        assert predicted is not None, "an estimator that predicts as it learns did not"
+        if scores.wants_loss:
+            told = cast("ReportsLoss", estimator)
+            scores.add_loss(told.last_loss, told.last_weight)
+        return judge(y, predicted)
 
-        return step_within
-
-    predict = estimator.predict
-
-    def step(example: Example) -> Sequence[Detection]:
-        x = example.x
-        detections = judge(example.y, predict(x))
-        learn(x, example.y, example.w)
-        tally.learned += 1
+    def predict_then_learn(x: Any, y: Any, w: float | None) -> Sequence[Detection]:
+        detections = judge(y, predict(x))
+        learn(x, y, w)
         return detections
 
-    return step
+    step = learn_within if estimator.predicts_as_it_learns else predict_then_learn
+
+    def steps(xs: Sequence[Any], ys: Sequence[Any], ws: Sequence[float | None] | None) -> Found:
+        found: Found = []
+        place = 0
+        try:
+            for x, y, w in zip(xs, ys, repeat(None) if ws is None else ws, strict=False):
+                detections = step(x, y, w)
+                if detections:
+                    found += [(place, each) for each in detections]
+                place += 1
+        except (Exception, SystemExit) as error:
+            raise StepFailedError(place, error) from error
+        finally:
+            tally.learned += place
+        return found
+
+    return steps
 
 
 def _judge(

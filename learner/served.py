@@ -6,8 +6,8 @@ from typing import Any
 
 from config.model_file import ModelFile
 from learner.build import restore_estimator
-from learner.gate import Gate
 from learner.labels import Labels
+from learner.screen import Screen
 from learner.values import Features, Refusal
 
 
@@ -39,9 +39,7 @@ class ServedModel:
         )
         self._labels = Labels(model_file)
         self._labels.restore(payload["gate"]["labels"])
-        self._gate = Gate(
-            model_file, self._labels, flattens=self._estimator.flattens, takes_weight=True
-        )
+        self._screen = Screen(model_file, flattens=self._estimator.flattens, takes_weight=True)
         self._has_chances = model_file.task != "regression"
         self._check(payload["probe"])
 
@@ -52,7 +50,7 @@ class ServedModel:
             `prediction`, None while the model has none, and for classes `probabilities` by the
             label's JSON text, where the learner has any.
         """
-        x = self._gate.admit_question(features)
+        x = self._screen.features(features)
         if isinstance(x, Refusal):
             return x
         prediction, chances = self._labels.answer(self._estimator.predict(x))

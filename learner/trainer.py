@@ -5,7 +5,7 @@ them without the others cannot go on as if nothing had happened.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,12 @@ from learner.deep_pickle import dumps
 from learner.drift import Detectors
 from learner.drift_log import DriftLog
 from learner.estimator import Estimator
+from learner.examples import Examples
 from learner.gate import Gate
 from learner.labels import Labels
-from learner.progressive import Tally, progressive_step
+from learner.progressive import StepFailedError, Tally, progressive_steps
 from learner.scores import Scores
-from learner.values import Event, Reason, Refusal
+from learner.values import Refusal
 
 PAYLOAD_FORMAT = 1
 
@@ -33,7 +34,7 @@ class LearnFailedError(Exception):
     The worker restores and tries once more; an event that raises again is refused `learn_error`.
     """
 
-    def __init__(self, topic: str, partition: int, offset: int, cause: Exception) -> None:
+    def __init__(self, topic: str, partition: int, offset: int, cause: BaseException) -> None:
         what = f"{type(cause).__name__}: {cause}"
         super().__init__(f"learning {topic}-{partition}-{offset} raised {what}")
         self.topic, self.partition, self.offset = topic, partition, offset
@@ -80,7 +81,7 @@ class Saved:
 
 
 class Trainer:
-    """Learns events one at a time, each scored before it is learned.
+    """Learns examples one at a time, each scored before it is learned.
 
     Args:
         model_file: What to build.
@@ -106,12 +107,8 @@ class Trainer:
                 model_file, saved.payload["estimator"], scratch, wants_probabilities=wants
             )
         )
-        self._gate = Gate(
-            model_file,
-            Labels(model_file),
-            flattens=self._estimator.flattens,
-            takes_weight=self._estimator.takes_weight,
-        )
+        self._gate = Gate(model_file, Labels(model_file))
+        self.model_file = model_file
         self.tally = Tally()
         self.drifts = DriftLog()
         self.refused_by: Counter[str] = Counter()
@@ -119,7 +116,7 @@ class Trainer:
         self._last_x: Any = None
         if saved is not None:
             self._load(saved)
-        self._step = progressive_step(
+        self._steps = progressive_steps(
             self._estimator,
             self._scores,
             self._detectors,
@@ -138,31 +135,38 @@ class Trainer:
         probe = saved.payload["probe"]
         self._last_x = None if probe is None else probe["x"]
 
-    def take(
-        self, event: Event, topic: str, partition: int, offset: int, timestamp_ms: int
-    ) -> Refusal | None:
-        """Learn the event at this position, scored first; or say why it is refused.
+    def take(self, examples: Examples) -> list[tuple[int, Refusal]]:
+        """Learn these examples, each scored first; which of them are refused, and why.
 
         Raises:
             LearnFailedError: The learner raised. This trainer must not be used again.
         """
-        example = self._gate.admit(event)
-        if type(example) is Refusal:
-            self.refused_by[example.reason] += 1
-            return example
+        admitted = self._gate.admit(examples)
+        for _, refusal in admitted.refused:
+            self.refused_by[refusal.reason] += 1
         try:
-            detections = self._step(example)
-        except Exception as error:
-            raise LearnFailedError(topic, partition, offset, error) from error
-        self._last_x = example.x
-        if detections:
-            for detection in detections:
-                self.drifts.add(detection, topic, partition, offset, timestamp_ms)
-        return None
+            found = self._steps(admitted.xs, admitted.ys, admitted.ws)
+        except StepFailedError as error:
+            offset = examples.offsets[admitted.places[error.place]]
+            raise LearnFailedError(
+                examples.topic, examples.partition, offset, error.cause
+            ) from error
+        for place, detection in found:
+            at = admitted.places[place]
+            self.drifts.add(
+                detection,
+                examples.topic,
+                examples.partition,
+                examples.offsets[at],
+                examples.timestamps[at],
+            )
+        if admitted.xs:
+            self._last_x = admitted.xs[-1]
+        return list(admitted.refused)
 
-    def refuse(self, reason: Reason) -> None:
-        """Count a record that was refused before it reached the gate."""
-        self.refused_by[reason] += 1
+    def refuse(self, reasons: Iterable[str]) -> None:
+        """Count records that were refused before they reached the gate."""
+        self.refused_by.update(reasons)
 
     def snapshot(self, *, version: str) -> Snapshot:
         """The state now, to be restored elsewhere or later.

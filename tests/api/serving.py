@@ -31,6 +31,7 @@ from learner.trainer import Trainer
 from learner.values import Event
 from stream.commit import software
 from tests.checkpoints.builders import LEARNER, OPERATOR, VERIFIER
+from tests.learner.taking import Taking
 
 PHISHING = """
 name: phishing
@@ -89,12 +90,13 @@ class Learning:
     store: Store
     scratch: Path
     trainer: Trainer = field(init=False)
+    taking: Taking = field(init=False)
     head: Version | None = None
     refused: int = 0
     consumed: int = 0
 
     def __post_init__(self) -> None:
-        self.trainer = Trainer(self.model_file, self.scratch)
+        self.trainer, self.taking = Trainer(self.model_file, self.scratch), Taking(self.model_file)
         self.line = Line(self.model_file.name)
         granted = self.store.acquire(self.line, holder="test", lease_s=3600)
         assert isinstance(granted, Granted)
@@ -104,9 +106,10 @@ class Learning:
         """Learn labelled examples."""
         for x, y in pairs:
             event = Event(features=dict(x), label=y)
-            refusal = self.trainer.take(
-                event, self.model_file.topics.events, 0, self.consumed, 1_700_000_000_000
-            )
+            refusal = self.taking.one(
+                self.trainer, event, self.model_file.topics.events, 0, self.consumed,
+                1_700_000_000_000,
+            )  # fmt: skip
             self.consumed += 1
             self.refused += refusal is not None
 

@@ -12,6 +12,7 @@ from learner.deep_pickle import dumps
 from learner.trainer import Saved, Trainer
 from learner.values import Event
 from tests.learner.streams import model_file
+from tests.learner.taking import Taking
 
 
 def nested(depth):
@@ -31,9 +32,9 @@ def test_an_adaptive_tree_for_numbers_is_pickled_and_goes_on_exactly():
     learner = {"river": [{"tree.HoeffdingAdaptiveTreeRegressor": {"seed": 1}}]}
     file = model_file("regression", learner, metrics=["MAE"])
     pairs = list(datasets.TrumpApproval())
-    whole = Trainer(file)
+    whole, taking = Trainer(file), Taking(file)
     for n, (x, y) in enumerate(pairs[:1000]):
-        whole.take(Event(features=x, label=y), "events", 0, n, 0)
+        taking.one(whole, Event(features=x, label=y), offset=n)
     with pytest.raises(RecursionError):
         pickle.dumps(whole._estimator.dump())
     snapshot = whole.snapshot(version="v1")
@@ -48,7 +49,7 @@ def test_an_adaptive_tree_for_numbers_is_pickled_and_goes_on_exactly():
 
     for n, (x, y) in enumerate(pairs[1000:], 1000):
         for trainer in (whole, resumed):
-            trainer.take(Event(features=x, label=y), "events", 0, n, 0)
+            taking.one(trainer, Event(features=x, label=y), offset=n)
     assert whole.snapshot(version="v2").metrics == resumed.snapshot(version="v2").metrics
 
 

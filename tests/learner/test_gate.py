@@ -1,20 +1,42 @@
 """The gate: what may be learned is decided from the record and the gate's own memory alone."""
 
 import copy
+import random
 
 import pytest
 
-from learner.gate import Example, Gate, RecentIds
+from learner.gate import Gate, RecentIds
 from learner.labels import Labels
+from learner.screen import Screen
 from learner.values import Event, Reason, Refusal
 from tests.learner.streams import model_file
+from tests.learner.taking import examples_of
 
 RIVER = {"river": ["linear_model.LogisticRegression"]}
 
 
+class Entrance:
+    """Screen and gate, one after the other, as they stand in two processes."""
+
+    def __init__(self, file, *, flattens, takes_weight):
+        self.screen = Screen(file, flattens=flattens, takes_weight=takes_weight)
+        self.gate = Gate(file, Labels(file))
+
+    def admit(self, event):
+        """Features, native label and weight of one event, or the refusal."""
+        x = self.screen.check(event)
+        if isinstance(x, Refusal):
+            return x
+        admitted = self.gate.admit(examples_of([(0, 0, x, event)]))
+        if admitted.refused:
+            return admitted.refused[0][1]
+        (x,), (y,) = admitted.xs, admitted.ys
+        return x, y, None if admitted.ws is None else admitted.ws[0]
+
+
 def gate(task="binary", *, flattens=True, takes_weight=True, **sections):
     file = model_file(task, RIVER, **sections)
-    return Gate(file, Labels(file), flattens=flattens, takes_weight=takes_weight)
+    return Entrance(file, flattens=flattens, takes_weight=takes_weight)
 
 
 def event(features, label=True, **more):
@@ -25,8 +47,8 @@ def reason(found):
     return found.reason if isinstance(found, Refusal) else None
 
 
-def memory(of: Gate):
-    return copy.deepcopy((of.dump(), of.ids.in_order()))
+def memory(of):
+    return copy.deepcopy((of.gate.dump(), of.gate.ids.in_order()))
 
 
 def test_what_needs_no_change_is_passed_on_as_it_is():
@@ -35,16 +57,16 @@ def test_what_needs_no_change_is_passed_on_as_it_is():
 
     example = gate().admit(event(features, False, weight=2))
 
-    assert example == Example(features, False, 2)
-    assert example.x is features
+    assert example == (features, False, 2)
+    assert example[0] is features
 
 
 def test_nulls_are_absent_and_nested_features_flattened_in_place():
     """River sees `outer.inner`, in the record's order; VW keeps the nesting for its namespaces."""
     features = {"a": 1, "n": None, "u": {"x": 2, "gone": None, "y": "s"}, "z": False, "e": {}}
 
-    flat = gate().admit(event(features)).x
-    nested = gate(flattens=False).admit(event(features)).x
+    flat = gate().admit(event(features))[0]
+    nested = gate(flattens=False).admit(event(features))[0]
 
     assert list(flat.items()) == [("a", 1), ("u.x", 2), ("u.y", "s"), ("z", False)]
     assert nested == {"a": 1, "u": {"x": 2, "y": "s"}, "z": False, "e": {}}
@@ -94,7 +116,7 @@ def test_distinct_names_are_bounded_for_ever():
     assert reason(small.admit(event({"b": 1, "c": 1}))) is Reason.too_many_features
     assert reason(small.admit(event({"b": 1, "a": 1}))) is None
     assert reason(small.admit(event({"c": 1}))) is Reason.too_many_features
-    assert small.dump()["names"] == ["a", "b"]
+    assert small.gate.dump()["names"] == ["a", "b"]
 
 
 def test_labels_are_bounded_and_of_one_kind():
@@ -194,7 +216,7 @@ def test_a_duplicate_is_known_within_the_window_exactly():
 
     duplicate = Reason.duplicate
     assert found == [None, None, None, duplicate, duplicate, None, None, None, None]
-    assert small.ids.in_order() == ["a", "e", "b"]
+    assert small.gate.ids.in_order() == ["a", "e", "b"]
 
 
 def test_an_id_has_a_length():
@@ -240,7 +262,7 @@ def test_it_goes_on_from_its_memory():
         one.admit(event({"x": 1}, "first", id=name))
     state, ids = memory(one)
 
-    other.restore(state, ids)
+    other.gate.restore(state, ids)
 
     for each in (
         event({"x": 1, "y": 2, "z": 3}, "first"),
@@ -259,18 +281,18 @@ def test_a_question_passes_without_label_and_leaves_no_trace():
     one = gate(limits={"names": 1})
     before = memory(one)
 
-    assert one.admit_question({"u": {"a": 1}, "b": None}) == {"u.a": 1}
-    assert reason(one.admit_question({"a": 1e13})) is Reason.out_of_bounds
+    assert one.screen.features({"u": {"a": 1}, "b": None}) == {"u.a": 1}
+    assert reason(one.screen.features({"a": 1e13})) is Reason.out_of_bounds
     assert memory(one) == before
 
 
 def test_vw_text_passes_as_it_is():
     """Its features were checked when it was read; id and label count as ever."""
     file = model_file("binary", {"vw": "--quiet"}, topics={"format": "vw"})
-    one = Gate(file, Labels(file), flattens=False, takes_weight=True)
+    one = Entrance(file, flattens=False, takes_weight=True)
     line = Event(text="1 'a|f x:1", label=1, id="a")
 
-    assert one.admit(line) == Example("1 'a|f x:1", True, None)
+    assert one.admit(line) == ("1 'a|f x:1", True, None)
     assert reason(one.admit(line)) is Reason.duplicate
     assert reason(one.admit(Event(text="|f x:1", label=None))) is Reason.missing_label
 
@@ -281,3 +303,31 @@ def test_recent_ids_forget_the_oldest():
     ids.add("c")
 
     assert ["a" in ids, "b" in ids, "c" in ids] == [False, True, True]
+
+
+def test_many_at_once_are_admitted_as_one_by_one():
+    """Whatever the length of the stretches, the same are refused for the same reasons."""
+    rng = random.Random(5)
+    sections = {"limits": {"names": 4, "labels": 3, "duplicates": 5}}
+    made = [
+        event(
+            {rng.choice("abcde"): 1, "x": rng.random()},
+            rng.choice(["u", "v", "w", "y", 1]),
+            id=rng.choice([None, *"mnopqr"]),
+        )
+        for _ in range(400)
+    ]
+    single, many = gate("multiclass", **sections), gate("multiclass", **sections)
+    expected = [single.admit(each) for each in made]
+
+    found = []
+    while len(found) < len(made):
+        rows = [(0, 0, e.features, e) for e in made[len(found) :][: rng.randint(1, 9)]]
+        admitted = many.gate.admit(examples_of(rows))
+        by_place = dict(admitted.refused)
+        learned = zip(admitted.places, admitted.xs, admitted.ys, strict=True)
+        by_place |= {place: (x, y, None) for place, x, y in learned}
+        found += [by_place[place] for place in range(len(rows))]
+
+    assert found == expected
+    assert memory(single) == memory(many)

@@ -10,6 +10,7 @@ from learner.served import ProbeFailedError, ServedModel
 from learner.trainer import Trainer
 from learner.values import Event, Reason
 from tests.learner.streams import binary, classes, model_file, numbers, only_numbers
+from tests.learner.taking import Taking
 
 LOGISTIC = {"river": ["preprocessing.StandardScaler", "linear_model.LogisticRegression"]}
 CASES = {
@@ -26,10 +27,10 @@ def trained(name, tmp_path):
     """A trainer, its model file, and the loaded payload of its snapshot."""
     task, learner, pairs, sections = CASES[name]
     file = model_file(task, learner, **sections)
-    trainer = Trainer(file, tmp_path)
+    trainer, taking = Trainer(file, tmp_path), Taking(file)
     for n, (x, y) in enumerate(pairs):
         label = ("DOWN", "UP")[y] if "labels" in sections else y
-        assert trainer.take(Event(features=x, label=label), "events", 0, n, 0) is None
+        assert taking.one(trainer, Event(features=x, label=label), offset=n) is None
     return trainer, file, loads(trainer.snapshot(version="v1").model, ())
 
 
@@ -69,9 +70,9 @@ def test_a_model_that_answers_its_probe_otherwise_is_not_served(name, tmp_path):
 def test_a_probability_off_by_one_bit_is_not_served(tmp_path):
     """Equal to the last bit, or refused."""
     file = model_file("binary", LOGISTIC, metrics=["LogLoss"])
-    trainer = Trainer(file)
+    trainer, taking = Trainer(file), Taking(file)
     for n, (x, y) in enumerate(only_numbers(binary(100))):
-        trainer.take(Event(features=x, label=y), "events", 0, n, 0)
+        taking.one(trainer, Event(features=x, label=y), offset=n)
     payload = loads(trainer.snapshot(version="v1").model, ())
     _, chances = payload["probe"]["predicted"]
     chances[True] = chances[True] * (1 + 2**-52)

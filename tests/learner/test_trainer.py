@@ -11,6 +11,7 @@ from checkpoints.unpickle import loads
 from learner.trainer import LearnFailedError, Saved, Trainer
 from learner.values import Event, Reason, Refusal
 from tests.learner.streams import binary, classes, model_file, numbers, only_numbers
+from tests.learner.taking import Taking
 
 SCALED = "preprocessing.StandardScaler"
 LOGISTIC = {"river": [SCALED, "linear_model.LogisticRegression"]}
@@ -89,12 +90,14 @@ def as_events(pairs, *, seed=3):
         yield given
 
 
-def take(trainer, events, first=0):
-    """Take each event; the refusals."""
-    return [
-        trainer.take(each, "events", 0, offset, 1_700_000_000_000 + offset)
-        for offset, each in enumerate(events, first)
-    ]
+def take(trainer, events, first=0, *, most=7):
+    """Take the events, some at a time; the refusals."""
+    taking, found, events = Taking(trainer.model_file), [], list(events)
+    for start in range(0, len(events), most):
+        some = events[start : start + most]
+        stamps = [1_700_000_000_000 + first + start + n for n in range(len(some))]
+        found += taking.all(trainer, some, first=first + start, timestamps=stamps)
+    return found
 
 
 def saved(trainer, file, version="v1"):
@@ -232,7 +235,7 @@ def test_a_weight_reaches_the_learner_and_not_the_scores():
     model = preprocessing.StandardScaler() | linear_model.LogisticRegression()
     log_loss = metrics.LogLoss()
     for n, (x, y) in enumerate(pairs):
-        trainer.take(Event(features=x, label=y, weight=n % 4), "events", 0, n, 0)
+        take(trainer, [Event(features=x, label=y, weight=n % 4)], n)
         log_loss.update(y, model.predict_proba_one(x))
         model.learn_one(x, y, w=n % 4)
 
@@ -254,7 +257,7 @@ def test_refusals_are_counted_by_reason_and_leave_no_trace():
     refused = []
     for n, (x, y) in enumerate(pairs):
         refused += take(mixed, [Event(features=x, label=y), poison[n % 4]], 2 * n)[1:]
-    mixed.refuse(Reason.not_json)
+    mixed.refuse([Reason.not_json])
 
     assert all(isinstance(each, Refusal) for each in refused)
     counted = {
