@@ -184,9 +184,14 @@ def learn(
         create_topics=create_topics,
         begins_if_untouched=begin_if_untouched,
     )
-    store = _store(settings, deadline_s=_LEARNER_STORE_DEADLINE_S)
+    open_store = functools.partial(_store, settings, deadline_s=_LEARNER_STORE_DEADLINE_S)
     learner = Learner(
-        settings, model_file, options, store, _keys(settings), check_store=store.require_safe
+        settings,
+        model_file,
+        options,
+        open_store=open_store,
+        keys=_keys(settings),
+        check_store=functools.partial(_require_safe, open_store),
     )
     raise typer.Exit(learner.run())
 
@@ -350,6 +355,13 @@ def _connected(
 def _store(settings: "Settings", *, deadline_s: float = 10.0) -> "RedisStore":
     assert settings.redis.url is not None, "require_servers has seen to it"
     return _store_at(settings.redis.url.get_secret_value(), deadline_s=deadline_s)
+
+
+def _require_safe(open_store: "Callable[[], RedisStore]") -> None:
+    from contextlib import closing
+
+    with closing(open_store()) as store:
+        store.require_safe()
 
 
 def _store_at(url: str, *, deadline_s: float = 10.0) -> "RedisStore":

@@ -139,6 +139,9 @@ class MemoryStore:
         with self._lock:
             return self._lines.setdefault(line, _Books())
 
+    def close(self) -> None:
+        """Nothing: there is no connection."""
+
     # Writing -----------------------------------------------------------------------------------
 
     def acquire(self, line: Line, *, holder: str, lease_s: float) -> Granted | HeldBy:

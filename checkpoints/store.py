@@ -104,6 +104,10 @@ class Store(Protocol):
     All may raise StoreUnavailable; a change that raised it may or may not have been made.
     """
 
+    def close(self) -> None:
+        """Give up the connection; the store is not used again."""
+        ...
+
     # Writing, for the learner ------------------------------------------------------------------
 
     def acquire(self, line: Line, *, holder: str, lease_s: float) -> Granted | HeldBy:

@@ -179,6 +179,7 @@ class LearnerSettings(Section):
         max_uncommitted_events: Events learned since the last commit; at this many it waits.
         metrics_port: Port of its Prometheus metrics; 0: any free one.
         scratch_dir: Folder on tmpfs where Vowpal Wabbit saves; None: the system's own.
+        pids_file: Written with the processes' ids whenever they change; None: nowhere.
     """
 
     name: str | None = None
@@ -189,6 +190,7 @@ class LearnerSettings(Section):
     metrics_host: str = "127.0.0.1"
     metrics_port: Port = 0
     scratch_dir: Path | None = None
+    pids_file: Path | None = None
 
 
 class LogSettings(Section):

@@ -98,9 +98,7 @@ def build_screen(model_file: ModelFile) -> Screen:
         SpecError: As `build_estimator`.
     """
     estimator = build_estimator(model_file, wants_probabilities=False)
-    return Screen(
-        model_file, flattens=estimator.flattens, takes_weight=estimator.takes_weight
-    )
+    return Screen(model_file, flattens=estimator.flattens, takes_weight=estimator.takes_weight)
 
 
 def check_task(model: Any, task: Task) -> None:

@@ -1,30 +1,38 @@
 """The commit: everything that must agree becomes one signed version, by one atomic change.
 
-The protocol, and what is true if we die right after a step:
+A version is made in a process of its own, forked between two records: it holds the learner as it
+was at that moment, while the learner learns on. The protocol, and what is true if it dies right
+after a step:
 
-    C1  The dead letters below the offsets are acknowledged.    Nothing has changed; the letters
-                                                                are written again, same id.
-    C2  A snapshot is cut, between two records.                 Nothing has changed.
+    C1  The process is forked: the snapshot is cut.             Nothing has changed.
+    C2  The state is written down and its size is checked.      Nothing has changed.
     C3  The manifest is sealed with the learner's key.          Nothing has changed.
     C4  The segments are written.                               Orphans, gone in ten minutes.
-    C5  The store compares token, parent and presence, and      The head has moved, or it has not.
+    C5  The version is announced, and cleared by the source:    Nothing has changed; the letters
+        the dead letters below its offsets are acknowledged,    may be written again, same id.
+        and the topics are still those that were read.
+    C6  The store compares token, parent and presence, and      The head has moved, or it has not.
         moves the head.                                         Either way one version is the head
                                                                 and its offsets say where to go on.
-    C6  The version is adopted as the next one's parent.        As after C5.
-    C7  Old versions are pruned.                                Some are kept that could go.
+    C7  The learner adopts the version as the next one's        As after C6.
+        parent; the source mirrors it and prunes old ones.
 
-A reply that was lost at C5 is settled by repeating it: the store knows the version by its id.
+A reply that was lost at C6 is settled by repeating it: the store knows the version by its id. If
+the process dies between C5 and C7, nobody here knows whether the head moved: the learner is thrown
+away and restored from whatever the head is.
 """
 
 import logging
 import pickle
 import platform
+import resource
 import time
-from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.metadata import version as installed
 from typing import Any
 
-from checkpoints.errors import Conflict, Fenced, Stale, StoreUnavailable, TooLarge
+from checkpoints.errors import CheckpointError, Conflict, Fenced, Stale, StoreUnavailable, TooLarge
 from checkpoints.line import Line
 from checkpoints.lineage import check_counts
 from checkpoints.manifest import (
@@ -38,19 +46,19 @@ from checkpoints.manifest import (
 )
 from checkpoints.segments import pack
 from checkpoints.signing import Signer
-from checkpoints.store import Granted, Outcome, Store
+from checkpoints.store import Outcome, Store
 from config.model_file import ModelFile
 from learner.trainer import Snapshot, Trainer
-from stream.dead_letters import DeadLetters
-from stream.errors import DeadLettersStuckError, StreamError
+from stream.channel import Channel
+from stream.errors import StreamError
+from stream.messages import Announced, Cleared, CommitFailed, Committed
 from stream.positions import Positions
-from stream.status import Status
+from stream.suspects import Place
 
 log = logging.getLogger(__name__)
 
 _RETRY_S = 0.5
 _SAY_EVERY_S = 3.0
-
 
 _NOT_SERIALISABLE = (
     pickle.PicklingError,
@@ -61,6 +69,7 @@ _NOT_SERIALISABLE = (
     TypeError,
     ValueError,
 )
+Packed = Mapping[str, tuple[SegmentRef, bytes]]
 
 
 class SnapshotFailedError(StreamError):
@@ -70,12 +79,136 @@ class SnapshotFailedError(StreamError):
     back, or begin a model whose state can be pickled.
     """
 
-    def __init__(self, version: str, cause: BaseException) -> None:
-        what = f"{type(cause).__name__}: {cause}"
+    def __init__(self, version: str, cause: object) -> None:
         super().__init__(
-            f"{version} cannot be written down ({what}): roll back to a version that could, or "
+            f"{version} cannot be written down ({cause}): roll back to a version that could, or "
             "change the learner"
         )
+        self.cause = str(cause)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """What a commit holds beside the trainer, fixed when it is cut.
+
+    Attributes:
+        head: The parent, None for the first version of a line.
+        number: Of the version to be made.
+        token: The fencing token.
+        runs: Since the parent.
+        learn_errors: Records given up since the parent.
+        adopted: Sections of the model file that changed.
+    """
+
+    head: Version | None
+    number: int
+    token: str
+    created_at_ms: int
+    runs: list[list[Any]]
+    learn_errors: tuple[Place, ...]
+    adopted: tuple[str, ...]
+
+
+class VersionMaker:
+    """Makes one version; lives in the forked process.
+
+    Args:
+        store: A connection of this process's own.
+        signer: The learner key.
+        model_file: Its sections go into each manifest.
+        channel: To the learner: announcements and outcome go out, clearance comes in.
+    """
+
+    def __init__(
+        self, store: Store, signer: Signer, model_file: ModelFile, channel: Channel
+    ) -> None:
+        self._store, self._signer, self._model_file = store, signer, model_file
+        self._channel = channel
+        self._line = Line(model_file.name)
+
+    def make(self, trainer: Trainer, positions: Positions, cut: Cut) -> int:
+        """Steps C2 to C6; how it went is told through the channel. The process's exit code."""
+        try:
+            snapshot = self._written_down(trainer, cut)  # C2
+            packed = {
+                "model": pack(snapshot.model),
+                "window": pack(snapshot.window),
+                "drifts": pack(snapshot.drifts),
+            }
+            version = self._sealed(snapshot, packed, positions, cut)  # C3
+            self._insist(version, packed, cut)  # C4 to C6
+        except (StreamError, CheckpointError) as error:
+            what = error.cause if isinstance(error, SnapshotFailedError) else str(error)
+            self._channel.send(CommitFailed(outcome_of(error), what, error.exit_code))
+            return 0
+        self._channel.send(Committed(version.envelope, 0.0, _cpu_s()))
+        return 0
+
+    def _written_down(self, trainer: Trainer, cut: Cut) -> Snapshot:
+        name = f"{self._line} v{cut.number}"
+        try:
+            snapshot = trainer.snapshot(version=f"v{cut.number}")
+        except _NOT_SERIALISABLE as error:
+            raise SnapshotFailedError(name, f"{type(error).__name__}: {error}") from error
+        limit = self._model_file.checkpoint.max_bytes
+        if len(snapshot.model) > limit:
+            raise TooLarge(name, bytes_found=len(snapshot.model), bytes_max=limit)
+        return snapshot
+
+    def _sealed(
+        self, snapshot: Snapshot, packed: Packed, positions: Positions, cut: Cut
+    ) -> Version:
+        manifest = Manifest(
+            model=self._line.model,
+            shard=self._line.shard,
+            number=cut.number,
+            parent=cut.head.id if cut.head else None,
+            created_at_ms=cut.created_at_ms,
+            counts=_counts(snapshot, cut.head),
+            metrics=snapshot.metrics,
+            drift_total=snapshot.drift_total,
+            offsets=positions.offsets_json(),
+            anchors=_anchors(positions.anchors_json()),
+            begins=positions.begins_json(),
+            runs=tuple(tuple(run) for run in cut.runs),
+            learn_errors=cut.learn_errors,
+            segments={name: ref for name, (ref, _) in packed.items()},
+            model_file=self._model_file.sections(),
+            adopted=cut.adopted,
+            software=software(),
+        )
+        check_counts(manifest)
+        return seal_version(manifest, self._signer)
+
+    def _insist(self, version: Version, packed: Packed, cut: Cut) -> None:
+        """C4 to C6, repeated while the store is down: nothing is dropped."""
+        is_cleared, said = False, 0.0
+        while True:
+            try:
+                for ref, stored in packed.values():
+                    self._store.put_segment(self._line, ref.sha256, stored)  # C4
+                if not is_cleared:
+                    self._await_clearance(version)  # C5
+                    is_cleared = True
+                outcome = self._store.commit(self._line, token=cut.token, version=version)  # C6
+            except StoreUnavailable as error:
+                if time.monotonic() - said > _SAY_EVERY_S:
+                    said = time.monotonic()
+                    log.warning("%s: %s; trying again", version, error)
+                time.sleep(_RETRY_S)
+                continue
+            if outcome.stands:
+                return
+            if outcome is not Outcome.TORN:
+                raise _conflict(outcome, version, cut.token)
+            log.warning("%s: the store lost segments while they were written; again", version)
+
+    def _await_clearance(self, version: Version) -> None:
+        self._channel.send(Announced(version.id))
+        while True:
+            for message in self._channel.receive(timeout_s=1.0):
+                assert message == Cleared(version.id), f"{message} for {version}"
+                return
 
 
 def outcome_of(error: Exception) -> str:
@@ -91,152 +224,21 @@ _OUTCOMES: tuple[tuple[type[Exception], str], ...] = (
     (TooLarge, "too_large"),
     (SnapshotFailedError, "snapshot_failed"),
     (StoreUnavailable, "store_unavailable"),
-    (DeadLettersStuckError, "dead_letters_stuck"),
 )
 
 
-class Committer:
-    """Makes versions of one line, under one fencing token.
-
-    Args:
-        store: Where versions are kept.
-        signer: The learner key.
-        model_file: Its sections go into each manifest.
-        granted: What `acquire` answered: token and highest number.
-        head: The verified head, None for a line that begins.
-        highest: The highest number that any mirror remembers; numbers begin above all of them.
-        status: Told which heads are ours, so that the watch thread knows a foreign one.
-        keep_trying: Asked between two attempts while the store is down.
-    """
-
-    def __init__(
-        self,
-        store: Store,
-        signer: Signer,
-        model_file: ModelFile,
-        *,
-        granted: Granted,
-        head: Version | None,
-        highest: int,
-        dead_letters: DeadLetters,
-        status: Status,
-        keep_trying: Callable[[], bool],
-    ) -> None:
-        self._store, self._signer, self._model_file = store, signer, model_file
-        self._line = Line(model_file.name)
-        self._token = granted.token
-        self._highest = max(granted.highest, highest, head.number if head else 0)
-        self.head = head
-        self._dead_letters, self._status, self._keep_trying = dead_letters, status, keep_trying
-        self._sections = model_file.sections()
-        self._software = software()
-
-    def commit(
-        self,
-        trainer: Trainer,
-        positions: Positions,
-        *,
-        learn_errors: tuple[tuple[str, int, int], ...] = (),
-        adopted: tuple[str, ...] = (),
-    ) -> Version:
-        """Make the trainer's state at these positions the head.
-
-        Raises:
-            Conflict: The head or the token is no longer ours: throw the trainer away.
-            SnapshotFailedError: The learner's state cannot be written down; it is unharmed.
-            TooLarge: The model is over `checkpoint.max_bytes`.
-            DeadLettersStuckError: Letters below the offsets are not acknowledged.
-            StoreUnavailable: The store is down and we were told to give up.
-        """
-        self._dead_letters.flush()  # C1
-        number = self._highest + 1
-        created_at_ms = int(time.time() * 1000)
-        snapshot = self._cut(trainer, number)  # C2
-        self._refuse_too_large(snapshot, number)
-        packed = {
-            "model": pack(snapshot.model),
-            "window": pack(snapshot.window),
-            "drifts": pack(snapshot.drifts),
-        }
-        manifest = Manifest(
-            model=self._line.model,
-            shard=self._line.shard,
-            number=number,
-            parent=self.head.id if self.head else None,
-            created_at_ms=created_at_ms,
-            counts=self._counts(snapshot),
-            metrics=snapshot.metrics,
-            drift_total=snapshot.drift_total,
-            offsets=positions.offsets_json(),
-            anchors=_anchors(positions.anchors_json()),
-            begins=positions.begins_json(),
-            runs=tuple(tuple(run) for run in positions.runs),
-            learn_errors=learn_errors,
-            segments={name: ref for name, (ref, _) in packed.items()},
-            model_file=self._sections,
-            adopted=adopted,
-            software=self._software,
-        )
-        check_counts(manifest)
-        version = seal_version(manifest, self._signer)  # C3
-        self._announce(version)
-        self._write(version, packed)  # C4, C5
-        self.head, self._highest = version, number  # C6
-        self._status.own_heads = frozenset({version.id})
-        positions.committed()
-        return version
-
-    def _cut(self, trainer: Trainer, number: int) -> Snapshot:
-        try:
-            return trainer.snapshot(version=f"v{number}")
-        except _NOT_SERIALISABLE as error:
-            raise SnapshotFailedError(f"{self._line} v{number}", error) from error
-
-    def _counts(self, snapshot: Snapshot) -> Counts:
-        before = self.head.manifest.counts if self.head else Counts()
-        return Counts(
-            learned=snapshot.learned,
-            scored=snapshot.scored,
-            refused=sum(snapshot.refused_by.values()),
-            skipped=before.skipped,
-            forgotten=before.forgotten,
-            unscored=snapshot.learned - snapshot.scored - snapshot.nonfinite,
-            nonfinite=snapshot.nonfinite,
-            refused_by=snapshot.refused_by,
-        )
-
-    def _refuse_too_large(self, snapshot: Snapshot, number: int) -> None:
-        limit = self._model_file.checkpoint.max_bytes
-        if len(snapshot.model) > limit:
-            where = f"{self._line} v{number}"
-            raise TooLarge(where, bytes_found=len(snapshot.model), bytes_max=limit)
-
-    def _announce(self, version: Version) -> None:
-        heads = {version.id, *([self.head.id] if self.head else [])}
-        self._status.own_heads = frozenset(heads)
-
-    def _write(self, version: Version, packed: dict[str, tuple[SegmentRef, bytes]]) -> None:
-        """C4 and C5, repeated while the store is down: learning waits, nothing is dropped."""
-        said = 0.0
-        while True:
-            try:
-                for ref, stored in packed.values():
-                    self._store.put_segment(self._line, ref.sha256, stored)
-                outcome = self._store.commit(self._line, token=self._token, version=version)
-            except StoreUnavailable as error:
-                if not self._keep_trying():
-                    raise
-                if time.monotonic() - said > _SAY_EVERY_S:
-                    said = time.monotonic()
-                    log.warning("%s: %s; learning waits", version, error)
-                self._status.tick()
-                time.sleep(_RETRY_S)
-                continue
-            if outcome.stands:
-                return
-            if outcome is not Outcome.TORN:
-                raise _conflict(outcome, version, self._token)
-            log.warning("%s: the store lost segments while they were written; again", version)
+def _counts(snapshot: Snapshot, head: Version | None) -> Counts:
+    before = head.manifest.counts if head else Counts()
+    return Counts(
+        learned=snapshot.learned,
+        scored=snapshot.scored,
+        refused=sum(snapshot.refused_by.values()),
+        skipped=before.skipped,
+        forgotten=before.forgotten,
+        unscored=snapshot.learned - snapshot.scored - snapshot.nonfinite,
+        nonfinite=snapshot.nonfinite,
+        refused_by=snapshot.refused_by,
+    )
 
 
 def _conflict(outcome: Outcome, version: Version, token: str) -> Conflict:
@@ -253,6 +255,11 @@ def _anchors(nested: dict[str, dict[str, Any]]) -> dict[str, TopicAnchors]:
         )
         for topic, of in nested.items()
     }
+
+
+def _cpu_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
 
 
 def software() -> dict[str, str]:

@@ -23,6 +23,12 @@ class KafkaUnavailableError(StreamError):
         )
 
 
+class ServersAwayError(StreamError):
+    """Kafka or Redis did not answer within `learner.start_wait_seconds`."""
+
+    exit_code = 5
+
+
 class TopicMissingError(StreamError):
     """A topic of the model file does not exist."""
 

@@ -23,7 +23,7 @@ from kafka.structs import OffsetAndMetadata
 
 from config.model_file import ModelFile
 from config.settings import KafkaSettings
-from stream.errors import KafkaUnavailableError, TopicMissingError
+from stream.errors import KafkaUnavailableError, ServersAwayError, TopicMissingError
 
 log = logging.getLogger(__name__)
 
@@ -85,29 +85,39 @@ def admin(kafka: KafkaSettings) -> KafkaAdminClient:
         raise KafkaUnavailableError(str(kafka.bootstrap_servers), error) from error
 
 
-def wait_for_kafka(kafka: KafkaSettings, *, limit_s: float, stopped: Callable[[], bool]) -> None:
+def wait_for_kafka(
+    kafka: KafkaSettings, *, limit_s: float | None, keep_waiting: Callable[[], bool]
+) -> None:
     """Wait until a broker answers, saying so every few seconds.
 
+    Args:
+        limit_s: How long; None: for ever.
+        keep_waiting: Asked between two attempts.
+
     Raises:
-        KafkaUnavailableError: None did within `limit_s`, or we were asked to stop.
+        ServersAwayError: None did within `limit_s`, or we were told to stop waiting.
     """
-    deadline = time.monotonic() + limit_s
     said = time.monotonic()
+    deadline = said + (limit_s or float("inf"))
     while True:
         try:
             admin(kafka).close()
-        except KafkaUnavailableError:
+        except KafkaUnavailableError as error:
             now = time.monotonic()
-            if now > deadline or stopped():
-                raise
+            if now > deadline or not keep_waiting():
+                raise ServersAwayError(str(error)) from error
             if now - said > _SAY_EVERY_S:
                 said = now
-                log.warning(
-                    "waiting for Kafka at %s (%.0f s left)", kafka.bootstrap_servers, deadline - now
-                )
+                log.warning("waiting for Kafka at %s%s", kafka.bootstrap_servers, left(deadline))
             time.sleep(0.3)
         else:
             return
+
+
+def left(deadline: float) -> str:
+    """How long until a deadline (monotonic), to be said; nothing where there is none."""
+    seconds = deadline - time.monotonic()
+    return "" if seconds == float("inf") else f" ({seconds:.0f} s left)"
 
 
 def describe(kafka: KafkaSettings, names: Iterable[str]) -> dict[str, Topic]:

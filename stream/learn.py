@@ -1,351 +1,273 @@
-"""The learner process: waits for its servers and its turn, and runs one worker after another."""
+"""`weir learn`: keeps one source and one learner at work, and starts them again from the head.
 
-import contextlib
+The keeper has imported everything and does nothing: a process that dies is forked anew without the
+two seconds that River's import takes. Source and learner live and die together: what one of them
+knows that the other does not is at most what is not committed, and the head says where to go on.
+"""
+
+import faulthandler
 import gc
+import json
 import logging
 import os
+import select
 import signal
 import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from prometheus_client import CollectorRegistry
-
-from checkpoints.control import open_control
-from checkpoints.errors import Conflict, StoreUnavailable, Tampered
-from checkpoints.line import Line
-from checkpoints.manifest import Version, open_version
-from checkpoints.reader import LineReader
 from checkpoints.signing import Keys
-from checkpoints.store import Granted, HeldBy, Store
+from checkpoints.store import Store
 from config.model_file import ModelFile
 from config.settings import Settings
-from learner.trainer import LearnFailedError, Trainer
-from stream import kafka_client
-from stream.commit import Committer
-from stream.dead_letters import DeadLetters
-from stream.errors import (
-    DeadLettersStuckError,
-    HistoryExistsError,
-    KafkaUnavailableError,
-    NoHeadError,
-)
-from stream.metrics import LearnerMetrics
-from stream.mirror import Mirror, highest_mirrored
-from stream.model_change import ModelFileChangedError, SoftwareChangedError
-from stream.positions import Positions
-from stream.pruning import Pruner
-from stream.restore import Restored, check_restorable, restore
-from stream.scratch import private_folder
-from stream.source import KafkaSource, first_offsets
-from stream.status import Signals, Status
-from stream.watch import BEAT_TTL_S, Watch
-from stream.watchdog import Watchdog
-from stream.worker import Ended, Suspects, Worker
+from stream import channel as channels
+from stream.board import Board
+from stream.channel import Channel, ChannelClosedError
+from stream.ends import AGAIN, AGAIN_LATER, DONE, ORPHANED
+from stream.errors import StreamError
+from stream.fork import ended, fork
+from stream.learner_process import LearnerProcess
+from stream.messages import LastWords, Raised, Settled
+from stream.source_process import LearnOptions, SourceProcess
+from stream.suspects import Suspects
+
+__all__ = ["LearnOptions", "Learner"]
 
 log = logging.getLogger(__name__)
 
-_STANDBY_LOOK_S = 0.25
-_SAY_EVERY_S = 3.0
+HUNG = 70
+INTERRUPTED = 130
+_LOOK_S = 0.5
 _BACK_OFF_S = 0.5
+_BACK_OFF_MAX_S = 10.0
+# A life this long was none of a row of failures.
+_SOUND_S = 10.0
 # How long a stop may wait for a store or a log that does not answer; what is not committed is
 # learned again from the log.
 _STOP_LIMIT_S = 10.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LearnOptions:
-    """What `weir learn` was told.
+class LearnerEndedError(StreamError):
+    """A process of the learner ended for good; its own words, and its code."""
 
-    Attributes:
-        is_new: Begin a line where the store holds none.
-        start: Where a new line begins: "earliest", "latest", or milliseconds since the epoch.
-        abandon_history: Begin although Kafka remembers an earlier learner of this model.
-        create_topics: Create the model's topics where they are missing.
-        begins_if_untouched: `weir dev`: a line nobody has ever learned is begun unasked.
-    """
+    def __init__(self, words: LastWords) -> None:
+        super().__init__(words.what)
+        self.exit_code = words.exit_code
 
-    is_new: bool = False
-    start: str | int = "earliest"
-    abandon_history: bool = False
-    create_topics: bool = False
-    begins_if_untouched: bool = False
+
+@dataclass(slots=True)
+class _Part:
+    """The source or the learner, as the keeper sees it: alive until its channel closes."""
+
+    name: str
+    pid: int
+    channel: Channel
+    code: int | None = None
+    last_words: LastWords | None = None
+
+    def kill(self) -> None:
+        if self.code is None:
+            os.kill(self.pid, signal.SIGKILL)
+            self.code = ended(self.pid, wait=True)
+        self.channel.close()
 
 
 @dataclass(slots=True)
 class Learner:
-    """One learner process for one model line."""
+    """Everything that learns one model line.
+
+    Args:
+        open_store: A new connection to the store; each process has its own.
+        check_store: Raises where the store's set-up might lose versions in silence.
+    """
 
     settings: Settings
     model_file: ModelFile
     options: LearnOptions
-    store: Store
+    open_store: Callable[[], Store]
     keys: Keys
     check_store: Callable[[], object]
-    signals: Signals = field(default_factory=Signals)
-    status: Status = field(default_factory=Status)
     suspects: Suspects = field(default_factory=Suspects)
+    _board: Board = field(default_factory=Board)
     _stopped_at: float | None = None
 
     def run(self) -> int:
         """Learn until SIGTERM; the exit code.
 
         Raises:
-            StreamError, CheckpointError: What an operator has to mend; it carries its exit code.
+            LearnerEndedError: What an operator has to mend; it carries its exit code.
         """
-        for each in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(each, lambda *_: self._stop())
-        metrics = LearnerMetrics(self.model_file.name, CollectorRegistry())
-        where = self.settings.learner
-        url = metrics.serve(where.metrics_host, where.metrics_port)
-        log.info("metrics at %s", url)
-        self._wait_for_servers()
-        Watchdog(self.status, limit_s=where.watchdog_seconds).start()
-        mirror = Mirror(self.settings.kafka, self.model_file.name)
-        mirror.start()
-        try:
-            with private_folder(where.scratch_dir) as scratch:
-                self._work_until_stopped(metrics, mirror, scratch)
-        finally:
-            mirror.end()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._stop())
+        faulthandler.enable()
+        gc.freeze()
+        failures, is_first = 0, True
+        while self._stopped_at is None:
+            began = time.monotonic()
+            code = self._live(is_first=is_first)
+            if code == DONE or self._stopped_at is not None:
+                break
+            if code not in {AGAIN, AGAIN_LATER} and code >= 0:
+                return code
+            is_first = False
+            failures = 1 if time.monotonic() - began > _SOUND_S else failures + 1
+            self._pause(code, failures)
         return 0
 
     def _stop(self) -> None:
-        if self.signals.stop:
-            # Safe by design: what is not committed is learned again.
-            os._exit(130)
-        self.signals.stop = True
+        if self._stopped_at is not None:
+            # Safe by design: what is not committed is learned again. Our processes die with us.
+            os._exit(INTERRUPTED)
         self._stopped_at = time.monotonic()
+        self._board.stop = True
 
-    def _may_keep_trying(self) -> bool:
-        stopped_at = self._stopped_at
-        return stopped_at is None or time.monotonic() - stopped_at < _STOP_LIMIT_S
+    def _pause(self, code: int, failures: int) -> None:
+        """Before the next life: none after a rollback or a first death, longer after a row."""
+        if code == AGAIN:
+            return
+        longest = _BACK_OFF_S * 2 ** max(0, failures - 2)
+        wait_s = 0.0 if code < 0 and failures == 1 else min(longest, _BACK_OFF_MAX_S)
+        deadline = time.monotonic() + wait_s
+        while self._stopped_at is None and time.monotonic() < deadline:
+            time.sleep(0.05)
 
-    @property
-    def _line(self) -> Line:
-        return Line(self.model_file.name)
+    def _live(self, *, is_first: bool) -> int:
+        """Fork both processes, and see them to their end; the code that tells what to do next."""
+        self._board = board = Board()
+        board.stop = self._stopped_at is not None
+        parts = self._forked(board, is_first=is_first)
+        try:
+            self._tell_pids(parts)
+            return self._see_to_the_end(parts, board)
+        finally:
+            for part in parts:
+                part.kill()
 
-    @property
-    def _holder(self) -> str:
-        return self.settings.learner.name or f"{socket.gethostname()}:{os.getpid()}"
+    def _forked(self, board: Board, *, is_first: bool) -> tuple[_Part, _Part]:
+        to_learner, to_source = channels.pair()
+        source_keeper, source_end = channels.pair()
+        learner_keeper, learner_end = channels.pair()
 
-    def _wait_for_servers(self) -> None:
-        limit_s = self.settings.learner.start_wait_seconds
-        self._wait_for_store(limit_s)
-        kafka = self.settings.kafka
-        kafka_client.wait_for_kafka(kafka, limit_s=limit_s, stopped=lambda: self.signals.stop)
-        if self.options.create_topics:
-            kafka_client.create_topics(kafka, self.model_file, partitions=kafka.topic_partitions)
-        events = self.model_file.topics.events
-        kafka_client.require(kafka, [events, kafka_client.dead_letter_topic(events)])
+        def feed() -> int:
+            for end in (to_source, source_keeper, learner_keeper, learner_end):
+                end.close()
+            return SourceProcess(
+                settings=self.settings,
+                model_file=self.model_file,
+                options=self.options,
+                keys=self.keys,
+                open_store=self.open_store,
+                check_store=self.check_store,
+                board=board,
+                channel=to_learner,
+                keeper=source_end,
+                suspects=self.suspects,
+                holder=holder,
+                wait_limit_s=self.settings.learner.start_wait_seconds if is_first else None,
+            ).run()
 
-    def _wait_for_store(self, limit_s: float) -> None:
-        said = time.monotonic()
-        deadline = said + limit_s
+        def learn() -> int:
+            for end in (to_learner, source_keeper, source_end, learner_keeper):
+                end.close()
+            return LearnerProcess(
+                settings=self.settings,
+                model_file=self.model_file,
+                keys=self.keys,
+                open_store=self.open_store,
+                board=board,
+                channel=to_source,
+                keeper=learner_end,
+                suspects=self.suspects,
+            ).run()
+
+        holder = self.settings.learner.name or f"{socket.gethostname()}:{os.getpid()}"
+        parts = (
+            _Part("source", fork(feed), source_keeper),
+            _Part("learner", fork(learn), learner_keeper),
+        )
+        for end in (to_learner, to_source, source_end, learner_end):
+            end.close()
+        return parts
+
+    def _see_to_the_end(self, parts: tuple[_Part, _Part], board: Board) -> int:
+        """The code of the process whose end tells most."""
+        source, learner = parts
+        looked_at = time.monotonic()
         while True:
-            try:
-                self.store.head(self._line)
-            except StoreUnavailable as error:
-                now = time.monotonic()
-                if now > deadline or self.signals.stop:
-                    raise
-                if now - said > _SAY_EVERY_S:
-                    said = now
-                    log.warning("waiting for Redis (%.0f s left): %s", deadline - now, error)
-                time.sleep(0.3)
-            else:
-                self.check_store()
-                return
+            alive = [part for part in parts if part.code is None]
+            ready, _, _ = select.select([part.channel for part in alive], [], [], _LOOK_S)
+            for part in alive:
+                if part.channel in ready:
+                    self._hear(part)
+            codes = source.code, learner.code
+            if codes == (DONE, DONE):
+                return DONE
+            if any(code not in {None, DONE, ORPHANED} for code in codes) or None not in codes:
+                return self._verdict(parts)
+            now = time.monotonic()
+            # After a pause of all processes the ticks are old, and tell nothing yet.
+            if now - looked_at < 2 * _LOOK_S:
+                self._end_the_hung(alive, board)
+            looked_at = now
+            if self._stopped_at is not None and now - self._stopped_at > _STOP_LIMIT_S:
+                log.warning("%s: not committed within %.0f s; what is missing is learned again",
+                            self.model_file.name, _STOP_LIMIT_S)  # fmt: skip
+                return DONE
 
-    def _work_until_stopped(self, metrics: LearnerMetrics, mirror: Mirror, scratch: Path) -> None:
-        while not self.signals.stop:
-            try:
-                granted = self._take_turn()
-                if granted is None:
-                    return
-                ended = self._work(granted, metrics, mirror, scratch)
-            except LearnFailedError as error:
-                log.error("%s; the learner is thrown away and the head restored", error)
-            except (ModelFileChangedError, SoftwareChangedError):
-                raise
-            except Conflict as error:
-                log.warning("%s; restoring the head", error)
-            except (KafkaUnavailableError, DeadLettersStuckError, StoreUnavailable) as error:
-                log.warning("%s; going on from the head once it answers", error)
-                time.sleep(_BACK_OFF_S)
-            else:
-                if ended is Ended.STOPPED:
-                    return
-                log.info("%s: the head moved; going on from it", self._line)
+    def _hear(self, part: _Part) -> None:
+        """What a process says to us; when it says no more it has ended."""
+        try:
+            messages = part.channel.receive()
+        except ChannelClosedError:
+            part.code = ended(part.pid, wait=True)
+            return
+        for message in messages:
+            match message:
+                case Raised():
+                    self.suspects.raised[message.topic, message.partition, message.offset] += 1
+                case Settled():
+                    for place in message.places:
+                        self.suspects.raised.pop(place, None)
+                case LastWords():
+                    part.last_words = message
 
-    def _take_turn(self) -> Granted | None:
-        """The fencing token, once no other learner holds the lease; None when stopped."""
-        lease_s = self.settings.learner.lease_seconds
-        said = False
-        while not self.signals.stop:
-            answer = self.store.acquire(self._line, holder=self._holder, lease_s=lease_s)
-            if isinstance(answer, Granted):
-                return answer
-            if not said:
-                said = True
-                log.info("%s is learning %s; waiting to take over", answer.holder, self._line)
-            self._beat_as_standby(answer)
-            time.sleep(min(_STANDBY_LOOK_S, max(0.01, answer.remaining_s)))
-        return None
+    def _verdict(self, parts: tuple[_Part, _Part]) -> int:
+        for part in parts:
+            if part.last_words is not None:
+                raise LearnerEndedError(part.last_words)
+        telling = [part for part in parts if part.code not in {None, DONE, ORPHANED}]
+        if not telling:
+            return AGAIN
+        part = telling[0]
+        assert part.code is not None, "it has ended"
+        if part.code < 0:
+            how = signal.Signals(-part.code).name
+            log.warning("%s:%s was ended by %s: both start again from the head",
+                        part.name, self.model_file.name, how)  # fmt: skip
+        return part.code
 
-    def _beat_as_standby(self, held: HeldBy) -> None:
-        self.status.state = "waiting"
-        self.status.tick()
-        payload = {**self.status.beat(self._holder), "waits_for": held.holder}
-        self.store.beat(
-            self._line, role="standby", name=self._holder, payload=payload, ttl_s=BEAT_TTL_S
-        )
+    def _end_the_hung(self, alive: list[_Part], board: Board) -> None:
+        """End a process whose loop no longer turns: some hangs raise nothing anywhere.
 
-    def _work(
-        self, granted: Granted, metrics: LearnerMetrics, mirror: Mirror, scratch: Path
-    ) -> Ended:
-        """One worker's life under one token."""
-        self.status.state = "starting"
-        self.status.tick()
-        self.signals.moved = False
-        head = self._verified(granted)
-        self.status.own_heads = frozenset({head.id}) if head else frozenset()
-        with contextlib.ExitStack() as stack:
-            watch = self._watch(granted, metrics)
-            watch.look()
-            watch.start()
-            stack.callback(watch.end)
-            found = self._restored(head, scratch)
-            dead_letters = DeadLetters(self.settings.kafka, self.model_file.name)
-            stack.callback(dead_letters.close)
-            source = KafkaSource(self.settings.kafka, self.model_file.name, found.positions)
-            stack.callback(source.close)
-            metrics.dependency("kafka", is_up=True)
-            worker = self._worker(granted, head, found, source, dead_letters, metrics, mirror)
-            _settle_memory()
-            ended = worker.run()
-            if ended is Ended.STOPPED:
-                self.status.state = "stopped"
-                watch.end()
-                watch.beat()
-                self.store.release(self._line, holder=self._holder, token=granted.token)
-            return ended
+        The Kafka client has had such (dpkp/kafka-python #3121). The supervisor starts a program
+        that ended with 70 again, and the head says where to go on.
+        """
+        quiet = board.quiet_s()
+        for part in alive:
+            if quiet[part.name] > self.settings.learner.watchdog_seconds:
+                log.critical("the %s's loop has not turned for %.0f s: ending with %d",
+                             part.name, quiet[part.name], HUNG)  # fmt: skip
+                os.kill(part.pid, signal.SIGABRT)  # it prints where each thread stands
+                part.code = ended(part.pid, wait=True)
+                part.last_words = LastWords(f"the {part.name} hung", HUNG)
 
-    def _verified(self, granted: Granted) -> Version | None:
-        if granted.head is None:
-            return None
-        head = open_version(granted.head, self.keys.verifier, self._line)
-        envelope = self.store.control(self._line)
-        if envelope is not None:
-            ordered = open_control(envelope, self.keys.verifier, self._line).record
-            if head.number < ordered.last_version:
-                what = f"v{ordered.last_version} was the head when an operator ordered last"
-                raise Tampered(
-                    f"{self._line} head", f"{head.manifest.name} stands there, but {what}"
-                )
-        return head
-
-    def _watch(self, granted: Granted, metrics: LearnerMetrics) -> Watch:
-        return Watch(
-            self.store,
-            self.keys.verifier,
-            self._line,
-            holder=self._holder,
-            token=granted.token,
-            lease_s=self.settings.learner.lease_seconds,
-            signals=self.signals,
-            status=self.status,
-            metrics=metrics,
-        )
-
-    def _restored(self, head: Version | None, scratch: Path) -> Restored:
-        if head is None:
-            return self._begun(scratch)
-        reader = LineReader(self.store, self.keys.verifier, self._line)
-        found = restore(reader, head, self.model_file, scratch)
-        log.info(
-            "%s: going on from %s, %d learned", self._line, head.manifest.name,
-            head.manifest.counts.learned,
-        )  # fmt: skip
-        return found
-
-    def _begun(self, scratch: Path) -> Restored:
-        """A new line, if it may be begun."""
-        name = self.model_file.name
-        mirrored = kafka_client.mirrored(self.settings.kafka, name)
-        if not (self.options.is_new or self.options.begins_if_untouched):
-            raise NoHeadError(name, self.settings.redis.address)
-        if mirrored and not self.options.abandon_history:
-            evidence = f"Kafka's group {kafka_client.group_id(name)} has offsets"
-            raise HistoryExistsError(name, evidence)
-        events = self.model_file.topics.events
-        topic, begins = first_offsets(self.settings.kafka, name, events, self.options.start)
-        positions = Positions(
-            topic_ids={topic.name: topic.topic_id}, begins=begins, next_offsets=dict(begins)
-        )
-        trainer = Trainer(self.model_file, scratch)
-        check_restorable(trainer, self.model_file, scratch)
-        for note in trainer.notes:
-            log.info("%s: %s", self._line, note)
-        log.info("%s: begun, untrained, at %s", self._line, positions.offsets_json())
-        return Restored(trainer=trainer, positions=positions, adopted=())
-
-    def _worker(
-        self,
-        granted: Granted,
-        head: Version | None,
-        found: Restored,
-        source: KafkaSource,
-        dead_letters: DeadLetters,
-        metrics: LearnerMetrics,
-        mirror: Mirror,
-    ) -> Worker:
-        signer = self.keys.signer("learner")
-        committer = Committer(
-            self.store,
-            signer,
-            self.model_file,
-            granted=granted,
-            head=head,
-            highest=highest_mirrored(self.settings.kafka, self.model_file.name),
-            dead_letters=dead_letters,
-            status=self.status,
-            keep_trying=self._may_keep_trying,
-        )
-        if head is not None:
-            self.status.version = head.manifest.name
-            metrics.head_is(head.manifest)
-            mirror.show(head.manifest)
-        return Worker(
-            self.model_file,
-            trainer=found.trainer,
-            positions=found.positions,
-            source=source,
-            committer=committer,
-            pruner=Pruner(
-                self.store,
-                signer,
-                self.keys.verifier,
-                self._line,
-                keep=self.model_file.checkpoint.keep,
-                token=granted.token,
-            ),
-            mirror=mirror,
-            dead_letters=dead_letters,
-            signals=self.signals,
-            status=self.status,
-            suspects=self.suspects,
-            metrics=metrics,
-            uncommitted_max=self.settings.learner.max_uncommitted_events,
-            adopted=found.adopted,
-        )
-
-
-def _settle_memory() -> None:
-    """Keep the garbage collector off what lives as long as the worker."""
-    gc.collect()
-    gc.freeze()
-    # A model makes few cycles; the default of 700 would look a hundred times a second.
-    gc.set_threshold(50_000, 20, 100)
+    def _tell_pids(self, parts: tuple[_Part, _Part]) -> None:
+        """For whoever started us: which processes are ours."""
+        path = self.settings.learner.pids_file
+        if path is None:
+            return
+        staged = path.with_suffix(".tmp")
+        pids = {f"{part.name}:{self.model_file.name}": part.pid for part in parts}
+        staged.write_text(json.dumps(pids))
+        staged.replace(path)

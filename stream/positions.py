@@ -16,15 +16,6 @@ RUNS_MAX = 10_000
 
 
 @dataclass(slots=True)
-class LastRecord:
-    """The last record taken of a partition; hashed only when a commit asks."""
-
-    offset: int
-    value: bytes | None
-    timestamp_ms: int
-
-
-@dataclass(slots=True)
 class Positions:
     """The learner's place in each partition of its topics."""
 
@@ -33,7 +24,6 @@ class Positions:
     next_offsets: dict[PartitionKey, int]
     anchors: dict[PartitionKey, dict[str, Any]] = field(default_factory=dict)
     runs: list[list[Any]] = field(default_factory=list)
-    _last: dict[PartitionKey, LastRecord] = field(default_factory=dict)
 
     @classmethod
     def from_manifest(
@@ -59,25 +49,31 @@ class Positions:
         """Begin a partition at offset `first`."""
         self.begins[key] = self.next_offsets[key] = first
 
-    def took(self, key: PartitionKey, first: int, last: LastRecord) -> None:
-        """Records `first` to `last` of a partition were taken, in this order."""
+    def took(self, key: PartitionKey, first: int, anchor: dict[str, Any]) -> None:
+        """Records from `first` to the one that `anchor` identifies were taken, in this order."""
         assert first >= self.next_offsets[key], f"{key}: {first} was taken before"
-        self.next_offsets[key] = last.offset + 1
-        self._last[key] = last
+        following = anchor["offset"] + 1
+        self.next_offsets[key] = following
+        self.anchors[key] = anchor
         run = self.runs[-1] if self.runs else None
         if run is not None and (run[0], run[1]) == key:
-            run[3] = last.offset + 1
+            run[3] = following
         else:
-            self.runs.append([key[0], key[1], first, last.offset + 1])
+            self.runs.append([key[0], key[1], first, following])
 
     @property
     def has_moved(self) -> bool:
-        """Whether anything was taken since the last commit."""
+        """Whether anything was taken since the last commit was cut."""
         return bool(self.runs)
 
-    def committed(self) -> None:
-        """A commit holds these positions: begin new runs."""
-        self.runs = []
+    def cut(self) -> list[list[Any]]:
+        """The runs since the last cut, for a commit of these positions; new ones begin."""
+        runs, self.runs = self.runs, []
+        return runs
+
+    def uncut(self, runs: list[list[Any]]) -> None:
+        """The commit was not made: its runs go before those that were begun since."""
+        self.runs = runs + self.runs
 
     def offsets_json(self) -> dict[str, dict[str, int]]:
         """`{topic: {partition: next}}`."""
@@ -89,9 +85,6 @@ class Positions:
 
     def anchors_json(self) -> dict[str, dict[str, Any]]:
         """`{topic: {"topic_id", "partitions": {partition: fingerprint}}}`."""
-        for key, last in self._last.items():
-            self.anchors[key] = fingerprint(last.offset, last.value, last.timestamp_ms)
-        self._last.clear()
         return {
             topic: {
                 "topic_id": topic_id,

@@ -50,7 +50,7 @@ def restore(
         refused_by=manifest.counts.refused_by,
     )
     trainer = Trainer(model_file, scratch, saved)
-    return Restored(trainer=trainer, positions=_positions(manifest), adopted=adopted)
+    return Restored(trainer=trainer, positions=positions_of(manifest), adopted=adopted)
 
 
 def check_restorable(trainer: Trainer, model_file: ModelFile, scratch: Path | None) -> None:
@@ -69,7 +69,8 @@ def check_restorable(trainer: Trainer, model_file: ModelFile, scratch: Path | No
     Trainer(model_file, scratch, saved)
 
 
-def _positions(manifest: Manifest) -> Positions:
+def positions_of(manifest: Manifest) -> Positions:
+    """Where the log goes on after this version."""
     plain = _plain(manifest)
     return Positions.from_manifest(
         offsets=plain["offsets"], begins=plain["begins"], anchors=plain["anchors"]

@@ -96,14 +96,23 @@ class KafkaSource:
             self._assign(positions)
         return found
 
-    def lag(self, next_offsets: Mapping[PartitionKey, int]) -> dict[PartitionKey, int]:
-        """Records still to be read of each partition, as far as the last fetch knows."""
+    def lag(
+        self, next_offsets: Mapping[PartitionKey, int], *, behind: bool
+    ) -> dict[PartitionKey, int]:
+        """Records still to be taken of each partition, as far as the last fetch knows.
+
+        Args:
+            next_offsets: The first record of each partition that is not yet taken.
+            behind: Whether records that were read are still to be taken.
+        """
         lag = {}
         for (topic, partition), next_offset in next_offsets.items():
             key = TopicPartition(topic, partition)
             highwater = self._consumer.highwater(key)
-            # Control records are passed over by the consumer and never ours to read.
-            position = max(self._consumer.position(key) or 0, next_offset)
+            # What comes next may be control records, which the consumer passes over.
+            position = (
+                next_offset if behind else max(self._consumer.position(key) or 0, next_offset)
+            )
             lag[(topic, partition)] = max(0, (highwater or position) - position)
         return lag
 

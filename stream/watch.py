@@ -1,6 +1,7 @@
 """The watch thread: keeps the lease, beats, and sees what operators order and who moves the head.
 
-The loop never asks the store anything between two records; it reads the `Signals` set here.
+The learner never asks the store anything between two records; it reads the board, which is written
+here.
 """
 
 import logging
@@ -12,8 +13,9 @@ from checkpoints.errors import CheckpointError, StoreUnavailable
 from checkpoints.line import Line
 from checkpoints.signing import Verifier
 from checkpoints.store import Store
+from stream.board import Board
 from stream.metrics import LearnerMetrics
-from stream.status import Signals, Status
+from stream.status import Status
 
 log = logging.getLogger(__name__)
 
@@ -30,8 +32,11 @@ class Watch(threading.Thread):
         store: Polled ten times a second.
         holder: Whose lease is renewed.
         lease_s: How long the lease stands after the last renewal.
-        signals: Set here, read by the loop.
-        status: Set by the loop, told to the world here.
+        board: Freeze and thaw are written here.
+        status: Set by the source's loop, told to the world here.
+
+    Attributes:
+        moved: The head is no longer ours: a rollback, or another learner.
     """
 
     def __init__(
@@ -43,14 +48,15 @@ class Watch(threading.Thread):
         holder: str,
         token: str,
         lease_s: float,
-        signals: Signals,
+        board: Board,
         status: Status,
         metrics: LearnerMetrics,
     ) -> None:
         super().__init__(name=f"watch-{line.model}", daemon=True)
         self._store, self._verifier, self._line = store, verifier, line
         self._holder, self._token, self._lease_s = holder, token, lease_s
-        self._signals, self._status, self._metrics = signals, status, metrics
+        self._board, self._status, self._metrics = board, status, metrics
+        self.moved = False
         self._ended = threading.Event()
         self._control_id: str | None = None
         self._beat_at = self._renewed_at = self._said_at = float("-inf")
@@ -78,14 +84,14 @@ class Watch(threading.Thread):
         found = self._store.poll([self._line])[self._line]
         own_heads = self._status.own_heads
         if found.head is not None and own_heads and found.head not in own_heads:
-            self._signals.moved = True
+            self.moved = True
         if found.control != self._control_id:
             self._obey(found.control)
         now = time.monotonic()
         if now - self._renewed_at > self._lease_s / 4:
             self._renewed_at = now
             self._renew()
-        what = (self._status.state, self._status.control_seq)
+        what = (self._status.state, self._board.obeyed_seq)
         if what != self._beat_was or now - self._beat_at > _BEAT_EVERY_S:
             self._beat_was, self._beat_at = what, now
             self.beat()
@@ -107,23 +113,23 @@ class Watch(threading.Thread):
             return
         record = open_control(envelope, self._verifier, self._line).record
         self._control_id = control_id
-        if record.seq < self._signals.control_seq:
+        if record.seq < self._board.control_seq:
             self._say(
-                "control record %d came after %d: ignored", record.seq, self._signals.control_seq
+                "control record %d came after %d: ignored", record.seq, self._board.control_seq
             )
             return
-        if record.seq > self._signals.control_seq:
+        if record.seq > self._board.control_seq:
             command = record.command
             log.info("%s: %s by %s: %s", self._line, command.command, command.who, command.reason)
-        self._signals.frozen = record.frozen
-        self._signals.control_seq = record.seq
+        self._board.frozen = record.frozen
+        self._board.control_seq = record.seq
 
     def _renew(self) -> None:
         stands = self._store.renew(
             self._line, holder=self._holder, token=self._token, lease_s=self._lease_s
         )
         if not stands:
-            self._signals.moved = True
+            self.moved = True
 
     def _say(self, what: str, *facts: object) -> None:
         now = time.monotonic()

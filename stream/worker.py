@@ -1,85 +1,53 @@
-"""The worker: the only loop. It reads, decodes, learns, and commits when a commit is due.
+"""The worker: the learner's only loop. It takes batches, learns, and commits when one is due.
 
 One worker lives as long as its fencing token. Whatever goes wrong ends it: its trainer is thrown
-away, and the next worker goes on from the head. Between two records it reads signals set by other
-threads; it asks nothing over the network but the next records and, when due, the commit.
+away, and the next one goes on from the head. Between two batches it reads the board, and what the
+source sent; a commit is made beside it, by a process of its own.
 """
 
 import logging
+import os
+import select
 import time
-from collections import Counter, deque
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import Enum, auto
-from typing import Any
+from collections import deque
+from collections.abc import Callable
 
+from checkpoints.manifest import Version
 from config.model_file import ModelFile
 from learner.trainer import LearnFailedError, Trainer
-from learner.values import Reason, Refusal
-from stream.commit import Committer, SnapshotFailedError, outcome_of
-from stream.dead_letters import DeadLetters
-from stream.metrics import LearnerMetrics
-from stream.mirror import Mirror
-from stream.positions import RUNS_MAX, LastRecord, PartitionKey, Positions
-from stream.pruning import Pruner
-from stream.source import KafkaSource
-from stream.status import Signals, Status
-from stream.wire import decoder
+from learner.values import Reason, Stage
+from stream.board import Board
+from stream.channel import Channel
+from stream.commit import SnapshotFailedError
+from stream.committer import Committer
+from stream.messages import Batch, Cleared, NewPartition, Took
+from stream.positions import RUNS_MAX, Positions
+from stream.suspects import Place, Suspects
 
 log = logging.getLogger(__name__)
 
-# Records between two looks at the signals and the clock: an event of a large forest takes 1 ms.
-_CHUNK_RECORDS = 100
-_POLL_TIMEOUT_MS = 50
+_WAIT_S = 0.05
 _FROZEN_WAIT_S = 0.02
-_HOUSEKEEPING_S = 1.0
 # A commit may take this share of the learner's time; a large model is committed less often.
 _COMMIT_SHARE = 0.05
 _SNAPSHOT_RETRY_S = 10.0
-
-Place = tuple[str, int, int]
-
-
-class Ended(Enum):
-    """Why a worker ended."""
-
-    STOPPED = auto()
-    MOVED = auto()
-
-
-@dataclass(slots=True)
-class Suspects:
-    """Records on which the learner raised, kept over restores by the process.
-
-    One that raised once is learned again with a commit right before it; one that raised twice is
-    refused as `learn_error`.
-    """
-
-    raised: Counter[Place] = field(default_factory=Counter)
-
-    def is_given_up(self, place: Place) -> bool:
-        """Whether this record raised twice."""
-        return self.raised[place] > 1
-
-    def __contains__(self, place: Place) -> bool:
-        return place in self.raised
-
-    def committed(self, next_offsets: Mapping[PartitionKey, int]) -> None:
-        """What lies below a commit is settled: no restore comes back to it."""
-        for topic, partition, offset in list(self.raised):
-            if offset < next_offsets.get((topic, partition), 0):
-                del self.raised[topic, partition, offset]
+# With this much of a core left, the process that makes a version takes nothing from the learner.
+_IDLE_CORE = 0.5
 
 
 class Worker:
     """Learns one line under one token.
 
     Args:
-        model_file: Cadence and format.
+        model_file: Its cadence.
         trainer: Restored from the head, or new.
         positions: Those of the head, or where the line begins.
-        suspects: Updated here when the learner raises.
-        uncommitted_max: Records at which a commit is made early: what a crash has to learn again.
+        channel: Batches come from it; what became of them goes back.
+        suspects: Records on which the learner raised; each is a batch of its own.
+        uncommitted_max: Records at which learning waits for a commit: what a crash has to learn
+            again.
+        adopted: Sections of the model file that changed: a reason for a commit.
+        settled: Told which suspects a commit has settled.
     """
 
     def __init__(
@@ -88,211 +56,210 @@ class Worker:
         *,
         trainer: Trainer,
         positions: Positions,
-        source: KafkaSource,
         committer: Committer,
-        pruner: Pruner,
-        mirror: Mirror,
-        dead_letters: DeadLetters,
-        signals: Signals,
-        status: Status,
+        channel: Channel,
+        board: Board,
         suspects: Suspects,
-        metrics: LearnerMetrics,
         uncommitted_max: int,
         adopted: tuple[str, ...] = (),
+        settled: Callable[[list[Place]], None] = lambda _: None,
     ) -> None:
-        self._trainer, self._positions, self._source = trainer, positions, source
-        self._committer, self._pruner, self._dead_letters = committer, pruner, dead_letters
-        self._signals, self._status, self._suspects = signals, status, suspects
-        self._metrics, self._mirror = metrics, mirror
-        self._decode = decoder(model_file)
+        self._trainer, self._positions = trainer, positions
+        self._committer, self._channel, self._board = committer, channel, board
+        self._suspects, self._adopted = suspects, adopted
         self._every_s = model_file.checkpoint.every_seconds
-        self._due_at = time.monotonic() + self._every_s
         self._uncommitted_max = uncommitted_max
-        self._housekeeping_at = 0.0
-        self._pending: deque[tuple[str, int, list[Any]]] = deque()
-        self._adopted = adopted
+        self._due_at = time.monotonic() + self._every_s
+        self._settled = settled
+        self._batches: deque[Batch | NewPartition] = deque()
         self._learn_errors: list[Place] = []
+        self._cut_records = self._cut_errors = 0
+        self._cut_at = self._stall_s = 0.0
 
-    def run(self) -> Ended:
-        """Learn until stopped or superseded.
+    def run(self) -> None:
+        """Learn until told to stop; all is committed then.
 
         Raises:
             LearnFailedError: The learner raised; the trainer is dirty.
-            Conflict, StoreUnavailable, StreamError: See `Committer.commit` and `KafkaSource.poll`.
+            CommitEndedError, CommitLostError, SnapshotFailedError: See `Committer.look`.
+            ChannelClosedError: The source is gone.
         """
         if self._committer.head is None or self._adopted:
             self._commit()
-        while True:
-            self._status.tick()
-            if self._signals.moved:
-                return Ended.MOVED
-            if self._signals.stop:
-                self._commit_what_is_new()
-                return Ended.STOPPED
-            if self._signals.frozen:
+            self._settle()
+        while not self._board.stop:
+            self._board.tick_learner()
+            if self._board.frozen:
                 self._stay_frozen()
                 continue
-            self._status.control_seq = self._signals.control_seq
-            if not self._pending:
-                self._pending.extend(self._source.poll(_POLL_TIMEOUT_MS))
-            if self._pending:
-                self._status.state = "learning"
-                self._take_chunk()
+            self._board.is_frozen = False
+            self._board.obeyed_seq = self._board.control_seq
+            if not self._batches:
+                self._wait(_WAIT_S)
+            elif self._committer.is_busy:
+                self._wait(0.0)
+            if self._batches:
+                self._take(self._batches.popleft())
             self._keep_up()
-
-    def _keep_up(self) -> None:
-        """What is due by the clock, between two chunks."""
-        now = time.monotonic()
-        is_full = self._status.uncommitted >= self._uncommitted_max
-        if now >= self._due_at or is_full or len(self._positions.runs) >= RUNS_MAX:
-            self._commit_what_is_new()
-        if now >= self._housekeeping_at:
-            self._housekeeping_at = now + _HOUSEKEEPING_S
-            self._report_lag()
-            if not self._pending:
-                self._source.check_topics(self._positions)
-                self._source.new_partitions(self._positions)
-
-    def _take_chunk(self) -> None:
-        """Learn up to a hundred records of one partition."""
-        topic, partition, records = self._pending[0]
-        chunk = records[:_CHUNK_RECORDS]
-        if len(records) > _CHUNK_RECORDS:
-            self._pending[0] = (topic, partition, records[_CHUNK_RECORDS:])
-        else:
-            self._pending.popleft()
-        if self._suspects.raised:
-            self._take_carefully(topic, partition, chunk)
-        else:
-            self._take(topic, partition, chunk)
-
-    def _take(self, topic: str, partition: int, records: list[Any]) -> None:
-        """The hot loop: decode, gate, predict, score, detect, learn."""
-        decode, take, refuse = self._decode, self._trainer.take, self._trainer.refuse
-        refused: Counter[tuple[str, str]] = Counter()
-        detected = self._trainer.drifts.total
-        record = None
-        try:
-            for record in records:
-                event: Any = decode(record.value, record.headers)
-                refusal: Refusal | None
-                if type(event) is Refusal:
-                    refuse(event.reason)
-                    refusal = event
-                else:
-                    refusal = take(event, topic, partition, record.offset, record.timestamp)
-                if refusal is not None:
-                    refused[topic, refusal.reason] += 1
-                    self._dead_letters.send(record, refusal)
-        except LearnFailedError as error:
-            self._suspects.raised[topic, partition, error.offset] += 1
-            raise
-        assert record is not None, "a chunk is never empty"
-        self._positions.took(
-            (topic, partition),
-            records[0].offset,
-            LastRecord(record.offset, record.value, record.timestamp),
-        )
-        self._status.uncommitted += len(records)
-        self._metrics.took(len(records) - refused.total(), refused)
-        self._report_drifts(detected)
-
-    def _take_carefully(self, topic: str, partition: int, records: list[Any]) -> None:
-        """The same one by one, where a record of the chunk raised before."""
-        for record in records:
-            place = (topic, partition, record.offset)
-            if place not in self._suspects:
-                self._take(topic, partition, [record])
-            elif self._suspects.is_given_up(place):
-                self._give_up(record, place)
-            else:
-                self._commit_what_is_new()
-                self._take(topic, partition, [record])
-                del self._suspects.raised[place]
-
-    def _give_up(self, record: Any, place: Place) -> None:
-        """Refuse a record on which the learner raised twice."""
-        topic, partition, offset = place
-        detail = "the learner raised on this event twice"
-        refusal = Refusal(Reason.learn_error, detail, "learn")
-        log.error("%s-%d-%d is not learned: %s", topic, partition, offset, detail)
-        self._trainer.refuse(refusal.reason)
-        self._dead_letters.send(record, refusal)
-        self._learn_errors.append(place)
-        last = LastRecord(offset, record.value, record.timestamp)
-        self._positions.took((topic, partition), offset, last)
-        self._status.uncommitted += 1
-        self._metrics.took(0, {(topic, refusal.reason): 1})
-
-    def _stay_frozen(self) -> None:
-        """Commit what was learned, then consume nothing until thawed."""
         self._commit_what_is_new()
-        self._status.state = "frozen"
-        self._status.control_seq = self._signals.control_seq
-        now = time.monotonic()
-        if now >= self._housekeeping_at:
-            self._housekeeping_at = now + _HOUSEKEEPING_S
-            self._report_lag()
-        time.sleep(_FROZEN_WAIT_S)
+        self._settle()
 
-    def _commit_what_is_new(self) -> None:
-        if self._positions.has_moved:
-            self._commit()
+    def _wait(self, timeout_s: float) -> None:
+        """See what has come, from the source and from a commit being made."""
+        beside = self._committer.channel
+        waited_for = [self._channel] if beside is None else [self._channel, beside]
+        ready, _, _ = select.select(waited_for, [], [], timeout_s)
+        if self._channel in ready:
+            for message in self._channel.receive():
+                match message:
+                    case Cleared():
+                        self._committer.cleared(message)
+                    case Batch() | NewPartition():
+                        self._batches.append(message)
+        self._look()
+
+    def _take(self, batch: Batch | NewPartition) -> None:
+        if isinstance(batch, NewPartition):
+            self._positions.add_partition((batch.topic, batch.partition), batch.first)
+        elif self._suspects:
+            self._take_carefully(batch)
         else:
-            self._due_at = time.monotonic() + self._every_s
+            self._learn(batch)
 
-    def _commit(self) -> None:
-        started = time.monotonic()
-        self._source.check_topics(self._positions)
+    def _learn(self, batch: Batch) -> None:
+        examples = batch.examples
+        detected = self._trainer.drifts.total
         try:
-            version = self._committer.commit(
-                self._trainer,
-                self._positions,
-                learn_errors=tuple(self._learn_errors),
-                adopted=self._adopted,
-            )
-        except SnapshotFailedError as error:
-            self._put_off(error)
-            return
-        except Exception as error:
-            self._metrics.commit_failed(outcome_of(error))
+            refused = self._trainer.take(examples)
+        except LearnFailedError as error:
+            self._suspects.raised[error.topic, error.partition, error.offset] += 1
             raise
-        took_s = time.monotonic() - started
-        self._due_at = time.monotonic() + max(self._every_s, took_s / _COMMIT_SHARE)
-        self._learn_errors, self._adopted = [], ()
-        self._suspects.committed(self._positions.next_offsets)
-        self._status.version, self._status.uncommitted = version.manifest.name, 0
-        manifest = version.manifest
-        self._metrics.committed(
-            seconds=took_s, written_bytes=manifest.bytes, at_s=manifest.created_at_ms / 1000
-        )
-        self._metrics.head_is(manifest)
-        self._mirror.show(manifest)
-        self._pruner.committed(version)
+        self._trainer.refuse(batch.refused)
+        told = [(place, str(r.reason), r.detail, r.stage) for place, r in refused]
+        self._took(batch, len(examples.xs) - len(refused), told, self._drifted(detected))
 
-    def _put_off(self, error: SnapshotFailedError) -> None:
-        """A snapshot that fails does not stop learning, up to what a crash may cost."""
-        self._metrics.commit_failed(outcome_of(error))
-        if self._committer.head is None or self._status.uncommitted >= self._uncommitted_max:
-            raise error
-        log.error("%s; learning goes on, %d records uncommitted", error, self._status.uncommitted)
-        self._due_at = time.monotonic() + max(self._every_s, _SNAPSHOT_RETRY_S)
+    def _took(
+        self,
+        batch: Batch,
+        learned: int,
+        refused: list[tuple[int, str, str, Stage]],
+        drifted: list[tuple[str, str]],
+    ) -> None:
+        key = (batch.examples.topic, batch.examples.partition)
+        self._positions.took(key, batch.first, batch.anchor)
+        self._board.uncommitted += batch.count
+        self._channel.send(Took(learned, refused, drifted))
 
-    def _report_lag(self) -> None:
-        lag: Mapping[PartitionKey, int] = self._source.lag(self._positions.next_offsets)
-        self._status.lag = dict(lag)
-        self._metrics.reading(lag, self._status.uncommitted)
-        is_done = not self._pending and not self._positions.has_moved and not any(lag.values())
-        if not self._signals.frozen and is_done:
-            self._status.state = "idle"
+    def _take_carefully(self, batch: Batch) -> None:
+        """The same, where a batch may be one record that raised before."""
+        examples = batch.examples
+        place = (examples.topic, examples.partition, batch.first)
+        if place not in self._suspects:
+            self._learn(batch)
+        elif self._suspects.is_given_up(place):
+            self._give_up(batch, place)
+        else:
+            self._commit_what_is_new()
+            self._settle()
+            self._learn(batch)
+            del self._suspects.raised[place]
+            self._settled([place])
 
-    def _report_drifts(self, before: int) -> None:
-        drifts = self._trainer.drifts
-        found = drifts.total - before
-        for detection in reversed(drifts.items[:found] if found else ()):
-            self._metrics.drifted(detection["detector"], detection["direction"])
+    def _give_up(self, batch: Batch, place: Place) -> None:
+        """Refuse a record on which the learner raised twice."""
+        detail = "the learner raised on this event twice"
+        log.error("%s-%d-%d is not learned: %s", *place, detail)
+        self._trainer.refuse([Reason.learn_error])
+        self._learn_errors.append(place)
+        self._took(batch, 0, [(0, str(Reason.learn_error), detail, "learn")], [])
+
+    def _drifted(self, detected_before: int) -> list[tuple[str, str]]:
+        """Detector and direction of each detection since, oldest first."""
+        count = self._trainer.drifts.total - detected_before
+        found = self._trainer.drifts.items[:count] if count else ()
+        for detection in reversed(found):
             log.info(
                 "drift: %(detector)s on %(on)s at event %(index)d (%(topic)s-%(partition)d-"
                 "%(offset)d): %(direction)s, %(before).4g to %(after).4g",
                 detection,
             )
+        return [(each["detector"], each["direction"]) for each in reversed(found)]
+
+    def _keep_up(self) -> None:
+        """What is due by the clock, between two batches."""
+        is_full = self._board.uncommitted >= self._uncommitted_max
+        if self._committer.is_busy:
+            if is_full:
+                self._settle()
+        elif time.monotonic() >= self._due_at or is_full or len(self._positions.runs) >= RUNS_MAX:
+            self._commit_what_is_new()
+
+    def _stay_frozen(self) -> None:
+        """Commit what was learned, then consume nothing until thawed."""
+        seq = self._board.control_seq
+        self._settle()
+        self._commit_what_is_new()
+        self._settle()
+        self._board.is_frozen = True
+        self._board.obeyed_seq = seq
+        self._wait(_FROZEN_WAIT_S)
+
+    def _commit_what_is_new(self) -> None:
+        if self._positions.has_moved:
+            self._settle()
+            self._commit()
+        else:
+            self._due_at = time.monotonic() + self._every_s
+
+    def _commit(self) -> None:
+        self._cut_at = time.monotonic()
+        self._committer.begin(
+            self._trainer,
+            self._positions,
+            learn_errors=tuple(self._learn_errors),
+            adopted=self._adopted,
+        )
+        self._cut_records, self._cut_errors = self._board.uncommitted, len(self._learn_errors)
+        self._stall_s = time.monotonic() - self._cut_at
+
+    def _settle(self) -> None:
+        """Wait until no commit is under way."""
+        while self._committer.is_busy:
+            self._board.tick_learner()
+            self._wait(_WAIT_S)
+
+    def _look(self) -> None:
+        """See how a commit goes that is being made."""
+        try:
+            version = self._committer.look(self._positions)
+        except SnapshotFailedError as error:
+            self._put_off(error)
+        else:
+            if version is not None:
+                self._committed(version)
+
+    def _committed(self, version: Version) -> None:
+        self._board.uncommitted -= self._cut_records
+        del self._learn_errors[: self._cut_errors]
+        self._adopted = ()
+        self._due_at = self._cut_at + max(self._every_s, self._cost_s() / _COMMIT_SHARE)
+        if self._suspects:
+            offsets = version.manifest.offsets
+            reached = {(t, int(p)): at for t, of in offsets.items() for p, at in of.items()}
+            self._settled(self._suspects.committed(reached))
+
+    def _cost_s(self) -> float:
+        """What the commit took from the learner: the stall, and the other process's time where it
+        had no core of its own.
+        """
+        load, _, _ = os.getloadavg()
+        has_idle_core = load < (os.cpu_count() or 1) - _IDLE_CORE
+        return self._stall_s + (0.0 if has_idle_core else self._committer.work_s)
+
+    def _put_off(self, error: SnapshotFailedError) -> None:
+        """A snapshot that fails does not stop learning, up to what a crash may cost."""
+        uncommitted = self._board.uncommitted
+        if self._committer.head is None or uncommitted >= self._uncommitted_max:
+            raise error
+        log.error("%s; learning goes on, %d records uncommitted", error, uncommitted)
+        self._due_at = time.monotonic() + max(self._every_s, _SNAPSHOT_RETRY_S)

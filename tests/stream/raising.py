@@ -1,5 +1,9 @@
 """Learners that raise: always on one event, or only the first time that a process sees it."""
 
+import os
+import sys
+import tempfile
+from pathlib import Path
 from typing import Any
 
 from tests.stream.recorder import Recorder
@@ -19,10 +23,24 @@ class Raising(Recorder):
 class Moody(Recorder):
     """Raises on one event the first time only: something passing, such as memory."""
 
-    has_raised = False
+    def learn_one(self, x: dict[str, Any], y: bool) -> None:
+        super().learn_one(x, y)
+        if x["n"] == BAD and _is_first_time():
+            raise MemoryError("for now")
+
+
+class Exiting(Recorder):
+    """Ends the program on one event, as a script that was made a learner might."""
 
     def learn_one(self, x: dict[str, Any], y: bool) -> None:
         super().learn_one(x, y)
-        if x["n"] == BAD and not Moody.has_raised:
-            Moody.has_raised = True
-            raise MemoryError("for now")
+        if x["n"] == BAD:
+            sys.exit(3)
+
+
+def _is_first_time() -> bool:
+    """Whether no process of this learner was here before: all of them have the same parent."""
+    flag = Path(tempfile.gettempdir()) / f"moody-{os.getppid()}"
+    is_first = not flag.exists()
+    flag.touch()
+    return is_first

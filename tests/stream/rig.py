@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -98,6 +98,7 @@ class Rig:
                     "name": name,
                     "lease_seconds": self.lease_seconds,
                     "metrics_port": self.metrics_port,
+                    "pids_file": str(self.folder / f"{self.line.model}-{name}.json"),
                 },
                 "signing": {
                     "learner_key": str(keys / "learner.pem"),
@@ -139,6 +140,42 @@ class Rig:
         """SIGKILL, and wait until it is gone."""
         process.kill()
         process.join()
+
+    def part(self, which: str, name: str = "learner") -> int | None:
+        """The process of a running learner that is its `source` or its `learner`."""
+        path = self.folder / f"{self.line.model}-{name}.json"
+        pids = msgspec.json.decode(path.read_bytes()) if path.exists() else {}
+        pid = pids.get(f"{which}:{self.line.model}")
+        return None if pid is None else int(pid)
+
+    def kill_part(self, which: str) -> bool:
+        """SIGKILL the source, the learner, or the process that makes a version; whether it ran."""
+        pid = self.part("learner" if which == "committer" else which)
+        if pid is not None and which == "committer":
+            pid = next(iter(family(pid)[1:]), None)
+        if pid is None:
+            return False
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+            return True
+        return False
+
+    def pause(self, process: Any) -> list[int]:
+        """SIGSTOP a learner whole, from the top; the processes, to be woken."""
+        paused: list[int] = []
+        # What was forked before its parent was stopped is found by the next look.
+        while more := [pid for pid in family(process.pid) if pid not in paused]:
+            for pid in more:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGSTOP)
+                paused.append(pid)
+        return paused
+
+    def wake(self, paused: list[int]) -> None:
+        """SIGCONT, in any order: none of them knows."""
+        for pid in paused:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
 
     def stop(self, process: Any) -> int:
         """SIGTERM; the exit code."""
@@ -186,10 +223,19 @@ class Rig:
         """End what still runs."""
         for process in self._learners:
             if process.is_alive():
-                os.kill(process.pid, signal.SIGCONT)
+                self.wake(family(process.pid))
                 process.kill()
             process.join()
         self.store.close()
+
+
+def family(pid: int) -> list[int]:
+    """A process and all that it started, parents first (Linux)."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except FileNotFoundError:
+        return [pid]
+    return [pid, *(each for child in children for each in family(int(child)))]
 
 
 @contextmanager
@@ -207,15 +253,13 @@ def run_learner(settings: Settings, model_text: str, options: LearnOptions, redi
     from config.logs import configure
 
     configure("learner", settings)
-    store = RedisStore(RedisConnection(redis))
-    keys = _keys(settings)
     learner = Learner(
         settings,
         parse_model_file(model_text),
         options,
-        store,
-        keys,
-        check_store=store.require_safe,
+        open_store=lambda: RedisStore(RedisConnection(redis)),
+        keys=_keys(settings),
+        check_store=lambda: RedisStore(RedisConnection(redis)).require_safe(),
     )
     try:
         code = learner.run()

@@ -46,10 +46,11 @@ def run(at, made):
     return at.head().manifest, at.payload()["estimator"]
 
 
-def test_an_event_that_raises_twice_is_refused_and_named(place):
+@pytest.mark.parametrize("learner", ["Raising", "Exiting"])
+def test_an_event_that_raises_twice_is_refused_and_named(place, learner):
     """Learned without it, to the last bit; one dead letter; the version names it for rebuilding."""
     made = events(COUNT + MORE, seed=1)
-    with rig(**place("tests.stream.raising:Raising")) as at:
+    with rig(**place(f"tests.stream.raising:{learner}")) as at:
         manifest, learner = run(at, made)
         versions = at.reader().versions(limit=1000)
         letters = {headers(letter)["weir-dlq-id"]: letter for letter in dead_letters(at)}

@@ -1,0 +1,120 @@
+"""The board: a few numbers in memory that the processes of one learner share.
+
+Each place is written by one process and read by the others between two records, without a call to
+the kernel. It is made before the processes are forked and goes with the last of them.
+"""
+
+import mmap
+import time
+from enum import IntEnum, auto
+
+_BYTES_EACH = 8
+
+
+class _Place(IntEnum):
+    stop = 0
+    frozen = auto()
+    control_seq = auto()
+    source_ticked = auto()
+    learner_ticked = auto()
+    uncommitted = auto()
+    obeyed_seq = auto()
+    is_frozen = auto()
+
+
+class Board:
+    """What the keeper and the source tell the learner, and the learner tells them.
+
+    >>> board = Board()
+    >>> board.stop, board.control_seq
+    (False, 0)
+    >>> board.control_seq = 7
+    >>> board.control_seq
+    7
+    """
+
+    __slots__ = ("_memory", "_numbers")
+
+    def __init__(self) -> None:
+        self._memory = mmap.mmap(-1, _BYTES_EACH * len(_Place))
+        self._numbers = memoryview(self._memory).cast("q")
+        self.tick_source()
+        self.tick_learner()
+
+    # Written by the keeper ----------------------------------------------------------------------
+
+    @property
+    def stop(self) -> bool:
+        """Finish, commit and end (SIGTERM)."""
+        return bool(self._numbers[_Place.stop])
+
+    @stop.setter
+    def stop(self, value: bool) -> None:
+        self._numbers[_Place.stop] = value
+
+    # Written by the source ----------------------------------------------------------------------
+
+    @property
+    def frozen(self) -> bool:
+        """Stop consuming until thawed."""
+        return bool(self._numbers[_Place.frozen])
+
+    @frozen.setter
+    def frozen(self, value: bool) -> None:
+        self._numbers[_Place.frozen] = value
+
+    @property
+    def control_seq(self) -> int:
+        """The newest operator command seen; set after `frozen`."""
+        return self._numbers[_Place.control_seq]
+
+    @control_seq.setter
+    def control_seq(self, value: int) -> None:
+        self._numbers[_Place.control_seq] = value
+
+    def tick_source(self) -> None:
+        """The source's loop is alive."""
+        self._numbers[_Place.source_ticked] = time.monotonic_ns()
+
+    # Written by the learner ---------------------------------------------------------------------
+
+    def tick_learner(self) -> None:
+        """The learner's loop is alive."""
+        self._numbers[_Place.learner_ticked] = time.monotonic_ns()
+
+    @property
+    def uncommitted(self) -> int:
+        """Records taken since the last commit was cut."""
+        return self._numbers[_Place.uncommitted]
+
+    @uncommitted.setter
+    def uncommitted(self, value: int) -> None:
+        self._numbers[_Place.uncommitted] = value
+
+    @property
+    def obeyed_seq(self) -> int:
+        """The newest operator command that is in force."""
+        return self._numbers[_Place.obeyed_seq]
+
+    @obeyed_seq.setter
+    def obeyed_seq(self, value: int) -> None:
+        self._numbers[_Place.obeyed_seq] = value
+
+    @property
+    def is_frozen(self) -> bool:
+        """All that was learned is committed, and nothing is consumed."""
+        return bool(self._numbers[_Place.is_frozen])
+
+    @is_frozen.setter
+    def is_frozen(self, value: bool) -> None:
+        self._numbers[_Place.is_frozen] = value
+
+    # Read by the keeper -------------------------------------------------------------------------
+
+    def quiet_s(self) -> dict[str, float]:
+        """Seconds since the loop of each process last turned."""
+        now = time.monotonic_ns()
+        return {
+            "source": (now - self._numbers[_Place.source_ticked]) / 1e9,
+            "learner": (now - self._numbers[_Place.learner_ticked]) / 1e9,
+        }

@@ -1,0 +1,210 @@
+"""The learner's side of a commit: forks the process that makes it, and adopts what came of it.
+
+One at a time. Between the records the learner passes on what the process announces, and what the
+source clears.
+"""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+
+from checkpoints.line import Line
+from checkpoints.manifest import Version, open_version
+from checkpoints.signing import Keys
+from checkpoints.store import Store
+from config.model_file import ModelFile
+from learner.trainer import Trainer
+from stream import channel as channels
+from stream.channel import Channel, ChannelClosedError
+from stream.commit import Cut, SnapshotFailedError, VersionMaker
+from stream.errors import StreamError
+from stream.fork import ended, fork
+from stream.messages import Announced, Cleared, CommitFailed, Committed, Message
+from stream.positions import Positions
+from stream.suspects import Place
+
+# A version that takes longer to be written down than this will never be.
+_WRITING_MAX_S = 300.0
+# Lets the learner and the source go first, where there is no core for all three.
+_NICENESS = 5
+
+
+class CommitEndedError(StreamError):
+    """A version could not be made, and the learner cannot go on from where it is.
+
+    Attributes:
+        outcome: Why, as the metric has it.
+        exit_code: What the program would end with.
+    """
+
+    def __init__(self, failed: CommitFailed) -> None:
+        super().__init__(failed.what)
+        self.outcome, self.exit_code = failed.outcome, failed.exit_code
+
+
+class CommitLostError(StreamError):
+    """The process that made a version died when the head may have moved: restore the head."""
+
+    def __init__(self, line: Line, code: int | None) -> None:
+        super().__init__(f"{line}: the commit's own process ended with {code}; restoring the head")
+
+
+class Committer:
+    """Makes versions of one line, under one fencing token.
+
+    Args:
+        open_store: Makes the forked process's own connection.
+        keys: The learner key signs; what comes back is verified.
+        model_file: Its sections go into each manifest.
+        token: The fencing token.
+        head: The verified head, None for a line that begins.
+        highest: The highest number that anyone remembers; numbers begin above it.
+        tell: Sends a message to the source.
+    """
+
+    def __init__(
+        self,
+        open_store: Callable[[], Store],
+        keys: Keys,
+        model_file: ModelFile,
+        *,
+        token: str,
+        head: Version | None,
+        highest: int,
+        tell: Callable[[Message], None],
+    ) -> None:
+        self._open_store, self._keys, self._model_file = open_store, keys, model_file
+        self._line = Line(model_file.name)
+        self._token, self._tell = token, tell
+        self._highest = max(highest, head.number if head else 0)
+        self.head = head
+        self.work_s = 0.0  # CPU seconds of the last version's process
+        self._pid: int | None = None
+        self._channel: Channel | None = None
+        self._begun_at = self._stall_s = 0.0
+        self._runs: list[list[object]] = []
+        self._is_announced = self._is_cleared = False
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a version is being made."""
+        return self._pid is not None
+
+    @property
+    def channel(self) -> Channel | None:
+        """What a busy committer waits for; for `select`."""
+        return self._channel
+
+    def begin(
+        self,
+        trainer: Trainer,
+        positions: Positions,
+        *,
+        learn_errors: tuple[Place, ...] = (),
+        adopted: tuple[str, ...] = (),
+    ) -> None:
+        """Cut the trainer's state at these positions, and have a version made of it."""
+        assert not self.is_busy, "one commit at a time"
+        started = time.monotonic()
+        cut = Cut(
+            head=self.head,
+            number=self._highest + 1,
+            token=self._token,
+            created_at_ms=int(time.time() * 1000),
+            runs=positions.cut(),
+            learn_errors=learn_errors,
+            adopted=adopted,
+        )
+        trainer.drifts.settle(f"v{cut.number}")
+        ours, theirs = channels.pair()
+
+        def work() -> int:
+            ours.close()
+            os.nice(_NICENESS)
+            maker = VersionMaker(
+                self._open_store(), self._keys.signer("learner"), self._model_file, theirs
+            )
+            return maker.make(trainer, positions, cut)
+
+        self._pid = fork(work)  # C1
+        theirs.close()
+        self._channel, self._runs = ours, cut.runs
+        self._is_announced = self._is_cleared = False
+        self._begun_at = time.monotonic()
+        self._stall_s = self._begun_at - started
+
+    def cleared(self, message: Cleared) -> None:
+        """The source says that nothing stands against the version it was asked about."""
+        assert self._channel is not None, "only an announced version is cleared"
+        self._is_cleared = True
+        self._channel.send(message)
+
+    def look(self, positions: Positions) -> Version | None:
+        """See how the commit goes; the version, once it is the head.
+
+        Raises:
+            SnapshotFailedError: The state cannot be written down; it is unharmed, and the runs
+                are back in `positions`.
+            CommitEndedError: The head or the token is no longer ours, or the model is too large.
+            CommitLostError: Nobody knows whether the head has moved.
+        """
+        if self._channel is None:
+            return None
+        try:
+            messages = self._channel.receive()
+        except ChannelClosedError:
+            messages = [self._without_a_word()]
+        for message in messages:
+            match message:
+                case Announced():
+                    self._is_announced = True
+                    self._tell(message)
+                case Committed():
+                    return self._adopt(message)
+                case CommitFailed():
+                    self._fail(message, positions)
+        if not self._is_announced and time.monotonic() - self._begun_at > _WRITING_MAX_S:
+            self._kill()
+            self._fail(self._never_written(f"not done after {_WRITING_MAX_S:.0f} s"), positions)
+        return None
+
+    def _adopt(self, message: Committed) -> Version:
+        self._reap()
+        version = open_version(message.envelope, self._keys.verifier, self._line)
+        self.head, self._highest = version, version.number  # C7
+        self.work_s = message.work_s
+        self._tell(Committed(message.envelope, self._stall_s, message.work_s))
+        return version
+
+    def _fail(self, message: CommitFailed, positions: Positions) -> None:
+        self._reap()
+        self._tell(message)
+        if message.outcome == "snapshot_failed":
+            positions.uncut(self._runs)
+            raise SnapshotFailedError(f"{self._line} v{self._highest + 1}", message.what)
+        raise CommitEndedError(message)
+
+    def _without_a_word(self) -> CommitFailed:
+        """The process is gone and did not say how it went."""
+        assert self._pid is not None, "it was asked for its channel"
+        code = ended(self._pid, wait=True)
+        self._pid = None
+        if self._is_cleared:
+            raise CommitLostError(self._line, code)
+        return self._never_written(f"its process ended with {code}")
+
+    def _never_written(self, why: str) -> CommitFailed:
+        return CommitFailed("snapshot_failed", why, SnapshotFailedError.exit_code)
+
+    def _kill(self) -> None:
+        assert self._pid is not None, "it is busy"
+        os.kill(self._pid, signal.SIGKILL)
+
+    def _reap(self) -> None:
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None
+        if self._pid is not None:
+            ended(self._pid, wait=True)
+            self._pid = None

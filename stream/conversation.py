@@ -1,0 +1,196 @@
+"""What source and learner do together under one token: the source's only loop."""
+
+import select
+import time
+
+from checkpoints.line import Line
+from checkpoints.manifest import open_version
+from checkpoints.signing import Verifier
+from config.model_file import ModelFile
+from learner.build import build_screen
+from stream.board import Board
+from stream.channel import Channel
+from stream.columns import Columns
+from stream.dead_letters import DeadLetters
+from stream.ends import MovedError
+from stream.feed import Feed
+from stream.messages import (
+    Announced,
+    Cleared,
+    CommitFailed,
+    Committed,
+    Finished,
+    NewPartition,
+    Ready,
+    Took,
+)
+from stream.metrics import LearnerMetrics
+from stream.mirror import Mirror
+from stream.positions import PartitionKey, Positions
+from stream.pruning import Pruner
+from stream.source import KafkaSource
+from stream.status import Status
+from stream.suspects import Suspects
+from stream.watch import Watch
+from stream.wire import decoder
+
+_POLL_MS = 10
+_WAIT_S = 0.02
+_HOUSEKEEPING_S = 1.0
+
+
+class Conversation:
+    """What source and learner do together under one token: the source's only loop.
+
+    Args:
+        model_file: How records are decoded and screened.
+        verifier: Of the versions that the learner makes.
+        channel: To the learner.
+        board: What it and the keeper say beside that.
+        status: Kept true here.
+        suspects: Records that are sent by themselves.
+        positions: Those of the head; moved on as the learner takes batches.
+    """
+
+    def __init__(
+        self,
+        model_file: ModelFile,
+        verifier: Verifier,
+        *,
+        channel: Channel,
+        board: Board,
+        status: Status,
+        suspects: Suspects,
+        positions: Positions,
+        watch: Watch,
+        source: KafkaSource,
+        dead_letters: DeadLetters,
+        pruner: Pruner,
+        mirror: Mirror,
+        metrics: LearnerMetrics,
+    ) -> None:
+        self._line, self._verifier = Line(model_file.name), verifier
+        self._channel, self._board, self._status = channel, board, status
+        self._positions, self._watch = positions, watch
+        self._source, self._dead_letters, self._pruner = source, dead_letters, pruner
+        self._mirror, self._metrics = mirror, metrics
+        self._feed = Feed(Columns(decoder(model_file), build_screen(model_file)), suspects)
+        self._housekeeping_at = 0.0
+        self._is_finished = False
+
+    def hold(self) -> None:
+        """Feed the learner until it has finished.
+
+        Raises:
+            MovedError: The head is no longer ours.
+            ChannelClosedError: The learner is gone.
+            StreamError, CheckpointError: See `KafkaSource` and `DeadLetters`.
+        """
+        while not self._is_finished:
+            self._board.tick_source()
+            if self._watch.moved:
+                raise MovedError(self._line)
+            self._channel.flush()
+            for message in self._channel.receive():
+                self._hear(message)
+            self._say_more()
+            self._keep_up()
+
+    def _say_more(self) -> None:
+        """Send what there is room for, read on where all is sent, else wait for the learner."""
+        if self._board.frozen or self._board.stop or not self._feed.has_room:
+            self._await_learner()
+            return
+        if self._feed.wants_records:
+            for topic, partition, records in self._source.poll(_POLL_MS):
+                self._feed.add(topic, partition, records)
+        for batch in self._feed.batches():
+            self._channel.post(batch)
+            if self._status.state == "idle":
+                self._status.state = "learning"
+
+    def _await_learner(self) -> None:
+        writers = [self._channel] if self._channel.has_unsent else []
+        select.select([self._channel], writers, [], _WAIT_S)
+
+    def _hear(self, message: object) -> None:
+        match message:
+            case Took():
+                self._took(message)
+            case Announced():
+                self._clear(message)
+            case Committed():
+                self._committed(message)
+            case CommitFailed():
+                self._metrics.commit_failed(message.outcome)
+            case Ready():
+                self._status.state = "learning"
+            case Finished():
+                self._is_finished = True
+            case _:
+                raise AssertionError(f"the learner said {message}")
+
+    def _took(self, message: Took) -> None:
+        taken = self._feed.took(message)
+        batch = taken.batch
+        key = (batch.topic, batch.partition)
+        self._positions.next_offsets[key] = batch.records[-1].offset + 1
+        refused: dict[tuple[str, str], int] = {}
+        for record, refusal in taken.refused:
+            self._dead_letters.send(record, refusal)
+            reason = (batch.topic, str(refusal.reason))
+            refused[reason] = refused.get(reason, 0) + 1
+        self._metrics.took(taken.learned, refused)
+        for detector, direction in message.drifted:
+            self._metrics.drifted(detector, direction)
+
+    def _clear(self, message: Announced) -> None:
+        """A version is about to become the head: see that nothing stands against it."""
+        self._status.own_heads |= {message.version_id}
+        self._dead_letters.flush()
+        self._source.check_topics(self._positions)
+        self._channel.post(Cleared(message.version_id))
+
+    def _committed(self, message: Committed) -> None:
+        version = open_version(message.envelope, self._verifier, self._line)
+        manifest = version.manifest
+        self._status.own_heads = frozenset({version.id})
+        self._status.version = manifest.name
+        self._metrics.committed(
+            seconds=message.stall_s, written_bytes=manifest.bytes,
+            at_s=manifest.created_at_ms / 1000,
+        )  # fmt: skip
+        self._metrics.head_is(manifest)
+        self._mirror.show(manifest)
+        self._pruner.committed(version)
+        self._housekeeping_at = 0.0
+
+    def _keep_up(self) -> None:
+        """What is due by the clock."""
+        if self._board.is_frozen:
+            self._status.state = "frozen"
+        elif self._status.state == "frozen":
+            self._status.state = "learning"
+        now = time.monotonic()
+        if now < self._housekeeping_at:
+            return
+        self._housekeeping_at = now + _HOUSEKEEPING_S
+        self._report_lag()
+        if self._feed.is_empty and not self._board.is_frozen:
+            self._source.check_topics(self._positions)
+            self._notice_partitions(self._source.new_partitions(self._positions))
+
+    def _notice_partitions(self, keys: list[PartitionKey]) -> None:
+        for topic, partition in keys:
+            first = self._positions.next_offsets[topic, partition]
+            self._channel.post(NewPartition(topic, partition, first))
+
+    def _report_lag(self) -> None:
+        is_behind = not self._feed.is_empty
+        lag = self._source.lag(self._positions.next_offsets, behind=is_behind)
+        self._status.lag = lag
+        uncommitted = self._board.uncommitted
+        self._metrics.reading(lag, uncommitted)
+        is_done = not is_behind and not uncommitted and not any(lag.values())
+        if is_done and self._status.state == "learning":
+            self._status.state = "idle"

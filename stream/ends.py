@@ -1,0 +1,70 @@
+"""How a process of a learner ends, and what the keeper does then.
+
+Codes up to 6 and 70 are the program's own; those here never leave it.
+"""
+
+import logging
+
+from checkpoints.errors import CheckpointError, Conflict, StoreUnavailable
+from config.errors import ConfigError
+from learner.errors import RestoreError, SpecError
+from learner.trainer import LearnFailedError
+from stream.channel import Channel, ChannelClosedError
+from stream.committer import CommitEndedError, CommitLostError
+from stream.errors import DeadLettersStuckError, KafkaUnavailableError, StreamError
+from stream.messages import LastWords, Raised
+from stream.model_change import ModelFileChangedError, SoftwareChangedError
+
+log = logging.getLogger(__name__)
+
+DONE = 0
+# The head is restored at once; or once what is away may be back; or the other process has ended,
+# and its code tells why.
+AGAIN = 75
+AGAIN_LATER = 76
+ORPHANED = 77
+
+
+class MovedError(StreamError):
+    """The head moved by another's hand: a rollback, or another learner."""
+
+    def __init__(self, line: object) -> None:
+        super().__init__(f"{line}: the head moved; going on from it")
+
+
+def end_with(error: Exception, keeper: Channel) -> int:
+    """Say what happened, to the log or to the keeper, and the code to end with."""
+    match error:
+        case ChannelClosedError():
+            return ORPHANED
+        case MovedError():
+            log.info("%s", error)
+            return AGAIN
+        case LearnFailedError():
+            log.error("%s; the learner is thrown away and the head restored", error)
+            keeper.send(Raised(error.topic, error.partition, error.offset))
+            return AGAIN
+        case CommitLostError():
+            log.warning("%s", error)
+            return AGAIN
+        case CommitEndedError(outcome="superseded"):
+            log.warning("%s; restoring the head", error)
+            return AGAIN
+        case KafkaUnavailableError() | DeadLettersStuckError() | StoreUnavailable():
+            log.warning("%s; going on from the head once it answers", error)
+            return AGAIN_LATER
+        case ModelFileChangedError() | SoftwareChangedError():
+            return _say(error, keeper)
+        case Conflict():
+            log.warning("%s; restoring the head", error)
+            return AGAIN
+        case StreamError() | CheckpointError() | ConfigError() | SpecError() | RestoreError():
+            return _say(error, keeper)
+        case _:
+            raise error
+
+
+def _say(error: Exception, keeper: Channel) -> int:
+    code = int(getattr(error, "exit_code", 1))
+    keeper.send(LastWords(str(error), code))
+    return code

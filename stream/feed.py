@@ -1,0 +1,135 @@
+"""The feed: hands records to the learner in batches, and keeps them until they are taken.
+
+Pure bookkeeping between the log and the channel: what is in flight, how much there may be, and
+which records the learner's answers speak of.
+"""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from learner.values import Reason, Refusal
+from stream.columns import Columns
+from stream.messages import Batch, Took
+from stream.positions import fingerprint
+from stream.suspects import Suspects
+
+# Records between two looks at the board and the clock: an event of a large forest takes 1 ms.
+_BATCH_RECORDS = 100
+# What the learner may be behind: enough to keep it busy while the source does something else.
+_RECORDS_MAX = 10_000
+_BYTES_MAX = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class InFlight:
+    """A batch that was sent and not yet taken."""
+
+    topic: str
+    partition: int
+    records: Sequence[Any]
+    refused: list[tuple[int, Refusal]]  # by the screen; places among the records
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A batch that the learner has taken.
+
+    Attributes:
+        learned: Examples learned.
+        refused: The other records, in order, and why.
+    """
+
+    batch: InFlight
+    learned: int
+    refused: list[tuple[Any, Refusal]]
+
+
+class Feed:
+    """Makes batches of polled records, and matches the learner's answers with them.
+
+    Args:
+        columns: Decodes and screens.
+        suspects: Records that are a batch of their own, since the learner raised on them.
+    """
+
+    def __init__(self, columns: Columns, suspects: Suspects) -> None:
+        self._columns, self._suspects = columns, suspects
+        self._polled: deque[tuple[str, int, Sequence[Any]]] = deque()
+        self._in_flight: deque[InFlight] = deque()
+        self._records = self._bytes = 0
+
+    def add(self, topic: str, partition: int, records: Sequence[Any]) -> None:
+        """Take records of one partition, in offset order, to be sent in turn."""
+        for stretch in self._stretches(topic, partition, records):
+            self._polled.append((topic, partition, stretch))
+
+    @property
+    def wants_records(self) -> bool:
+        """Whether all that was added is sent."""
+        return not self._polled
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the learner may be given more."""
+        return self._records < _RECORDS_MAX and self._bytes < _BYTES_MAX
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether everything that was added has been taken."""
+        return not self._polled and not self._in_flight
+
+    def batches(self) -> Iterator[Batch]:
+        """The next batches, as long as there is room; each counts as sent."""
+        while self._polled and self.has_room:
+            yield self._batch(*self._polled.popleft())
+
+    def took(self, message: Took) -> Taken:
+        """The oldest batch in flight, which this message speaks of."""
+        batch = self._in_flight.popleft()
+        self._records -= len(batch.records)
+        self._bytes -= batch.bytes
+        refused = list(batch.refused)
+        if message.refused:
+            screened = {place for place, _ in refused}
+            places = [n for n in range(len(batch.records)) if n not in screened]
+            refused += [
+                (places[place], Refusal(Reason(reason), detail, stage))
+                for place, reason, detail, stage in message.refused
+            ]
+            refused.sort(key=lambda each: each[0])
+        found = [(batch.records[place], refusal) for place, refusal in refused]
+        return Taken(batch, message.learned, found)
+
+    def _stretches(
+        self, topic: str, partition: int, records: Sequence[Any]
+    ) -> Iterator[Sequence[Any]]:
+        """The records cut into batches; a suspect is one by itself."""
+        alone = [
+            n
+            for n, record in enumerate(records if self._suspects else ())
+            if (topic, partition, record.offset) in self._suspects
+        ]
+        ends = sorted({*alone, *(n + 1 for n in alone), len(records)})
+        first = 0
+        for end in ends:
+            for start in range(first, end, _BATCH_RECORDS):
+                yield records[start : min(start + _BATCH_RECORDS, end)]
+            first = end
+
+    def _batch(self, topic: str, partition: int, records: Sequence[Any]) -> Batch:
+        examples, refused = self._columns.of(topic, partition, records)
+        size = sum(len(record.value or b"") for record in records)
+        self._in_flight.append(InFlight(topic, partition, records, refused, size))
+        self._records += len(records)
+        self._bytes += size
+        last = records[-1]
+        return Batch(
+            first=records[0].offset,
+            count=len(records),
+            anchor=fingerprint(last.offset, last.value, last.timestamp),
+            examples=examples,
+            refused=[refusal.reason for _, refusal in refused],
+        )

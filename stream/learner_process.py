@@ -1,0 +1,139 @@
+"""The learner process: one thread, nothing to do but learn.
+
+It is told by the source where to begin, restores the head, and runs one worker. It reads no log
+and answers nobody; the store it asks for the head's segments, and never again.
+"""
+
+import gc
+import logging
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from checkpoints.line import Line
+from checkpoints.manifest import Version, open_version
+from checkpoints.reader import LineReader
+from checkpoints.signing import Keys
+from checkpoints.store import Store
+from config.model_file import ModelFile
+from config.settings import Settings
+from learner.trainer import Trainer
+from stream.board import Board
+from stream.channel import Channel
+from stream.committer import Committer
+from stream.ends import DONE, end_with
+from stream.messages import Begin, Finished, Ready, Settled
+from stream.positions import Positions
+from stream.restore import Restored, check_restorable, restore
+from stream.scratch import private_folder
+from stream.suspects import Suspects
+from stream.worker import Worker
+
+log = logging.getLogger(__name__)
+
+_WAIT_S = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LearnerProcess:
+    """What the forked learner needs of the program that forked it.
+
+    Attributes:
+        channel: To the source.
+        keeper: Last words, and records on which the learner raised.
+        suspects: Those of earlier lives.
+    """
+
+    settings: Settings
+    model_file: ModelFile
+    keys: Keys
+    open_store: Callable[[], Store]
+    board: Board
+    channel: Channel
+    keeper: Channel
+    suspects: Suspects
+
+    def run(self) -> int:
+        """Learn until told to stop; the code to end with."""
+        try:
+            begin = self._told_to_begin()
+            if begin is not None:
+                with private_folder(self.settings.learner.scratch_dir) as scratch:
+                    self._learn(begin, scratch)
+            self.channel.send(Finished())
+        except Exception as error:
+            return end_with(error, self.keeper)
+        return DONE
+
+    @property
+    def _line(self) -> Line:
+        return Line(self.model_file.name)
+
+    def _told_to_begin(self) -> Begin | None:
+        """Waits for the source to have the line's token; None when stopped before."""
+        while not self.board.stop:
+            self.board.tick_learner()
+            for message in self.channel.receive(_WAIT_S):
+                assert isinstance(message, Begin), f"{message} before the beginning"
+                return message
+        return None
+
+    def _learn(self, begin: Begin, scratch: Path) -> None:
+        self.board.tick_learner()
+        head = None
+        if begin.head is not None:
+            head = open_version(begin.head, self.keys.verifier, self._line)
+        found = self._restored(head, scratch) if head else self._begun(begin, scratch)
+        self.channel.send(Ready(head.manifest.name if head else None))
+        worker = Worker(
+            self.model_file,
+            trainer=found.trainer,
+            positions=found.positions,
+            committer=Committer(
+                self.open_store,
+                self.keys,
+                self.model_file,
+                token=begin.token,
+                head=head,
+                highest=begin.highest,
+                tell=self.channel.send,
+            ),
+            channel=self.channel,
+            board=self.board,
+            suspects=self.suspects,
+            uncommitted_max=self.settings.learner.max_uncommitted_events,
+            adopted=found.adopted,
+            settled=lambda places: self.keeper.send(Settled(places)),
+        )
+        _settle_memory()
+        worker.run()
+
+    def _restored(self, head: Version, scratch: Path) -> Restored:
+        with closing(self.open_store()) as store:
+            reader = LineReader(store, self.keys.verifier, self._line)
+            found = restore(reader, head, self.model_file, scratch)
+        log.info(
+            "%s: going on from %s, %d learned", self._line, head.manifest.name,
+            head.manifest.counts.learned,
+        )  # fmt: skip
+        return found
+
+    def _begun(self, begin: Begin, scratch: Path) -> Restored:
+        """A new line, untrained."""
+        begins = {(topic, partition): at for topic, partition, at in begin.first_offsets}
+        positions = Positions(topic_ids=begin.topic_ids, begins=begins, next_offsets=dict(begins))
+        trainer = Trainer(self.model_file, scratch)
+        check_restorable(trainer, self.model_file, scratch)
+        for note in trainer.notes:
+            log.info("%s: %s", self._line, note)
+        log.info("%s: begun, untrained, at %s", self._line, positions.offsets_json())
+        return Restored(trainer=trainer, positions=positions, adopted=())
+
+
+def _settle_memory() -> None:
+    """Keep the garbage collector off what lives as long as the worker."""
+    gc.collect()
+    gc.freeze()
+    # A model makes few cycles; the default of 700 would look a hundred times a second.
+    gc.set_threshold(50_000, 20, 100)

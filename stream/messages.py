@@ -1,0 +1,203 @@
+"""What source and learner say to each other, and its bytes.
+
+MessagePack, each message an array whose first entry says which it is. An integer of a feature may
+be larger than MessagePack's 64 bits; such a message goes as JSON, which has no bound.
+"""
+
+from typing import Any, TypeAlias
+
+import msgspec
+
+from learner.examples import Examples
+from learner.values import Stage
+
+Anchor: TypeAlias = dict[str, Any]
+# Begins an array as JSON, and none as MessagePack.
+_JSON = b"["
+
+
+class _Message(msgspec.Struct, array_like=True, gc=False):
+    pass
+
+
+# From the source --------------------------------------------------------------------------------
+
+
+class Begin(_Message, tag=1):
+    """Go on from this head, or begin a line.
+
+    Attributes:
+        token: The fencing token under which versions are made.
+        head: The head's signed envelope; None for a line that begins.
+        highest: The highest version number that anyone remembers.
+        topic_ids: Of a line that begins: Kafka's id of each topic.
+        first_offsets: Of a line that begins: (topic, partition, first offset).
+    """
+
+    token: str
+    head: bytes | None
+    highest: int
+    topic_ids: dict[str, str]
+    first_offsets: list[tuple[str, int, int]]
+
+
+class Batch(_Message, tag=2):
+    """Consecutive records of one partition.
+
+    Attributes:
+        first: Offset of the first record.
+        count: Records, refused ones included.
+        anchor: Fingerprint of the last record.
+        examples: Those that passed the screen.
+        refused: The reasons of the others.
+    """
+
+    first: int
+    count: int
+    anchor: Anchor
+    examples: Examples
+    refused: list[str]
+
+
+class NewPartition(_Message, tag=3):
+    """A partition that was added to a topic begins at this offset."""
+
+    topic: str
+    partition: int
+    first: int
+
+
+class Cleared(_Message, tag=4):
+    """Nothing stands against the commit of this version: its letters are acknowledged, its topics
+    are still those that were read."""
+
+    version_id: str
+
+
+# From the learner -------------------------------------------------------------------------------
+
+
+class Ready(_Message, tag=11):
+    """The model is restored, or begun; what it is."""
+
+    version: str | None
+
+
+class Took(_Message, tag=12):
+    """A batch was taken.
+
+    Attributes:
+        learned: Examples learned.
+        refused: Examples that the gate refused: place among the batch's examples, reason, detail,
+            stage.
+        drifted: Detections: detector and direction.
+    """
+
+    learned: int
+    refused: list[tuple[int, str, str, Stage]]
+    drifted: list[tuple[str, str]]
+
+
+class Announced(_Message, tag=13):
+    """This version is written but not yet the head: say when nothing stands against it."""
+
+    version_id: str
+
+
+class Committed(_Message, tag=14):
+    """This version is the head.
+
+    Attributes:
+        envelope: The signed manifest.
+        stall_s: How long learning stood still for it.
+        work_s: What its making cost beside that, CPU seconds.
+    """
+
+    envelope: bytes
+    stall_s: float
+    work_s: float
+
+
+class CommitFailed(_Message, tag=15):
+    """A commit was not made.
+
+    Attributes:
+        outcome: Why, as the metric has it.
+        what: Why, for people.
+        exit_code: What the program would end with.
+    """
+
+    outcome: str
+    what: str
+    exit_code: int
+
+
+class Finished(_Message, tag=16):
+    """Everything is committed and the learner ends."""
+
+
+# To the keeper ----------------------------------------------------------------------------------
+
+
+class Raised(_Message, tag=21):
+    """The learner raised on this record."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+class Settled(_Message, tag=22):
+    """These records are learned or refused for good: topic, partition, offset of each."""
+
+    places: list[tuple[str, int, int]]
+
+
+class LastWords(_Message, tag=23):
+    """Why a process ends for good, and with what."""
+
+    what: str
+    exit_code: int
+
+
+Message: TypeAlias = (
+    Begin
+    | Batch
+    | NewPartition
+    | Cleared
+    | Ready
+    | Took
+    | Announced
+    | Committed
+    | CommitFailed
+    | Finished
+    | Raised
+    | Settled
+    | LastWords
+)
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Message).decode
+_encode_json = msgspec.json.Encoder().encode
+_decode_json = msgspec.json.Decoder(Message).decode
+
+
+def encode(message: Message) -> bytes:
+    """The message's bytes.
+
+    >>> decode(encode(Cleared("ab")))
+    Cleared(version_id='ab')
+    >>> huge = Examples("t", 0, [0], [0], [{"n": 2**70}], [True])
+    >>> decode(encode(Batch(0, 1, {}, huge, []))).examples.xs
+    [{'n': 1180591620717411303424}]
+    """
+    try:
+        return _encode(message)
+    except OverflowError:
+        return _encode_json(message)
+
+
+def decode(payload: bytes) -> Message:
+    """The message in these bytes, which came from `encode` in a process of our own."""
+    message: Message = _decode_json(payload) if payload[:1] == _JSON else _decode(payload)
+    return message

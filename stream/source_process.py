@@ -1,0 +1,284 @@
+"""The source process: everything of a learner that talks to the world.
+
+It waits for its servers and its turn, reads the log, decodes and screens, and hands batches to the
+learner. It answers for the learner too: metrics, heartbeat, dead letters, operators' orders. If it
+dies nothing is lost but time: what was in flight is read again.
+"""
+
+import contextlib
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from prometheus_client import CollectorRegistry
+
+from checkpoints.control import open_control
+from checkpoints.errors import StoreUnavailable, Tampered
+from checkpoints.line import Line
+from checkpoints.manifest import Version, open_version
+from checkpoints.signing import Keys
+from checkpoints.store import Granted, HeldBy, Store
+from config.model_file import ModelFile
+from config.settings import Settings
+from stream import kafka_client
+from stream.board import Board
+from stream.channel import Channel
+from stream.conversation import Conversation
+from stream.dead_letters import DeadLetters
+from stream.ends import DONE, end_with
+from stream.errors import HistoryExistsError, NoHeadError, ServersAwayError
+from stream.messages import Begin
+from stream.metrics import LearnerMetrics
+from stream.mirror import Mirror, highest_mirrored
+from stream.positions import Positions
+from stream.pruning import Pruner
+from stream.restore import positions_of
+from stream.source import KafkaSource, first_offsets
+from stream.status import Status
+from stream.suspects import Suspects
+from stream.watch import BEAT_TTL_S, Watch
+
+log = logging.getLogger(__name__)
+
+_STANDBY_LOOK_S = 0.25
+_SAY_EVERY_S = 3.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LearnOptions:
+    """What `weir learn` was told.
+
+    Attributes:
+        is_new: Begin a line where the store holds none.
+        start: Where a new line begins: "earliest", "latest", or milliseconds since the epoch.
+        abandon_history: Begin although Kafka remembers an earlier learner of this model.
+        create_topics: Create the model's topics where they are missing.
+        begins_if_untouched: `weir dev`: a line nobody has ever learned is begun unasked.
+    """
+
+    is_new: bool = False
+    start: str | int = "earliest"
+    abandon_history: bool = False
+    create_topics: bool = False
+    begins_if_untouched: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class SourceProcess:
+    """What the forked source needs of the program that forked it.
+
+    Attributes:
+        channel: To the learner.
+        keeper: Last words.
+        holder: In whose name the lease is held.
+        wait_limit_s: How long servers that are away are waited for; None: for ever.
+    """
+
+    settings: Settings
+    model_file: ModelFile
+    options: LearnOptions
+    keys: Keys
+    open_store: Callable[[], Store]
+    check_store: Callable[[], object]
+    board: Board
+    channel: Channel
+    keeper: Channel
+    suspects: Suspects
+    holder: str
+    wait_limit_s: float | None
+    status: Status = field(init=False)
+    store: Store = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.status = Status(self.board)
+
+    def run(self) -> int:
+        """Feed the learner until it has finished; the code to end with."""
+        try:
+            self._run()
+        except Exception as error:
+            return end_with(error, self.keeper)
+        return DONE
+
+    @property
+    def _line(self) -> Line:
+        return Line(self.model_file.name)
+
+    def _run(self) -> None:
+        metrics = LearnerMetrics(self.model_file.name, CollectorRegistry())
+        where = self.settings.learner
+        log.info("metrics at %s", metrics.serve(where.metrics_host, where.metrics_port))
+        self.store = self.open_store()
+        self._wait_for_servers()
+        mirror = Mirror(self.settings.kafka, self.model_file.name)
+        mirror.start()
+        try:
+            granted = self._take_turn()
+            if granted is not None:
+                self._feed_the_learner(granted, metrics, mirror)
+        finally:
+            mirror.end()
+
+    # Before the first record ---------------------------------------------------------------------
+
+    def _wait_for_servers(self) -> None:
+        self._wait_for_store()
+        kafka = self.settings.kafka
+        kafka_client.wait_for_kafka(
+            kafka, limit_s=self.wait_limit_s, keep_waiting=self._keeps_waiting
+        )
+        if self.options.create_topics:
+            kafka_client.create_topics(kafka, self.model_file, partitions=kafka.topic_partitions)
+        events = self.model_file.topics.events
+        kafka_client.require(kafka, [events, kafka_client.dead_letter_topic(events)])
+
+    def _keeps_waiting(self) -> bool:
+        self.board.tick_source()
+        return not self.board.stop
+
+    def _wait_for_store(self) -> None:
+        said = time.monotonic()
+        deadline = said + (self.wait_limit_s or float("inf"))
+        while True:
+            try:
+                self.store.head(self._line)
+            except StoreUnavailable as error:
+                now = time.monotonic()
+                if now > deadline or not self._keeps_waiting():
+                    raise ServersAwayError(str(error)) from error
+                if now - said > _SAY_EVERY_S:
+                    said = now
+                    log.warning("waiting for Redis%s: %s", kafka_client.left(deadline), error)
+                time.sleep(0.3)
+            else:
+                self.check_store()
+                return
+
+    def _take_turn(self) -> Granted | None:
+        """The fencing token, once no other learner holds the lease; None when stopped."""
+        lease_s = self.settings.learner.lease_seconds
+        said = False
+        while self._keeps_waiting():
+            answer = self.store.acquire(self._line, holder=self.holder, lease_s=lease_s)
+            if isinstance(answer, Granted):
+                return answer
+            if not said:
+                said = True
+                log.info("%s is learning %s; waiting to take over", answer.holder, self._line)
+            self._beat_as_standby(answer)
+            time.sleep(min(_STANDBY_LOOK_S, max(0.01, answer.remaining_s)))
+        return None
+
+    def _beat_as_standby(self, held: HeldBy) -> None:
+        self.status.state = "waiting"
+        payload = {**self.status.beat(self.holder), "waits_for": held.holder}
+        self.store.beat(
+            self._line, role="standby", name=self.holder, payload=payload, ttl_s=BEAT_TTL_S
+        )
+
+    def _feed_the_learner(self, granted: Granted, metrics: LearnerMetrics, mirror: Mirror) -> None:
+        """One life under one token."""
+        self.status.state = "starting"
+        head = self._verified(granted)
+        self.status.own_heads = frozenset({head.id}) if head else frozenset()
+        with contextlib.ExitStack() as stack:
+            watch = self._watch(granted, metrics)
+            watch.look()
+            watch.start()
+            stack.callback(watch.end)
+            positions = positions_of(head.manifest) if head else self._first_positions()
+            self._begin(granted, head, positions)
+            dead_letters = DeadLetters(self.settings.kafka, self.model_file.name)
+            stack.callback(dead_letters.close)
+            source = KafkaSource(self.settings.kafka, self.model_file.name, positions)
+            stack.callback(source.close)
+            metrics.dependency("kafka", is_up=True)
+            if head is not None:
+                self.status.version = head.manifest.name
+                metrics.head_is(head.manifest)
+                mirror.show(head.manifest)
+            Conversation(
+                self.model_file,
+                self.keys.verifier,
+                channel=self.channel,
+                board=self.board,
+                status=self.status,
+                suspects=self.suspects,
+                positions=positions,
+                watch=watch,
+                source=source,
+                dead_letters=dead_letters,
+                pruner=self._pruner(granted),
+                mirror=mirror,
+                metrics=metrics,
+            ).hold()
+            self.status.state = "stopped"
+            watch.end()
+            watch.beat()
+            self.store.release(self._line, holder=self.holder, token=granted.token)
+
+    def _verified(self, granted: Granted) -> Version | None:
+        if granted.head is None:
+            return None
+        head = open_version(granted.head, self.keys.verifier, self._line)
+        envelope = self.store.control(self._line)
+        if envelope is not None:
+            ordered = open_control(envelope, self.keys.verifier, self._line).record
+            if head.number < ordered.last_version:
+                what = f"v{ordered.last_version} was the head when an operator ordered last"
+                raise Tampered(
+                    f"{self._line} head", f"{head.manifest.name} stands there, but {what}"
+                )
+        return head
+
+    def _watch(self, granted: Granted, metrics: LearnerMetrics) -> Watch:
+        return Watch(
+            self.store,
+            self.keys.verifier,
+            self._line,
+            holder=self.holder,
+            token=granted.token,
+            lease_s=self.settings.learner.lease_seconds,
+            board=self.board,
+            status=self.status,
+            metrics=metrics,
+        )
+
+    def _first_positions(self) -> Positions:
+        """Where a new line begins, if it may be begun."""
+        name = self.model_file.name
+        mirrored = kafka_client.mirrored(self.settings.kafka, name)
+        if not (self.options.is_new or self.options.begins_if_untouched):
+            raise NoHeadError(name, self.settings.redis.address)
+        if mirrored and not self.options.abandon_history:
+            evidence = f"Kafka's group {kafka_client.group_id(name)} has offsets"
+            raise HistoryExistsError(name, evidence)
+        events = self.model_file.topics.events
+        topic, begins = first_offsets(self.settings.kafka, name, events, self.options.start)
+        return Positions(
+            topic_ids={topic.name: topic.topic_id}, begins=begins, next_offsets=dict(begins)
+        )
+
+    def _begin(self, granted: Granted, head: Version | None, positions: Positions) -> None:
+        """Let the learner restore the head, while we open the log."""
+        highest = highest_mirrored(self.settings.kafka, self.model_file.name)
+        self.channel.send(
+            Begin(
+                token=granted.token,
+                head=head.envelope if head else None,
+                highest=max(granted.highest, highest),
+                topic_ids=positions.topic_ids,
+                first_offsets=[(*key, at) for key, at in positions.begins.items()],
+            )
+        )
+
+    def _pruner(self, granted: Granted) -> Pruner:
+        return Pruner(
+            self.store,
+            self.keys.signer("learner"),
+            self.keys.verifier,
+            self._line,
+            keep=self.model_file.checkpoint.keep,
+            token=granted.token,
+        )
