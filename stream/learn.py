@@ -21,6 +21,7 @@ from checkpoints.reader import LineReader
 from checkpoints.signing import Keys
 from checkpoints.store import Granted, HeldBy, Store
 from config.model_file import ModelFile
+from config.scratch import private_folder
 from config.settings import Settings
 from learner.trainer import LearnFailedError, Trainer
 from stream import kafka_client
@@ -38,7 +39,6 @@ from stream.model_change import ModelFileChangedError, SoftwareChangedError
 from stream.positions import Positions
 from stream.pruning import Pruner
 from stream.restore import Restored, check_restorable, restore
-from stream.scratch import private_folder
 from stream.source import KafkaSource, first_offsets
 from stream.status import Signals, Status
 from stream.watch import BEAT_TTL_S, Watch
