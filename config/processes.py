@@ -135,12 +135,15 @@ def is_port_free(port: int) -> bool:
 
 
 def chosen_port(port: int | None, *, option: str) -> int:
-    """The port asked for, else a free one.
+    """The port asked for, else (0, or None) a free one.
+
+    >>> chosen_port(0, option="--port") > 0
+    True
 
     Raises:
         PortTakenError: The port asked for is taken; `option` is what chooses another.
     """
-    if port is None:
+    if not port:
         return free_port()
     if not is_port_free(port):
         raise PortTakenError(port, option=option)

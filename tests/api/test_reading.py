@@ -178,3 +178,10 @@ def test_a_misspelt_query_parameter_gets_the_right_name(api: Running) -> None:
 @pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics", "/docs", "/openapi.json", "/"])
 def test_probes_and_pages_take_what_balancers_add(api: Running, path: str) -> None:
     assert api.get(f"{path}?t=1").status_code == 200
+
+
+def test_a_model_without_a_version_is_named_by_the_ready_probe() -> None:
+    with running(learned=0) as api:
+        answer = api.get("/readyz")
+        assert (answer.status_code, answer.json()["code"]) == (503, "not_ready")
+        assert answer.json()["errors"] == [{"pointer": "/models/phishing", "message": "no version"}]
