@@ -6,14 +6,15 @@ are called straight from `api.app.Api`, before the framework looks at the reques
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
 from api.access import Access
 from api.metrics import ApiMetrics
 from api.operation import Call, Operation, Query
-from api.problem import Answer, Problem, problem_of
+from api.problem import Answer, Problem, escaped, problem_of
+from config.nearest import did_you_mean
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +57,7 @@ class Endpoint:
         self.operation = operation
         self._access, self._metrics, self._path = access, metrics, path
         self._body_bytes_max = body_bytes_max
+        self._parameters = [p.name for p in operation.parameters if p.place == "query"]
         self._observers: dict[int, Callable[[float], None]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -88,7 +90,7 @@ class Endpoint:
                 require_json(headers)
                 body = await read_body(receive, headers, self._body_bytes_max)
             path = scope["path_params"] if self._path is None else self._path
-            query = _query(scope["query_string"]) if scope["query_string"] else {}
+            query = self._query(scope["query_string"]) if scope["query_string"] else {}
             return await operation.answer(Call(body, path, query, headers, who))
         except ClientGoneError:
             raise
@@ -98,6 +100,13 @@ class Endpoint:
                 log.exception("%s raised", operation.id)
                 problem = fault()
             return problem.answer()
+
+    def _query(self, text: bytes) -> Query:
+        """The query's parameters; probes and pages take any, which balancers add to them."""
+        query = _parsed(text)
+        if self.operation.scope is not None and not query.keys() <= set(self._parameters):
+            raise _unknown_parameters(query, self._parameters)
+        return query
 
     def _observer(self, status: int) -> Callable[[float], None]:
         labels = (self.operation.method, self.operation.path, str(status))
@@ -145,12 +154,13 @@ async def read_body(receive: Receive, headers: Mapping[bytes, bytes], bytes_max:
 
     Raises:
         Problem: 413. As much of the body as is sensible is read and dropped before, because a
-            client that is still sending does not listen.
+            client that is still sending does not listen; of one announced as larger than that,
+            nothing.
         ClientGoneError: It hung up.
     """
-    announced = headers.get(b"content-length", b"0")
-    is_known_too_large = announced.isdigit() and int(announced[:18]) > bytes_max
-    if is_known_too_large and b"expect" in headers:
+    announced = headers.get(b"content-length", b"").lstrip(b"0")
+    size = int(announced[:18]) if announced.isdigit() else 0
+    if size > _READ_TIMES * bytes_max or (size > bytes_max and b"expect" in headers):
         raise _too_large(bytes_max)
     message = await receive()
     body: bytes = message.get("body", b"")
@@ -178,7 +188,7 @@ async def _rest(receive: Receive, first: bytes, bytes_max: int) -> bytes:
     return b"".join(parts)
 
 
-def _query(text: bytes) -> Query:
+def _parsed(text: bytes) -> Query:
     try:
         pairs = parse_qsl(
             text.decode("ascii"),
@@ -189,6 +199,20 @@ def _query(text: bytes) -> Query:
     except ValueError as error:
         raise Problem(400, "bad_request", f"the query cannot be read: {error}") from error
     return dict(pairs)
+
+
+def _unknown_parameters(query: Query, known: Sequence[str]) -> Problem:
+    """Each of them named: a misspelt one, passed over, would answer another question."""
+    found = [
+        (name, f"it is no query parameter that is known here{did_you_mean(name, known)}")
+        for name in query
+        if name not in known
+    ]
+    name, message = found[0]
+    detail = f"{name[:200]!r}: {message}"
+    problem = Problem(422, "unknown_field", detail, pointer=escaped([name]), message=message)
+    problem.errors += [{"pointer": escaped([n]), "message": m} for n, m in found[1:]]
+    return problem
 
 
 def _too_large(bytes_max: int) -> Problem:

@@ -36,8 +36,13 @@ class Health:
             raise Problem(503, "not_ready", "this process is about to end")
         if missing := self._served.not_ready:
             lines = [self._served.lines[name] for name in missing]
-            why = "; ".join(f"{each.name}: {each.load_problem or 'no version'}" for each in lines)
-            raise Problem(503, "not_ready", f"not loaded yet: {why}")
+            whys = {each.name: each.load_problem or "no version" for each in lines}
+            told = "; ".join(f"{name}: {why}" for name, why in whys.items())
+            problem = Problem(503, "not_ready", f"not loaded yet: {told}")
+            problem.errors = [
+                {"pointer": f"/models/{name}", "message": why} for name, why in whys.items()
+            ]
+            raise problem
         models = {
             name: line.loaded.name if line.loaded else None
             for name, line in self._served.lines.items()

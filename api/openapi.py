@@ -153,7 +153,8 @@ def _responses(
             "content": {operation.media: content},
         }
     by_access = {401, 403} if with_keys and operation.scope is not None else {403}
-    for status in sorted({*operation.problems, *by_access}):
+    by_query = {422} if operation.scope is not None else set()
+    for status in sorted({*operation.problems, *by_access, *by_query}):
         found[str(status)] = {
             "description": HTTPStatus(status).phrase,
             "content": {

@@ -8,6 +8,7 @@ Source: RELIABILITY, "HTTP side": uvicorn 0.54 keeps a trickled head open for ev
 """
 
 import asyncio
+import sys
 from http import HTTPStatus
 from typing import Any
 
@@ -19,6 +20,7 @@ HEAD_S = 10.0
 BODY_S = 30.0
 HEAD_BYTES_MAX = 64 << 10
 CONNECTIONS_MAX = 2000
+_UNCOUNTABLE = "Content-Length overflow"  # so says llhttp, past 64 bits
 
 
 class DeadlineProtocol(HttpToolsProtocol):
@@ -68,8 +70,12 @@ class DeadlineProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
-        """What is no HTTP."""
-        self._cut(Problem(400, "bad_request", msg))
+        """What is no HTTP, or announces a body of a size that no parser counts up to."""
+        if str(sys.exception()) == _UNCOUNTABLE:
+            detail = "content-length is beyond any limit (api.max_body_bytes); send less at once"
+            self._cut(Problem(413, "too_large", detail, pointer=""))
+        else:
+            self._cut(Problem(400, "bad_request", msg))
 
     def _is_idle(self) -> bool:
         """Bytes came that begin no request, and uvicorn's own timer is off."""

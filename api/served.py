@@ -10,7 +10,6 @@ import contextlib
 import logging
 import os
 import socket
-import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +23,7 @@ from checkpoints.reader import LineReader, LineState
 from checkpoints.signing import Verifier
 from checkpoints.store import Position, Store
 from config.model_file import ModelFile
+from config.scratch import private_folder
 
 log = logging.getLogger(__name__)
 
@@ -198,15 +198,12 @@ class Served:
     @contextlib.asynccontextmanager
     async def following(self) -> AsyncIterator[None]:
         """Follow the store while the body runs."""
-        parent = Path("/dev/shm")
         with (
             ThreadPoolExecutor(1, thread_name_prefix="look") as looker,
             ThreadPoolExecutor(_LOADERS_MAX, thread_name_prefix="load") as loaders,
-            tempfile.TemporaryDirectory(
-                prefix="weir-api-", dir=parent if parent.is_dir() else None
-            ) as scratch,
+            private_folder(None) as scratch,
         ):
-            self._following = asyncio.create_task(self._follow(looker, loaders, Path(scratch)))
+            self._following = asyncio.create_task(self._follow(looker, loaders, scratch))
             try:
                 yield
             finally:

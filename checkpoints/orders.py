@@ -12,6 +12,7 @@ __all__ = ["Order", "Unsupported"]
 _REASON_MAX = 1000
 _TAG = re.compile(r"(?!v[0-9]+$)[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _NEEDS_TARGET = frozenset({"pin", "rollback"})
+_TAKES_TARGET = _NEEDS_TARGET | {"tag"}
 
 
 class Unsupported(BadCommand):
@@ -60,11 +61,23 @@ class Order:
             raise BadCommand(f"{self.command} needs a version", advice="name one, as in v17")
         if self.command == "rollback":
             self._check_mode()
-        elif self.mode or self.skip:
-            raise BadCommand(f"{self.command} takes no mode", advice="only rollback has modes")
+        else:
+            self._refuse_strays()
+        if self.tag is not None and self.command != "tag":
+            advice = "only the command tag gives one; a version may be named by a tag that it has"
+            raise BadCommand(f"{self.command} takes no tag", advice=advice)
         if self.command == "tag" and not _TAG.fullmatch(self.tag or ""):
             advice = "letters, digits, '.', '_', '-', at most 64, and not like a version"
             raise BadCommand(f"{self.tag!r} is no name for a tag", advice=advice)
+
+    def _refuse_strays(self) -> None:
+        if self.mode is not None:
+            raise BadCommand(f"{self.command} takes no mode", advice="only rollback has modes")
+        if self.skip:
+            raise BadCommand(f"{self.command} takes no skip", advice="only rollback replays")
+        if self.to is not None and self.command not in _TAKES_TARGET:
+            advice = "leave it out: it is about the whole model"
+            raise BadCommand(f"{self.command} takes no version", advice=advice)
 
     def _check_mode(self) -> None:
         if self.mode == "rewind" or self.skip:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Self
 
 READY_POLL_S = 0.03
-# A ready check runs on the supervisor's loop: it may not hold up the logs for longer.
+# A ready check that hangs holds up the start of its own child; what it asks gets so long.
 READY_CHECK_MAX_S = 0.5
 
 _LOWEST_FREE_PORT = 10_000
@@ -29,7 +29,8 @@ _LOWEST_FREE_PORT = 10_000
 # back on its port after kill -9 stays below, where no connection can take it meanwhile.
 _EPHEMERAL_PORTS_START = 32_768
 _PR_SET_PDEATHSIG = 1
-_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+# Looked up here: between fork and exec of a process with threads, no lock may be asked for.
+_PRCTL = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 
 
 class ProcessError(Exception):
@@ -79,12 +80,16 @@ class ProcessSpec:
         cwd: Working directory; it exists.
         stop_signal: Asks it to end in good order.
         stop_timeout_s: Seconds from that signal to SIGKILL.
-        ready: True once it serves. Called often; answers within `READY_CHECK_MAX_S`.
-            None: ready as soon as it runs.
+        ready: True once it serves. Called often, on a thread of the supervisor's; what it asks
+            gets about `READY_CHECK_MAX_S`. None: ready as soon as it runs.
         ready_timeout_s: Seconds to become ready; past them it is killed and started again.
         waits: It starts only when all before it are ready; else as soon as they run, so that
             slow starters start side by side.
         one_shot: It ends with code 0 when its work is done, and is not started again.
+        spares_others: An end that no restart can mend is its own only, and not everybody's, as
+            long as another of those that spare the others is left.
+        parts: A file in which it names its own children, those of its session, by
+            `config.roll_call.write_parts`. There need not be one.
     """
 
     name: str
@@ -97,6 +102,8 @@ class ProcessSpec:
     ready_timeout_s: float = 60.0
     waits: bool = True
     one_shot: bool = False
+    spares_others: bool = False
+    parts: Path | None = None
 
     def is_ready(self) -> bool:
         """Whether the running process serves."""
@@ -128,12 +135,15 @@ def is_port_free(port: int) -> bool:
 
 
 def chosen_port(port: int | None, *, option: str) -> int:
-    """The port asked for, else a free one.
+    """The port asked for, else (0, or None) a free one.
+
+    >>> chosen_port(0, option="--port") > 0
+    True
 
     Raises:
         PortTakenError: The port asked for is taken; `option` is what chooses another.
     """
-    if port is None:
+    if not port:
         return free_port()
     if not is_port_free(port):
         raise PortTakenError(port, option=option)
@@ -164,9 +174,9 @@ def die_with_parent(parent_pid: int) -> None:
 
     Source: prctl(2), PR_SET_PDEATHSIG.
     """
-    if _LIBC is None:
+    if _PRCTL is None:
         return
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    _PRCTL(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent_pid:  # it died before the kernel knew whom to tell
         os._exit(1)
 

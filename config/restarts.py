@@ -1,10 +1,15 @@
 """What follows from the end of a child process: decisions that `config/supervisor.py` obeys."""
 
 import signal
+from collections.abc import Mapping
 from enum import Enum, auto
 
-# weir's own exit codes (usage, conflict, refused by a guard): the same start ends the same way.
-FINAL_CODES = frozenset({2, 4, 6})
+# weir's own exit codes after which the same start ends the same way, and why it does.
+FINAL_CODES: Mapping[int, str] = {
+    2: "its usage, settings or model file are wrong",
+    4: "what it found conflicts with what it was to go on from",
+    6: "a guard refused it",
+}
 _SIGNALLED = 128  # shells and JVMs say "ended by signal n" as 128 + n
 
 _BACKOFF_FIRST_S, _BACKOFF_MAX_S = 0.5, 10.0

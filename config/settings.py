@@ -179,7 +179,7 @@ class LearnerSettings(Section):
         max_uncommitted_events: Events learned since the last commit; at this many it waits.
         metrics_port: Port of its Prometheus metrics; 0: any free one.
         scratch_dir: Folder on tmpfs where Vowpal Wabbit saves; None: the system's own.
-        pids_file: Written with the processes' ids whenever they change; None: nowhere.
+        pids_file: Where it names its processes whenever they change; None: nowhere.
     """
 
     name: str | None = None

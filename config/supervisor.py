@@ -17,7 +17,8 @@ from functools import partial
 from typing import TextIO
 
 from config.processes import READY_POLL_S, ProcessSpec, die_with_parent
-from config.restarts import Verdict, backoff_s, how_it_ended, verdict
+from config.restarts import FINAL_CODES, Verdict, backoff_s, how_it_ended, verdict
+from config.roll_call import LOOK_S, RollCall, read_parts
 
 INTERRUPTED = 130
 _STOPS = {signal.SIGTERM: 0, signal.SIGHUP: 0, signal.SIGINT: INTERRUPTED}
@@ -39,7 +40,9 @@ class _Child:
     paint: str
     process: Process | None = None
     failures: int = 0
-    is_up: asyncio.Event = field(default_factory=asyncio.Event)  # ready, or done, once
+    is_up: asyncio.Event = field(default_factory=asyncio.Event)  # ready once, done, or lost
+    is_lost: bool = False  # ended for good, and the others go on
+    bad_parts: str | None = None  # what was last said of its file
     life: asyncio.Task[None] | None = None
     log: asyncio.Task[None] | None = None
 
@@ -53,8 +56,9 @@ class Supervisor:
 
     Args:
         specs: In the order of starting; each waits until the one before is ready.
-        on_change: Given `{name: pid}` of all that run, first when all are ready, then after each
-            restart. What it raises stops everything.
+        on_change: Given `{name: pid}` of all that run, parts included, first when all are ready,
+            then whenever that has changed. What it raises stops everything.
+        on_lost: Given name and exit code of a child that ended for good while the others go on.
         output: Where the children's lines go, as `name | line`.
     """
 
@@ -63,6 +67,7 @@ class Supervisor:
         specs: Iterable[ProcessSpec],
         *,
         on_change: Callable[[Mapping[str, int]], None] = lambda _pids: None,
+        on_lost: Callable[[str, int], None] = lambda _name, _code: None,
         output: TextIO = sys.stderr,
     ) -> None:
         is_terminal = output.isatty()
@@ -70,19 +75,22 @@ class Supervisor:
             _Child(spec=spec, paint=f"\033[{_COLOURS[n % len(_COLOURS)]}m" if is_terminal else "")
             for n, spec in enumerate(specs)
         ]
-        self._on_change, self._output = on_change, output
+        self._on_lost, self._output = on_lost, output
+        self._roll = RollCall(lambda: self.pids, on_change)
+        self._calling: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
         self._all_ready = False
         self._code = 0
 
     @property
     def pids(self) -> dict[str, int]:
-        """What runs now."""
-        return {
-            child.spec.name: child.process.pid
-            for child in self._children
-            if child.process is not None and child.is_running
-        }
+        """What runs now; where a part has its child's name, the part."""
+        found: dict[str, int] = {}
+        for child in self._children:
+            if child.process is not None and child.is_running:
+                found[child.spec.name] = child.process.pid
+                found.update(self._parts(child, child.process.pid))
+        return found
 
     def stop(self, code: int = 0) -> None:
         """Begin to stop everything; `run` then returns the `code` that came first."""
@@ -111,6 +119,8 @@ class Supervisor:
             await self._stop_all()
             for number in obeyed:
                 loop.remove_signal_handler(number)
+        if self._calling is not None:
+            await self._calling  # raises what it raised
         for child in self._children:
             if child.life is not None:
                 child.life.result()  # raises what its task raised
@@ -134,14 +144,33 @@ class Supervisor:
         if self._stopping.is_set():
             return
         self._all_ready = True
-        self._on_change(self.pids)
+        self._roll.tell()
+        self._calling = asyncio.create_task(self._call_roll())
+        self._calling.add_done_callback(self._stop_if_failed)
+
+    async def _call_roll(self) -> None:
+        while not self._stopping.is_set():
+            self._roll.look()
+            await asyncio.sleep(LOOK_S)
+
+    def _parts(self, child: _Child, pid: int) -> Mapping[str, int]:
+        """The processes that `child`, which runs as `pid`, has named."""
+        if child.spec.parts is None:
+            return {}
+        try:
+            return read_parts(child.spec.parts, pid)
+        except ValueError as error:
+            if child.bad_parts != str(error):
+                child.bad_parts = str(error)
+                self._say(f"{child.spec.name}: its parts are not known: {error}")
+            return {}
 
     async def _all_up(self, children: Iterable[_Child]) -> None:
         for child in children:
             await child.is_up.wait()  # `stop` sets it too
 
-    def _stop_if_failed(self, life: asyncio.Task[None]) -> None:
-        if life.cancelled() or life.exception() is not None:
+    def _stop_if_failed(self, task: asyncio.Task[None]) -> None:
+        if task.cancelled() or task.exception() is not None:
             self.stop(1)
 
     async def _keep(self, child: _Child) -> None:
@@ -165,9 +194,10 @@ class Supervisor:
         """Spawn `child` and wait until it is ready (True) or has ended (False)."""
         await self._spawn(child)
         if self._all_ready:
-            self._on_change(self.pids)
+            self._roll.tell()
         deadline = time.monotonic() + child.spec.ready_timeout_s
-        while child.is_running and not child.spec.is_ready():
+        # On a thread: what it asks may be away, and the loop has the others' output to pass on.
+        while child.is_running and not await asyncio.to_thread(child.spec.is_ready):
             if time.monotonic() > deadline:
                 self._say(f"{child.spec.name} not ready after {child.spec.ready_timeout_s:g} s")
                 _kill_group(child)
@@ -178,6 +208,8 @@ class Supervisor:
         return child.is_running
 
     async def _spawn(self, child: _Child) -> None:
+        if child.spec.parts is not None:
+            child.spec.parts.unlink(missing_ok=True)  # of its life before
         # A pipe of our own: asyncio's would keep `wait` waiting for whoever else holds it open.
         read_end, write_end = os.pipe()
         child.log = asyncio.create_task(self._pass_on(child, read_end))
@@ -216,8 +248,7 @@ class Supervisor:
                 child.is_up.set()
                 return None
             case Verdict.NEVER_AGAIN:
-                self._say(f"{what}, which a restart cannot mend: stopping everything")
-                self.stop(code)
+                self._never_again(child, code, what)
                 return None
             case Verdict.AGAIN_AT_ONCE:
                 self._say(f"{what}: started again")
@@ -228,6 +259,22 @@ class Supervisor:
                 pause_s = backoff_s(child.failures)
                 self._say(f"{what}: starting it again in {pause_s:g} s")
                 return pause_s
+
+    def _never_again(self, child: _Child, code: int, what: str) -> None:
+        child.is_lost = True
+        is_one_left = any(c.spec.spares_others and not c.is_lost for c in self._children)
+        if not (child.spec.spares_others and is_one_left):
+            self._say(f"{what}, which a restart cannot mend: stopping everything")
+            self.stop(code)
+            return
+        self._say(
+            f"{what} ({FINAL_CODES[code]}), which a restart cannot mend: it stays ended and the "
+            "others go on; its last line above says what to do"
+        )
+        self._on_lost(child.spec.name, code)
+        child.is_up.set()
+        if self._all_ready:
+            self._roll.tell()
 
     async def _stop_all(self) -> None:
         deadline = time.monotonic() + STOP_TOTAL_S

@@ -116,6 +116,8 @@ class Screen:
             if value is None:
                 continue
             if not isinstance(value, dict):
+                if name in kept:
+                    return _given_twice(features, name)
                 kept[name] = value
                 count += 1
                 continue
@@ -128,7 +130,10 @@ class Screen:
                 return refusal
             count += len(inner)
             if self._flattens:
-                kept.update((f"{name}.{k}", v) for k, v in inner.items())
+                flat: Features = {f"{name}.{k}": v for k, v in inner.items()}
+                if not flat.keys().isdisjoint(kept):
+                    return _given_twice(features, min(flat.keys() & kept.keys()))
+                kept.update(flat)
             else:
                 kept[name] = dict(inner)
         return kept if count <= self._limits.features else _too_many(count, self._limits.features)
@@ -178,6 +183,38 @@ def _refused_by_spec(name: str, value: Any, spec: FeatureSpec) -> Refusal | None
         detail = f"feature {name!r} is {value!r}, not within {spec.min} and {spec.max}"
         return Refusal(Reason.out_of_bounds, detail, "gate")
     return None
+
+
+def _beyond(name: str, value: object, bound: float) -> Refusal:
+    detail = f"feature {name[:80]!r} is {str(value)[:40]}, limits.value is {bound:g}"
+    return Refusal(Reason.out_of_bounds, detail, "gate")
+
+
+def _too_long(name: str, length: int, limit: int) -> Refusal:
+    detail = f"{name[:80]} is {length} characters, limits.string is {limit}"
+    return Refusal(Reason.too_large, detail, "gate")
+
+
+def _too_many(count: int, limit: int) -> Refusal:
+    detail = f"{count} features, limits.features is {limit}"
+    return Refusal(Reason.too_many_features, detail, "gate")
+
+
+def _given_twice(features: Features, full_name: str) -> Refusal:
+    """Two features that flattening makes one: which of them is meant is not ours to guess."""
+    places = []
+    for name, value in features.items():
+        if isinstance(value, dict):
+            places += [
+                f"{inner} in {name}"
+                for inner, scalar in value.items()
+                if f"{name}.{inner}" == full_name and scalar is not None
+            ]
+        elif name == full_name and value is not None:
+            places.append(name)
+    ways = " and as ".join(place[:80] for place in places)
+    detail = f"feature {full_name[:80]!r} is given twice, as {ways}"
+    return Refusal(Reason.wrong_type, detail, "gate")
 
 
 def _beyond(name: str, value: object, bound: float) -> Refusal:

@@ -7,7 +7,6 @@ knows that the other does not is at most what is not committed, and the head say
 
 import faulthandler
 import gc
-import json
 import logging
 import os
 import select
@@ -20,6 +19,7 @@ from dataclasses import dataclass, field
 from checkpoints.signing import Keys
 from checkpoints.store import Store
 from config.model_file import ModelFile
+from config.roll_call import write_parts
 from config.settings import Settings
 from stream import channel as channels
 from stream.board import Board
@@ -267,7 +267,4 @@ class Learner:
         path = self.settings.learner.pids_file
         if path is None:
             return
-        staged = path.with_suffix(".tmp")
-        pids = {f"{part.name}:{self.model_file.name}": part.pid for part in parts}
-        staged.write_text(json.dumps(pids))
-        staged.replace(path)
+        write_parts(path, {f"{part.name}:{self.model_file.name}": part.pid for part in parts})

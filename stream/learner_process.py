@@ -17,6 +17,7 @@ from checkpoints.reader import LineReader
 from checkpoints.signing import Keys
 from checkpoints.store import Store
 from config.model_file import ModelFile
+from config.scratch import private_folder
 from config.settings import Settings
 from learner.trainer import Trainer
 from stream.board import Board
@@ -26,7 +27,6 @@ from stream.ends import DONE, end_with
 from stream.messages import Begin, Finished, Ready, Settled
 from stream.positions import Positions
 from stream.restore import Restored, check_restorable, restore
-from stream.scratch import private_folder
 from stream.suspects import Suspects
 from stream.worker import Worker
 

@@ -8,10 +8,11 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any, Protocol
 
 from checkpoints import embedded as valkey
 from checkpoints.errors import StoreUnavailable
@@ -19,18 +20,30 @@ from checkpoints.line import Line
 from checkpoints.signing import make_keys
 from checkpoints.store import Store
 from config.model_file import ModelFile
-from config.processes import ProcessSpec, chosen_port, exchange, free_port
+from config.processes import READY_CHECK_MAX_S, ProcessSpec, chosen_port, exchange, free_port
 from config.settings import Settings
 from stream.embedded import kafka
 from stream.embedded.jars import fetch_jars, user_cache
 
 _LEARNER_STOP_S = 12.0
 _UP = frozenset({"learning", "idle", "frozen"})
+_READY_BYTES_MAX = 1 << 20
+
+
+class StoreAt(Protocol):
+    """Opens the store at a Redis URL; it raises StoreUnavailable after about `deadline_s`."""
+
+    def __call__(self, url: str, *, deadline_s: float = ...) -> Store: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DevPlan:
-    """The addresses that everything in one `weir dev` uses, and the processes in starting order."""
+    """The addresses that everything in one `weir dev` uses, and the processes in starting order.
+
+    Attributes:
+        lost: Exit codes of learners that ended for good while the others go on, by model; filled
+            in by `lose`.
+    """
 
     directory: Path
     api: str
@@ -39,6 +52,7 @@ class DevPlan:
     metrics: Mapping[str, str]
     specs: tuple[ProcessSpec, ...]
     demo: str | None
+    lost: dict[str, int] = field(default_factory=dict)
 
     @property
     def file(self) -> Path:
@@ -49,6 +63,10 @@ class DevPlan:
     def producer(self) -> str | None:
         """The name of the demo's producer, where it still has something to send."""
         return next((s.name for s in self.specs if s.one_shot), None)
+
+    def lose(self, process: str, code: int) -> None:
+        """Remember that a model's learner has ended for good."""
+        self.lost[process.partition(":")[2]] = code
 
     def write(self, pids: Mapping[str, int]) -> None:
         """Write `dev.json`, whole or not at all."""
@@ -94,7 +112,7 @@ def plan(
     port: int,
     kafka_port: int,
     demo: str | None,
-    store_at: Callable[[str], Store],
+    store_at: StoreAt,
 ) -> DevPlan:
     """Choose addresses, make keys, prepare the servers' directories.
 
@@ -103,7 +121,7 @@ def plan(
         port: The API's.
         kafka_port: Kafka's, where none is given.
         demo: A name of `DEMOS`, whose model file is the only one.
-        store_at: The store at a Redis URL, to see when a learner is up.
+        store_at: To see when a learner is up.
 
     Raises:
         ProcessError: A port is taken, or a server cannot be prepared.
@@ -115,13 +133,14 @@ def plan(
     make_keys(directory / "keys")
     common = _environment(directory, kafka_address, redis_url)
     common["WEIR_KAFKA__TOPIC_PARTITIONS"] = str(settings.kafka.topic_partitions)
-    store = store_at(redis_url)
+    store = store_at(redis_url, deadline_s=READY_CHECK_MAX_S)
+    lost: dict[str, int] = {}
     ports = {f"learner:{model.name}": free_port() for _, model in models}
     learners = [
         _learner(program, path, model, common, ports[f"learner:{model.name}"], directory, store)
         for path, model in models
     ]
-    api = _api(program, [path for path, _ in models], common, api_port, directory)
+    api = _api(program, [path for path, _ in models], common, api_port, directory, lost)
     senders = []
     if demo is not None and not _sent_mark(directory, demo).exists():
         senders = [_sender(program, models[0][0], DEMOS[demo], demo, common, directory)]
@@ -135,6 +154,7 @@ def plan(
         metrics={**metrics, "api": f"{url}/metrics"},
         specs=(*servers, *learners, api, *senders),
         demo=demo,
+        lost=lost,
     )
 
 
@@ -189,6 +209,7 @@ def _learner(
     store: Store,
 ) -> ProcessSpec:
     keys = directory / "keys"
+    parts = directory / f"learner-{model.name}.json"
     return ProcessSpec(
         name=f"learner:{model.name}",
         argv=(*program, "learn", "--model", str(path), "--create-topics", "--begin-if-untouched"),
@@ -196,12 +217,15 @@ def _learner(
             **common,
             "WEIR_LEARNER__NAME": f"dev-{model.name}",
             "WEIR_LEARNER__METRICS_PORT": str(metrics_port),
+            "WEIR_LEARNER__PIDS_FILE": str(parts),
             "WEIR_SIGNING__LEARNER_KEY": str(keys / "learner.pem"),
             "WEIR_SIGNING__OPERATOR_PUBLIC": str(keys / "operator.pub"),
         },
         cwd=Path.cwd(),
         stop_timeout_s=_LEARNER_STOP_S,
         waits=False,
+        spares_others=True,
+        parts=parts,
         ready=partial(_learns, store, Line(model.name)),
     )
 
@@ -220,6 +244,7 @@ def _api(
     common: Mapping[str, str],
     port: int,
     directory: Path,
+    lost: Collection[str],
 ) -> ProcessSpec:
     keys = directory / "keys"
     models = [part for path in paths for part in ("--model", str(path))]
@@ -236,13 +261,26 @@ def _api(
         cwd=Path.cwd(),
         stop_timeout_s=8.0,
         waits=False,
-        ready=partial(_answers, port),
+        ready=partial(_answers, port, lost),
     )
 
 
-def _answers(port: int) -> bool:
+def _answers(port: int, lost: Collection[str]) -> bool:
+    """Whether the API serves every model, but for those whose learner is lost before a version."""
     request = b"GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
-    return b" 200 " in exchange(f"127.0.0.1:{port}", request, 15)
+    reply = exchange(f"127.0.0.1:{port}", request, _READY_BYTES_MAX)
+    head, _, body = reply.partition(b"\r\n\r\n")
+    missing = _missing(body)
+    return b" 200 " in head[:15] or (bool(missing) and missing <= set(lost))
+
+
+def _missing(body: bytes) -> set[str]:
+    """The models that `/readyz` says are not loaded."""
+    try:
+        problem: Any = json.loads(body)
+        return {error["pointer"].removeprefix("/models/") for error in problem["errors"]}
+    except (ValueError, LookupError, TypeError):  # no answer, or no problem document
+        return set()
 
 
 def _sender(
@@ -275,6 +313,7 @@ class Drain:
     Args:
         committed: The next offset of each partition of a model's events, by its head.
         ends: The end offsets of the same partitions, by Kafka.
+        lost: Models whose learner has ended for good: they are not waited for.
         is_sending: Whether the demo's producer is still at it.
         quiet_s: How long everything must have stood still.
     """
@@ -285,22 +324,23 @@ class Drain:
         *,
         committed: Callable[[ModelFile], Mapping[str, int]],
         ends: Callable[[ModelFile], Mapping[str, int]],
+        lost: Collection[str],
         is_sending: Callable[[], bool],
         quiet_s: float,
     ) -> None:
         self._models = list(models)
         self._committed, self._ends, self._is_sending = committed, ends, is_sending
-        self._quiet_s = quiet_s
+        self._lost, self._quiet_s = lost, quiet_s
         self._still_since: float | None = None
         self._last: object = None
 
     def is_done(self) -> bool:
-        """Look once; true when at least one record was committed and nothing is left."""
+        """Look once; true when at least one record came and none is left that will be learned."""
         if self._is_sending():
             return False
-        now = [(self._committed(m), self._ends(m)) for m in self._models]
-        at_end = all(done == ends for done, ends in now)
-        has_any = any(sum(ends.values()) > 0 for _, ends in now)
+        now = [(m.name in self._lost, self._committed(m), self._ends(m)) for m in self._models]
+        at_end = all(is_lost or done == ends for is_lost, done, ends in now)
+        has_any = any(sum(ends.values()) > 0 for _, _, ends in now)
         if not (at_end and has_any):
             self._still_since = None
             return False

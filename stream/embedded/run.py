@@ -5,7 +5,7 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from config.model_file import ModelFile
 from config.processes import DataDirLock
 from config.settings import Settings
 from config.supervisor import Supervisor
-from stream.embedded.dev import DevPlan, Drain, mark_sent, plan, this_program
+from stream.embedded.dev import DevPlan, Drain, StoreAt, mark_sent, plan, this_program
 
 log = logging.getLogger(__name__)
 
@@ -41,13 +41,15 @@ def run_dev(
     kafka_port: int,
     demo: str | None,
     exit_after_drain: bool,
-    store_at: Callable[[str], Store],
+    store_at: StoreAt,
 ) -> int:
     """Run until a signal, or until drained; the exit code.
 
+    A learner that ends for good ends alone where others learn. Drained, the code is then its own.
+
     Args:
         models: The model files with their paths; names differ.
-        store_at: Opens the store at a Redis URL.
+        store_at: To see when learners are up, and what is learned.
 
     Raises:
         ProcessError, JarsError: What to do is in the message.
@@ -75,7 +77,7 @@ def run_dev(
 async def _run(
     found: DevPlan,
     models: list[ModelFile],
-    store_at: Callable[[str], Store],
+    store_at: StoreAt,
     exit_after_drain: bool,
 ) -> int:
     is_announced = False
@@ -87,7 +89,7 @@ async def _run(
             is_announced = True
             _announce(found, models)
 
-    supervisor = Supervisor(found.specs, on_change=on_change)
+    supervisor = Supervisor(found.specs, on_change=on_change, on_lost=found.lose)
     watching = asyncio.create_task(
         _watch(found, models, store_at(found.redis), supervisor, exit_after_drain=exit_after_drain)
     )
@@ -112,6 +114,7 @@ async def _watch(
         models,
         committed=heads.offsets,
         ends=lambda model: _ends(found.kafka, model.topics.events),
+        lost=found.lost,
         is_sending=lambda: state["is_sending"],
         quiet_s=0.0 if found.demo else _DRAIN_QUIET_S,
     )
@@ -123,19 +126,24 @@ async def _watch(
                 state["is_sending"] = False
                 mark_sent(found)
             state["has_begun"] = state["has_begun"] or is_running
-        if exit_after_drain and found.file.exists() and await _is_drained(drain):
-            for model in models:
-                print(json.dumps(heads.status(model)), flush=True)
-            supervisor.stop(0)
-            return
+        if exit_after_drain and found.file.exists():
+            told = await asyncio.to_thread(_told_if_drained, drain, heads, models)
+            if told is not None:
+                print(told, end="", flush=True)
+                supervisor.stop(next(iter(found.lost.values()), 0))
+                return
 
 
-async def _is_drained(drain: Drain) -> bool:
+def _told_if_drained(drain: Drain, heads: "_Heads", models: list[ModelFile]) -> str | None:
+    """Once all is learned, a line for each model that has a version."""
     try:
-        return await asyncio.to_thread(drain.is_done)
+        if not drain.is_done():
+            return None
+        found = [heads.status(model) for model in models]
     except (KafkaError, StoreUnavailable, OSError) as error:
         log.warning("cannot tell whether all is learned: %s", error)
-        return False
+        return None
+    return "".join(json.dumps(status) + "\n" for status in found if status is not None)
 
 
 class _Heads:
@@ -150,9 +158,11 @@ class _Heads:
         return {} if head is None else dict(head.manifest.offsets.get(model.topics.events, {}))
 
     def status(self, model: ModelFile) -> Any:
-        """What `weir status` prints."""
+        """What `weir status` prints; None of a model that was never begun."""
         line = Line(model.name)
         state = LineReader(self._store, self._verifier, line).state()
+        if state.head is None:
+            return None
         return model_view(state, now_ms=time.time_ns() // 1_000_000)
 
     def _head(self, model: ModelFile) -> Version | None:
@@ -183,6 +193,10 @@ def _announce(found: DevPlan, models: list[ModelFile]) -> None:
         f"  Kafka       {found.kafka}    (events: {', '.join(m.topics.events for m in models)})",
         f"  Redis       {found.redis}",
         f"  data        {found.directory}",
+        *(
+            f"  NOT LEARNING  {model}: its learner ended with code {code}; its last line says why"
+            for model, code in found.lost.items()
+        ),
         "",
         f"  weir versions {name}        weir drifts {name}        weir status {name}",
         "",

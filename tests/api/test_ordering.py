@@ -78,6 +78,20 @@ def test_every_command_is_in_the_audit_newest_first(api: Running) -> None:
         ("pin", {"reason": "x"}, 422, "bad_value", "/to"),
         ("pin", {"to": "v1", "mode": "forget", "reason": "x"}, 422, "bad_value", "/mode"),
         ("tag", {"to": "v1", "tag": "v7", "reason": "x"}, 422, "bad_value", "/tag"),
+        ("pin", {"to": "v1", "skip": ["id:a"], "reason": "x"}, 422, "bad_value", "/skip"),
+        ("pin", {"to": "v1", "tag": "stable", "reason": "x"}, 422, "bad_value", "/tag"),
+        *(
+            (command, {stray: value, "reason": "x"}, 422, "bad_value", f"/{stray}")
+            for command in ("freeze", "unpin", "thaw")
+            for stray, value in (
+                ("to", "v1"),
+                ("to", ""),
+                ("mode", "forget"),
+                ("mode", ""),
+                ("skip", ["id:a"]),
+                ("tag", "stable"),
+            )
+        ),
         ("freeze", {"reason": "x", "dry_run": "yes"}, 422, "wrong_type", "/dry_run"),
     ],
 )

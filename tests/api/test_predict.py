@@ -78,6 +78,8 @@ def test_predicting_changes_nothing(api: Running) -> None:
         ({"instances": [{}, {"https": -1e13}]}, "out_of_bounds", "/instances/1/https"),
         ({"features": {"https": "x" * 2000}}, "too_large", "/features/https"),
         ({"features": {"o": {"i": 1e13}}}, "out_of_bounds", "/features/o/i"),
+        ({"features": {"i": 1, "o": {"i": 1}, "o.i": 2}}, "wrong_type", "/features/o/i"),
+        ({"features": {"o.i": 2, "o": {"i": 1}}}, "wrong_type", "/features/o.i"),
         ({"features": {f"f{i}": 1 for i in range(1001)}}, "too_many_features", "/features"),
         ({"features": {"https": "text"}}, "prediction_failed", "/features"),
         ({"features": {"a\0": 1}}, "null_byte", "/features/a\0"),

@@ -141,3 +141,47 @@ def test_a_score_without_a_value_is_null_and_nan() -> None:
         )
         answer = api.post(f"{MODEL}/predict", {"features": {"https": 1.0}}).json()
         assert (answer["learned"], answer["version"]) == (0, "v1")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "names"),
+    [
+        ("GET", f"{MODEL}/versions?limt=1", ["limt"]),
+        ("GET", f"{MODEL}/versions?limit=1&from=v1&%2Fto=", ["from", "/to"]),
+        ("GET", f"{MODEL}?version=v3", ["version"]),
+        ("GET", "/v1/models?x", ["x"]),
+        ("POST", f"{MODEL}/predict?version=v3", ["version"]),
+        ("POST", f"{MODEL}/freeze?dry_run=true", ["dry_run"]),
+    ],
+)
+def test_a_query_parameter_that_nobody_knows_is_refused(
+    api: Running, method: str, path: str, names: list[str]
+) -> None:
+    """Named, each; passed over, it would let another question be answered."""
+    body = {"features": {}} if "predict" in path else {"reason": "x"}
+    answer = api.get(path) if method == "GET" else api.post(path, body)
+
+    problem = answer.json()
+    assert (answer.status_code, problem["code"]) == (422, "unknown_field")
+    pointers = [error["pointer"] for error in problem["errors"]]
+    assert pointers == ["/" + name.replace("/", "~1") for name in names]
+    assert names[0] in problem["detail"]
+    assert all("no query parameter" in error["message"] for error in problem["errors"])
+    assert not api.get(MODEL).json()["frozen"]
+
+
+def test_a_misspelt_query_parameter_gets_the_right_name(api: Running) -> None:
+    message = api.get(f"{MODEL}/versions?Limits=1").json()["errors"][0]["message"]
+    assert message.endswith('(did you mean "limit"?)')
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics", "/docs", "/openapi.json", "/"])
+def test_probes_and_pages_take_what_balancers_add(api: Running, path: str) -> None:
+    assert api.get(f"{path}?t=1").status_code == 200
+
+
+def test_a_model_without_a_version_is_named_by_the_ready_probe() -> None:
+    with running(learned=0) as api:
+        answer = api.get("/readyz")
+        assert (answer.status_code, answer.json()["code"]) == (503, "not_ready")
+        assert answer.json()["errors"] == [{"pointer": "/models/phishing", "message": "no version"}]

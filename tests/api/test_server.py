@@ -149,6 +149,23 @@ def test_a_client_that_asks_before_it_sends_is_spared_the_upload(api: Running) -
         assert link.recv(65536).startswith(b"HTTP/1.1 413")
 
 
+@pytest.mark.parametrize("announced", [10**9, 10**18, 10**19, 10**30, "0" * 20 + "9" * 20])
+def test_a_body_announced_as_absurdly_large_is_refused_at_once(
+    api: Running, announced: int | str
+) -> None:
+    """Nothing of it is waited for, and the connection is closed."""
+    with connection(api) as link:
+        link.sendall(
+            b"POST /v1/models/phishing/predict HTTP/1.1\r\nHost: localhost\r\n"
+            b"Content-Type: application/json\r\n"
+            b"Content-Length: %s\r\n\r\n{" % str(announced).encode()
+        )
+        answer = everything(link)
+        assert answer.startswith(b"HTTP/1.1 413")
+        assert b"connection: close" in answer
+        assert b'"code":"too_large"' in answer
+
+
 def test_a_client_that_hangs_up_leaves_no_trace(api: Running) -> None:
     for _ in range(3):
         with connection(api) as link:
@@ -237,6 +254,30 @@ def test_sigterm_ends_the_process_with_code_0() -> None:
             assert process.wait(15) == 0
         finally:
             process.kill()
+
+
+LEFT = """
+import os, signal
+from pathlib import Path
+from tests.api.serving import running
+with running():
+    print(*Path("/dev/shm").glob(f"weir-{os.getpid()}-*"), flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_process_left_in_memory_is_cleared_by_the_next() -> None:
+    """Its private folder, where models are loaded from, goes when another API starts."""
+    command = [sys.executable, "-W", "ignore", "-c", LEFT]
+    environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
+    killed = subprocess.run(
+        command, env=environment, stdout=subprocess.PIPE, text=True, timeout=60, check=False
+    )
+    assert killed.returncode == -signal.SIGKILL
+    (left,) = killed.stdout.split()
+
+    with running(learned=0):
+        assert not Path(left).exists()
 
 
 def _is_live(port: int) -> bool:

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 
 from config.processes import ProcessSpec
 from config.supervisor import Supervisor
-from tests.embedded.waiting import is_running, soon, until
+from tests.embedded.waiting import LIMIT_S, is_running, soon, until
 
 ENV = {"PATH": os.environ["PATH"]}
 FOREVER = "while :; do sleep 0.02; done"
@@ -31,7 +32,13 @@ class Run:
     def __init__(self, *specs: ProcessSpec) -> None:
         self._output = io.StringIO()
         self.pids: list[Mapping[str, int]] = []
-        self.supervisor = Supervisor(specs, on_change=self.pids.append, output=self._output)
+        self.lost: dict[str, int] = {}
+        self.supervisor = Supervisor(
+            specs,
+            on_change=self.pids.append,
+            on_lost=self.lost.__setitem__,
+            output=self._output,
+        )
 
     @property
     def lines(self) -> list[str]:
@@ -77,6 +84,10 @@ def test_started_in_order_and_stopped_in_reverse(tmp_path: Path) -> None:
 
 def test_a_killed_child_is_started_again_at_once(tmp_path: Path) -> None:
     """One line says so, and the new pid is told."""
+
+    def is_started_again(run: Run) -> bool:
+        return run.pids[-1].get("worker", run.pids[0]["worker"]) != run.pids[0]["worker"]
+
     run = Run(
         shell(
             "worker",
@@ -90,11 +101,10 @@ def test_a_killed_child_is_started_again_at_once(tmp_path: Path) -> None:
         await soon(lambda: bool(run.pids), what="ready")
         killed = time.monotonic()
         os.kill(run.pids[0]["worker"], signal.SIGKILL)
-        await soon(lambda: len(run.pids) == 2, what="started again")
+        await soon(lambda: is_started_again(run), what="started again")
         assert time.monotonic() - killed < 0.4
 
     assert run(during) == 0
-    assert run.pids[0] != run.pids[1]
     assert run.lines == ["weir | worker was ended by SIGKILL: started again"]
 
 
@@ -135,6 +145,101 @@ def test_final_codes_stop_everything(tmp_path: Path, code: int) -> None:
         f"weir | worker ended with code {code}, which a restart cannot mend: stopping everything",
         "server | bye",
     ]
+
+
+@pytest.mark.parametrize("code", [2, 4, 6])
+def test_one_that_spares_the_others_ends_alone(tmp_path: Path, code: int) -> None:
+    """It says which and why, is not started again, and is listed no more; the rest goes on."""
+    go = tmp_path / "go"
+    run = Run(
+        shell("server", FOREVER, tmp_path),
+        shell(
+            "learner:a",
+            f"until test -e go; do sleep 0.02; done; echo why; exit {code}",
+            tmp_path,
+            spares_others=True,
+        ),
+        shell("learner:b", FOREVER, tmp_path, spares_others=True),
+    )
+
+    async def during(run: Run) -> None:
+        await soon(lambda: bool(run.pids), what="all ready")
+        assert run.pids[0].keys() == {"server", "learner:a", "learner:b"}
+        go.touch()
+        await soon(lambda: bool(run.lost), what="lost")
+        await soon(lambda: "learner:a" not in run.pids[-1], what="not listed")
+        assert run.supervisor.pids.keys() == {"server", "learner:b"}
+
+    assert run(during) == 0
+    assert run.lost == {"learner:a": code}
+    assert run.pids[-1] == {name: run.pids[0][name] for name in ("server", "learner:b")}
+    why, line = run.lines
+    assert why == "learner:a | why"
+    assert line.startswith(f"weir | learner:a ended with code {code} (")
+    assert "a restart cannot mend" in line
+
+
+def test_one_that_is_lost_before_all_are_ready_holds_nobody_up(tmp_path: Path) -> None:
+    """Neither those that wait for it, nor the word that all are ready."""
+    run = Run(
+        shell("learner:a", "exit 4", tmp_path, ready=lambda: False, spares_others=True),
+        shell("learner:b", FOREVER, tmp_path, waits=False, spares_others=True),
+        shell("sender", FOREVER, tmp_path),
+    )
+
+    async def during(run: Run) -> None:
+        await soon(lambda: bool(run.pids), what="all ready")
+
+    assert run(during) == 0
+    assert run.pids[0].keys() == {"learner:b", "sender"}
+
+
+def test_when_the_last_of_them_is_lost_everything_stops(tmp_path: Path) -> None:
+    """With its code: nothing is left to spare the others for."""
+    second = "until test -e go; do sleep 0.02; done; exit 6"
+    run = Run(
+        shell("server", FOREVER, tmp_path),
+        shell("learner:a", "exit 4", tmp_path, ready=lambda: False, spares_others=True),
+        shell("learner:b", second, tmp_path, spares_others=True),
+    )
+
+    async def during(run: Run) -> None:
+        await soon(lambda: bool(run.pids), what="all ready")
+        (tmp_path / "go").touch()
+        await soon(lambda: not run.supervisor.pids, what="all ended")
+
+    assert run(during) == 6
+    assert run.lost == {"learner:a": 4}
+    assert run.lines[-1].endswith("which a restart cannot mend: stopping everything")
+
+
+def test_a_ready_check_that_waits_holds_up_no_other_child(tmp_path: Path) -> None:
+    """What it asks may be away: meanwhile the others' output is passed on."""
+    is_heard = threading.Event()
+
+    class Output(io.StringIO):
+        def write(self, text: str) -> int:
+            if "heard" in text:
+                is_heard.set()
+            return super().write(text)
+
+    told: list[Mapping[str, int]] = []
+    specs = [
+        shell("asker", FOREVER, tmp_path, ready=lambda: is_heard.wait(LIMIT_S)),
+        shell("talker", f"sleep 0.2; echo heard; {FOREVER}", tmp_path, waits=False),
+    ]
+    supervisor = Supervisor(specs, on_change=told.append, output=Output())
+
+    async def both() -> None:
+        async def then_stop() -> None:
+            await soon(lambda: bool(told), what="all ready")
+            supervisor.stop()
+
+        await asyncio.gather(supervisor.run(), then_stop())
+
+    began = time.monotonic()
+    asyncio.run(both())
+    assert time.monotonic() - began < LIMIT_S / 2
 
 
 def test_work_that_is_done_is_not_done_again(tmp_path: Path) -> None:

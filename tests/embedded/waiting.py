@@ -9,11 +9,11 @@ LIMIT_S = 20.0
 _POLL_S = 0.01
 
 
-def until(condition: Callable[[], bool], *, what: str) -> None:
-    """Return when `condition` holds; fail after `LIMIT_S`."""
-    deadline = time.monotonic() + LIMIT_S
+def until(condition: Callable[[], bool], *, what: str, limit_s: float = LIMIT_S) -> None:
+    """Return when `condition` holds; fail after `limit_s`."""
+    deadline = time.monotonic() + limit_s
     while not condition():
-        assert time.monotonic() < deadline, f"{what}: not within {LIMIT_S} s"
+        assert time.monotonic() < deadline, f"{what}: not within {limit_s} s"
         time.sleep(_POLL_S)
 
 

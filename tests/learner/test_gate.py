@@ -74,6 +74,33 @@ def test_nulls_are_absent_and_nested_features_flattened_in_place():
 
 
 @pytest.mark.parametrize(
+    ("features", "ways"),
+    [
+        ({"a.b": 1, "a": {"b": 2}}, "'a.b' is given twice, as a.b and as b in a"),
+        ({"c": 0, "a": {"b": 2}, "a.b": 1}, "'a.b' is given twice, as b in a and as a.b"),
+        ({"a": {"b.c": 1}, "a.b": {"c": 1}}, "'a.b.c' is given twice, as b.c in a and as c in a.b"),
+    ],
+)
+def test_features_that_flattening_makes_one_are_refused(features, ways):
+    """Neither is dropped in silence; events and questions alike, and VW keeps them apart."""
+    of = gate()
+
+    for found in (of.admit(event(features)), of.screen.features(features)):
+        assert found == Refusal(Reason.wrong_type, f"feature {ways}", "gate")
+    assert memory(of) == memory(gate())
+    assert gate(flattens=False).admit(event(features))[0] == features
+
+
+@pytest.mark.parametrize(
+    "features",
+    [{"a.b": None, "a": {"b": 2}}, {"a.b": 2, "a": {"b": None}}, {"a": {"b": 1, "b.c": 1}}],
+)
+def test_what_is_absent_is_not_given_twice(features):
+    """A null stands for nothing."""
+    assert "a.b" in gate().admit(event(features))[0]
+
+
+@pytest.mark.parametrize(
     ("features", "expected"),
     [
         ({"a": 1e12}, None),

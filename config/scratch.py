@@ -1,4 +1,4 @@
-"""A private folder in memory, for learners that save only to a path."""
+"""A private folder in memory, for learners that save to a path, and load from one, only."""
 
 import contextlib
 import os
@@ -31,7 +31,7 @@ def private_folder(base: Path | None) -> Iterator[Path]:
 def _clear_the_dead(parent: Path) -> None:
     for folder in parent.glob("weir-*-*"):
         pid = folder.name.split("-")[1]
-        with contextlib.suppress(FileNotFoundError):  # another learner was quicker
+        with contextlib.suppress(FileNotFoundError):  # another process was quicker
             is_ours = folder.stat().st_uid == os.getuid()
             if is_ours and pid.isdecimal() and not _is_alive(int(pid)):
                 shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,193 @@
+"""`weir dev` with several models, of which one cannot be learned; and with its Redis away."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from kafka import KafkaProducer, TopicPartition
+from kafka.structs import OffsetAndMetadata
+
+from checkpoints.embedded import ValkeyServer
+from config.model_file import parse_model_file
+from config.processes import READY_CHECK_MAX_S, free_port
+from config.settings import load_settings
+from stream import kafka_client
+from stream.embedded.dev import plan
+from stream.embedded.kafka import KafkaServer
+from tests.embedded.waiting import is_running, until
+from weir import _store_at
+
+MODEL = "name: {name}\ntask: binary\nlearner: {{river: [linear_model.{learner}]}}\n"
+PROGRAM = Path(sys.executable).with_name("weir")
+
+
+@dataclass
+class Dev:
+    """A running `weir dev`: its process, and what it wrote."""
+
+    process: "subprocess.Popen[bytes]"
+    directory: Path
+
+    @property
+    def said(self) -> str:
+        return (self.directory / "said").read_text()
+
+    @property
+    def file(self) -> Mapping[str, Any]:
+        return json.loads((self.directory / "dev.json").read_text())
+
+    def is_ready(self) -> bool:
+        assert self.process.poll() is None, self.said
+        return (self.directory / "dev.json").exists()
+
+    def state(self, name: str) -> str:
+        return httpx.get(f"{self.file['api']}/v1/models/{name}").json()["state"]
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(30)
+
+
+@dataclass
+class Rig:
+    """Two models of a test's own, in servers that stand."""
+
+    kafka: str
+    redis: str
+    directory: Path
+    good: str
+    bad: str
+
+    def write(self, name: str, learner: str = "LogisticRegression") -> Path:
+        path = self.directory / f"{name}.yaml"
+        path.write_text(MODEL.format(name=name, learner=learner))
+        return path
+
+    @contextlib.contextmanager
+    def dev(self, *options: str) -> Iterator[Dev]:
+        models = [part for n in (self.good, self.bad) for part in ("--model", f"{n}.yaml")]
+        command = [str(PROGRAM), "dev", *models, *options]
+        with (
+            (self.directory / "said").open("wb") as said,
+            subprocess.Popen(
+                [*command, "--port", "0", "--data-dir", str(self.directory)],
+                cwd=self.directory,
+                env={
+                    **os.environ,
+                    "WEIR_KAFKA__BOOTSTRAP_SERVERS": self.kafka,
+                    "WEIR_REDIS__URL": self.redis,
+                },
+                stdout=subprocess.PIPE,
+                stderr=said,
+            ) as process,
+        ):
+            try:
+                yield Dev(process, self.directory)
+            finally:
+                process.kill()
+
+    def forget(self, name: str) -> None:
+        """Leave what a learner leaves whose store was emptied: its learner ends with code 4."""
+        kafka = load_settings({"kafka": {"bootstrap_servers": self.kafka}}, environ={}).kafka
+        model = parse_model_file((self.directory / f"{name}.yaml").read_text())
+        kafka_client.create_topics(kafka, model, partitions=1)
+        kafka_client.mirrored(kafka, name)  # waits for a broker that has just started
+        offsets = {TopicPartition(model.topics.events, 0): OffsetAndMetadata(0, "", -1)}
+        with closing(kafka_client.admin(kafka)) as client:
+            client.alter_group_offsets(kafka_client.group_id(name), offsets)
+
+    def publish(self, name: str, count: int) -> None:
+        with closing(KafkaProducer(bootstrap_servers=self.kafka)) as producer:
+            for number in range(count):
+                event = {"features": {"a": number}, "label": number % 2 == 0}
+                producer.send(f"{name}.events", json.dumps(event).encode())
+            producer.flush()
+
+
+def rig(tmp_path: Path, kafka: KafkaServer, valkey: ValkeyServer, name: str) -> Rig:
+    return Rig(kafka.address, valkey.url, tmp_path, f"good-{name[-8:]}", f"bad-{name[-8:]}")
+
+
+@pytest.mark.timeout(240)
+def test_a_learner_that_cannot_begin_keeps_nobody_from_learning(
+    tmp_path: Path, kafka_server: KafkaServer, valkey_server: ValkeyServer, unique_name: str
+) -> None:
+    """All else gets ready without it, is drained without it, and its code is passed on."""
+    at = rig(tmp_path, kafka_server, valkey_server, unique_name)
+    at.write(at.good)
+    at.write(at.bad)
+    at.forget(at.bad)
+
+    with at.dev("--exit-after-drain") as dev:
+        until(dev.is_ready, what="ready", limit_s=60)
+        assert dev.file["pids"].keys() == {"api", f"learner:{at.good}"}
+        assert all(map(is_running, dev.file["pids"].values()))
+        at.publish(at.good, 10)
+        assert dev.process.wait(60) == 4
+        assert dev.process.stdout is not None
+        printed = dev.process.stdout.read().decode()
+
+    (line,) = [json.loads(line) for line in printed.splitlines() if line.startswith("{")]
+    assert (line["name"], line["learned"]) == (at.good, 10)
+    assert f"NOT LEARNING  {at.bad}" in printed
+    (why,) = [line for line in dev.said.splitlines() if "a restart cannot mend" in line]
+    assert why.startswith(f"weir | learner:{at.bad} ended with code 4")
+
+
+@pytest.mark.timeout(240)
+def test_a_learner_that_cannot_go_on_is_stopped_alone(
+    tmp_path: Path, kafka_server: KafkaServer, valkey_server: ValkeyServer, unique_name: str
+) -> None:
+    """Its model's state says so; SIGTERM ends the rest with code 0."""
+    at = rig(tmp_path, kafka_server, valkey_server, unique_name)
+    at.write(at.good)
+    at.write(at.bad)
+    with at.dev() as dev:
+        until(dev.is_ready, what="ready", limit_s=60)
+        assert f"learner:{at.bad}" in dev.file["pids"]
+        assert dev.stop() == 0
+
+    at.write(at.bad, learner="PAClassifier")
+    with at.dev() as dev:
+        until(dev.is_ready, what="ready again", limit_s=60)
+        until(lambda: dev.state(at.bad) == "stopped", what="stopped")
+        assert dev.state(at.good) == "idle"
+        assert dev.file["pids"].keys() == {"api", f"learner:{at.good}"}
+        assert dev.stop() == 0
+
+
+def test_a_redis_that_is_silent_does_not_hold_up_the_ready_check(tmp_path: Path) -> None:
+    """It is asked again soon; meanwhile the answer is no."""
+    model = parse_model_file(MODEL.format(name="m", learner="LogisticRegression"))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        given = {
+            "data_dir": tmp_path,
+            "kafka": {"bootstrap_servers": f"127.0.0.1:{free_port()}"},
+            "redis": {"url": f"redis://127.0.0.1:{silent.getsockname()[1]}/0"},
+        }
+        found = plan(
+            load_settings(given, environ={}),
+            [(tmp_path / "m.yaml", model)],
+            program=("weir",),
+            port=0,
+            kafka_port=0,
+            demo=None,
+            store_at=_store_at,
+        )
+        (learner,) = [spec for spec in found.specs if spec.name == "learner:m"]
+
+        began = time.monotonic()
+        assert not learner.is_ready()
+        assert time.monotonic() - began < 4 * READY_CHECK_MAX_S
