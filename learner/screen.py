@@ -215,18 +215,3 @@ def _given_twice(features: Features, full_name: str) -> Refusal:
     ways = " and as ".join(place[:80] for place in places)
     detail = f"feature {full_name[:80]!r} is given twice, as {ways}"
     return Refusal(Reason.wrong_type, detail, "gate")
-
-
-def _beyond(name: str, value: object, bound: float) -> Refusal:
-    detail = f"feature {name[:80]!r} is {str(value)[:40]}, limits.value is {bound:g}"
-    return Refusal(Reason.out_of_bounds, detail, "gate")
-
-
-def _too_long(name: str, length: int, limit: int) -> Refusal:
-    detail = f"{name[:80]} is {length} characters, limits.string is {limit}"
-    return Refusal(Reason.too_large, detail, "gate")
-
-
-def _too_many(count: int, limit: int) -> Refusal:
-    detail = f"{count} features, limits.features is {limit}"
-    return Refusal(Reason.too_many_features, detail, "gate")
