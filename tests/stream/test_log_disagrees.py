@@ -13,14 +13,11 @@ import pytest
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 
 from checkpoints.embedded import ValkeyServer
-from checkpoints.errors import StoreUnavailable
 from checkpoints.redis_connection import RedisConnection
-from checkpoints.redis_store import RedisStore
 from config.model_file import parse_model_file
 from config.processes import free_port
 from stream import kafka_client
 from stream.errors import LogDisagreesError
-from stream.learn import Learner, LearnOptions
 from stream.model_change import ModelFileChangedError, adopted_sections
 from stream.positions import Positions
 from stream.source import KafkaSource
@@ -344,7 +341,8 @@ def weir_learn(tmp_path, text, **variables):
     return done.returncode, done.stderr
 
 
-def test_a_kafka_that_is_down_at_start_is_waited_for_and_named(place, tmp_path):
+@pytest.mark.parametrize("away", ["Kafka", "Redis"])
+def test_a_server_that_is_down_at_start_is_waited_for_and_named(place, tmp_path, away):
     """A line each few seconds, and exit code 5 after the limit."""
     nowhere = f"127.0.0.1:{free_port()}"
     with rig(**place) as at:
@@ -352,28 +350,12 @@ def test_a_kafka_that_is_down_at_start_is_waited_for_and_named(place, tmp_path):
         code, said = weir_learn(
             tmp_path,
             at.model_text,
-            WEIR_KAFKA__BOOTSTRAP_SERVERS=nowhere,
-            WEIR_REDIS__URL=at.redis,
+            WEIR_KAFKA__BOOTSTRAP_SERVERS=nowhere if away == "Kafka" else at.kafka,
+            WEIR_REDIS__URL=f"redis://{nowhere}/0" if away == "Redis" else at.redis,
             WEIR_SIGNING__LEARNER_KEY=str(keys / "learner.pem"),
             WEIR_SIGNING__OPERATOR_PUBLIC=str(keys / "operator.pub"),
         )
 
     assert code == 5, said
-    assert f"waiting for Kafka at {nowhere}" in said
+    assert f"waiting for {away}" in said
     assert nowhere in said.splitlines()[-1]
-
-
-def test_a_redis_that_is_down_at_start_is_waited_for_and_named(place, caplog):
-    """Likewise."""
-    url = f"redis://127.0.0.1:{free_port()}/0"
-    with rig(**place) as at:
-        store = RedisStore(RedisConnection(url, deadline_s=0.5))
-        learner = Learner(
-            at.settings("a"), at.model_file, LearnOptions(), store, at.keys, store.require_safe
-        )
-        with pytest.raises(StoreUnavailable, match="WEIR_REDIS__URL") as raised:
-            learner._wait_for_store(4.5)
-
-    assert raised.value.exit_code == 5
-    assert "waiting for Redis" in caplog.text
-    assert url in caplog.text

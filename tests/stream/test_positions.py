@@ -4,7 +4,8 @@ import hashlib
 
 import pytest
 
-from stream.positions import LastRecord, Positions, fingerprint
+from stream.board import Board
+from stream.positions import Positions, fingerprint
 from stream.status import Status
 
 
@@ -18,7 +19,7 @@ def positions(*partitions):
 
 
 def took(of, partition, first, last, value=b"x"):
-    of.took(("events", partition), first, LastRecord(last, value, 1000 + last))
+    of.took(("events", partition), first, fingerprint(last, value, 1000 + last))
 
 
 def test_the_next_offset_is_the_last_taken_plus_one():
@@ -43,9 +44,21 @@ def test_runs_tell_the_order_in_which_partitions_were_interleaved():
     assert at.runs == [
         ["events", 0, 5, 10], ["events", 1, 5, 6], ["events", 0, 10, 11], ["events", 1, 8, 10],
     ]  # fmt: skip
-    at.committed()
-    assert (at.runs, at.has_moved) == ([], False)
+    runs = at.cut()
+    assert (len(runs), at.runs, at.has_moved) == (4, [], False)
     assert at.offsets_json() == {"events": {"0": 11, "1": 10}}
+
+
+def test_a_commit_that_was_not_made_gives_its_runs_back():
+    """They go before those that were begun since."""
+    at = positions(0, 1)
+    took(at, 0, 5, 6)
+    runs = at.cut()
+    took(at, 1, 5, 5)
+
+    at.uncut(runs)
+
+    assert at.runs == [["events", 0, 5, 7], ["events", 1, 5, 6]]
 
 
 def test_nothing_is_taken_twice():
@@ -102,22 +115,16 @@ def test_a_new_partition_begins_where_it_is_told():
 
 def test_a_heartbeat_tells_the_status():
     """The lag is that of all partitions."""
-    status = Status(state="learning", version="v3", lag={("e", 0): 2, ("e", 1): 3}, control_seq=4)
+    board = Board()
+    board.obeyed_seq, board.uncommitted = 4, 9
+    status = Status(board, state="learning", version="v3", lag={("e", 0): 2, ("e", 1): 3})
 
     beat = status.beat("host:1")
 
-    told = {name: beat[name] for name in ("state", "version", "lag", "control_seq", "holder")}
-    assert told == {
-        "state": "learning", "version": "v3", "lag": 5, "control_seq": 4, "holder": "host:1",
+    names = ("state", "version", "lag", "control_seq", "uncommitted", "holder")
+    assert {name: beat[name] for name in names} == {
+        "state": "learning", "version": "v3", "lag": 5, "control_seq": 4, "uncommitted": 9,
+        "holder": "host:1",
     }  # fmt: skip
     assert isinstance(beat["at_ms"], int)
     assert isinstance(beat["pid"], int)
-
-
-def test_a_tick_says_that_the_loop_turns():
-    """The watchdog reads it."""
-    status = Status(ticked_at=0.0)
-
-    status.tick()
-
-    assert status.ticked_at > 0

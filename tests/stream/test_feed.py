@@ -1,0 +1,106 @@
+"""The feed: records into batches, and the learner's answers back to their records."""
+
+from dataclasses import dataclass
+
+import msgspec
+
+from learner.build import build_screen
+from learner.values import Reason
+from stream.columns import Columns
+from stream.feed import Feed
+from stream.messages import Took, decode, encode
+from stream.positions import fingerprint
+from stream.suspects import Suspects
+from stream.wire import decoder
+from tests.learner.streams import model_file
+
+FILE = model_file("binary", {"river": ["linear_model.LogisticRegression"]})
+CLEAN = Took(100, [], [])
+
+
+@dataclass
+class Record:
+    value: bytes | None
+    offset: int
+    timestamp: int = 1_700_000_000_000
+    headers: tuple = ()
+
+
+def records(count, first=0, bad=()):
+    """Consecutive records, some of them no JSON."""
+    return [
+        Record(b"{" if n in bad else msgspec.json.encode({"features": {"a": n}, "label": True}), n)
+        for n in range(first, first + count)
+    ]
+
+
+def feed(*suspects):
+    of = Suspects()
+    of.raised.update(suspects)
+    return Feed(Columns(decoder(FILE), build_screen(FILE)), of)
+
+
+def test_batches_are_consecutive_and_hold_every_record_once():
+    """A hundred at most, the anchor being the last record's."""
+    one = feed()
+    polled = records(250, first=7)
+    one.add("t", 3, polled)
+
+    sent = [decode(encode(batch)) for batch in one.batches()]
+
+    assert [(batch.first, batch.count) for batch in sent] == [(7, 100), (107, 100), (207, 50)]
+    offsets = [offset for batch in sent for offset in batch.examples.offsets]
+    assert offsets == list(range(7, 257))
+    assert [batch.examples.partition for batch in sent] == [3, 3, 3]
+    last = polled[-1]
+    assert sent[-1].anchor == fingerprint(last.offset, last.value, last.timestamp)
+    assert not one.is_empty
+    for _ in sent:
+        one.took(CLEAN)
+    assert one.is_empty
+
+
+def test_what_is_refused_comes_back_with_its_record_in_order():
+    """By the screen here, and by the gate in the other process: places are told apart."""
+    one = feed()
+    one.add("t", 0, records(6, bad={1, 4}))
+
+    (batch,) = one.batches()
+    answer = Took(3, [(0, "duplicate", "seen", "gate"), (2, "bad_label", "no", "gate")], [])
+    taken = one.took(answer)
+
+    assert batch.refused == ["not_json", "not_json"]
+    assert batch.examples.offsets == [0, 2, 3, 5]
+    assert [(record.offset, refusal.reason) for record, refusal in taken.refused] == [
+        (0, Reason.duplicate), (1, Reason.not_json), (3, Reason.bad_label), (4, Reason.not_json),
+    ]  # fmt: skip
+
+
+def test_a_suspect_is_a_batch_by_itself():
+    """Wherever it stands, also first, last, or beside another."""
+    one = feed(("t", 0, 0), ("t", 0, 5), ("t", 0, 6), ("t", 0, 9), ("t", 1, 3))
+    one.add("t", 0, records(10))
+
+    assert [(batch.first, batch.count) for batch in one.batches()] == [
+        (0, 1), (1, 4), (5, 1), (6, 1), (7, 2), (9, 1),
+    ]  # fmt: skip
+
+
+def test_what_is_in_flight_is_bounded():
+    """By records and by bytes; what is taken makes room."""
+    one = feed()
+    one.add("t", 0, records(20_000))
+    sent = len(list(one.batches()))
+
+    assert sent == 100
+    assert not one.has_room
+    one.took(CLEAN)
+    assert len(list(one.batches())) == 1
+
+    huge = feed()
+    huge.add("t", 0, [Record(b"{" * (40 << 20), 0)])
+    huge.add("t", 0, [Record(b"{" * (40 << 20), 1)])
+    huge.add("t", 0, [Record(b"{", 2)])
+    assert len(list(huge.batches())) == 2
+    huge.took(Took(0, [], []))
+    assert len(list(huge.batches())) == 1
