@@ -177,6 +177,7 @@ class LearnerSettings(Section):
         start_wait_seconds: How long Kafka and Redis are waited for at start.
         watchdog_seconds: Silence of the learner after which its process is ended (exit 70).
         max_uncommitted_events: Events learned since the last commit; at this many it waits.
+        max_memory_bytes: Bytes that the learning process may hold; beyond them it ends with 6.
         metrics_port: Port of its Prometheus metrics; 0: any free one.
         scratch_dir: Folder on tmpfs where Vowpal Wabbit saves; None: the system's own.
         pids_file: Where it names its processes whenever they change; None: nowhere.
@@ -187,6 +188,7 @@ class LearnerSettings(Section):
     start_wait_seconds: Seconds = 60.0
     watchdog_seconds: Seconds = 60.0
     max_uncommitted_events: Whole = 1_000_000
+    max_memory_bytes: Size = 4 << 30
     metrics_host: str = "127.0.0.1"
     metrics_port: Port = 0
     scratch_dir: Path | None = None

@@ -23,6 +23,7 @@ class ChannelClosedError(Exception):
 class Channel:
     """One end.
 
+    >>> from stream.messages import Cleared
     >>> one, other = pair()
     >>> one.send(Cleared("ab"))
     >>> other.receive(1.0)

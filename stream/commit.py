@@ -141,7 +141,7 @@ class VersionMaker:
             what = error.cause if isinstance(error, SnapshotFailedError) else str(error)
             self._channel.send(CommitFailed(outcome_of(error), what, error.exit_code))
             return 0
-        self._channel.send(Committed(version.envelope, 0.0, _cpu_s()))
+        self._channel.send(Committed(version.envelope, work_s=_cpu_s()))
         return 0
 
     def _written_down(self, trainer: Trainer, cut: Cut) -> Snapshot:

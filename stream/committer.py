@@ -16,6 +16,7 @@ from checkpoints.store import Store
 from config.model_file import ModelFile
 from learner.trainer import Trainer
 from stream import channel as channels
+from stream.cadence import has_idle_core, interval_s
 from stream.channel import Channel, ChannelClosedError
 from stream.commit import Cut, SnapshotFailedError, VersionMaker
 from stream.errors import StreamError
@@ -61,6 +62,9 @@ class Committer:
         head: The verified head, None for a line that begins.
         highest: The highest number that anyone remembers; numbers begin above it.
         tell: Sends a message to the source.
+
+    Attributes:
+        interval_s: From the last cut to the next, as the cadence has it.
     """
 
     def __init__(
@@ -79,7 +83,7 @@ class Committer:
         self._token, self._tell = token, tell
         self._highest = max(highest, head.number if head else 0)
         self.head = head
-        self.work_s = 0.0  # CPU seconds of the last version's process
+        self.interval_s = model_file.checkpoint.every_seconds
         self._pid: int | None = None
         self._channel: Channel | None = None
         self._begun_at = self._stall_s = 0.0
@@ -173,8 +177,13 @@ class Committer:
         self._reap()
         version = open_version(message.envelope, self._keys.verifier, self._line)
         self.head, self._highest = version, version.number  # C7
-        self.work_s = message.work_s
-        self._tell(Committed(message.envelope, self._stall_s, message.work_s))
+        self.interval_s = interval_s(
+            self._model_file.checkpoint.every_seconds,
+            stall_s=self._stall_s,
+            work_s=message.work_s,
+            has_idle_core=has_idle_core(),
+        )
+        self._tell(Committed(message.envelope, self._stall_s, message.work_s, self.interval_s))
         return version
 
     def _fail(self, message: CommitFailed, positions: Positions) -> None:

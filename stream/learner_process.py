@@ -103,6 +103,7 @@ class LearnerProcess:
             board=self.board,
             suspects=self.suspects,
             uncommitted_max=self.settings.learner.max_uncommitted_events,
+            memory_max=self.settings.learner.max_memory_bytes,
             adopted=found.adopted,
             settled=lambda places: self.keeper.send(Settled(places)),
         )

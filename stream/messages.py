@@ -111,11 +111,13 @@ class Committed(_Message, tag=14):
         envelope: The signed manifest.
         stall_s: How long learning stood still for it.
         work_s: What its making cost beside that, CPU seconds.
+        interval_s: From its cut to the next.
     """
 
     envelope: bytes
-    stall_s: float
-    work_s: float
+    stall_s: float = 0.0
+    work_s: float = 0.0
+    interval_s: float = 0.0
 
 
 class CommitFailed(_Message, tag=15):

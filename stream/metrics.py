@@ -75,6 +75,16 @@ class LearnerMetrics:
             buckets=_COMMIT_SECONDS,
             registry=registry,
         ).labels(model)
+        self._commit_work = Counter(
+            "weir_checkpoint_work_seconds",
+            "CPU seconds of the processes that made versions beside the learner.",
+            ["model"],
+            registry=registry,
+        ).labels(model)
+        self._interval = self._gauge(
+            "checkpoint_interval_seconds",
+            "From a version's cut to the next: as configured, or longer where its cost demands.",
+        )
         self._commit_bytes = self._gauge("checkpoint_size_bytes", "Bytes written by a commit.")
         self._committed_at = self._gauge(
             "checkpoint_last_success_timestamp_seconds", "When the head was committed."
@@ -105,10 +115,20 @@ class LearnerMetrics:
             self._lag.labels(self._model, topic, str(partition)).set(records)
         self._uncommitted.set(uncommitted)
 
-    def committed(self, *, seconds: float, written_bytes: int, at_s: float) -> None:
+    def committed(
+        self,
+        *,
+        seconds: float,
+        work_s: float,
+        interval_s: float,
+        written_bytes: int,
+        at_s: float,
+    ) -> None:
         """A commit succeeded."""
         self._commits.labels(self._model, "ok").inc()
         self._commit_seconds.observe(seconds)
+        self._commit_work.inc(work_s)
+        self._interval.set(interval_s)
         self._commit_bytes.set(written_bytes)
         self._committed_at.set(at_s)
 

@@ -6,7 +6,6 @@ source sent; a commit is made beside it, by a process of its own.
 """
 
 import logging
-import os
 import select
 import time
 from collections import deque
@@ -20,6 +19,7 @@ from stream.board import Board
 from stream.channel import Channel
 from stream.commit import SnapshotFailedError
 from stream.committer import Committer
+from stream.memory import check_memory
 from stream.messages import Batch, Cleared, NewPartition, Took
 from stream.positions import RUNS_MAX, Positions
 from stream.suspects import Place, Suspects
@@ -28,11 +28,7 @@ log = logging.getLogger(__name__)
 
 _WAIT_S = 0.05
 _FROZEN_WAIT_S = 0.02
-# A commit may take this share of the learner's time; a large model is committed less often.
-_COMMIT_SHARE = 0.05
 _SNAPSHOT_RETRY_S = 10.0
-# With this much of a core left, the process that makes a version takes nothing from the learner.
-_IDLE_CORE = 0.5
 
 
 class Worker:
@@ -46,6 +42,7 @@ class Worker:
         suspects: Records on which the learner raised; each is a batch of its own.
         uncommitted_max: Records at which learning waits for a commit: what a crash has to learn
             again.
+        memory_max: Bytes that the learner may hold.
         adopted: Sections of the model file that changed: a reason for a commit.
         settled: Told which suspects a commit has settled.
     """
@@ -61,6 +58,7 @@ class Worker:
         board: Board,
         suspects: Suspects,
         uncommitted_max: int,
+        memory_max: int,
         adopted: tuple[str, ...] = (),
         settled: Callable[[list[Place]], None] = lambda _: None,
     ) -> None:
@@ -68,13 +66,13 @@ class Worker:
         self._committer, self._channel, self._board = committer, channel, board
         self._suspects, self._adopted = suspects, adopted
         self._every_s = model_file.checkpoint.every_seconds
-        self._uncommitted_max = uncommitted_max
+        self._uncommitted_max, self._memory_max = uncommitted_max, memory_max
         self._due_at = time.monotonic() + self._every_s
         self._settled = settled
         self._batches: deque[Batch | NewPartition] = deque()
         self._learn_errors: list[Place] = []
         self._cut_records = self._cut_errors = 0
-        self._cut_at = self._stall_s = 0.0
+        self._cut_at = 0.0
 
     def run(self) -> None:
         """Learn until told to stop; all is committed then.
@@ -82,6 +80,7 @@ class Worker:
         Raises:
             LearnFailedError: The learner raised; the trainer is dirty.
             CommitEndedError, CommitLostError, SnapshotFailedError: See `Committer.look`.
+        MemoryLimitError: The learner has grown beyond its limit.
             ChannelClosedError: The source is gone.
         """
         if self._committer.head is None or self._adopted:
@@ -220,7 +219,6 @@ class Worker:
             adopted=self._adopted,
         )
         self._cut_records, self._cut_errors = self._board.uncommitted, len(self._learn_errors)
-        self._stall_s = time.monotonic() - self._cut_at
 
     def _settle(self) -> None:
         """Wait until no commit is under way."""
@@ -242,19 +240,12 @@ class Worker:
         self._board.uncommitted -= self._cut_records
         del self._learn_errors[: self._cut_errors]
         self._adopted = ()
-        self._due_at = self._cut_at + max(self._every_s, self._cost_s() / _COMMIT_SHARE)
+        self._due_at = self._cut_at + self._committer.interval_s
+        check_memory(self._memory_max, version.manifest)
         if self._suspects:
             offsets = version.manifest.offsets
             reached = {(t, int(p)): at for t, of in offsets.items() for p, at in of.items()}
             self._settled(self._suspects.committed(reached))
-
-    def _cost_s(self) -> float:
-        """What the commit took from the learner: the stall, and the other process's time where it
-        had no core of its own.
-        """
-        load, _, _ = os.getloadavg()
-        has_idle_core = load < (os.cpu_count() or 1) - _IDLE_CORE
-        return self._stall_s + (0.0 if has_idle_core else self._committer.work_s)
 
     def _put_off(self, error: SnapshotFailedError) -> None:
         """A snapshot that fails does not stop learning, up to what a crash may cost."""
