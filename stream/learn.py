@@ -36,7 +36,7 @@ __all__ = ["LearnOptions", "Learner"]
 
 log = logging.getLogger(__name__)
 
-HUNG = 70
+HUNG_EXIT_CODE = 70
 INTERRUPTED = 130
 _LOOK_S = 0.5
 _BACK_OFF_S = 0.5
@@ -257,10 +257,10 @@ class Learner:
         for part in alive:
             if quiet[part.name] > self.settings.learner.watchdog_seconds:
                 log.critical("the %s's loop has not turned for %.0f s: ending with %d",
-                             part.name, quiet[part.name], HUNG)  # fmt: skip
+                             part.name, quiet[part.name], HUNG_EXIT_CODE)  # fmt: skip
                 os.kill(part.pid, signal.SIGABRT)  # it prints where each thread stands
                 part.code = ended(part.pid, wait=True)
-                part.last_words = LastWords(f"the {part.name} hung", HUNG)
+                part.last_words = LastWords(f"the {part.name} hung", HUNG_EXIT_CODE)
 
     def _tell_pids(self, parts: tuple[_Part, _Part]) -> None:
         """For whoever started us: which processes are ours."""

@@ -132,7 +132,7 @@ def test_a_learner_that_cannot_begin_keeps_nobody_from_learning(
 
     with at.dev("--exit-after-drain") as dev:
         until(dev.is_ready, what="ready", limit_s=60)
-        assert dev.file["pids"].keys() == {"api", f"learner:{at.good}"}
+        assert dev.file["pids"].keys() == {"api", f"learner:{at.good}", f"source:{at.good}"}
         assert all(map(is_running, dev.file["pids"].values()))
         at.publish(at.good, 10)
         assert dev.process.wait(60) == 4
@@ -164,7 +164,7 @@ def test_a_learner_that_cannot_go_on_is_stopped_alone(
         until(dev.is_ready, what="ready again", limit_s=60)
         until(lambda: dev.state(at.bad) == "stopped", what="stopped")
         assert dev.state(at.good) == "idle"
-        assert dev.file["pids"].keys() == {"api", f"learner:{at.good}"}
+        assert dev.file["pids"].keys() == {"api", f"learner:{at.good}", f"source:{at.good}"}
         assert dev.stop() == 0
 
 
