@@ -39,6 +39,7 @@ log = logging.getLogger(__name__)
 HUNG_EXIT_CODE = 70
 INTERRUPTED = 130
 _LOOK_S = 0.5
+_LAST_WORDS_S = 2.0
 _BACK_OFF_S = 0.5
 _BACK_OFF_MAX_S = 10.0
 # A life this long was none of a row of failures.
@@ -65,6 +66,15 @@ class _Part:
     channel: Channel
     code: int | None = None
     last_words: LastWords | None = None
+
+    def say_where_it_stands(self) -> None:
+        """Have it print every stack and end; it may be paused, or beyond that."""
+        os.kill(self.pid, signal.SIGABRT)
+        os.kill(self.pid, signal.SIGCONT)
+        deadline = time.monotonic() + _LAST_WORDS_S
+        while self.code is None and time.monotonic() < deadline:
+            self.code = ended(self.pid, wait=False)
+            time.sleep(0.01)
 
     def kill(self) -> None:
         if self.code is None:
@@ -258,8 +268,8 @@ class Learner:
             if quiet[part.name] > self.settings.learner.watchdog_seconds:
                 log.critical("the %s's loop has not turned for %.0f s: ending with %d",
                              part.name, quiet[part.name], HUNG_EXIT_CODE)  # fmt: skip
-                os.kill(part.pid, signal.SIGABRT)  # it prints where each thread stands
-                part.code = ended(part.pid, wait=True)
+                part.say_where_it_stands()
+                part.kill()
                 part.last_words = LastWords(f"the {part.name} hung", HUNG_EXIT_CODE)
 
     def _tell_pids(self, parts: tuple[_Part, _Part]) -> None:

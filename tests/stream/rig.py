@@ -70,6 +70,7 @@ class Rig:
     partitions: int = 1
     lease_seconds: float = 1.0
     metrics_port: int = 0
+    watchdog_seconds: float = 60.0
     keys: Keys = field(init=False)
     store: RedisStore = field(init=False)
     model_file: ModelFile = field(init=False)
@@ -98,6 +99,7 @@ class Rig:
                     "name": name,
                     "lease_seconds": self.lease_seconds,
                     "metrics_port": self.metrics_port,
+                    "watchdog_seconds": self.watchdog_seconds,
                     "pids_file": str(self.folder / f"{self.line.model}-{name}.json"),
                 },
                 "signing": {

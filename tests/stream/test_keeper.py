@@ -1,0 +1,94 @@
+"""The keeper: what dies is started again from the head, what hangs is ended, a stop is a stop."""
+
+import os
+import signal
+
+import pytest
+
+from tests.stream.rig import RECORDER, events, family, rig
+
+COUNT = 400
+
+
+@pytest.fixture
+def place(kafka_server, valkey_server, tmp_path, unique_name):
+    """Where a rig finds its servers."""
+    return {
+        "kafka": kafka_server.address,
+        "redis": valkey_server.url,
+        "folder": tmp_path,
+        "model_text": RECORDER.format(name=unique_name, every_seconds=0.05),
+    }
+
+
+@pytest.mark.parametrize("which", ["source", "learner"])
+def test_both_start_again_when_one_is_killed(place, which):
+    """Under the same program, which does not notice more than a pause; each event once."""
+    made = events(2 * COUNT, seed=4)
+    with rig(**place) as at:
+        process = at.start()
+        at.send_events(made[:COUNT])
+        at.until(lambda: at.consumed() == COUNT, "the first are learned")
+        before = at.part("source"), at.part("learner")
+
+        assert at.kill_part(which)
+        at.send_events(made[COUNT:])
+        at.until(lambda: at.consumed() == 2 * COUNT, "all is learned")
+        after = at.part("source"), at.part("learner")
+
+        assert not {*before} & {*after}
+        assert at.stop(process) == 0
+        assert at.payload()["estimator"].learned == list(range(2 * COUNT))
+
+
+def test_a_process_that_hangs_is_ended_with_70(place):
+    """A supervisor starts such a program again; nothing is left running."""
+    with rig(**place) as at:
+        at.watchdog_seconds = 3.0
+        process = at.start()
+        at.until(lambda: at.head() is not None, "it has begun")
+        learner = at.part("learner")
+        of_it = family(process.pid)
+        os.kill(learner, signal.SIGSTOP)
+
+        at.until(lambda: not process.is_alive(), "the keeper ends")
+
+        assert process.exitcode == 70
+        at.until(lambda: not any(map(_runs, of_it)), "nothing is left", 5)
+
+
+def test_a_keeper_that_is_killed_takes_both_along(place):
+    """The kernel sees to it."""
+    with rig(**place) as at:
+        process = at.start()
+        at.until(lambda: at.head() is not None, "it has begun")
+        of_it = family(process.pid)
+        assert len(of_it) >= 3
+
+        at.kill(process)
+
+        at.until(lambda: not any(map(_runs, of_it)), "nothing is left", 5)
+
+
+def test_a_commit_whose_process_is_killed_costs_nothing(place):
+    """Whether the head had moved or not: each event once, one chain of versions."""
+    made = events(3000, seed=5)
+    with rig(**place) as at:
+        process = at.start()
+        at.send_events(made)
+        killed = 0
+        while at.consumed() < len(made) and killed < 20:
+            killed += at.kill_part("committer")
+        at.until(lambda: at.consumed() == len(made), "all is learned")
+
+        assert killed > 0
+        assert at.stop(process) == 0
+        assert at.payload()["estimator"].learned == list(range(len(made)))
+
+
+def _runs(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
