@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 # Of a batch: its bytes, and where in them the records begin.
 _bytes_of = attrgetter("_buffer", "_pos")
 _FORMAT = 2
+# A single record is read faster by kafka-python.
+_WORTH_IT = 2
 
 
 def use_in(consumer: Any) -> bool:
@@ -85,15 +87,11 @@ class PartitionRecords:
             Exception: kafka-python's, when all records before the error were taken; and again when
                 asked again.
         """
-        while len(self._left) < n and self._error is None:
+        if len(self._left) < n and self._error is None:
             try:
-                found = self._stock.take(1)
+                self._open_up_to(n)
             except Exception as error:
                 self._error = error
-                break
-            if not found:
-                break
-            self._left += self._opened(found[0])
         if not self._left and self._error is not None:
             raise self._error
         taken, self._left = self._left[:n], self._left[n:]
@@ -101,13 +99,20 @@ class PartitionRecords:
             self._cut_at = taken[-1].offset + 1
         return taken
 
-    def _opened(self, found: Any) -> list[Any]:
-        has_begun, self._has_begun = self._has_begun, True
-        if type(found.value) is not list:
-            return [found]
-        records: list[Any] = found.value
+    def _open_up_to(self, n: int) -> None:
+        """No batch before it is needed: position and leader epoch are of the last one opened."""
+        for found in self._stock.record_iterator:
+            if type(found.value) is list:
+                self._left += self._whole(found.value)
+            else:
+                self._left.append(found)
+            self._has_begun = True
+            if len(self._left) >= n:
+                break
+
+    def _whole(self, records: list[Record]) -> list[Record]:
         self._stock.records_read += len(records) - 1
-        if has_begun:
+        if self._has_begun:
             return records
         return [record for record in records if record.offset >= self._fetch_offset]
 
@@ -120,7 +125,7 @@ class _Batches:
 
     def next_batch(self) -> Any:
         batch = self._records.next_batch()
-        if batch is None or batch.magic != _FORMAT:
+        if batch is None or batch.magic != _FORMAT or batch.records_count < _WORTH_IT:
             return batch
         return _Batch(batch, self._key)
 
@@ -128,10 +133,13 @@ class _Batches:
 class _Batch:
     """A batch of format 2 that yields all its records as one."""
 
-    __slots__ = ("_batch", "_key")
+    __slots__ = ("_batch", "_key", "has_producer_id", "is_control_batch", "magic", "validate_crc")
 
     def __init__(self, batch: Any, key: Any) -> None:
         self._batch, self._key = batch, key
+        # What is asked of every batch; the rest comes by `__getattr__`, which is slow.
+        self.magic, self.is_control_batch = batch.magic, batch.is_control_batch
+        self.has_producer_id, self.validate_crc = batch.has_producer_id, batch.validate_crc
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._batch, name)

@@ -15,7 +15,7 @@ import msgspec
 from kafka.record.util import decode_varint, size_of_varint
 
 # A short last record is read so many bytes past its end, or fewer.
-PADDING = bytes(8)
+PADDING = bytes(16)
 
 Headers: TypeAlias = tuple[tuple[str, bytes | None], ...]
 
