@@ -7,16 +7,14 @@ kafka-python decodes itself, one by one as ever.
 """
 
 import logging
+import struct
 from collections.abc import Iterator
 from functools import cache, partial
 from operator import attrgetter
-from typing import Any
+from typing import Any, ClassVar
 
 from kafka import TopicPartition
 from kafka import __version__ as kafka_version
-from kafka.consumer.fetcher import Fetcher
-from kafka.record import MemoryRecords, MemoryRecordsBuilder
-from kafka.record.default_records import DefaultRecord
 
 from stream.record_batches import PADDING, Record, decode
 
@@ -40,11 +38,12 @@ def use_in(consumer: Any) -> bool:
         came, and a warning was logged once.
     """
     fetcher: Any = getattr(consumer, "_fetcher", None)
-    why = _why_not() if isinstance(fetcher, Fetcher) else "the consumer has no fetcher"
+    stock = getattr(type(fetcher), "PartitionRecords", None)
+    why = "no PartitionRecords" if stock is None else _why_not(stock)
     if why is not None:
         _warn(why)
         return False
-    fetcher.PartitionRecords = partial(PartitionRecords, Fetcher.PartitionRecords)
+    fetcher.PartitionRecords = partial(PartitionRecords, stock)
     return True
 
 
@@ -151,12 +150,11 @@ class _Batch:
         one_by_one: Iterator[Any] = iter(self._batch)  # decompresses
         try:
             records, size = self._decoded()
-        except (ValueError, IndexError):
+        except (ValueError, IndexError, struct.error):
             return one_by_one  # to find the records before the error, and to name it
         if not records:
             return one_by_one
-        whole = DefaultRecord(size, records[-1].offset, -1, 0, None, records, ())
-        return iter((whole,))
+        return iter((_Whole(records, size),))
 
     def _decoded(self) -> tuple[list[Record], int]:
         batch, (topic, partition) = self._batch, self._key
@@ -176,31 +174,49 @@ class _Batch:
         return records, len(data)
 
 
+class _Whole:
+    """The records of a batch, all that kafka-python's loop asks of one."""
+
+    __slots__ = ("offset", "size_in_bytes", "value")
+
+    key = checksum = None
+    headers: ClassVar[tuple[()]] = ()
+    timestamp, timestamp_type = -1, 0
+
+    def __init__(self, records: list[Record], size: int) -> None:
+        self.value, self.offset, self.size_in_bytes = records, records[-1].offset, size
+
+    def validate_crc(self) -> bool:
+        """Of the batch it was."""
+        return True
+
+
 @cache
-def _why_not() -> str | None:
+def _why_not(stock: Any) -> str | None:
     """Read three records of a batch in both ways: what is in the way of ours, if anything."""
-    builder = MemoryRecordsBuilder(magic=_FORMAT, compression_type=0, batch_size=1024)
-    for n in range(4):
-        builder.append(timestamp=n, key=b"key", value=b"value", headers=[("name", b"value")])
-    builder.close()
-    key, batches = TopicPartition("topic", 0), builder.buffer()
     try:
-        theirs = Fetcher.PartitionRecords(1, key, MemoryRecords(batches))
-        ours = PartitionRecords(Fetcher.PartitionRecords, 1, key, MemoryRecords(batches))
+        from kafka.record import MemoryRecords, MemoryRecordsBuilder
+
+        builder = MemoryRecordsBuilder(magic=_FORMAT, compression_type=0, batch_size=1024)
+        for n in range(4):
+            builder.append(timestamp=n, key=b"key", value=b"value", headers=[("name", b"value")])
+        builder.close()
+        key, batches = TopicPartition("topic", 0), builder.buffer()
+        theirs = stock(1, key, MemoryRecords(batches))
+        ours = PartitionRecords(stock, 1, key, MemoryRecords(batches))
         found, expected = ours.take(3), theirs.take(3)
-        is_same = list(map(_told, found)) == list(map(_told, expected))
-        if not is_same or ours.next_fetch_offset != theirs.next_fetch_offset:
-            return f"{found} is not {expected}"
-        if any(type(record) is not Record for record in found):
-            return "the records of a batch cannot be had together"
     except Exception as error:
         return repr(error)
+    if list(map(_told, found)) != list(map(_told, expected)):
+        return f"{found} is not {expected}"
+    if not all(type(record) is Record for record in found):
+        return "the records of a batch cannot be had together"
     return None
 
 
 def _told(record: Any) -> tuple[Any, ...]:
-    headers = list(record.headers)
-    return record.topic, record.partition, record.offset, record.timestamp, record.value, headers
+    where = (record.topic, record.partition, record.offset, record.timestamp)
+    return (*where, record.key, record.value, list(record.headers))
 
 
 @cache

@@ -12,7 +12,6 @@ from struct import Struct
 from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
-from kafka.record.util import decode_varint, size_of_varint
 
 # A short last record is read so many bytes past its end, or fewer.
 PADDING = bytes(16)
@@ -54,8 +53,8 @@ def decode(
         base_time: What their timestamps are counted from.
 
     Raises:
-        ValueError, IndexError: These are not so many records, in the order of their offsets, to
-            the last byte.
+        ValueError, IndexError, struct.error: These are not so many records, in the order of their
+            offsets, to the last byte.
     """
     value: bytes | None
     headers: Headers
@@ -76,7 +75,7 @@ def decode(
         end, following = begin + values[v], position + length_size + lengths[n]
         time, delta = times[t], deltas[d]
         if time == none and following > position:
-            time, time_end = decode_varint(data, position + length_size + 1)
+            time, time_end = _varint_at(data, position + length_size + 1)
             odd |= time_end != position + length_size + 1 + time_size
         if end + 1 == following and not (odd or data[end]) and delta > last:
             value, headers = data[begin:end], no_headers
@@ -150,7 +149,7 @@ def _shape_of(size: int, time: int, delta: int, value: bytes | None) -> _Shape:
     """The shape of a record of `size` bytes in all. Of 8 KiB or more none fits."""
     return _shape(
         1 if size <= 1 + _ONE_BYTE_MAX else 2,
-        size_of_varint(time),
+        (time if time >= 0 else ~time).bit_length() // 7 + 1,
         1 if delta <= _ONE_BYTE_MAX else 2,
         1 if value is None or len(value) <= _ONE_BYTE_MAX else 2,
     )
@@ -160,39 +159,62 @@ def _record_at(
     data: bytes, position: int
 ) -> tuple[int, int, int, bytes | None, bytes | None, Headers]:
     """Any record: where the next begins, time, offset (both from the base), key, value, headers."""
-    length, position = decode_varint(data, position)
+    length, position = _varint_at(data, position)
     following = position + length
-    _, position = decode_varint(data, position)
-    time, position = decode_varint(data, position)
-    delta, position = decode_varint(data, position)
+    _, position = _varint_at(data, position)
+    time, position = _varint_at(data, position)
+    delta, position = _varint_at(data, position)
     key, position = _bytes_at(data, position)
     value, position = _bytes_at(data, position)
     return following, time, delta, key, value, _headers_at(data, position, following)
 
 
-def _bytes_at(data: bytes, position: int) -> tuple[bytes | None, int]:
+def _varint_at(data: bytes, position: int) -> tuple[int, int]:
+    """A varint of up to 64 bits, and where it ends."""
     raw = data[position]
-    if raw & 0x81:
-        length, position = decode_varint(data, position)
-        if length < 0:
-            return None, position
-    else:
-        length, position = raw >> 1, position + 1
+    if raw < 0x80:
+        return (raw >> 1) ^ -(raw & 1), position + 1
+    raw = 0
+    for shift in range(0, 64, 7):
+        byte = data[position]
+        raw |= (byte & 0x7F) << shift
+        position += 1
+        if byte < 0x80:
+            return _zigzag(raw), position
+    raise ValueError(f"a varint of more than 64 bits ends at {position}")
+
+
+def _bytes_at(data: bytes, position: int) -> tuple[bytes | None, int]:
+    length, position = _varint_at(data, position)
+    if length < 0:
+        return None, position
     return data[position : position + length], position + length
 
 
 def _headers_at(data: bytes, position: int, end: int) -> Headers:
     """The headers, which are the last of a record."""
-    count, position = decode_varint(data, position)
+    count, position = _varint_at(data, position)
     if count < 0:
         raise ValueError(f"{count} headers")
-    headers = []
+    headers: list[tuple[str, bytes | None]] = []
     for _ in range(count):
-        name, position = _bytes_at(data, position)
-        if name is None:
-            raise ValueError("a header without a name")
-        value, position = _bytes_at(data, position)
-        headers.append((name.decode(), value))
+        name_size, value_at = data[position], position + 1 + (data[position] >> 1)
+        value_size, after = data[value_at], value_at + 1 + (data[value_at] >> 1)
+        if (name_size | value_size) & 0x81:  # longer than one byte says, or negative
+            header, position = _header_at(data, position)
+            headers.append(header)
+        else:
+            name, value = data[position + 1 : value_at], data[value_at + 1 : after]
+            headers.append((name.decode(), value))
+            position = after
     if position != end:
         raise ValueError(f"a record ends at {position}, not at {end}")
     return tuple(headers)
+
+
+def _header_at(data: bytes, position: int) -> tuple[tuple[str, bytes | None], int]:
+    name, position = _bytes_at(data, position)
+    if name is None:
+        raise ValueError("a header without a name")
+    value, position = _bytes_at(data, position)
+    return (name.decode(), value), position
