@@ -19,7 +19,7 @@ from kafka.errors import (
 )
 
 from config.settings import KafkaSettings
-from stream import kafka_client
+from stream import fast_records, kafka_client
 from stream.errors import (
     KafkaUnavailableError,
     LogDisagreesError,
@@ -51,6 +51,7 @@ class KafkaSource:
         self._kafka, self._model = kafka, model
         self._address = str(kafka.bootstrap_servers)
         self._consumer = _consumer(kafka, model)
+        fast_records.use_in(self._consumer)
         self._admin: Any = None
         try:
             self._admin = kafka_client.admin(kafka)
