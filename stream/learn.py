@@ -39,7 +39,8 @@ log = logging.getLogger(__name__)
 HUNG_EXIT_CODE = 70
 INTERRUPTED = 130
 _LOOK_S = 0.5
-_LAST_WORDS_S = 2.0
+_PRINT_STACKS = signal.SIGUSR1
+_LAST_WORDS_S = 0.5
 _BACK_OFF_S = 0.5
 _BACK_OFF_MAX_S = 10.0
 # A life this long was none of a row of failures.
@@ -68,13 +69,10 @@ class _Part:
     last_words: LastWords | None = None
 
     def say_where_it_stands(self) -> None:
-        """Have it print every stack and end; it may be paused, or beyond that."""
-        os.kill(self.pid, signal.SIGABRT)
+        """Have it print every stack, which it can in the midst of a call; wake it for that."""
+        os.kill(self.pid, _PRINT_STACKS)
         os.kill(self.pid, signal.SIGCONT)
-        deadline = time.monotonic() + _LAST_WORDS_S
-        while self.code is None and time.monotonic() < deadline:
-            self.code = ended(self.pid, wait=False)
-            time.sleep(0.01)
+        time.sleep(_LAST_WORDS_S)
 
     def kill(self) -> None:
         if self.code is None:
@@ -111,6 +109,7 @@ class Learner:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop())
         faulthandler.enable()
+        faulthandler.register(_PRINT_STACKS)
         gc.freeze()
         failures, is_first = 0, True
         while self._stopped_at is None:

@@ -5,6 +5,7 @@ import signal
 
 import pytest
 
+from tests.embedded.waiting import is_running, until
 from tests.stream.rig import RECORDER, events, family, rig
 
 COUNT = 400
@@ -54,7 +55,7 @@ def test_a_process_that_hangs_is_ended_with_70(place):
         at.until(lambda: not process.is_alive(), "the keeper ends")
 
         assert process.exitcode == 70
-        at.until(lambda: not any(map(_runs, of_it)), "nothing is left", 5)
+        until(lambda: not any(map(is_running, of_it)), what="nothing is left")
 
 
 def test_a_keeper_that_is_killed_takes_both_along(place):
@@ -67,7 +68,7 @@ def test_a_keeper_that_is_killed_takes_both_along(place):
 
         at.kill(process)
 
-        at.until(lambda: not any(map(_runs, of_it)), "nothing is left", 5)
+        until(lambda: not any(map(is_running, of_it)), what="nothing is left")
 
 
 def test_a_commit_whose_process_is_killed_costs_nothing(place):
@@ -84,11 +85,3 @@ def test_a_commit_whose_process_is_killed_costs_nothing(place):
         assert killed > 0
         assert at.stop(process) == 0
         assert at.payload()["estimator"].learned == list(range(len(made)))
-
-
-def _runs(pid):
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
