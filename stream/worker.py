@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 
 _WAIT_S = 0.05
 _FROZEN_WAIT_S = 0.02
+# After a second failure in a row: what cannot be written down now will hardly be able to soon.
 _SNAPSHOT_RETRY_S = 10.0
 
 
@@ -71,7 +72,7 @@ class Worker:
         self._settled = settled
         self._batches: deque[Batch | NewPartition] = deque()
         self._learn_errors: list[Place] = []
-        self._cut_records = self._cut_errors = 0
+        self._cut_records = self._cut_errors = self._failures = 0
         self._cut_at = 0.0
 
     def run(self) -> None:
@@ -239,7 +240,7 @@ class Worker:
     def _committed(self, version: Version) -> None:
         self._board.uncommitted -= self._cut_records
         del self._learn_errors[: self._cut_errors]
-        self._adopted = ()
+        self._adopted, self._failures = (), 0
         self._due_at = self._cut_at + self._committer.interval_s
         check_memory(self._memory_max, version.manifest)
         if self._suspects:
@@ -253,4 +254,6 @@ class Worker:
         if self._committer.head is None or uncommitted >= self._uncommitted_max:
             raise error
         log.error("%s; learning goes on, %d records uncommitted", error, uncommitted)
-        self._due_at = time.monotonic() + max(self._every_s, _SNAPSHOT_RETRY_S)
+        self._failures += 1
+        retry_s = self._every_s if self._failures == 1 else _SNAPSHOT_RETRY_S
+        self._due_at = time.monotonic() + max(self._every_s, retry_s)

@@ -78,7 +78,7 @@ def test_a_commit_whose_process_is_killed_costs_nothing(place):
         process = at.start()
         at.send_events(made)
         killed = 0
-        while at.consumed() < len(made) and killed < 20:
+        while at.consumed() < len(made) and killed < 4:
             killed += at.kill_part("committer")
         at.until(lambda: at.consumed() == len(made), "all is learned")
 
