@@ -142,11 +142,20 @@ class VersionItem(Strict):
     kept: bool
 
 
+class DamagedVersion(Strict):
+    """A kept version that cannot be read."""
+
+    version: str
+    id: str
+    problem: str
+
+
 class VersionList(Strict):
-    """Kept versions, newest first."""
+    """Kept versions, newest first; those that cannot be read stand apart, where there are any."""
 
     items: list[VersionItem]
     next: str | None
+    damaged: list[DamagedVersion] | UnsetType = UNSET
 
 
 class VersionView(VersionItem):

@@ -107,6 +107,7 @@ class Committer:
         highest: The highest number that any mirror remembers; numbers begin above all of them.
         status: Told which heads are ours, so that the watch thread knows a foreign one.
         keep_trying: Asked between two attempts while the store is down.
+        note_number: Told each number before it is used.
     """
 
     def __init__(
@@ -121,6 +122,7 @@ class Committer:
         dead_letters: DeadLetters,
         status: Status,
         keep_trying: Callable[[], bool],
+        note_number: Callable[[int], None] = lambda _number: None,
     ) -> None:
         self._store, self._signer, self._model_file = store, signer, model_file
         self._line = Line(model_file.name)
@@ -128,6 +130,7 @@ class Committer:
         self._highest = max(granted.highest, highest, head.number if head else 0)
         self.head = head
         self._dead_letters, self._status, self._keep_trying = dead_letters, status, keep_trying
+        self._note_number = note_number
         self._sections = model_file.sections()
         self._software = software()
 
@@ -176,10 +179,12 @@ class Committer:
             model_file=self._sections,
             adopted=adopted,
             software=self._software,
+            control_seq=self._orders_seen(),
         )
         check_counts(manifest)
         version = seal_version(manifest, self._signer)  # C3
         self._announce(version)
+        self._note_number(number)
         self._write(version, packed)  # C4, C5
         self.head, self._highest = version, number  # C6
         self._status.own_heads = frozenset({version.id})
@@ -204,6 +209,11 @@ class Committer:
             nonfinite=snapshot.nonfinite,
             refused_by=snapshot.refused_by,
         )
+
+    def _orders_seen(self) -> int:
+        """The newest command obeyed: by this process, or by the one that made the head."""
+        before = self.head.manifest.orders_seen if self.head else 0
+        return max(before, self._status.control_seq)
 
     def _refuse_too_large(self, snapshot: Snapshot, number: int) -> None:
         limit = self._model_file.checkpoint.max_bytes

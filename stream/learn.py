@@ -13,10 +13,10 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
-from checkpoints.control import open_control
-from checkpoints.errors import Conflict, StoreUnavailable, Tampered
+from checkpoints.errors import Conflict, StoreUnavailable
 from checkpoints.line import Line
-from checkpoints.manifest import Version, open_version
+from checkpoints.manifest import Version
+from checkpoints.mending import taken
 from checkpoints.reader import LineReader
 from checkpoints.signing import Keys
 from checkpoints.store import Granted, HeldBy, Store
@@ -35,6 +35,7 @@ from stream.errors import (
 from stream.metrics import LearnerMetrics
 from stream.mirror import Mirror, highest_mirrored
 from stream.model_change import ModelFileChangedError, SoftwareChangedError
+from stream.numbers import Numbers, numbers_of
 from stream.positions import Positions
 from stream.pruning import Pruner
 from stream.restore import Restored, check_restorable, restore
@@ -87,7 +88,11 @@ class Learner:
     signals: Signals = field(default_factory=Signals)
     status: Status = field(default_factory=Status)
     suspects: Suspects = field(default_factory=Suspects)
+    _numbers: Numbers = field(init=False)
     _stopped_at: float | None = None
+
+    def __post_init__(self) -> None:
+        self._numbers = numbers_of(self.settings, self.model_file.name)
 
     def run(self) -> int:
         """Learn until SIGTERM; the exit code.
@@ -146,7 +151,7 @@ class Learner:
         deadline = said + limit_s
         while True:
             try:
-                self.store.head(self._line)
+                self.store.poll([self._line])
             except StoreUnavailable as error:
                 now = time.monotonic()
                 if now > deadline or self.signals.stop:
@@ -234,18 +239,9 @@ class Learner:
             return ended
 
     def _verified(self, granted: Granted) -> Version | None:
-        if granted.head is None:
-            return None
-        head = open_version(granted.head, self.keys.verifier, self._line)
-        envelope = self.store.control(self._line)
-        if envelope is not None:
-            ordered = open_control(envelope, self.keys.verifier, self._line).record
-            if head.number < ordered.last_version:
-                what = f"v{ordered.last_version} was the head when an operator ordered last"
-                raise Tampered(
-                    f"{self._line} head", f"{head.manifest.name} stands there, but {what}"
-                )
-        return head
+        return taken(
+            self.store, self.keys.verifier, self._line, granted, obeyed=self.signals.control_seq
+        )
 
     def _watch(self, granted: Granted, metrics: LearnerMetrics) -> Watch:
         return Watch(
@@ -309,7 +305,11 @@ class Learner:
             self.model_file,
             granted=granted,
             head=head,
-            highest=highest_mirrored(self.settings.kafka, self.model_file.name),
+            highest=max(
+                self._numbers.highest,
+                highest_mirrored(self.settings.kafka, self.model_file.name),
+            ),
+            note_number=self._numbers.note,
             dead_letters=dead_letters,
             status=self.status,
             keep_trying=self._may_keep_trying,
