@@ -70,6 +70,7 @@ class Rig:
     partitions: int = 1
     lease_seconds: float = 1.0
     metrics_port: int = 0
+    data_dir: Path | None = None
     keys: Keys = field(init=False)
     store: RedisStore = field(init=False)
     model_file: ModelFile = field(init=False)
@@ -104,6 +105,7 @@ class Rig:
                     "operator_public": (str(keys / "operator.pub"),),
                 },
                 "log": {"level": "error"},
+                "data_dir": self.data_dir,
             },
             environ={},
         )
