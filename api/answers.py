@@ -186,6 +186,14 @@ class AuditList(Strict):
     next: str | None
 
 
+class UnreadableHead(Strict):
+    """A head that could not be read, and the version whose place in the log was taken."""
+
+    head: str
+    place: str
+    why: str
+
+
 class CommandAnswer(msgspec.Struct, kw_only=True):
     """What a command did, or with `dry_run` would do; the counts are of learned events."""
 
@@ -198,6 +206,7 @@ class CommandAnswer(msgspec.Struct, kw_only=True):
     forgotten: int
     replayed: int
     dry_run: bool
+    unreadable: UnreadableHead | UnsetType = UNSET
 
 
 class Health(Strict):
