@@ -195,7 +195,9 @@ class MemoryStore:
             there = self._chunk(books, name)
             if there is None:
                 books.chunks[name] = _Chunk(data, self._clock() + ORPHAN_S)
-            elif there.expires_at is not None:
+                return
+            there.data = data
+            if there.expires_at is not None:
                 there.expires_at = self._clock() + ORPHAN_S
 
     def _chunk(self, books: _Books, name: tuple[str, int]) -> _Chunk | None:

@@ -149,11 +149,17 @@ class RedisStore:
                 self._put_chunks(line, batch)
 
     def _put_chunks(self, line: Line, chunks: Sequence[tuple[str, memoryview]]) -> None:
-        """GT leaves a chunk that a version names without an end, and gives the others time anew."""
+        """GT leaves a chunk that a version names without an end, and gives the others time anew.
+
+        Bytes that are there already are written over: many versions share a segment, and one that
+        was damaged is whole again.
+        """
         commands: list[tuple[object, ...]] = []
         for key, data in chunks:
-            commands.append(("SET", key, data, "NX", "EX", ORPHAN_S))
+            # In this order none can run out in between and be made anew without an end.
             commands.append(("EXPIRE", key, ORPHAN_S, "GT"))
+            commands.append(("SET", key, "", "NX", "EX", ORPHAN_S))
+            commands.append(("SETRANGE", key, 0, data))
         self._redis.ask_all(commands, doing=f"keep a segment of {line}")
 
     def commit(self, line: Line, *, token: str, version: Version) -> Outcome:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from checkpoints.errors import CheckpointCorrupt
 from checkpoints.line import Line
 from checkpoints.manifest import Unreadable
 from checkpoints.memory_store import MemoryStore
@@ -16,6 +17,7 @@ from tests.checkpoints.builders import (
     a_rollback,
     a_version,
     damage,
+    damage_segment,
     envelopes,
     flipped,
     granted,
@@ -102,3 +104,14 @@ class DamageContract:
         version = a_version(line, control_seq=seq)
         expected = Outcome.STALE if seq == 2 else Outcome.OK
         assert store.commit(line, token=token, version=version) is expected
+
+    def test_a_damaged_segment_that_is_put_again_is_whole(
+        self, store: AnyStore, line: Line
+    ) -> None:
+        """Versions share segments: a learner that is alive mends what it still holds."""
+        head = history(store, line, granted(store, line).token, length=1)[0]
+        damage_segment(store, head, "model")
+        with pytest.raises(CheckpointCorrupt):
+            store.get_segment(line, head.manifest.segments["model"])
+        put(store, line, b"weights 1")
+        assert store.get_segment(line, head.manifest.segments["model"]) == b"weights 1"

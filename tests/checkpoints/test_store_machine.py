@@ -412,8 +412,34 @@ class LosesSharedSegments(MemoryStore):
         super()._forget(books, drop, lineages)
 
 
+class TrustsThePointer(MemoryStore):
+    """A mutant: what was ordered after an order that was put back is forgotten."""
+
+    def _judge_command(self, books: Any, *given: Any) -> Any:
+        for one in [each for each in books.controls.values() if each.record.seq > books.seq]:
+            del books.controls[one.id]
+        return super()._judge_command(books, *given)
+
+
+class NamesLostOrders(MemoryStore):
+    """A mutant: a version may say that a command was obeyed which is gone."""
+
+    def commit(self, line: Line, *, token: str, version: Version) -> Any:
+        manifest = dataclasses.replace(version.manifest, control_seq=0)
+        as_it_likes = dataclasses.replace(version, manifest=manifest)
+        return super().commit(line, token=token, version=as_it_likes)
+
+
 @pytest.mark.parametrize(
-    "mutant", [ForgetsTheParent, ForgetsTheFence, ForgetsHighest, LosesSharedSegments]
+    "mutant",
+    [
+        ForgetsTheParent,
+        ForgetsTheFence,
+        ForgetsHighest,
+        LosesSharedSegments,
+        TrustsThePointer,
+        NamesLostOrders,
+    ],
 )
 def test_the_machine_catches_a_store_that_is_wrong(mutant: type[MemoryStore]) -> None:
     """The suite itself is tested: each of these mistakes must be found."""
