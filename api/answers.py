@@ -142,11 +142,20 @@ class VersionItem(Strict):
     kept: bool
 
 
+class DamagedVersion(Strict):
+    """A kept version that cannot be read."""
+
+    version: str
+    id: str
+    problem: str
+
+
 class VersionList(Strict):
-    """Kept versions, newest first."""
+    """Kept versions, newest first; those that cannot be read stand apart, where there are any."""
 
     items: list[VersionItem]
     next: str | None
+    damaged: list[DamagedVersion] | UnsetType = UNSET
 
 
 class VersionView(VersionItem):
@@ -177,6 +186,14 @@ class AuditList(Strict):
     next: str | None
 
 
+class UnreadableHead(Strict):
+    """A head that could not be read, and the version whose place in the log was taken."""
+
+    head: str
+    place: str
+    why: str
+
+
 class CommandAnswer(msgspec.Struct, kw_only=True):
     """What a command did, or with `dry_run` would do; the counts are of learned events."""
 
@@ -189,6 +206,7 @@ class CommandAnswer(msgspec.Struct, kw_only=True):
     forgotten: int
     replayed: int
     dry_run: bool
+    unreadable: UnreadableHead | UnsetType = UNSET
 
 
 class Health(Strict):

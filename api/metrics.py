@@ -16,7 +16,7 @@ from prometheus_client import (
     Info,
     generate_latest,
 )
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from api.served import ServedLine
@@ -79,11 +79,11 @@ class _Heads(Collector):
     def __init__(self, lines: list[ServedLine], clock_ms: Callable[[], int]) -> None:
         self._lines, self._clock_ms = lines, clock_ms
 
-    def describe(self) -> list[GaugeMetricFamily]:
+    def describe(self) -> list[Metric]:
         """Their names, without reading anything."""
-        return list(self._families())
+        return [*self._families(), _refusals()]
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
+    def collect(self) -> Iterator[Metric]:
         """Their values now."""
         learned, scored, refused, active, serving, staleness, scores, drifts = self._families()
         for line in self._lines:
@@ -104,6 +104,10 @@ class _Heads(Collector):
                 serving.add_metric([line.name], line.loaded.version.number)
                 staleness.add_metric([line.name], age_ms / 1000)
         yield from (learned, scored, refused, active, serving, staleness, scores, drifts)
+        doubts = _refusals()
+        for line in self._lines:
+            doubts.add_metric([line.name], line.refusals)
+        yield doubts
 
     def _families(self) -> tuple[GaugeMetricFamily, ...]:
         def of_model(name: str, what: str, *labels: str) -> GaugeMetricFamily:
@@ -119,3 +123,8 @@ class _Heads(Collector):
             of_model("weir_model_metric", "The head's scores.", "metric", "window"),
             of_model("weir_model_drifts", "Detections up to the head."),
         )
+
+
+def _refusals() -> CounterMetricFamily:
+    what = "Different things found in the store and not believed."
+    return CounterMetricFamily("weir_store_refusals", what, labels=["model"])

@@ -83,15 +83,8 @@ class Reading:
         line = self._line(call)
         limit, before = _page(call)
         reader = self._reader(line)
-        found = await self._threads.run(reader.versions, limit=limit + 1, before=before)
-        marks = _marks(line)
-        body = views.page(
-            found,
-            limit=limit,
-            view=lambda version: views.version_item(version, **marks),
-            place=lambda version: version.number,
-        )
-        return json_answer(body)
+        found = await self._threads.run(reader.listing, limit=limit + 1, before=before)
+        return json_answer(views.versions_page(found, limit=limit, **_marks(line)))
 
     async def version(self, call: Call) -> Answer:
         """One version and its manifest."""

@@ -68,7 +68,9 @@ class ServedLine:
             Problem: None is loaded yet.
         """
         if self.loaded is None:
-            why = self.load_problem or "the learner has not committed one yet"
+            doubts = self.state.problems if self.state else ()
+            doubt = f"what stands there is not believed: {doubts[0]}" if doubts else None
+            why = self.load_problem or doubt or "the learner has not committed one yet"
             raise Problem(503, "not_ready", f"{self.name} has no version loaded: {why}")
         return self.loaded
 
@@ -79,6 +81,8 @@ class ServedLine:
             Problem: It has none, or has not been read yet.
         """
         if self.state is None or self.state.head is None:
+            if self.state is not None and self.state.problems:
+                raise Problem(503, "not_ready", f"{self.name}: {self.state.problems[0]}")
             why = "the store has not answered yet" if self.state is None else "it has no version"
             raise Problem(503, "not_ready", f"{self.name}: {why}; `weir learn --new` begins one")
         return self.state
@@ -90,8 +94,15 @@ class ServedLine:
         for problem in state.problems:
             if str(problem) not in known:
                 log.error("%s: not obeyed: %s", self.line, problem)
+        for warning in state.warnings:
+            log.error("%s: %s", self.line, warning)
         self.state = state
         self._settle()
+
+    @property
+    def refusals(self) -> int:
+        """How many different things in the store were not believed, or odd."""
+        return self._reader.refusals
 
     @property
     def wants_load(self) -> bool:

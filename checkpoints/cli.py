@@ -7,7 +7,7 @@ import functools
 import inspect
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,12 +15,13 @@ from typing import Annotated, Any
 import typer
 
 from checkpoints.commands import Operator, Order
-from checkpoints.errors import CheckpointError, NoSuchModel, Tampered
+from checkpoints.errors import CheckpointError, NoSuchModel, NoSuchVersion, Tampered
 from checkpoints.line import Line
 from checkpoints.manifest import Version, version_number
-from checkpoints.reader import LineReader, LineState
+from checkpoints.reader import Damaged, Entry, LineReader, LineState
 from checkpoints.signing import Keys
 from checkpoints.store import Store
+from checkpoints.verifying import problems_of
 from checkpoints.views import (
     LIMIT_USUAL,
     audit_item,
@@ -29,8 +30,8 @@ from checkpoints.views import (
     page,
     page_limit,
     page_start,
-    version_item,
     version_view,
+    versions_page,
 )
 
 Model = Annotated[str, typer.Argument(help="The model's name.", metavar="MODEL")]
@@ -69,6 +70,20 @@ class Connection:
         state = reader.checked()
         if state.head is None:
             raise NoSuchModel(_line(model))
+        return reader, state
+
+    def found(self, model: str) -> tuple[LineReader, LineState]:
+        """As `state`, for those who look at what is damaged; says what is not believed.
+
+        Raises:
+            NoSuchModel: Nothing was ever committed.
+        """
+        reader = self.reader(model)
+        state = reader.state()
+        if state.head is None and not state.problems and not reader.listing(limit=1):
+            raise NoSuchModel(_line(model))
+        for problem in state.problems:
+            typer.echo(f"weir: not believed: {problem}", err=True)
         return reader, state
 
 
@@ -130,25 +145,22 @@ def versions(
     as_json: Json = False,
 ) -> None:
     """The versions kept, newest first."""
-    reader, state = at.state(model)
-    found = reader.versions(limit=page_limit(limit) + 1, before=page_start(before))
+    reader, state = at.found(model)
+    found = reader.listing(limit=page_limit(limit) + 1, before=page_start(before))
     serving = {state.serving.id} if state.serving else set()
-    body = page(
-        found,
-        limit=limit,
-        view=lambda each: version_item(each, control=state.control, serving=serving),
-        place=lambda each: each.number,
-    )
+    body = versions_page(found, limit=limit, control=state.control, serving=serving)
     if as_json:
         _print_json(body)
         return
     rows = [_version_row(item) for item in body["items"]]
     _print_table(("version", "kind", "created", "learned", "scored", "bytes", "", "scores"), rows)
+    for each in body.get("damaged", ()):
+        typer.echo(f"{each['version']} is damaged: {each['problem']}")
 
 
 def show(at: Connection, model: Model, version: AVersion, *, as_json: Json = False) -> None:
     """One version with its manifest."""
-    reader, state = at.state(model)
+    reader, state = at.found(model)
     found = _find(reader, state, version)
     serving = {state.serving.id} if state.serving else set()
     body = version_view(found, control=state.control, serving=serving)
@@ -191,7 +203,7 @@ def audit(
     as_json: Json = False,
 ) -> None:
     """What operators ordered, newest first."""
-    reader, _ = at.state(model)
+    reader, _ = at.found(model)
     found = reader.audit(limit=page_limit(limit) + 1, before=page_start(before))
     body = page(found, limit=limit, view=audit_item, place=lambda each: each.record.seq)
     if as_json:
@@ -208,19 +220,19 @@ def verify(
     *,
     as_json: Json = False,
 ) -> None:
-    """Check signatures and hashes of one version, or of all that are kept."""
-    reader, state = at.state(model)
-    found = [_find(reader, state, version)] if version else list(_all_versions(reader))
-    problems = {each.manifest.name: _problem(reader, each) for each in found}
-    bad = {name: what for name, what in problems.items() if what}
+    """Check signatures, hashes and parents of all versions that are kept, or of one."""
+    reader, state = at.found(model)
+    found = [_entry(reader, state, version)] if version else list(reader.kept())
+    bad = problems_of(reader, found, state=None if version else state)
+    sound = sum(f"v{each.number}" not in bad for each in found)
     if as_json:
-        _print_json({"verified": len(found) - len(bad), "problems": bad})
+        _print_json({"verified": sound, "problems": bad})
     else:
         for name, what in bad.items():
             typer.echo(f"{name}: {what}")
-        typer.echo(f"{len(found) - len(bad)} of {len(found)} versions verify")
+        typer.echo(f"{sound} of {len(found)} versions verify")
     if bad:
-        raise Tampered(f"{_line(model)} {', '.join(bad)}", "its bytes do not verify")
+        raise Tampered(f"{_line(model)} {', '.join(bad)}", "what is stored does not verify")
 
 
 def pin(
@@ -341,10 +353,17 @@ def _run(at: Connection, model: str, order: Order, *, as_json: bool) -> None:
 
 def _say_rollback(model: str, body: Mapping[str, Any]) -> None:
     forgotten = f"{body['forgotten']:,} learned events"
+    if found := body.get("unreadable"):
+        typer.echo(
+            f"{found['head']} cannot be read ({found['why']}): the place in the log is that of "
+            f"{found['place']}, and what was read after it is read again"
+        )
     if body["dry_run"]:
         typer.echo(f"{body['to']} would be the head; {forgotten} would be forgotten")
         return
     typer.echo(f"{body['to']} is the head as {body['version']}; {forgotten} forgotten")
+    if "unreadable" in body:
+        return
     typer.echo(f"to undo it: weir rollback {model} {body['from']} --mode forget --reason …")
 
 
@@ -366,19 +385,15 @@ def _find(reader: LineReader, state: LineState, version: str) -> Version:
     return reader.version(number)
 
 
-def _all_versions(reader: LineReader) -> Iterable[Version]:
-    before: int | None = None
-    while found := reader.versions(limit=500, before=before):
-        yield from found
-        before = found[-1].number
-
-
-def _problem(reader: LineReader, version: Version) -> str | None:
+def _entry(reader: LineReader, state: LineState, version: str) -> Entry:
+    """One version for `verify`, damaged or not."""
     try:
-        reader.load_segments(version)
-    except CheckpointError as error:
-        return str(error)
-    return None
+        return _find(reader, state, version)
+    except NoSuchVersion:
+        raise
+    except CheckpointError as problem:
+        found = (each for each in reader.kept() if f"v{each.number}" == version)
+        return next(found, Damaged(number=0, id="", problem=problem))
 
 
 def _version_row(item: Mapping[str, Any]) -> tuple[object, ...]:

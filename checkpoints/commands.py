@@ -13,6 +13,7 @@ control record, with a rollback one signed version more, written by one atomic c
 """
 
 import dataclasses
+import re
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -41,9 +42,10 @@ from checkpoints.errors import (
 )
 from checkpoints.line import Line
 from checkpoints.lineage import rolled_back
-from checkpoints.manifest import Version, seal_version, version_number
+from checkpoints.manifest import Unreadable, Version, seal_version, version_number
+from checkpoints.mending import PLACE, Stand, stand_of
 from checkpoints.orders import Order, Unsupported
-from checkpoints.reader import LineReader, LineState
+from checkpoints.reader import Damaged, LineReader, LineState
 from checkpoints.signing import Signer, Verifier
 from checkpoints.store import Beat, Outcome, Store
 
@@ -55,6 +57,7 @@ _LOOK_S = 0.02
 _TAGS_MAX = 100
 _LOOKED_BACK = 100  # control records, for those that `--expect` names
 _FOR_LEARNERS = frozenset({"freeze", "thaw"})  # the others need no learner to be in force
+_WITHOUT_HEAD = frozenset({"rollback", "pin", "freeze"})  # what helps when the head is damaged
 _NOT_MINDED = frozenset({"tag"})  # changes neither what is served nor what is learned
 
 
@@ -83,6 +86,7 @@ class _Plan:
     serving_before: str
     serving_after: str
     unpinned: str | None
+    unreadable: Unreadable | None
 
 
 class Operator:
@@ -125,7 +129,8 @@ class Operator:
                 repeated and nothing is done.
 
         Returns:
-            The body of CONTRACT.md, and `unpinned` where a rollback removes a pin.
+            The body of CONTRACT.md; `unpinned` where a rollback removes a pin, and `unreadable`
+            where the head could not be read and an older version's place in the log was taken.
 
         Raises:
             NoSuchModel, NoSuchVersion, VersionDropped: There is nothing to do it with.
@@ -137,9 +142,9 @@ class Operator:
             return self._repeated(line, order, envelope)
         command_id, outcome = uuid.uuid4().hex, None
         for _ in range(_ATTEMPTS_MAX):
-            reader, state = self._read(line)  # O1
-            self._check_expected(reader, state, order)
-            plan = self._plan(reader, state, order, command_id)  # O2
+            reader, state, stand = self._read(line, order)  # O1
+            self._check_expected(reader, state, stand, order)
+            plan = self._plan(reader, state, stand, order, command_id)  # O2
             if order.dry_run:
                 return _answer(plan, is_dry_run=True)
             control = seal_control(plan.record, self._signer)  # O3
@@ -156,55 +161,63 @@ class Operator:
             raise CheckpointCorrupt(f"{line} {order.to}", "the store has lost some of its bytes")
         raise Stale(line, f"it moved {_ATTEMPTS_MAX} times while {order.command} was written")
 
-    def _read(self, line: Line) -> tuple[LineReader, LineState]:
-        """Head and orders, verified."""
+    def _read(self, line: Line, order: Order) -> tuple[LineReader, LineState, Stand]:
+        """Head and orders, verified; a head that is damaged is stood in for, where that helps."""
         reader = LineReader(self._store, self._verifier, line)
         state = reader.state()
+        if state.control_problem is not None:
+            raise state.control_problem
+        if state.head_problem is not None and order.command not in _WITHOUT_HEAD:
+            raise state.head_problem
         # A pin that cannot be read must not keep operators from removing it.
-        is_only_the_pin = state.control is not None and state.serving is None
-        if state.problems and not (is_only_the_pin and len(state.problems) == 1):
-            raise state.problems[0]
-        if state.head is None:
+        stand = stand_of(reader, state, is_rollback=order.command == "rollback")
+        if stand is None:
             raise NoSuchModel(line)
-        return reader, state
+        return reader, state, stand
 
-    def _check_expected(self, reader: LineReader, state: LineState, order: Order) -> None:
+    def _check_expected(
+        self, reader: LineReader, state: LineState, stand: Stand, order: Order
+    ) -> None:
         if order.expect is None:
             return
-        expected = _number(order.expect)
-        if expected > self._highest(state):
-            raise NoSuchVersion(_head(state).manifest.line, order.expect)
+        expected, line = _number(order.expect), stand.head.manifest.line
+        if expected > self._highest(state, stand):
+            raise NoSuchVersion(line, order.expect)
         if state.control is None or state.control.record.last_version <= expected:
             return
         came = _came_since(reader, expected)
         raise Conflict(
-            f"{_head(state).manifest.line} has changed since {order.expect}: {'; '.join(came[:3])}",
+            f"{line} has changed since {order.expect}: {'; '.join(came[:3])}",
             advice="look at the model again and repeat the command if it is still wanted",
         )
 
-    def _plan(self, reader: LineReader, state: LineState, order: Order, command_id: str) -> _Plan:
-        head, line = _head(state), _head(state).manifest.line
+    def _plan(
+        self, reader: LineReader, state: LineState, stand: Stand, order: Order, command_id: str
+    ) -> _Plan:
+        line = stand.head.manifest.line
         was = state.control.record if state.control else None
         pin_was = was.pin if was else None
-        target = self._target(reader, state, order)
+        target = self._target(reader, state, stand, order)
         version = None
         if order.command == "rollback" and target is not None:
-            version = self._version_back(state, target, order, command_id)
+            _refuse_damaged(reader, target, stand)
+            version = self._version_back(state, stand, target, order, command_id)
         back = version.manifest.rollback if version else None
+        unreadable = version.manifest.unreadable if version else None
         changes = _changes(order, was, target)
         if order.command not in _NOT_MINDED:
-            changes["last_version"] = version.number if version else self._highest(state)
-        serving_before = f"v{pin_was.number}" if pin_was else head.manifest.name
+            changes["last_version"] = version.number if version else self._highest(state, stand)
+        serving_before = f"v{pin_was.number}" if pin_was else stand.head_name
         command = Command(
             id=command_id,
             command=cast("CommandName", order.command),
             who=self._who,
             reason=order.reason.strip(),
-            from_=_from(order, was, head.manifest.name, serving_before),
+            from_=_from(order, was, stand.head_name, serving_before),
             to=target.manifest.name if target else None,
             mode=order.mode,
             version=version.manifest.name if version else None,
-            outcome=f"forgot {back.forgotten}" if back else "done",
+            outcome=_outcome(back.forgotten, unreadable) if back else "done",
         )
         record = following(state.control, line, command=command, at_ms=self._clock_ms())
         record = dataclasses.replace(record, **changes)
@@ -213,11 +226,14 @@ class Operator:
             version=version,
             forgotten=back.forgotten if back else 0,
             serving_before=serving_before,
-            serving_after=_serving(record, version or head),
+            serving_after=_serving(record, version.manifest.name if version else stand.head_name),
             unpinned=serving_before if version and pin_was else None,
+            unreadable=unreadable,
         )
 
-    def _target(self, reader: LineReader, state: LineState, order: Order) -> Version | None:
+    def _target(
+        self, reader: LineReader, state: LineState, stand: Stand, order: Order
+    ) -> Version | None:
         """The version meant by `to`; what will be served after an unpin is the head."""
         if order.to is None:
             usual = {"unpin": state.head, "tag": state.serving or state.head}
@@ -229,29 +245,33 @@ class Operator:
         try:
             return reader.version(number)
         except NoSuchVersion as error:
-            if number > self._highest(state):
+            if number > self._highest(state, stand):
                 raise
-            raise _dropped(reader, _head(state).manifest.line, number) from error
+            raise _dropped(reader, stand.head.manifest.line, number) from error
 
     def _version_back(
-        self, state: LineState, target: Version, order: Order, command_id: str
+        self, state: LineState, stand: Stand, target: Version, order: Order, command_id: str
     ) -> Version:
         manifest = rolled_back(
-            _head(state),
+            stand.head,
             target,
-            number=self._highest(state) + 1,
+            number=self._highest(state, stand) + 1,
             command_id=command_id,
             reason=order.reason.strip(),
             who=self._who,
             at_ms=self._clock_ms(),
+            control_seq=state.control_seq + 1,
+            parent=stand.head_id,
+            unreadable=stand.unreadable,
         )
         return seal_version(manifest, self._signer)
 
-    def _highest(self, state: LineState) -> int:
+    def _highest(self, state: LineState, stand: Stand) -> int:
         """The highest number used, as far as anything here remembers."""
-        head = _head(state)
+        line, number = stand.head.manifest.line, stand.head.number
         ordered = state.control.record.last_version if state.control else 0
-        return max(self._store.highest(head.manifest.line), head.number, ordered)
+        named = re.fullmatch(r"v([0-9]{1,15})", stand.head_name)
+        return max(self._store.highest(line), number, ordered, int(named[1]) if named else 0)
 
     def _repeated(self, line: Line, order: Order, envelope: bytes) -> dict[str, Any]:
         """The answer that was given when this idempotency key was first used."""
@@ -262,19 +282,20 @@ class Operator:
                 f"this Idempotency-Key stood for {command.command} {command.to or ''} before",
                 advice="use a new key for a new command",
             )
-        reader, state = self._read(line)
+        reader, _, stand = self._read(line, order)
         before = reader.audit(limit=1, before=record.seq)
         pin_was = before[0].record.pin if before else None
         self._wait_until_obeyed(line, record)
         named = {"unpin": command.to, "freeze": command.from_, "thaw": command.from_}
-        head = command.version or named.get(command.command) or _head(state).manifest.name
+        head = command.version or named.get(command.command) or stand.head_name
         return _body(
             command,
             command_id=command.id,
             version=command.version,
             serving=f"v{record.pin.number}" if record.pin else head,
-            forgotten=int(command.outcome.removeprefix("forgot ")) if command.version else 0,
+            forgotten=_forgotten(command),
             unpinned=f"v{pin_was.number}" if pin_was and command.version else None,
+            unreadable=_unreadable_of(reader, command),
             is_dry_run=False,
         )
 
@@ -308,6 +329,7 @@ def _answer(plan: _Plan, *, is_dry_run: bool) -> dict[str, Any]:
         serving=plan.serving_before if is_dry_run else plan.serving_after,
         forgotten=plan.forgotten,
         unpinned=plan.unpinned,
+        unreadable=plan.unreadable,
         is_dry_run=is_dry_run,
     )
 
@@ -320,9 +342,10 @@ def _body(
     serving: str,
     forgotten: int,
     unpinned: str | None,
+    unreadable: Unreadable | None,
     is_dry_run: bool,
 ) -> dict[str, Any]:
-    body = {
+    body: dict[str, Any] = {
         "command_id": command_id,
         "command": command.command,
         "from": command.from_,
@@ -333,12 +356,41 @@ def _body(
         "replayed": 0,
         "dry_run": is_dry_run,
     }
-    return {**body, "unpinned": unpinned} if unpinned else body
+    if unpinned:
+        body["unpinned"] = unpinned
+    if unreadable:
+        facts = {"head": unreadable.head, "place": unreadable.place, "why": unreadable.why}
+        body["unreadable"] = facts
+    return body
 
 
-def _head(state: LineState) -> Version:
-    assert state.head is not None  # `_read` has refused a line without one
-    return state.head
+def _refuse_damaged(reader: LineReader, target: Version, stand: Stand) -> None:
+    """Refuse to make a head that nobody could load."""
+    needed = target.manifest.segments.keys() - (() if stand.unreadable else PLACE)
+    reader.check_segments(target, needed)
+
+
+def _outcome(forgotten: int, unreadable: Unreadable | None) -> str:
+    """For the audit, so that nobody takes an older place in the log for the head's."""
+    if unreadable is None:
+        return f"forgot {forgotten}"
+    head, place = unreadable.head, unreadable.place
+    return f"forgot {forgotten}; {head} could not be read, the place in the log is that of {place}"
+
+
+def _forgotten(command: Command) -> int:
+    found = re.match(r"forgot ([0-9]+)", command.outcome)
+    return int(found[1]) if found and command.version else 0
+
+
+def _unreadable_of(reader: LineReader, command: Command) -> Unreadable | None:
+    """What the version that a command made says of a damaged head, as long as it is kept."""
+    if command.version is None:
+        return None
+    try:
+        return reader.version(_number(command.version)).manifest.unreadable
+    except NoSuchVersion:
+        return None
 
 
 def _number(text: str) -> int:
@@ -375,8 +427,8 @@ def _from(order: Order, was: ControlRecord | None, head: str, serving: str) -> s
     return serving if order.command in ("pin", "unpin") else head
 
 
-def _serving(record: ControlRecord, head: Version) -> str:
-    return f"v{record.pin.number}" if record.pin else head.manifest.name
+def _serving(record: ControlRecord, head: str) -> str:
+    return f"v{record.pin.number}" if record.pin else head
 
 
 def _came_since(reader: LineReader, number: int) -> list[str]:
@@ -393,7 +445,8 @@ def _came_since(reader: LineReader, number: int) -> list[str]:
 
 
 def _dropped(reader: LineReader, line: Line, number: int) -> VersionDropped:
-    kept = sorted(version.number for version in reader.versions(limit=1000))
+    entries = reader.listing(limit=1000)
+    kept = sorted(each.number for each in entries if not isinstance(each, Damaged))
     older = [each for each in kept if each < number][-1:]
     newer = [each for each in kept if each > number][:1]
     return VersionDropped(line, number, nearest=[*older, *newer])

@@ -171,7 +171,8 @@ def _orders(about: str, control: Control | None) -> list[Finding]:
 
 def _room(about: str, reader: LineReader, head: Version, keep: Keep, bytes_free: int) -> Finding:
     """Whether Redis has room for as many versions of this size as retention may keep."""
-    stored = sum(version.manifest.bytes for version in reader.versions(limit=_PAGE))
+    kept = reader.listing(limit=_PAGE)
+    stored = sum(each.manifest.bytes for each in kept if isinstance(each, Version))
     count = keep.last + keep.minutely + keep.hourly + keep.daily
     needed = min(count * head.manifest.bytes, keep.max_bytes)
     what = f"retention may come to keep {_mib(needed)}; {_mib(stored)} are kept"

@@ -126,13 +126,45 @@ class Refused(CheckpointError):
 class Tampered(Refused):
     """Something in the store is not what the holder of the right key signed. Nothing was loaded."""
 
-    def __init__(self, where: str, why: str) -> None:
+    def __init__(self, where: str, why: str, *, advice: str = "") -> None:
         super().__init__(
             f"{where}: {why}",
-            advice="readers keep the last good version; find out who wrote to Redis, "
+            advice=advice
+            or "readers keep the last good version; find out who wrote to Redis, "
             "run `weir verify`, then roll back to a version that verifies",
         )
         self.where, self.why = where, why
+
+
+class UnknownKey(Tampered):
+    """A record that is whole, signed by a key that this process was not given."""
+
+    def __init__(self, where: str, kind: str, key: str) -> None:
+        super().__init__(
+            where,
+            f"the {kind} is signed by {key[:80]!r}, no key known here",
+            advice="if the key is one of yours, give this process its public half "
+            "(WEIR_SIGNING__LEARNER_PUBLIC, …); if not, find out who wrote to Redis",
+        )
+
+
+class DamagedHead(Refused):
+    """The newest version cannot be read, and nothing goes on silently from an older one."""
+
+    def __init__(self, line: object, name: str, why: str, *, mend: str) -> None:
+        super().__init__(f"{line}: the head {name} is damaged ({why})", advice=mend)
+        self.line, self.name, self.why = line, name, why
+
+
+class ReadFurther(Refused):
+    """A version to go back to has learned records that the line will read again."""
+
+    def __init__(self, target: object, place: str) -> None:
+        super().__init__(
+            f"{target} has learned beyond the place in the log at which {place} stands",
+            advice="going on from it would learn records twice: choose an older version, or wait "
+            "until learning has passed that place",
+        )
 
 
 class CheckpointCorrupt(Refused):

@@ -32,5 +32,10 @@ class Line:
         if not 0 <= self.shard < 100_000:
             raise ValueError(f"{self.shard} is no shard number")
 
+    @property
+    def prefix(self) -> str:
+        """What its keys in Redis begin with; the hash tag keeps them on one node of a cluster."""
+        return f"weir:{{{self}}}:"
+
     def __str__(self) -> str:
         return f"{self.model}/{self.shard}"

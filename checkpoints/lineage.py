@@ -12,9 +12,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from checkpoints.errors import CheckpointCorrupt, Tampered
+from msgspec import UNSET
+
+from checkpoints.errors import CheckpointCorrupt, ReadFurther, Tampered
 from checkpoints.line import Line
-from checkpoints.manifest import Manifest, Offsets, Place, Rollback, Run, SegmentRef, Version
+from checkpoints.manifest import (
+    Manifest,
+    Offsets,
+    Place,
+    Rollback,
+    Run,
+    SegmentRef,
+    Unreadable,
+    Version,
+)
 from checkpoints.signing import Signer, Verifier, decode, normal
 
 __all__ = [
@@ -80,6 +91,9 @@ def rolled_back(
     reason: str,
     who: str,
     at_ms: int,
+    control_seq: int = 0,
+    parent: str | None = None,
+    unreadable: Unreadable | None = None,
 ) -> Manifest:
     """The manifest of going back from `head` to `target`, mode forget: nothing is replayed.
 
@@ -87,19 +101,28 @@ def rolled_back(
     its snapshot was cut; offsets, anchors, duplicate window, refused and skipped stay the head's.
     What came between is counted as forgotten, so every record still stands in one count.
 
+    Args:
+        head: Where the log is gone on from: the head, or what stands in for one `unreadable`.
+        control_seq: The number of the command that orders it.
+        parent: With `unreadable`, the id of the head that is, None where nothing stands there.
+
     Raises:
         ValueError: `target` is newer than `head`: the caller's head is out of date.
+        ReadFurther: `target` has learned records that lie beyond the offsets of `head`.
     """
     if target.number > head.number:
         raise ValueError(f"{target} is newer than the head {head.manifest.name}")
     now, then = head.manifest, target.manifest
+    forgotten = now.counts.learned + now.counts.forgotten - then.counts.learned
+    if forgotten < 0 or _gap(now.offsets, then.offsets, now.begins):
+        raise ReadFurther(target, now.name)
     counts = dataclasses.replace(
         now.counts,
         learned=then.counts.learned,
         scored=then.counts.scored,
         unscored=then.counts.unscored,
         nonfinite=then.counts.nonfinite,
-        forgotten=now.counts.learned + now.counts.forgotten - then.counts.learned,
+        forgotten=forgotten,
     )
     back = Rollback(
         to=then.name,
@@ -111,12 +134,13 @@ def rolled_back(
         who=who,
         command_id=command_id,
         at_ms=at_ms,
+        unreadable=unreadable or UNSET,
     )
     kept = {name: part for name, part in now.model_file.items() if name in _OF_THE_HEAD}
     return dataclasses.replace(
         now,
         number=number,
-        parent=head.id,
+        parent=parent if unreadable else head.id,
         kind="rollback",
         created_at_ms=then.created_at_ms,
         counts=counts,
@@ -129,6 +153,7 @@ def rolled_back(
         adopted=(),
         software=then.software,
         rollback=back,
+        control_seq=control_seq,
     )
 
 

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from msgspec import UNSET, UnsetType
+
 from checkpoints.errors import CheckpointCorrupt, Tampered
 from checkpoints.line import Line
 from checkpoints.signing import Signer, Verifier, decode, digest, normal
@@ -23,6 +25,7 @@ __all__ = [
     "Rollback",
     "SegmentRef",
     "TopicAnchors",
+    "Unreadable",
     "Version",
     "open_version",
     "seal_version",
@@ -93,6 +96,20 @@ class TopicAnchors:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unreadable:
+    """A head that could not be read when it was rolled back, and what stood in for it.
+
+    The rollback's offsets, anchors, ids seen and counts are those of `place`: what the head had
+    read after it is read again, for the model that had learned it is gone.
+    """
+
+    head: str  # "v5"
+    why: str
+    place: str  # "v4"
+    place_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rollback:
     """What a rollback's version says of where it went back to, and by whose order."""
 
@@ -105,6 +122,7 @@ class Rollback:
     who: str
     command_id: str
     at_ms: int  # when it was ordered; `created_at_ms` stays that of the snapshot served
+    unreadable: Unreadable | UnsetType = UNSET  # set only where the head could not be read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +130,9 @@ class Manifest:
     """One version of one model line. Its id is the SHA-256 of its signed envelope.
 
     `runs` are those since the parent, in the order learned; `segments` always holds "model".
-    `created_at_ms` (Unix, UTC) is the moment the served snapshot was cut.
+    `created_at_ms` (Unix, UTC) is the moment the served snapshot was cut. `control_seq` is the
+    newest operator's command that was obeyed when this version was made: none older may stand
+    beside it. Versions written before there was such a field have none, which counts as 0.
     """
 
     format: Literal[1] = 1
@@ -135,6 +155,7 @@ class Manifest:
     adopted: tuple[str, ...] = ()
     software: Mapping[str, str] = field(default_factory=dict)
     rollback: Rollback | None = None
+    control_seq: int | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         if self.number < 1:
@@ -145,6 +166,8 @@ class Manifest:
             raise ValueError(f"v{self.number} is a {self.kind} with rollback={self.rollback}")
         if any(at < 0 for of in self.offsets.values() for at in of.values()):
             raise ValueError(f"v{self.number} has a negative offset: {self.offsets}")
+        if self.orders_seen < 0:
+            raise ValueError(f"v{self.number} has seen command {self.control_seq}")
 
     @property
     def line(self) -> Line:
@@ -163,6 +186,17 @@ class Manifest:
         The parent, but for a rollback: that one took up the state of the version it names.
         """
         return self.rollback.to_id if self.rollback else self.parent
+
+    @property
+    def orders_seen(self) -> int:
+        """The number of the newest command obeyed when it was made; 0 for none, or unknown."""
+        return 0 if isinstance(self.control_seq, UnsetType) else self.control_seq
+
+    @property
+    def unreadable(self) -> Unreadable | None:
+        """The damaged head that this rollback replaced, if it did."""
+        found = self.rollback.unreadable if self.rollback else UNSET
+        return None if isinstance(found, UnsetType) else found
 
     @property
     def bytes(self) -> int:

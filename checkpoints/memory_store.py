@@ -29,6 +29,7 @@ from checkpoints.store import (
     Beat,
     Granted,
     HeldBy,
+    Listed,
     OnStep,
     Outcome,
     Position,
@@ -96,17 +97,29 @@ class _Books:
     versions: dict[str, Version] = field(default_factory=dict)
     lineages: dict[str, bytes] = field(default_factory=dict)
     chunks: dict[tuple[str, int], _Chunk] = field(default_factory=dict)
-    controls: dict[str, Control] = field(default_factory=dict)  # in order of seq
+    controls: dict[str, Control] = field(default_factory=dict)  # the audit, in order of seq
+    ordered: str | None = None  # the control record that stands, by id
     repeats: dict[str, tuple[bytes, float]] = field(default_factory=dict)
     beats: dict[tuple[str, str], _Beat] = field(default_factory=dict)  # newest last
 
     @property
     def control(self) -> Control | None:
-        return next(reversed(self.controls.values()), None)
+        return self.controls[self.ordered] if self.ordered else None
 
     @property
-    def control_id(self) -> str | None:
-        return self.control.id if self.control else None
+    def readable(self) -> set[str]:
+        """Ids of the kept versions whose record is there."""
+        return {one.id for one in self.versions.values() if one.envelope}
+
+    @property
+    def seq(self) -> int:
+        """The number of the control record that stands, 0 for none."""
+        return self.control.record.seq if self.control else 0
+
+    @property
+    def audited(self) -> int:
+        """The highest number in the audit."""
+        return max((one.record.seq for one in self.controls.values()), default=0)
 
 
 class MemoryStore:
@@ -153,7 +166,7 @@ class MemoryStore:
             self._fence(books, secrets.token_hex(8))
             books.lease = (holder, self._clock() + lease_s)
             head = books.versions[books.head].envelope if books.head else None
-            return Granted(token=books.token, head=head, highest=books.highest)
+            return Granted(token=books.token, head=head, highest=books.highest, head_id=books.head)
 
     def _fence(self, books: _Books, nonce: str) -> None:
         books.token_count += 1
@@ -185,7 +198,9 @@ class MemoryStore:
             there = self._chunk(books, name)
             if there is None:
                 books.chunks[name] = _Chunk(data, self._clock() + ORPHAN_S)
-            elif there.expires_at is not None:
+                return
+            there.data = data
+            if there.expires_at is not None:
                 there.expires_at = self._clock() + ORPHAN_S
 
     def _chunk(self, books: _Books, name: tuple[str, int]) -> _Chunk | None:
@@ -203,6 +218,8 @@ class MemoryStore:
                 outcome = Outcome.FENCED
             else:
                 outcome = self._judge(books, version)
+                if outcome is not Outcome.STALE and version.manifest.orders_seen > books.seq:
+                    outcome = Outcome.STALE
             if outcome is Outcome.OK:
                 self._adopt(books, version)
         return outcome
@@ -241,7 +258,7 @@ class MemoryStore:
         with self._change(line, "prune") as books:
             if books.token != token:
                 return Outcome.FENCED
-            if (books.head, books.control_id) != seen or not set(lineages) <= set(books.versions):
+            if (books.head, books.ordered) != seen or not set(lineages) <= books.readable:
                 return Outcome.STALE
             if self._served(books) & set(drop):
                 return Outcome.STALE
@@ -282,18 +299,19 @@ class MemoryStore:
         earlier = self._repeat(books, key)
         if earlier is not None:
             return Reply(outcome=Outcome.REPEATED, earlier=earlier)
-        seq = books.control.record.seq if books.control else 0
-        if control.record.previous != books.control_id or control.record.seq != seq + 1:
+        if control.record.previous != books.ordered or control.record.seq != books.seq + 1:
+            return Reply(outcome=Outcome.STALE)
+        if books.audited >= control.record.seq:
             return Reply(outcome=Outcome.STALE)
         outcome = self._judge(books, version) if version else Outcome.OK
-        if outcome is Outcome.OK and not named_by(control, version) <= set(books.versions):
+        if outcome is Outcome.OK and not named_by(control, version) <= books.readable:
             outcome = Outcome.TORN
         return Reply(outcome=outcome)
 
     def _obey(
         self, books: _Books, control: Control, version: Version | None, key: str | None
     ) -> None:
-        books.controls[control.id] = control
+        books.controls[control.id], books.ordered = control, control.id
         for surplus in list(books.controls)[:-AUDIT_KEPT]:
             del books.controls[surplus]
         if key is not None:
@@ -315,23 +333,25 @@ class MemoryStore:
     def head(self, line: Line) -> bytes | None:
         with self._lock:
             books = self._books(line)
-            return books.versions[books.head].envelope if books.head else None
+            return _present(books.versions[books.head]) if books.head else None
 
     def manifest(self, line: Line, version_id: str) -> bytes | None:
         with self._lock:
             version = self._books(line).versions.get(version_id)
-            return version.envelope if version else None
+            return (version.envelope or None) if version else None
 
     def manifest_by_number(self, line: Line, number: int) -> bytes | None:
         with self._lock:
             versions = self._books(line).versions.values()
-            return next((one.envelope for one in versions if one.number == number), None)
+            return next((_present(one) for one in versions if one.number == number), None)
 
-    def versions(self, line: Line, *, limit: int, before: int | None = None) -> list[bytes]:
+    def versions(self, line: Line, *, limit: int, before: int | None = None) -> list[Listed]:
         with self._lock:
             newest = sorted(self._books(line).versions.values(), key=lambda one: -one.number)
-        below = [one.envelope for one in newest if before is None or one.number < before]
-        return below[:limit]
+        below = [one for one in newest if before is None or one.number < before][:limit]
+        return [
+            Listed(number=one.number, id=one.id, envelope=one.envelope or None) for one in below
+        ]
 
     def lineage(self, line: Line, version_id: str) -> bytes | None:
         with self._lock:
@@ -368,7 +388,7 @@ class MemoryStore:
     def _position(self, books: _Books) -> Position:
         learners = [beat for (role, _), beat in self._live(books) if role == "learner"]
         learner = learners[-1].payload if learners else None
-        return Position(head=books.head, control=books.control_id, learner=learner)
+        return Position(head=books.head, control=books.ordered, learner=learner)
 
     # Heartbeats --------------------------------------------------------------------------------
 
@@ -406,6 +426,13 @@ class MemoryStore:
 
     def _served(self, books: _Books) -> frozenset[str]:
         return frozenset(beat.serving for _, beat in self._live(books) if beat.serving)
+
+
+def _present(version: Version) -> bytes:
+    """Its record; an empty one is how tests write that it is gone."""
+    if not version.envelope:
+        raise CheckpointCorrupt(str(version), "it is named but missing")
+    return version.envelope
 
 
 def _lengths(ref: SegmentRef) -> list[int]:

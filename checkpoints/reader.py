@@ -2,13 +2,13 @@
 
 A process that serves predictions must neither stop nor change its mind because somebody wrote to
 Redis. So a head, a pin or a command that does not verify is reported and not obeyed, and neither
-is an older one put back in the place of a newer.
+is an older one put back in the place of a newer, nor a head from before an operator's last order.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from checkpoints.control import Control, open_control
 from checkpoints.errors import (
@@ -20,18 +20,38 @@ from checkpoints.errors import (
     TooLarge,
 )
 from checkpoints.line import Line
-from checkpoints.manifest import Version, open_version
+from checkpoints.manifest import SegmentRef, Version, open_version
 from checkpoints.segments import unpack
 from checkpoints.signing import Verifier
-from checkpoints.store import Beat, Position, Store
+from checkpoints.standing import standing_orders
+from checkpoints.store import Beat, Listed, Position, Store
 
-__all__ = ["LineReader", "LineState"]
+__all__ = ["Damaged", "Entry", "LineReader", "LineState"]
 
 T = TypeVar("T")
 
 _SEGMENT_BYTES_MAX = 4 << 30  # of one segment, unpacked; the model file's limit is far below
 _CACHED = 64  # versions remembered by id; their signatures need no second look
 _LOOKS_MAX = 5  # between a look at the head's id and the fetch of its record it may move
+_PAGE = 100  # versions in one listing
+_STEPS_MAX = 50  # from parent to parent, when the head has moved
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Damaged:
+    """A kept version that does not verify. Number and id are the index's, and unsigned."""
+
+    number: int
+    id: str
+    problem: CheckpointError
+
+    @property
+    def name(self) -> str:
+        """As people write it: `v17`."""
+        return f"v{self.number}"
+
+
+Entry: TypeAlias = Version | Damaged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,14 +64,27 @@ class LineState:
         serving: What is to answer predictions: the pinned version, else the head. None if a pin
             names what cannot be read and nothing was served before.
         learner: The live learner's newest heartbeat, unsigned.
-        problems: What was found and not obeyed, in the words for the operator.
+        head_id: The id of what stands as the head, believed or not.
+        head_problem, control_problem, pin_problem: What was found and not obeyed, in the words
+            for the operator.
+        warnings: What was found odd, and obeyed all the same.
     """
 
     head: Version | None
     control: Control | None
     serving: Version | None
     learner: Beat | None = None
-    problems: tuple[CheckpointError, ...] = ()
+    head_id: str | None = None
+    head_problem: CheckpointError | None = None
+    control_problem: CheckpointError | None = None
+    pin_problem: CheckpointError | None = None
+    warnings: tuple[CheckpointError, ...] = ()
+
+    @property
+    def problems(self) -> tuple[CheckpointError, ...]:
+        """All that was found and not obeyed."""
+        found = (self.head_problem, self.control_problem, self.pin_problem)
+        return tuple(problem for problem in found if problem is not None)
 
     @property
     def is_frozen(self) -> bool:
@@ -88,6 +121,7 @@ class LineReader:
         self._head: Version | None = None
         self._control: Control | None = None
         self._serving: Version | None = None
+        self._looked_at: tuple[str | None] | None = None  # the control id last found in order
         self._refused: set[str] = set()
 
     @property
@@ -117,28 +151,41 @@ class LineReader:
 
     def at(self, position: Position) -> LineState:
         """The state at `position`, which one `poll` has read for several lines at once."""
-        problems: list[CheckpointError] = []
-        self._head = self._kept(self._head, lambda: self._new_head(position), problems)
-        self._control = self._kept(self._control, lambda: self._new_control(position), problems)
-        self._serving = self._kept(self._serving, self._to_serve, problems)
-        self._refused |= {str(problem) for problem in problems}
-        return LineState(
+        found, head_problem = self._kept(self._head, lambda: self._new_head(position))
+        due = found.manifest.orders_seen if found else 0
+        self._control, control_problem = self._kept(
+            self._control, lambda: self._new_control(position, due)
+        )
+        if head_problem is None:
+            found, head_problem = self._kept(self._head, lambda: self._not_below(found, position))
+        warnings = self._branch(found)
+        self._head = found
+        if control_problem is not None and self._looked_at is None:
+            pin_problem = None  # there are orders, never yet known: it does not choose for itself
+        else:
+            self._serving, pin_problem = self._kept(self._serving, self._to_serve)
+        state = LineState(
             head=self._head,
             control=self._control,
             serving=self._serving,
             learner=position.learner,
-            problems=tuple(problems),
+            head_id=position.head,
+            head_problem=head_problem,
+            control_problem=control_problem,
+            pin_problem=pin_problem,
+            warnings=warnings,
         )
+        self._refused |= {str(each) for each in (*state.problems, *warnings)}
+        return state
 
-    def _kept(self, last: T, read: Callable[[], T], problems: list[CheckpointError]) -> T:
+    def _kept(self, last: T, read: Callable[[], T]) -> tuple[T, CheckpointError | None]:
         """What `read` finds, or the last good one and a problem."""
         try:
-            return read()
+            return read(), None
         except StoreUnavailable:
             raise
         except CheckpointError as problem:
-            problems.append(problem)
-            return last
+            return last, problem
 
     def _new_head(self, position: Position) -> Version | None:
         seen = self._head
@@ -164,18 +211,61 @@ class LineReader:
                 head = self._store.poll([self._line])[self._line].head
         raise CheckpointCorrupt(f"{self._line} head", "the version it names is not there")
 
-    def _new_control(self, position: Position) -> Control | None:
-        seen = self._control
-        if seen is not None and position.control == seen.id:
-            return seen
-        envelope = self._store.control(self._line) if position.control else None
-        found = open_control(envelope, self._verifier, self._line) if envelope else None
-        if seen is None or (found is not None and found.id == seen.id):
-            return found
-        if found is None or found.record.seq <= seen.record.seq:
-            now = f"command {found.record.seq}" if found else "no command"
-            raise Tampered(f"{self._line} control", f"{now} stands where {seen.record.seq} stood")
+    def _not_below(self, found: Version | None, position: Position) -> Version | None:
+        """`found`, unless an operator's last order was given when there was a newer head."""
+        control = self._control
+        if control is not None and control.id == position.control:  # read at one moment with it
+            refuse_below(self._line, found, control)
         return found
+
+    def _branch(self, found: Version | None) -> tuple[CheckpointError, ...]:
+        """A word on a head that does not descend from the last: the store lost commits between.
+
+        It is obeyed: a learner has signed it, after it had gone on from an older version.
+        """
+        seen = self._head
+        if seen is None or found is None or self._descends(found, seen):
+            return ()
+        what = f"{found.manifest.name} does not descend from {seen.manifest.name}"
+        return (
+            Tampered(
+                f"{self._line} head",
+                f"{what}, the head before it",
+                advice="it is obeyed, for its signature is right: the store may have lost commits "
+                "in a failover; `weir verify` checks the chain",
+            ),
+        )
+
+    def _descends(self, found: Version, seen: Version) -> bool:
+        """Whether parents lead from `found` to `seen`, as far as they are kept and readable."""
+        step = found
+        for _ in range(_STEPS_MAX):
+            if seen.id in (step.id, step.manifest.parent):
+                return True
+            if step.number <= seen.number or step.manifest.parent is None:
+                return step.manifest.unreadable is not None
+            try:
+                step = self.version_by_id(step.manifest.parent)
+            except StoreUnavailable:
+                raise
+            except CheckpointError:  # pruned or damaged: what lies before it cannot be known
+                return True
+        return True
+
+    def _new_control(self, position: Position, at_least: int) -> Control | None:
+        seen = self._control
+        if self._looked_at == (position.control,) and self._seq() >= at_least:
+            return seen
+        found = standing_orders(self._store, self._verifier, self._line, at_least=at_least)
+        if seen is not None and _is_older(found, seen):
+            now = f"command {found.record.seq}" if found else "no command"
+            stood = f"{now} stands where {seen.record.seq} stood"
+            raise Tampered(f"{self._line} control", stood)
+        self._looked_at = (found.id if found else None,)
+        return found
+
+    def _seq(self) -> int:
+        return self._control.record.seq if self._control else 0
 
     def _to_serve(self) -> Version | None:
         pin = self._control.record.pin if self._control else None
@@ -219,15 +309,47 @@ class LineReader:
             raise Tampered(f"{self._line} v{number}", f"{found} stands in its place")
         return found
 
+    def listing(self, *, limit: int, before: int | None = None) -> list[Entry]:
+        """Kept versions, newest first, with numbers below `before`: one that does not verify
+        does not hide the others.
+
+        Raises:
+            CheckpointError: They are out of order.
+        """
+        found = self._store.versions(self._line, limit=limit, before=before)
+        self._refuse_disorder([one.number for one in found], before, "versions")
+        return [self._entry(one) for one in found]
+
+    def _entry(self, listed: Listed) -> Entry:
+        where = f"{self._line} v{listed.number}"
+        try:
+            if listed.envelope is None:
+                raise CheckpointCorrupt(where, "its record is missing, or too long to be one")
+            found = open_version(listed.envelope, self._verifier, self._line, expected_id=listed.id)
+            if found.number != listed.number:
+                raise Tampered(where, f"{found} stands in its place")
+        except CheckpointError as problem:
+            return Damaged(number=listed.number, id=listed.id, problem=problem)
+        return found
+
+    def kept(self) -> Iterator[Entry]:
+        """All kept versions, newest first, page by page."""
+        before: int | None = None
+        while found := self.listing(limit=_PAGE, before=before):
+            yield from found
+            before = found[-1].number
+
     def versions(self, *, limit: int, before: int | None = None) -> list[Version]:
-        """Kept versions, newest first, with numbers below `before`; each verified.
+        """As `listing`, for those who must not act on a part.
 
         Raises:
             CheckpointError: One does not verify, or they are out of order.
         """
-        envelopes = self._store.versions(self._line, limit=limit, before=before)
-        found = [open_version(one, self._verifier, self._line) for one in envelopes]
-        self._refuse_disorder([version.number for version in found], before, "versions")
+        found: list[Version] = []
+        for entry in self.listing(limit=limit, before=before):
+            if isinstance(entry, Damaged):
+                raise entry.problem
+            found.append(entry)
         return found
 
     def audit(self, *, limit: int, before: int | None = None) -> list[Control]:
@@ -258,6 +380,21 @@ class LineReader:
             TooLarge: Over the limit; nothing was fetched.
             CheckpointCorrupt: Missing, cut short or altered.
         """
+        return {
+            name: unpack(ref, self._segment(version, name, ref), where=f"{version} {name}")
+            for name, ref in self._wanted(version, names).items()
+        }
+
+    def check_segments(self, version: Version, names: Collection[str] | None = None) -> None:
+        """Fetch what `load_segments` would, and check it without unpacking.
+
+        Raises:
+            TooLarge, CheckpointCorrupt: As `load_segments`.
+        """
+        for name, ref in self._wanted(version, names).items():
+            self._segment(version, name, ref)
+
+    def _wanted(self, version: Version, names: Collection[str] | None) -> dict[str, SegmentRef]:
         wanted = {
             name: ref
             for name, ref in version.manifest.segments.items()
@@ -268,7 +405,30 @@ class LineReader:
             if size > self._segment_bytes_max:
                 where = f"{version} segment {name}"
                 raise TooLarge(where, bytes_found=size, bytes_max=self._segment_bytes_max)
-        return {
-            name: unpack(ref, self._store.get_segment(self._line, ref), where=f"{version} {name}")
-            for name, ref in wanted.items()
-        }
+        return wanted
+
+    def _segment(self, version: Version, name: str, ref: SegmentRef) -> bytes:
+        try:
+            return self._store.get_segment(self._line, ref)
+        except CheckpointCorrupt as problem:
+            raise CheckpointCorrupt(f"{version} segment {name}", problem.why) from problem
+
+
+def _is_older(found: Control | None, seen: Control) -> bool:
+    """Whether `found` is not what was seen, nor what has followed it."""
+    return found is None or (found.id != seen.id and found.record.seq <= seen.record.seq)
+
+
+def refuse_below(line: Line, head: Version | None, control: Control) -> None:
+    """Refuse a head from before the operators' last order.
+
+    Raises:
+        Tampered: Somebody put an old version back, or took the head away.
+    """
+    last = control.record.last_version
+    if (head.number if head else 0) < last:
+        stands = head.manifest.name if head else "nothing"
+        raise Tampered(
+            f"{line} head",
+            f"{stands} stands there, but v{last} was the head when an operator ordered last",
+        )

@@ -8,7 +8,6 @@ lists the keys.
 
 from __future__ import annotations
 
-import re
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,6 +21,18 @@ from checkpoints.errors import CheckpointCorrupt, TooLarge
 from checkpoints.line import Line
 from checkpoints.manifest import MANIFEST_BYTES_MAX, SegmentRef, Version
 from checkpoints.redis_connection import Finding, RedisConnection
+from checkpoints.redis_replies import (
+    capped,
+    id_of,
+    is_id,
+    number_of,
+    payload_of,
+    pointed,
+    position_of,
+    present,
+    score_of,
+    within,
+)
 from checkpoints.signing import digest
 from checkpoints.store import (
     BEAT_BYTES_MAX,
@@ -32,6 +43,7 @@ from checkpoints.store import (
     Beat,
     Granted,
     HeldBy,
+    Listed,
     OnStep,
     Outcome,
     Position,
@@ -45,8 +57,6 @@ __all__ = ["RedisStore"]
 T = TypeVar("T")
 
 _BATCH = 16  # chunks or records in one round trip
-_POINTER = re.compile(rb"([0-9]{1,15}):([0-9a-f]{64})")
-_ID = re.compile(rb"[0-9a-f]{64}")
 _BEATS_MAX = 1000  # of one line
 _FOLLOWED = 5  # times that a pointer may move away while it is being followed
 _SMALL = 1023  # bytes of a pointer, a name or a token, at most
@@ -106,10 +116,12 @@ class RedisStore:
         if reply[0] == b"HELD":
             return HeldBy(holder=reply[1].decode("utf-8", "replace"), remaining_s=reply[2] / 1000)
         _, token, head, envelope, highest = reply
-        if head and not envelope:
-            raise CheckpointCorrupt(f"{line} head {head.decode()[:12]}", "its manifest is missing")
-        capped = _capped(envelope, MANIFEST_BYTES_MAX, where=f"{line} head")
-        return Granted(token=token.decode(), head=capped, highest=_number(highest, line))
+        return Granted(
+            token=token.decode(),
+            head=within(envelope, MANIFEST_BYTES_MAX) or b"" if head else None,
+            highest=number_of(highest, line),
+            head_id=head.decode() or None,
+        )
 
     def renew(self, line: Line, *, holder: str, token: str, lease_s: float) -> bool:
         with self._steps("renew"):
@@ -137,11 +149,17 @@ class RedisStore:
                 self._put_chunks(line, batch)
 
     def _put_chunks(self, line: Line, chunks: Sequence[tuple[str, memoryview]]) -> None:
-        """GT leaves a chunk that a version names without an end, and gives the others time anew."""
+        """GT leaves a chunk that a version names without an end, and gives the others time anew.
+
+        Bytes that are there already are written over: many versions share a segment, and one that
+        was damaged is whole again.
+        """
         commands: list[tuple[object, ...]] = []
         for key, data in chunks:
-            commands.append(("SET", key, data, "NX", "EX", ORPHAN_S))
+            # In this order none can run out in between and be made anew without an end.
             commands.append(("EXPIRE", key, ORPHAN_S, "GT"))
+            commands.append(("SET", key, "", "NX", "EX", ORPHAN_S))
+            commands.append(("SETRANGE", key, 0, data))
         self._redis.ask_all(commands, doing=f"keep a segment of {line}")
 
     def commit(self, line: Line, *, token: str, version: Version) -> Outcome:
@@ -208,7 +226,7 @@ class RedisStore:
                 doing=f"{record.command.command} {line}",
             )  # fmt: skip
         where = f"{line}, an earlier command"
-        first = _capped(earlier[0], CONTROL_BYTES_MAX, where=where) if earlier else None
+        first = capped(earlier[0], CONTROL_BYTES_MAX, where=where) if earlier else None
         return Reply(outcome=Outcome(outcome.decode()), earlier=first)
 
     def recall(self, line: Line, idempotency_key: str) -> bytes | None:
@@ -227,7 +245,7 @@ class RedisStore:
         """What `pointer` names. It may move, and its old target be pruned, between two reads."""
         name = None
         for _ in range(_FOLLOWED):
-            named = _pointed(self._get(line, pointer, _SMALL), f"{line} {pointer}")
+            named = pointed(self._get(line, pointer, _SMALL), f"{line} {pointer}")
             if named is None:
                 return None
             if named == name:
@@ -245,9 +263,15 @@ class RedisStore:
         found = self._listed(line, "versions", "manifest", 1, f"{number}", f"{number}")
         return found[0] if found else None
 
-    def versions(self, line: Line, *, limit: int, before: int | None = None) -> list[bytes]:
+    def versions(self, line: Line, *, limit: int, before: int | None = None) -> list[Listed]:
         highest = f"({before}" if before is not None else "+inf"
-        return self._listed(line, "versions", "manifest", limit, highest, "-inf")
+        ids = self._ids(line, "versions", limit, highest, "-inf")
+        fetched = (self._fetch(line, "versions", "manifest", batch) for batch in _batches(ids))
+        return [
+            Listed(number=score, id=name, envelope=within(envelope, MANIFEST_BYTES_MAX))
+            for batch in fetched
+            for name, envelope, score in batch
+        ]
 
     def audit(self, line: Line, *, limit: int, before: int | None = None) -> list[bytes]:
         highest = f"({before}" if before is not None else "+inf"
@@ -256,35 +280,49 @@ class RedisStore:
     def _listed(
         self, line: Line, index: str, kind: str, limit: int, highest: str, lowest: str
     ) -> list[bytes]:
+        """The envelopes that an index names, each of which must be there."""
+        bytes_max = _BYTES_MAX[kind]
+        ids = self._ids(line, index, limit, highest, lowest)
+        fetched = (self._fetch(line, index, kind, batch) for batch in _batches(ids))
+        envelopes = []
+        for name, envelope, _ in (each for batch in fetched for each in batch):
+            where = f"{line} {kind} {name[:12]}"
+            envelopes.append(present(capped(envelope, bytes_max, where=where), where))
+        return envelopes
+
+    def _ids(
+        self, line: Line, index: str, limit: int, highest: str, lowest: str
+    ) -> Sequence[bytes]:
         key = _prefix(line) + index
-        ids = self._redis.ask(
+        found: Sequence[bytes] = self._redis.ask(
             "ZREVRANGEBYSCORE", key, highest, lowest, "LIMIT", 0, limit, doing=f"list {line}"
         )
-        fetched = (self._fetch(line, index, kind, batch) for batch in _batches(ids))
-        return [envelope for batch in fetched for envelope in batch]
+        return found
 
-    def _fetch(self, line: Line, index: str, kind: str, ids: Sequence[bytes]) -> list[bytes]:
-        """The envelopes of `ids`, without those that were pruned since the ids were read."""
-        bytes_max = MANIFEST_BYTES_MAX if kind == "manifest" else CONTROL_BYTES_MAX
-        names = [_id(one, f"{line} {index}") for one in ids]
+    def _fetch(
+        self, line: Line, index: str, kind: str, ids: Sequence[bytes]
+    ) -> list[tuple[str, bytes, int]]:
+        """Id, record and number of `ids`, without those pruned since the ids were read."""
+        bytes_max = _BYTES_MAX[kind]
+        names = [id_of(one, f"{line} {index}") for one in ids]
         prefix = _prefix(line)
         commands: list[tuple[object, ...]] = []
         for name in names:
             commands.append(("GETRANGE", f"{prefix}{kind}:{name}", 0, bytes_max))
             commands.append(("ZSCORE", prefix + index, name))
         replies = self._redis.ask_all(commands, doing=f"read {line}'s {index}", together=True)
-        envelopes = []
-        for name, envelope, score in zip(names, replies[::2], replies[1::2], strict=True):
-            where = f"{line} {kind} {name[:12]}"
-            if envelope or score is not None:
-                envelopes.append(_present(_capped(envelope, bytes_max, where=where), where))
-        return envelopes
+        found = zip(names, replies[::2], replies[1::2], strict=True)
+        return [
+            (name, record, score_of(score, f"{line} {index}"))
+            for name, record, score in found
+            if score is not None
+        ]
 
     def lineage(self, line: Line, version_id: str) -> bytes | None:
         return self._get(line, f"lineage:{version_id}", LINEAGE_BYTES_MAX)
 
     def highest(self, line: Line) -> int:
-        return _number(self._get(line, "highest", _SMALL) or b"", line)
+        return number_of(self._get(line, "highest", _SMALL) or b"", line)
 
     def get_segment(self, line: Line, ref: SegmentRef) -> bytes:
         where = f"{line} segment {ref.sha256[:12]}"
@@ -313,7 +351,7 @@ class RedisStore:
         ]
         replies = iter(self._redis.ask_all(commands, doing="say what has moved", together=True))
         return {
-            line: _position(line, next(replies), next(replies), next(replies)) for line in lines
+            line: position_of(line, next(replies), next(replies), next(replies)) for line in lines
         }
 
     def _get(self, line: Line, name: str, bytes_max: int) -> bytes | None:
@@ -321,7 +359,7 @@ class RedisStore:
         value = self._redis.ask(
             "GETRANGE", _prefix(line) + name, 0, bytes_max, doing=f"read {line} {name[:30]}"
         )
-        return _capped(value, bytes_max, where=f"{line} {name[:30]}")
+        return capped(value, bytes_max, where=f"{line} {name[:30]}")
 
     # Heartbeats --------------------------------------------------------------------------------
 
@@ -362,7 +400,7 @@ class RedisStore:
             doing=f"list who is alive on {line}",
         )
         read = (
-            (member.partition("/")[2], _payload(text))
+            (member.partition("/")[2], payload_of(text))
             for member, text in zip(members, found, strict=True)
         )
         return {name: payload for name, payload in read if payload is not None}
@@ -373,7 +411,7 @@ class RedisStore:
             [("GETRANGE", f"{prefix}serving:{one}", 0, _SMALL) for one in self._members(line)],
             doing=f"list which versions of {line} are served",
         )
-        return frozenset(one.decode() for one in found if _ID.fullmatch(one))
+        return frozenset(one.decode() for one in found if is_id(one))
 
     def _members(self, line: Line) -> list[str]:
         key = f"{_prefix(line)}beats"
@@ -387,8 +425,11 @@ _BEATS_FORGOTTEN_MS = 3_600_000  # clocks of two hosts may differ by so much
 _POLLED = (("head", _SMALL), ("control", _SMALL), ("beat:learner", BEAT_BYTES_MAX))
 
 
+_BYTES_MAX = {"manifest": MANIFEST_BYTES_MAX, "control": CONTROL_BYTES_MAX}
+
+
 def _prefix(line: Line) -> str:
-    return f"weir:{{{line}}}:"
+    return line.prefix
 
 
 def _ms(seconds: float) -> int:
@@ -407,63 +448,10 @@ def _told(version: Version) -> dict[str, object]:
         "id": version.id,
         "number": str(version.number),
         "parent": version.manifest.parent or "",
+        "control_seq": version.manifest.orders_seen,
         "segments": [{"sha256": ref.sha256, "bytes": ref.bytes} for ref in segments],
     }
 
 
 def _batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
     return (items[start : start + _BATCH] for start in range(0, len(items), _BATCH))
-
-
-def _capped(value: bytes, bytes_max: int, *, where: str) -> bytes | None:
-    """None for the empty string, which is how GETRANGE answers for a key that is not there."""
-    if len(value) > bytes_max:
-        raise CheckpointCorrupt(where, f"longer than the {bytes_max} bytes it may have")
-    return value or None
-
-
-def _present(envelope: bytes | None, where: str) -> bytes:
-    if envelope is None:
-        raise CheckpointCorrupt(where, "it is named but missing")
-    return envelope
-
-
-def _pointed(pointer: bytes | None, where: str) -> str | None:
-    if pointer is None:
-        return None
-    read = _POINTER.fullmatch(pointer)
-    if read is None:
-        raise CheckpointCorrupt(where, f"no pointer to a record: {pointer[:40]!r}")
-    return read[2].decode()
-
-
-def _id(text: bytes, where: str) -> str:
-    if not _ID.fullmatch(text):
-        raise CheckpointCorrupt(where, f"no id of a record: {text[:40]!r}")
-    return text.decode()
-
-
-def _number(text: bytes, line: Line) -> int:
-    if not text:
-        return 0
-    if not re.fullmatch(rb"[0-9]{1,15}", text):
-        raise CheckpointCorrupt(f"{line} highest", f"no version number: {text[:40]!r}")
-    return int(text)
-
-
-def _position(line: Line, head: bytes, control: bytes, learner: bytes) -> Position:
-    return Position(
-        head=_pointed(head or None, f"{line} head"),
-        control=_pointed(control or None, f"{line} control"),
-        learner=_payload(learner),
-    )
-
-
-def _payload(text: bytes) -> Beat | None:
-    """A beat is a courtesy: one that cannot be read counts as none."""
-    if not text or len(text) > BEAT_BYTES_MAX:
-        return None
-    try:
-        return msgspec.json.decode(text, type=dict[str, object])
-    except (msgspec.DecodeError, RecursionError):
-        return None

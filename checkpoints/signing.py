@@ -22,7 +22,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from checkpoints.errors import KeyProblem, Tampered, UnknownFormat
+from checkpoints.errors import KeyProblem, Tampered, UnknownFormat, UnknownKey
 
 __all__ = ["Keys", "Kind", "Role", "Signer", "Verifier", "canonical", "decode", "digest"]
 
@@ -143,7 +143,8 @@ class Verifier:
             where: Line and version, for the error.
 
         Raises:
-            Tampered: not an envelope, not its canonical form, an unknown key, a bad signature.
+            Tampered: not an envelope, not its canonical form, a bad signature.
+            UnknownKey: the key is none of these.
         """
         try:
             read = msgspec.json.decode(envelope, type=_Envelope)
@@ -153,7 +154,7 @@ class Verifier:
             raise Tampered(where, f"the {kind}'s envelope is not in canonical form")
         public = self._keys.get(read.key)
         if public is None:
-            raise Tampered(where, f"the {kind} is signed by {read.key[:80]!r}, no key known here")
+            raise UnknownKey(where, kind, read.key)
         body = read.body.encode()
         try:
             public.verify(_signature(read.signature), _message(kind, body))

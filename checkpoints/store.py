@@ -16,7 +16,17 @@ from checkpoints.control import Control
 from checkpoints.line import Line
 from checkpoints.manifest import SegmentRef, Version
 
-__all__ = ["STEPS", "Granted", "HeldBy", "Line", "Outcome", "Position", "Reply", "Store"]
+__all__ = [
+    "STEPS",
+    "Granted",
+    "HeldBy",
+    "Line",
+    "Listed",
+    "Outcome",
+    "Position",
+    "Reply",
+    "Store",
+]
 
 CHUNK_BYTES = 1 << 20  # bounds how long other clients of the store wait behind one write
 LINEAGE_BYTES_MAX = 64 << 20
@@ -66,11 +76,19 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Granted:
-    """The line is ours to write. `head` is its envelope, None when nothing was ever committed."""
+    """The line is ours to write.
+
+    Attributes:
+        head: The head's envelope. None when nothing was ever committed; empty when the head's
+            record is missing or longer than it may be, so that it verifies as nothing.
+        highest: The highest version number this line has ever used.
+        head_id: Of the version that stands as the head.
+    """
 
     token: str
     head: bytes | None
-    highest: int  # the highest version number this line has ever used
+    highest: int
+    head_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +105,19 @@ class Reply:
 
     outcome: Outcome
     earlier: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """A kept version as the index names it, unsigned.
+
+    `envelope` is None where its record is missing or longer than it may be: one damaged record
+    must not hide the others.
+    """
+
+    number: int
+    id: str
+    envelope: bytes | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +163,8 @@ class Store(Protocol):
     def commit(self, line: Line, *, token: str, version: Version) -> Outcome:
         """Make `version` the head, if `token` is the newest and its parent is the head.
 
-        Its number must exceed every one the line has used. Repeating it changes nothing (DUP).
+        Its number must exceed every one the line has used, and the command that it names as
+        obeyed must still stand, or a newer one (STALE). Repeating it changes nothing (DUP).
         """
         ...
 
@@ -169,10 +201,11 @@ class Store(Protocol):
     ) -> Reply:
         """Make `control` the newest control record, and `version` the head where one comes along.
 
-        One atomic change, compared against `control.record.previous` and, with a version, its
-        parent (STALE); the versions and segments they name must be there (TORN). A version bumps
-        the fencing token, so a live learner finds itself FENCED. An idempotency key is remembered
-        for 24 hours: REPEATED carries the control envelope that it stood for.
+        One atomic change, compared against `control.record.previous`, the audit's highest number
+        and, with a version, its parent (STALE); the versions and segments they name must be there
+        (TORN). A version bumps the fencing token, so a live learner finds itself FENCED. An
+        idempotency key is remembered for 24 hours: REPEATED carries the control envelope that it
+        stood for.
         """
         ...
 
@@ -194,8 +227,8 @@ class Store(Protocol):
         """The envelope of the version with this number, None when it is not kept."""
         ...
 
-    def versions(self, line: Line, *, limit: int, before: int | None = None) -> list[bytes]:
-        """Envelopes of kept versions, newest first, with numbers below `before`."""
+    def versions(self, line: Line, *, limit: int, before: int | None = None) -> list[Listed]:
+        """The kept versions, newest first, with numbers below `before`."""
         ...
 
     def lineage(self, line: Line, version_id: str) -> bytes | None:

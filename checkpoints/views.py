@@ -9,7 +9,7 @@ import msgspec
 from checkpoints.control import Control, ControlRecord
 from checkpoints.errors import BadCommand
 from checkpoints.manifest import Manifest, Version
-from checkpoints.reader import LineState
+from checkpoints.reader import Damaged, Entry, LineState
 from checkpoints.signing import normal
 from checkpoints.store import Beat
 
@@ -27,6 +27,7 @@ __all__ = [
     "timestamp",
     "version_item",
     "version_view",
+    "versions_page",
 ]
 
 T = TypeVar("T")
@@ -150,6 +151,37 @@ def version_view(
     """`GET …/versions/v17`: the item and the whole manifest."""
     item = version_item(version, control=control, serving=serving)
     return {**item, "manifest": msgspec.json.decode(normal(version.manifest))}
+
+
+def versions_page(
+    found: Sequence[Entry],
+    *,
+    limit: int,
+    control: Control | None,
+    serving: Collection[str] = (),
+) -> Body:
+    """`GET …/versions`; versions that cannot be read stand apart, under `damaged`, if there are.
+
+    Args:
+        found: Newest first, one more than `limit` if there are more.
+    """
+    body = page(
+        found,
+        limit=limit,
+        view=lambda each: (
+            each
+            if isinstance(each, Damaged)
+            else version_item(each, control=control, serving=serving)
+        ),
+        place=lambda each: each.number,
+    )
+    damaged = [each for each in body["items"] if isinstance(each, Damaged)]
+    if damaged:
+        body["items"] = [each for each in body["items"] if not isinstance(each, Damaged)]
+        body["damaged"] = [
+            {"version": each.name, "id": each.id, "problem": str(each.problem)} for each in damaged
+        ]
+    return body
 
 
 def _tags(record: ControlRecord, version: Version) -> list[str]:

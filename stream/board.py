@@ -20,6 +20,7 @@ class _Place(IntEnum):
     uncommitted = auto()
     obeyed_seq = auto()
     is_frozen = auto()
+    highest = auto()
 
 
 class Board:
@@ -108,6 +109,15 @@ class Board:
     @is_frozen.setter
     def is_frozen(self, value: bool) -> None:
         self._numbers[_Place.is_frozen] = value
+
+    @property
+    def highest(self) -> int:
+        """The highest version number that was used, or was about to be."""
+        return self._numbers[_Place.highest]
+
+    @highest.setter
+    def highest(self, value: int) -> None:
+        self._numbers[_Place.highest] = value
 
     # Read by the keeper -------------------------------------------------------------------------
 

@@ -98,6 +98,7 @@ class Cut:
         runs: Since the parent.
         learn_errors: Records given up since the parent.
         adopted: Sections of the model file that changed.
+        control_seq: The newest command obeyed, by this learner or by the one that made the head.
     """
 
     head: Version | None
@@ -107,6 +108,7 @@ class Cut:
     runs: list[list[Any]]
     learn_errors: tuple[Place, ...]
     adopted: tuple[str, ...]
+    control_seq: int
 
 
 class VersionMaker:
@@ -176,6 +178,7 @@ class VersionMaker:
             model_file=self._model_file.sections(),
             adopted=cut.adopted,
             software=software(),
+            control_seq=cut.control_seq,
         )
         check_counts(manifest)
         return seal_version(manifest, self._signer)

@@ -61,6 +61,7 @@ class Committer:
         token: The fencing token.
         head: The verified head, None for a line that begins.
         highest: The highest number that anyone remembers; numbers begin above it.
+        note_number: Told each number before it is used.
         tell: Sends a message to the source.
 
     Attributes:
@@ -76,11 +77,12 @@ class Committer:
         token: str,
         head: Version | None,
         highest: int,
+        note_number: Callable[[int], None],
         tell: Callable[[Message], None],
     ) -> None:
         self._open_store, self._keys, self._model_file = open_store, keys, model_file
         self._line = Line(model_file.name)
-        self._token, self._tell = token, tell
+        self._token, self._tell, self._note_number = token, tell, note_number
         self._highest = max(highest, head.number if head else 0)
         self.head = head
         self.interval_s = model_file.checkpoint.every_seconds
@@ -105,10 +107,15 @@ class Committer:
         trainer: Trainer,
         positions: Positions,
         *,
+        control_seq: int,
         learn_errors: tuple[Place, ...] = (),
         adopted: tuple[str, ...] = (),
     ) -> None:
-        """Cut the trainer's state at these positions, and have a version made of it."""
+        """Cut the trainer's state at these positions, and have a version made of it.
+
+        Args:
+            control_seq: The newest command obeyed.
+        """
         assert not self.is_busy, "one commit at a time"
         started = time.monotonic()
         cut = Cut(
@@ -119,7 +126,9 @@ class Committer:
             runs=positions.cut(),
             learn_errors=learn_errors,
             adopted=adopted,
+            control_seq=max(control_seq, self.head.manifest.orders_seen if self.head else 0),
         )
+        self._note_number(cut.number)
         trainer.drifts.settle(f"v{cut.number}")
         ours, theirs = channels.pair()
 

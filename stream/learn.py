@@ -29,6 +29,7 @@ from stream.errors import StreamError
 from stream.fork import ended, fork
 from stream.learner_process import LearnerProcess
 from stream.messages import LastWords, Raised, Settled
+from stream.numbers import Numbers, numbers_of
 from stream.source_process import LearnOptions, SourceProcess
 from stream.suspects import Suspects
 
@@ -97,8 +98,12 @@ class Learner:
     keys: Keys
     check_store: Callable[[], object]
     suspects: Suspects = field(default_factory=Suspects)
+    numbers: Numbers = field(init=False)
     _board: Board = field(default_factory=Board)
     _stopped_at: float | None = None
+
+    def __post_init__(self) -> None:
+        self.numbers = numbers_of(self.settings, self.model_file.name)
 
     def run(self) -> int:
         """Learn until SIGTERM; the exit code.
@@ -143,8 +148,11 @@ class Learner:
 
     def _live(self, *, is_first: bool) -> int:
         """Fork both processes, and see them to their end; the code that tells what to do next."""
-        self._board = board = Board()
+        board, before = Board(), self._board
+        board.control_seq = before.control_seq
         board.stop = self._stopped_at is not None
+        self._board = board
+        self.numbers.note(before.highest)
         parts = self._forked(board, is_first=is_first)
         try:
             self._tell_pids(parts)
@@ -173,6 +181,7 @@ class Learner:
                 keeper=source_end,
                 suspects=self.suspects,
                 holder=holder,
+                highest=self.numbers.highest,
                 wait_limit_s=self.settings.learner.start_wait_seconds if is_first else None,
             ).run()
 
@@ -188,6 +197,7 @@ class Learner:
                 channel=to_source,
                 keeper=learner_end,
                 suspects=self.suspects,
+                numbers=self.numbers,
             ).run()
 
         holder = self.settings.learner.name or f"{socket.gethostname()}:{os.getpid()}"

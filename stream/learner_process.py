@@ -25,6 +25,7 @@ from stream.channel import Channel
 from stream.committer import Committer
 from stream.ends import DONE, end_with
 from stream.messages import Begin, Finished, Ready, Settled
+from stream.numbers import Numbers
 from stream.positions import Positions
 from stream.restore import Restored, check_restorable, restore
 from stream.suspects import Suspects
@@ -43,6 +44,7 @@ class LearnerProcess:
         channel: To the source.
         keeper: Last words, and records on which the learner raised.
         suspects: Those of earlier lives.
+        numbers: Version numbers used.
     """
 
     settings: Settings
@@ -53,6 +55,7 @@ class LearnerProcess:
     channel: Channel
     keeper: Channel
     suspects: Suspects
+    numbers: Numbers
 
     def run(self) -> int:
         """Learn until told to stop; the code to end with."""
@@ -97,6 +100,7 @@ class LearnerProcess:
                 token=begin.token,
                 head=head,
                 highest=begin.highest,
+                note_number=self._note_number,
                 tell=self.channel.send,
             ),
             channel=self.channel,
@@ -109,6 +113,10 @@ class LearnerProcess:
         )
         _settle_memory()
         worker.run()
+
+    def _note_number(self, number: int) -> None:
+        self.board.highest = number
+        self.numbers.note(number)
 
     def _restored(self, head: Version, scratch: Path) -> Restored:
         with closing(self.open_store()) as store:

@@ -3,12 +3,14 @@
 import logging
 import time
 
-from checkpoints.control import open_control
+from checkpoints.errors import Tampered
+from checkpoints.held import read_books
 from checkpoints.line import Line
-from checkpoints.lineage import Lineage, fold, open_lineage, seal_lineage
-from checkpoints.manifest import Version, open_version
+from checkpoints.lineage import fold, seal_lineage
+from checkpoints.manifest import Version
 from checkpoints.retention import Kept, to_keep
 from checkpoints.signing import Signer, Verifier
+from checkpoints.standing import standing_orders
 from checkpoints.store import Store
 from config.model_file import Keep
 
@@ -16,11 +18,12 @@ log = logging.getLogger(__name__)
 
 # A prune is one round trip and a signature or more: not at each of the commits of a second.
 _EVERY_COMMITS = 10
-_PAGE = 500
 
 
 class Pruner:
     """Keeps one line's versions within the retention of its model file.
+
+    What cannot be read is never dropped, nor what it stands on.
 
     Args:
         keep: The model file's `checkpoint.keep`.
@@ -39,8 +42,8 @@ class Pruner:
     ) -> None:
         self._store, self._signer, self._verifier = store, signer, verifier
         self._line, self._keep, self._token = line, keep, token
-        self._versions = self._read_versions()
-        self._lineages = self._read_lineages()
+        books = read_books(store, verifier, line)
+        self._versions, self._lineages, self._held = books.versions, books.lineages, books.held
         # The first commit of a worker prunes: one that is restored often must not put it off.
         self._commits = _EVERY_COMMITS - 1
 
@@ -53,14 +56,19 @@ class Pruner:
 
     def prune(self, *, head: Version) -> None:
         """Drop what retention does not keep. Does nothing if an operator was quicker."""
-        envelope = self._store.control(self._line)
-        control = None if envelope is None else open_control(envelope, self._verifier, self._line)
+        seen = head.manifest.orders_seen
+        try:
+            control = standing_orders(self._store, self._verifier, self._line, at_least=seen)
+        except Tampered as problem:
+            # What is pinned and tagged is not known, and would be dropped with the rest.
+            log.error("pruning put off: %s", problem)
+            return
         protected = {head.id} | self._store.in_use(self._line)
         protected |= control.record.protected if control else frozenset()
         kept_numbers = to_keep(
             [Kept(v.number, v.manifest.created_at_ms, v.manifest.bytes) for v in self._versions],
             keep=self._keep,
-            protected={v.number for v in self._versions if v.id in protected},
+            protected={v.number for v in self._versions if v.id in protected} | self._held,
             now_ms=int(time.time() * 1000),
         )
         dropped = [v for v in self._versions if v.number not in kept_numbers]
@@ -82,21 +90,3 @@ class Pruner:
         self._versions = kept
         ids = {v.id for v in kept}
         self._lineages = {i: e for i, e in {**self._lineages, **lineages}.items() if i in ids}
-
-    def _read_versions(self) -> list[Version]:
-        versions: list[Version] = []
-        before: int | None = None
-        while page := self._store.versions(self._line, limit=_PAGE, before=before):
-            versions += [open_version(e, self._verifier, self._line) for e in page]
-            before = versions[-1].number
-        return versions[::-1]
-
-    def _read_lineages(self) -> dict[str, Lineage]:
-        found = {}
-        for version in self._versions:
-            envelope = self._store.lineage(self._line, version.id)
-            if envelope is not None:
-                found[version.id] = open_lineage(
-                    envelope, self._verifier, self._line, version_id=version.id
-                )
-        return found

@@ -6,7 +6,9 @@ from typing import Any
 
 import msgspec
 
+from checkpoints.errors import CheckpointCorrupt
 from checkpoints.manifest import Manifest, Version
+from checkpoints.mending import damaged_head
 from checkpoints.reader import LineReader
 from checkpoints.signing import normal
 from checkpoints.unpickle import loads
@@ -33,7 +35,8 @@ def restore(
 
     Raises:
         ModelFileChangedError, SoftwareChangedError: The head was learned otherwise.
-        CheckpointError: A segment is missing, altered, or holds what may not be loaded.
+        DamagedHead: A segment is missing or altered; with the command that mends it.
+        CheckpointError: A segment holds what may not be loaded.
     """
     manifest = head.manifest
     adopted = adopted_sections(
@@ -41,7 +44,10 @@ def restore(
     )
     uses = "river" if model_file.learner.river else "vowpalwabbit" if model_file.learner.vw else ""
     check_software(model_file.name, manifest.name, manifest.software, software(), uses=uses)
-    segments = reader.load_segments(head)
+    try:
+        segments = reader.load_segments(head)
+    except CheckpointCorrupt as problem:
+        raise damaged_head(reader, manifest.line, manifest.name, problem.what) from problem
     payload = loads(segments["model"], model_file.trust)
     saved = Saved(
         payload=payload,

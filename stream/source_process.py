@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry
 
-from checkpoints.control import open_control
-from checkpoints.errors import StoreUnavailable, Tampered
+from checkpoints.errors import StoreUnavailable
 from checkpoints.line import Line
-from checkpoints.manifest import Version, open_version
+from checkpoints.manifest import Version
+from checkpoints.mending import taken
 from checkpoints.signing import Keys
 from checkpoints.store import Granted, HeldBy, Store
 from config.model_file import ModelFile
@@ -72,6 +72,7 @@ class SourceProcess:
         channel: To the learner.
         keeper: Last words.
         holder: In whose name the lease is held.
+        highest: The highest version number that we remember ourselves.
         wait_limit_s: How long servers that are away are waited for; None: for ever.
     """
 
@@ -86,6 +87,7 @@ class SourceProcess:
     keeper: Channel
     suspects: Suspects
     holder: str
+    highest: int
     wait_limit_s: float | None
     status: Status = field(init=False)
     store: Store = field(init=False)
@@ -142,7 +144,7 @@ class SourceProcess:
         deadline = said + (self.wait_limit_s or float("inf"))
         while True:
             try:
-                self.store.head(self._line)
+                self.store.poll([self._line])
             except StoreUnavailable as error:
                 now = time.monotonic()
                 if now > deadline or not self._keeps_waiting():
@@ -180,7 +182,9 @@ class SourceProcess:
     def _feed_the_learner(self, granted: Granted, metrics: LearnerMetrics, mirror: Mirror) -> None:
         """One life under one token."""
         self.status.state = "starting"
-        head = self._verified(granted)
+        head = taken(
+            self.store, self.keys.verifier, self._line, granted, obeyed=self.board.control_seq
+        )
         self.status.own_heads = frozenset({head.id}) if head else frozenset()
         with contextlib.ExitStack() as stack:
             watch = self._watch(granted, metrics)
@@ -218,20 +222,6 @@ class SourceProcess:
             watch.beat()
             self.store.release(self._line, holder=self.holder, token=granted.token)
 
-    def _verified(self, granted: Granted) -> Version | None:
-        if granted.head is None:
-            return None
-        head = open_version(granted.head, self.keys.verifier, self._line)
-        envelope = self.store.control(self._line)
-        if envelope is not None:
-            ordered = open_control(envelope, self.keys.verifier, self._line).record
-            if head.number < ordered.last_version:
-                what = f"v{ordered.last_version} was the head when an operator ordered last"
-                raise Tampered(
-                    f"{self._line} head", f"{head.manifest.name} stands there, but {what}"
-                )
-        return head
-
     def _watch(self, granted: Granted, metrics: LearnerMetrics) -> Watch:
         return Watch(
             self.store,
@@ -267,7 +257,7 @@ class SourceProcess:
             Begin(
                 token=granted.token,
                 head=head.envelope if head else None,
-                highest=max(granted.highest, highest),
+                highest=max(granted.highest, highest, self.highest),
                 topic_ids=positions.topic_ids,
                 first_offsets=[(*key, at) for key, at in positions.begins.items()],
             )

@@ -109,6 +109,8 @@ class Watch(threading.Thread):
     def _obey(self, control_id: str | None) -> None:
         envelope = self._store.control(self._line)
         if envelope is None:
+            if self._board.control_seq:
+                self._say("control record %d is gone: ignored", self._board.control_seq)
             self._control_id = control_id
             return
         record = open_control(envelope, self._verifier, self._line).record

@@ -216,6 +216,7 @@ class Worker:
         self._committer.begin(
             self._trainer,
             self._positions,
+            control_seq=self._board.obeyed_seq,
             learn_errors=tuple(self._learn_errors),
             adopted=self._adopted,
         )

@@ -12,8 +12,11 @@ if args.idempotency ~= '' then
   earlier = redis.call('GETRANGE', key('repeat:' .. args.idempotency), 0, args.control_bytes_max)
 end
 if earlier ~= '' then return {'REPEATED', earlier} end
-local seq = tonumber(string.match(get('control'), '^(%d+):')) or 0
-if id_of('control') ~= control.previous or control.seq ~= seq + 1 then return {'STALE'} end
+if id_of('control') ~= control.previous then return {'STALE'} end
+if control.seq ~= count_of('control') + 1 then return {'STALE'} end
+-- The pointer may have been put back or taken away: the audit knows what was ordered since.
+local newest = redis.call('ZRANGE', key('audit'), -1, -1, 'WITHSCORES')
+if newest[2] and tonumber(newest[2]) >= control.seq then return {'STALE'} end
 if version and id_of('head') ~= version.parent then return {'STALE'} end
 if version and tonumber(version.number) <= highest() then return {'STALE'} end
 if version and is_torn(version.segments) then return {'TORN'} end

@@ -32,13 +32,14 @@ local function get(name) return redis.call('GETRANGE', key(name), 0, 1023) end
 
 local function id_of(pointer) return string.match(get(pointer), '^%d+:(%x+)$') or '' end
 
+local function count_of(pointer) return tonumber(string.match(get(pointer), '^(%d+):')) or 0 end
+
 local function exists(name) return redis.call('EXISTS', key(name)) == 1 end
 
 local function highest() return tonumber(get('highest')) or 0 end
 
 local function next_token(nonce)
-  local n = tonumber(string.match(get('token'), '^(%d+):')) or 0
-  return string.format('%d:%s', n + 1, nonce)
+  return string.format('%d:%s', count_of('token') + 1, nonce)
 end
 
 local function each_chunk(segment, visit)

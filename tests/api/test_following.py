@@ -9,6 +9,7 @@ from checkpoints.line import Line
 from checkpoints.memory_store import MemoryStore
 from checkpoints.store import Position
 from tests.api.serving import Running, phishing, running, until
+from tests.checkpoints.builders import damage, point_control
 
 PATH = "/v1/models/phishing/predict"
 
@@ -128,3 +129,51 @@ def test_other_learners_are_served_as_well(learner: str) -> None:
         body = api.post("/v1/models/other/predict", {"features": x}).json()
         expected = api.learning.trainer._estimator.predict(dict(x))
         assert body["probabilities"]["true"] == expected[1][True]
+
+
+def test_an_order_taken_away_is_not_forgotten_and_is_counted() -> None:
+    """The pinned version goes on answering; `/metrics` says that something is wrong."""
+    with running() as api:
+        _learn_and_commit(api)
+        assert api.post("/v1/models/phishing/pin", {"to": "v1", "reason": "look"}).is_success
+        assert 'weir_store_refusals_total{model="phishing"} 0.0' in _metrics(api)
+        point_control(api.store, Line("phishing"), None)
+
+        until(lambda: 'weir_store_refusals_total{model="phishing"} 1.0' in _metrics(api))
+        version = _learn_and_commit(api)
+        until(lambda: api.get("/v1/models/phishing").json()["version"] == version.manifest.name)
+        assert _serving(api) == "v1"
+
+
+def test_a_damaged_head_is_neither_served_nor_in_the_way_of_the_list() -> None:
+    """The last good one answers; the damaged one stands apart, by name."""
+    with running() as api:
+        version = _learn_and_commit(api)
+        until(lambda: api.serves(version))
+        head = _learn_and_commit(api)
+        damage(api.store, head)
+
+        until(lambda: len(api.get("/v1/models/phishing/versions").json()["items"]) == 2)
+        body = api.get("/v1/models/phishing/versions").json()
+        assert [item["version"] for item in body["items"]] == ["v2", "v1"]
+        assert [each["version"] for each in body["damaged"]] == ["v3"]
+
+        path = "/v1/models/phishing/rollback"
+        done = api.post(path, {"to": "v1", "mode": "forget", "reason": "it is damaged"})
+        assert (done.status_code, done.json()["version"]) == (200, "v4")
+        assert done.json()["unreadable"]["place"] == "v2"
+        assert _serving(api) == "v4"
+
+
+def test_a_process_that_starts_on_a_damaged_head_says_why_it_does_not_answer() -> None:
+    """It does not take an older version for the newest."""
+    store = MemoryStore()
+    with running(store=store) as first:
+        damage(store, first.learning.head)
+    with running(store=store, learned=0) as api:
+        line = api.app.served.lines["phishing"]
+        until(lambda: line.state)
+        answer = api.post(PATH, {"features": phishing(1)[0][0]})
+
+    assert answer.status_code == 503
+    assert "not believed" in answer.json()["detail"]

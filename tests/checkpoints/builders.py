@@ -12,6 +12,8 @@ from checkpoints.control import Command, Control, Pointer, following, seal_contr
 from checkpoints.line import Line
 from checkpoints.lineage import rolled_back
 from checkpoints.manifest import Counts, Manifest, SegmentRef, Version, seal_version
+from checkpoints.memory_store import MemoryStore
+from checkpoints.redis_store import RedisStore
 from checkpoints.signing import Signer, Verifier
 from checkpoints.store import Granted, Outcome, Store
 
@@ -52,10 +54,13 @@ def a_version(
     return seal_version(a_manifest(line, number=number, parent=parent_id, **fields), LEARNER)
 
 
-def a_rollback(head: Version, target: Version, *, number: int, command_id: str = "c1") -> Version:
+def a_rollback(
+    head: Version, target: Version, *, number: int, command_id: str = "c1", **more: Any
+) -> Version:
     manifest = rolled_back(
-        head, target, number=number, command_id=command_id, reason="spoilt", who="ann", at_ms=1
-    )
+        head, target, number=number, command_id=command_id, reason="spoilt", who="ann", at_ms=1,
+        **more,
+    )  # fmt: skip
     return seal_version(manifest, OPERATOR)
 
 
@@ -115,3 +120,61 @@ def history(store: Store, line: Line, token: str, *, length: int) -> list[Versio
         model = b"weights %d" % number
         versions.append(committed(store, line, token, number=number, parent=parent, model=model))
     return versions
+
+
+def envelopes(store: Store, line: Line, *, limit: int = 1000, before: int | None = None) -> list:
+    """The records of the kept versions, newest first."""
+    return [one.envelope for one in store.versions(line, limit=limit, before=before)]
+
+
+def flipped(envelope: bytes) -> bytes:
+    """One bit of it is wrong."""
+    middle = len(envelope) // 2
+    return envelope[:middle] + bytes([envelope[middle] ^ 1]) + envelope[middle + 1 :]
+
+
+def damage(store: Store, version: Version, envelope: bytes | None = None) -> None:
+    """Somebody, or a failing disk, changes a version's record; b"": it is gone."""
+    envelope = flipped(version.envelope) if envelope is None else envelope
+    line = version.manifest.line
+    if isinstance(store, MemoryStore):
+        kept = store._books(line).versions
+        kept[version.id] = dataclasses.replace(version, envelope=envelope)
+        return
+    key = f"{line.prefix}manifest:{version.id}"
+    _back_door(store, "SET", key, envelope) if envelope else _back_door(store, "DEL", key)
+
+
+def damage_segment(store: Store, version: Version, name: str) -> None:
+    """One bit of a segment's first chunk is wrong."""
+    ref, line = version.manifest.segments[name], version.manifest.line
+    if isinstance(store, MemoryStore):
+        chunk = store._books(line).chunks[ref.sha256, 0]
+        chunk.data = flipped(chunk.data)
+        return
+    key = f"{line.prefix}chunk:{ref.sha256}:0"
+    _back_door(store, "SETRANGE", key, 0, b"\xff")
+
+
+def point_control(store: Store, line: Line, control: Control | None) -> None:
+    """Somebody puts an older command back in the place of the newest, or takes it away."""
+    if isinstance(store, MemoryStore):
+        store._books(line).ordered = control.id if control else None
+    elif control is None:
+        _back_door(store, "DEL", f"{line.prefix}control")
+    else:
+        _back_door(store, "SET", f"{line.prefix}control", f"{control.record.seq}:{control.id}")
+
+
+def point_head(store: Store, version: Version) -> None:
+    """Somebody puts another version in the head's place."""
+    line = version.manifest.line
+    if isinstance(store, MemoryStore):
+        store._books(line).head = version.id
+    else:
+        _back_door(store, "SET", f"{line.prefix}head", f"{version.number}:{version.id}")
+
+
+def _back_door(store: Store, *command: object) -> None:
+    assert isinstance(store, RedisStore)
+    store._redis.ask(*command, doing="write behind the back of everybody")

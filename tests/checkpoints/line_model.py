@@ -18,7 +18,8 @@ class Kept:
     number: int
     parent: str | None
     contents: tuple[bytes, ...]
-    envelope: bytes
+    envelope: bytes | None  # None: its record is gone
+    obeyed: int = 0  # the number of the newest command it knows of
 
 
 @dataclass
@@ -33,17 +34,19 @@ class LineModel:
     chunks: set[tuple[bytes, int]] = field(default_factory=set)
     controls: list[tuple[str, bytes]] = field(default_factory=list)  # oldest first
     named: dict[str, set[str]] = field(default_factory=dict)  # control id -> pinned and tagged
+    stands: int = 0  # how many of the controls the pointer counts: fewer, if one was put back
 
     @property
     def control(self) -> str | None:
-        return self.controls[-1][0] if self.controls else None
+        return self.controls[self.stands - 1][0] if self.stands else None
 
     def answer_commit(self, version_id: str, version: Kept, token: str) -> str:
         if self.head == version_id:
             return "DUP"
         if self.token != token:
             return "FENCED"
-        return self._answer_version(version)
+        answer = self._answer_version(version)
+        return "STALE" if version.obeyed > self.stands else answer
 
     def _answer_version(self, version: Kept) -> str:
         if version.parent != self.head or version.number <= self.highest:
@@ -63,12 +66,18 @@ class LineModel:
     ) -> str:
         if control_id in [known for known, _ in self.controls]:
             return "DUP"
-        if previous != self.control:
+        if previous != self.control or self.stands < len(self.controls):
             return "STALE"
         answer = self._answer_version(version) if version else "OK"
-        if answer == "OK" and not names <= set(self.kept):
+        if answer == "OK" and not names <= {
+            one for one, kept in self.kept.items() if kept.envelope
+        }:
             return "TORN"
         return answer
+
+    def obey(self, control_id: str, envelope: bytes) -> None:
+        self.controls.append((control_id, envelope))
+        self.stands = len(self.controls)
 
     def answer_prune(self, token: str, head: str | None, control: str | None) -> str:
         if token != self.token:

@@ -19,25 +19,27 @@ from tests.checkpoints.builders import (
     a_rollback,
     a_version,
     committed,
+    envelopes,
     granted,
     history,
     pointer,
     put,
     ref_of,
 )
+from tests.checkpoints.damage_contract import DamageContract
 
 AnyStore = MemoryStore | RedisStore
 NOTHING = Position(head=None, control=None, learner=None)
 
 
-class StoreContract:
+class StoreContract(DamageContract):
     """Give fixtures `store` (either kind), `line` (fresh) and `wait_s` (let leases run out)."""
 
     # Taking the line ---------------------------------------------------------------------------
 
     def test_a_new_line_holds_nothing(self, store: AnyStore, line: Line) -> None:
         assert (store.head(line), store.control(line), store.highest(line)) == (None, None, 0)
-        assert store.versions(line, limit=10) == store.audit(line, limit=10) == []
+        assert envelopes(store, line) == store.audit(line, limit=10) == []
         assert store.poll([line]) == {line: NOTHING}
         assert granted(store, line).head is None
 
@@ -94,7 +96,7 @@ class StoreContract:
         token = granted(store, line).token
         version = committed(store, line, token, number=1)
         assert store.commit(line, token=token, version=version) is Outcome.DUP
-        assert store.versions(line, limit=10) == [version.envelope]
+        assert envelopes(store, line, limit=10) == [version.envelope]
 
     def test_an_old_token_never_moves_the_head(self, store: AnyStore, line: Line) -> None:
         old = granted(store, line).token
@@ -169,10 +171,10 @@ class StoreContract:
     def test_versions_are_listed_newest_first_by_pages(self, store: AnyStore, line: Line) -> None:
         versions = history(store, line, granted(store, line).token, length=40)
         newest = [version.envelope for version in reversed(versions)]
-        assert store.versions(line, limit=100) == newest
-        assert store.versions(line, limit=20) == newest[:20]
-        assert store.versions(line, limit=5, before=21) == newest[20:25]
-        assert store.versions(line, limit=5, before=1) == []
+        assert envelopes(store, line, limit=100) == newest
+        assert envelopes(store, line, limit=20) == newest[:20]
+        assert envelopes(store, line, limit=5, before=21) == newest[20:25]
+        assert envelopes(store, line, limit=5, before=1) == []
         assert store.manifest_by_number(line, 41) is None
 
     # Commanding --------------------------------------------------------------------------------
@@ -289,7 +291,7 @@ class StoreContract:
             lineages={three.id: b"folded"},
         )  # fmt: skip
         assert outcome is Outcome.OK
-        assert store.versions(line, limit=10) == [three.envelope]
+        assert envelopes(store, line, limit=10) == [three.envelope]
         assert store.manifest(line, one.id) is None
         assert store.lineage(line, three.id) == b"folded"
         assert store.lineage(line, one.id) is None
@@ -415,7 +417,7 @@ class StoreContract:
         store.on_step = lambda _step: None
         a_whole_life(store, line)
 
-        numbers = [open_version(one, VERIFIER, line) for one in store.versions(line, limit=99)]
+        numbers = [open_version(one, VERIFIER, line) for one in envelopes(store, line)]
         assert len({version.number for version in numbers}) == len(numbers)
         for version in numbers:
             for ref in version.manifest.segments.values():

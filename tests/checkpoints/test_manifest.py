@@ -86,6 +86,8 @@ def test_numbers_are_stored_as_their_type_reads_them() -> None:
         ("more", 1),
         ("model", "a}b"),
         ("runs", [["events", 0, 1]]),
+        ("control_seq", -1),
+        ("control_seq", None),
     ],
 )
 def test_a_signed_body_that_is_no_manifest_is_refused(field: str, wrong: object) -> None:
@@ -104,6 +106,20 @@ def test_a_missing_field_is_refused_not_guessed() -> None:
         partial = {key: value for key, value in fields().items() if key != name}
         with pytest.raises(Tampered):
             open_version(forged(partial), VERIFIER, LINE)
+
+
+def test_a_version_from_before_a_field_came_is_read_as_it_was_written() -> None:
+    """What it does not say counts as nothing, and is not written into it."""
+    old = fields()
+    assert "control_seq" not in old
+    read = open_version(forged(old), VERIFIER, LINE)
+    assert (read.manifest.orders_seen, read.manifest.unreadable) == (0, None)
+
+    one, two = a_version(LINE, number=1), a_version(LINE, number=2, control_seq=7)
+    back = a_rollback(two, one, number=3, control_seq=8)
+    assert b"unreadable" not in back.envelope
+    for version, seen in ((two, 7), (back, 8)):
+        assert open_version(version.envelope, VERIFIER, LINE).manifest.orders_seen == seen
 
 
 def test_a_later_format_says_so() -> None:

@@ -22,8 +22,10 @@ from tests.checkpoints.builders import (
     a_rollback,
     a_version,
     committed,
+    damage,
     granted,
     history,
+    point_control,
     pointer,
     put,
 )
@@ -315,3 +317,121 @@ def test_a_head_dropped_between_two_looks_is_followed_to_the_newer(store, versio
     position = dataclasses.replace(store.poll([LINE])[LINE], head="1" * 64)
 
     assert reader.at(position).head == fourth
+
+
+# --- what was put back, taken away or damaged --------------------------------------------------
+
+
+def test_a_head_from_before_the_last_order_is_not_obeyed(store, versions):
+    """Nor by a reader that has never seen a newer one."""
+    control = a_control(LINE, command="freeze", frozen=True, last_version=3)
+    ordered(store, control)
+    store.show_head(versions[1])
+
+    state = LineReader(store, VERIFIER, LINE).state()
+
+    assert state.head is state.serving is None
+    assert "v3 was the head" in str(state.head_problem)
+    store.show_head(None)
+    assert "nothing stands there" in str(LineReader(store, VERIFIER, LINE).state().head_problem)
+
+
+def test_an_order_taken_away_is_not_forgotten(store, reader, versions):
+    """Who knew it keeps it and counts; a fresh reader does not choose what to serve."""
+    pin = a_control(LINE, command="pin", pin=pointer(versions[0]), to="v1")
+    ordered(store, pin)
+    assert reader.checked().serving == versions[0]
+    point_control(store, LINE, None)
+
+    state = reader.state()
+    assert (state.serving, reader.refusals) == (versions[0], 1)
+    fresh = LineReader(store, VERIFIER, LINE).state()
+    assert (fresh.head, fresh.serving) == (versions[2], None)
+    assert isinstance(fresh.control_problem, Tampered)
+
+    point_control(store, LINE, pin)
+    assert LineReader(store, VERIFIER, LINE).checked().serving == versions[0]
+
+
+def test_an_older_order_put_back_is_not_obeyed_by_a_fresh_reader(store, versions):
+    """Each is signed; the audit knows which is the newest."""
+    pin = a_control(LINE, command="pin", pin=pointer(versions[0]), to="v1")
+    ordered(store, pin)
+    ordered(store, a_control(LINE, pin, command="unpin", pin=None))
+    point_control(store, LINE, pin)
+
+    state = LineReader(store, VERIFIER, LINE).state()
+
+    assert state.control is state.serving is None
+    assert "the audit holds 2" in str(state.control_problem)
+
+
+def test_the_head_says_which_order_was_known_when_it_was_made(store, versions):
+    """Also when the audit has been cut to fit."""
+    first = a_control(LINE, command="freeze", frozen=True)
+    ordered(store, first)
+    second = a_control(LINE, first, command="thaw", frozen=False)
+    ordered(store, second)
+    committed(store, LINE, granted(store, LINE).token, number=4, parent=versions[2], control_seq=2)
+    del store._books(LINE).controls[second.id]
+    point_control(store, LINE, first)
+
+    state = LineReader(store, VERIFIER, LINE).state()
+
+    assert state.control is None
+    assert "after command 2" in str(state.control_problem)
+
+
+def test_a_reader_asks_no_more_than_once_for_orders_that_stand(store, reader, versions):
+    """Twenty looks a second, of which one reads."""
+    reader.state()
+    asked = []
+    store.audit = lambda *_, **__: asked.append(1) or []
+
+    reader.state()
+    assert asked == []
+    ordered(store, a_control(LINE, command="freeze", frozen=True))
+    reader.state()
+    reader.state()
+    assert asked == [1]
+
+
+def test_a_head_of_another_branch_is_noted_and_followed(store, reader, versions):
+    """A store that lost v3 in a failover: the learner went on from v2, above every number."""
+    reader.state()
+    store._books(LINE).head = versions[1].id
+    fourth = committed(store, LINE, granted(store, LINE).token, number=4, parent=versions[1])
+
+    state = reader.state()
+
+    assert (state.head, state.problems) == (fourth, ())
+    assert "v4 does not descend from v3" in str(state.warnings[0])
+    assert reader.refusals == 1
+    assert reader.state().warnings == ()
+
+
+def test_heads_that_were_not_seen_in_between_are_no_branch(store, reader, versions):
+    """Two at once, and one over a version that is pruned or cannot be read."""
+    reader.state()
+    token = granted(store, LINE).token
+    fourth = committed(store, LINE, token, number=4, parent=versions[2])
+    fifth = committed(store, LINE, token, number=5, parent=fourth)
+    assert (reader.state().head, reader.state().warnings) == (fifth, ())
+    sixth = committed(store, LINE, token, number=6, parent=fifth)
+    seventh = committed(store, LINE, token, number=7, parent=sixth)
+    damage(store, sixth)
+
+    assert (reader.state().head, reader.state().warnings) == (seventh, ())
+
+
+def test_a_damaged_version_is_listed_by_name_beside_the_others(store, reader, versions):
+    """Whoever must have all of them is told."""
+    damage(store, versions[1])
+
+    found = reader.listing(limit=9)
+
+    assert [found[0], found[2]] == [versions[2], versions[0]]
+    assert (found[1].name, found[1].id) == ("v2", versions[1].id)
+    assert [each.number for each in reader.kept()] == [3, 2, 1]
+    with pytest.raises(CheckpointCorrupt):
+        reader.versions(limit=9)

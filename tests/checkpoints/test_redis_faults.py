@@ -24,6 +24,7 @@ from tests.checkpoints.builders import (
     a_rollback,
     a_version,
     committed,
+    envelopes,
     granted,
     history,
     put,
@@ -129,7 +130,7 @@ def test_a_commit_whose_reply_is_lost_is_made_once(
     version = a_version(line)
     proxy.lose(1)
     assert store.commit(line, token=token, version=version) is Outcome.DUP
-    assert (proxy.lost, store.versions(line, limit=5)) == (1, [version.envelope])
+    assert (proxy.lost, envelopes(store, line)) == (1, [version.envelope])
 
 
 def test_a_command_whose_reply_is_lost_is_obeyed_once(

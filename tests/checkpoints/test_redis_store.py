@@ -27,6 +27,7 @@ from tests.checkpoints.builders import (
     a_rollback,
     a_version,
     committed,
+    envelopes,
     granted,
     history,
     put,
@@ -154,9 +155,7 @@ def test_a_head_without_its_manifest_is_corrupt(store: RedisStore, line: Line, r
     raw.delete(key(line, f"manifest:{version.id}"))
     for read in (
         lambda: store.head(line),
-        lambda: store.versions(line, limit=5),
         lambda: store.manifest_by_number(line, 1),
-        lambda: store.acquire(line, holder="host-1", lease_s=5),
     ):
         with pytest.raises(CheckpointCorrupt, match="missing"):
             read()
@@ -170,11 +169,18 @@ def test_a_manifest_beyond_its_cap_is_not_fetched(
     for read in (
         lambda: store.head(line),
         lambda: store.manifest(line, version.id),
-        lambda: store.versions(line, limit=5),
-        lambda: store.acquire(line, holder="host-1", lease_s=5),
     ):
         with pytest.raises(CheckpointCorrupt, match="longer than"):
             read()
+    assert envelopes(store, line) == [None]
+    assert granted(store, line).head == b""
+
+
+def test_a_rank_that_is_no_number_is_corrupt(store: RedisStore, line: Line, raw: Redis) -> None:
+    version = committed(store, line, granted(store, line).token, number=1)
+    raw.zadd(key(line, "versions"), {version.id: "inf"})
+    with pytest.raises(CheckpointCorrupt, match="no number"):
+        store.versions(line, limit=5)
 
 
 def test_a_key_of_another_type_is_tampered(store: RedisStore, line: Line, raw: Redis) -> None:
@@ -218,7 +224,9 @@ def test_the_audit_is_bounded(store: RedisStore, line: Line, raw: Redis) -> None
     """The oldest records go when there are 10,000 already, and the newest stay."""
     first = a_control(line)
     store.command(line, control=first)
-    raw.zadd(key(line, "audit"), {f"{n:064x}": 2 + n for n in range(AUDIT_KEPT - 1)})
+    raw.zadd(
+        key(line, "audit"), {f"{n:064x}": 1 + (n + 1) / AUDIT_KEPT for n in range(AUDIT_KEPT - 1)}
+    )
     second = a_control(line, first)
     assert store.command(line, control=second).outcome is Outcome.OK
     assert raw.zcard(key(line, "audit")) == AUDIT_KEPT
@@ -270,7 +278,7 @@ def test_a_reader_needs_no_right_to_write_or_to_run_scripts(
     reader = RedisStore(RedisConnection(url, deadline_s=1))
     assert reader.poll([line])[line].head == version.id
     assert reader.head(line) == version.envelope
-    assert reader.versions(line, limit=5) == [version.envelope]
+    assert envelopes(reader, line) == [version.envelope]
     assert reader.audit(line, limit=5) == [control.envelope]
     assert reader.get_segment(line, version.manifest.segments["model"]) == b"weights"
     assert (reader.beats(line, "learner"), reader.in_use(line)) == ({"a": {}}, {version.id})

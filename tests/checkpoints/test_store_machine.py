@@ -34,7 +34,17 @@ from checkpoints.memory_store import DieAt, Died, MemoryStore
 from checkpoints.redis_connection import RedisConnection
 from checkpoints.redis_store import RedisStore
 from checkpoints.store import Granted
-from tests.checkpoints.builders import a_control, a_rollback, a_version, pointer, ref_of
+from tests.checkpoints.builders import (
+    a_control,
+    a_rollback,
+    a_version,
+    damage,
+    envelopes,
+    flipped,
+    point_control,
+    pointer,
+    ref_of,
+)
 from tests.checkpoints.line_model import MIB, Kept, LineModel, chunk_names
 
 T = TypeVar("T")
@@ -69,6 +79,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.built: list[tuple[str, Version]] = []  # everything ever sent, with its token
         self.versions: dict[str, Version] = {}
         self.control: Control | None = None
+        self.ordered: list[Control] = []
         self.orders = itertools.count()
 
     def teardown(self) -> None:
@@ -114,7 +125,9 @@ class StoreMachine(RuleBasedStateMachine):
             return
         assert isinstance(granted, Granted)
         head = self.versions[self.model.head] if self.model.head else None
-        assert granted.head == (head.envelope if head else None)
+        kept = self.model.kept[self.model.head] if self.model.head else None
+        assert granted.head == ((kept.envelope or b"") if kept else None)
+        assert granted.head_id == self.model.head
         assert granted.highest == self.model.highest
         self.model.token = granted.token
         self.sessions.append(Session(granted.token, head, granted.highest))
@@ -143,10 +156,11 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(
         data=st.data(), model=contents, window=contents, death=deaths,
         ahead=st.sampled_from([1, 1, 2, 5, 0]), with_put=st.sampled_from([True, True, True, False]),
+        beyond=st.sampled_from([0, 0, 0, 1]),
     )  # fmt: skip
     def commit(
         self, data: st.DataObject, model: str, window: str, death: str, ahead: int,
-        with_put: bool,
+        with_put: bool, beyond: int,
     ) -> None:  # fmt: skip
         """A learner, which may be a zombie, commits what it built on the head it knows."""
         session = self.session(data)
@@ -157,6 +171,7 @@ class StoreMachine(RuleBasedStateMachine):
         version = a_version(
             self.line, number=session.highest + ahead or 1, parent=session.head,
             segments=segments, created_at_ms=next(self.orders),
+            control_seq=self.model.stands + beyond,
         )  # fmt: skip
         self.versions[version.id] = version
         self.built.append((session.token, version))
@@ -190,7 +205,8 @@ class StoreMachine(RuleBasedStateMachine):
     def seen(self, version: Version) -> Kept:
         by_sha = {ref_of(content).sha256: content for content in CONTENTS.values()}
         used = tuple(by_sha[ref.sha256] for ref in version.manifest.segments.values())
-        return Kept(version.number, version.manifest.parent, used, version.envelope)
+        manifest = version.manifest
+        return Kept(version.number, manifest.parent, used, version.envelope, manifest.orders_seen)
 
     # Operators ---------------------------------------------------------------------------------
 
@@ -225,6 +241,25 @@ class StoreMachine(RuleBasedStateMachine):
         self.order(self.an_order("unpin", pin=None), None, set(), death)
 
     @precondition(lambda self: self.control)
+    @rule(data=st.data())
+    def put_an_order_back(self, data: st.DataObject) -> None:
+        """Somebody points to an older command, to none, or to the newest again."""
+        stands = data.draw(st.integers(0, len(self.model.controls)), label="stands")
+        self.model.stands = stands
+        control = self.ordered[stands - 1] if stands else None
+        point_control(self.store, self.line, control)
+        self.control = data.draw(st.sampled_from([control, self.ordered[-1]]), label="seen")
+
+    @precondition(lambda self: self.model.kept)
+    @rule(data=st.data(), is_gone=st.booleans())
+    def damage(self, data: st.DataObject, is_gone: bool) -> None:
+        """A bit of a record flips, or it goes; all else goes on as if it had not."""
+        version = self.a_kept(data)
+        found = b"" if is_gone else flipped(version.envelope)
+        damage(self.store, version, found)
+        self.model.kept[version.id].envelope = found or None
+
+    @precondition(lambda self: self.control)
     @rule()
     def order_again(self) -> None:
         """The same signed order arrives once more."""
@@ -246,7 +281,8 @@ class StoreMachine(RuleBasedStateMachine):
         if expected != "OK" or death == "before":
             return
         self.control = control
-        self.model.controls.append((control.id, control.envelope))
+        self.ordered.append(control)
+        self.model.obey(control.id, control.envelope)
         if version is not None and kept is not None:
             self.model.adopt(version.id, kept)
             self.model.token = "the operator's"
@@ -261,7 +297,8 @@ class StoreMachine(RuleBasedStateMachine):
         """A learner, which may be a zombie, drops some versions."""
         session = self.session(data)
         head = self.model.head if sees != "old head" else next(iter(self.model.kept))
-        control = self.control if sees != "no command" else None
+        control = self.ordered[self.model.stands - 1] if self.model.stands else None
+        control = control if sees != "no command" else None
         assert head is not None
         protected = control.record.protected if control else frozenset()
         free = [one for one in self.model.kept if one != head and one not in protected]
@@ -288,9 +325,13 @@ class StoreMachine(RuleBasedStateMachine):
         assert (position.head, position.control) == (model.head, model.control)
         assert store.highest(line) == model.highest
         head = model.kept[model.head].envelope if model.head else None
-        assert store.head(line) == head
+        if head is not None or model.head is None:
+            assert store.head(line) == head
+        else:
+            with pytest.raises(CheckpointCorrupt):
+                store.head(line)
         newest = sorted(model.kept.values(), key=lambda kept: -kept.number)
-        assert store.versions(line, limit=1000) == [kept.envelope for kept in newest]
+        assert envelopes(store, line) == [kept.envelope for kept in newest]
         audit = [envelope for _, envelope in reversed(model.controls)]
         assert store.audit(line, limit=1000) == audit
 
@@ -371,8 +412,34 @@ class LosesSharedSegments(MemoryStore):
         super()._forget(books, drop, lineages)
 
 
+class TrustsThePointer(MemoryStore):
+    """A mutant: what was ordered after an order that was put back is forgotten."""
+
+    def _judge_command(self, books: Any, *given: Any) -> Any:
+        for one in [each for each in books.controls.values() if each.record.seq > books.seq]:
+            del books.controls[one.id]
+        return super()._judge_command(books, *given)
+
+
+class NamesLostOrders(MemoryStore):
+    """A mutant: a version may say that a command was obeyed which is gone."""
+
+    def commit(self, line: Line, *, token: str, version: Version) -> Any:
+        manifest = dataclasses.replace(version.manifest, control_seq=0)
+        as_it_likes = dataclasses.replace(version, manifest=manifest)
+        return super().commit(line, token=token, version=as_it_likes)
+
+
 @pytest.mark.parametrize(
-    "mutant", [ForgetsTheParent, ForgetsTheFence, ForgetsHighest, LosesSharedSegments]
+    "mutant",
+    [
+        ForgetsTheParent,
+        ForgetsTheFence,
+        ForgetsHighest,
+        LosesSharedSegments,
+        TrustsThePointer,
+        NamesLostOrders,
+    ],
 )
 def test_the_machine_catches_a_store_that_is_wrong(mutant: type[MemoryStore]) -> None:
     """The suite itself is tested: each of these mistakes must be found."""

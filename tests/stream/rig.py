@@ -71,6 +71,7 @@ class Rig:
     lease_seconds: float = 1.0
     metrics_port: int = 0
     watchdog_seconds: float = 60.0
+    data_dir: Path | None = None
     keys: Keys = field(init=False)
     store: RedisStore = field(init=False)
     model_file: ModelFile = field(init=False)
@@ -107,6 +108,7 @@ class Rig:
                     "operator_public": (str(keys / "operator.pub"),),
                 },
                 "log": {"level": "error"},
+                "data_dir": self.data_dir,
             },
             environ={},
         )
