@@ -156,13 +156,7 @@ class Conversation:
         manifest = version.manifest
         self._status.own_heads = frozenset({version.id})
         self._status.version = manifest.name
-        self._metrics.committed(
-            seconds=message.stall_s,
-            work_s=message.work_s,
-            interval_s=message.interval_s,
-            written_bytes=manifest.bytes,
-            at_s=manifest.created_at_ms / 1000,
-        )
+        self._metrics.committed(message, manifest)
         self._metrics.head_is(manifest)
         self._mirror.show(manifest)
         self._pruner.committed(version)

@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 from prometheus_client.exposition import start_http_server
 
 from checkpoints.manifest import Manifest
+from stream.messages import Committed
 from stream.positions import PartitionKey
 
 _COMMIT_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -65,30 +66,7 @@ class LearnerMetrics:
         self._uncommitted = self._gauge(
             "checkpoint_uncheckpointed_events", "Records taken since the last commit."
         )
-        self._commits = Counter(
-            "weir_checkpoints", "Commits tried.", ["model", "outcome"], registry=registry
-        )
-        self._commit_seconds = Histogram(
-            "weir_checkpoint_duration_seconds",
-            "Time that learning stood still for a commit.",
-            ["model"],
-            buckets=_COMMIT_SECONDS,
-            registry=registry,
-        ).labels(model)
-        self._commit_work = Counter(
-            "weir_checkpoint_work_seconds",
-            "CPU seconds of the processes that made versions beside the learner.",
-            ["model"],
-            registry=registry,
-        ).labels(model)
-        self._interval = self._gauge(
-            "checkpoint_interval_seconds",
-            "From a version's cut to the next: as configured, or longer where its cost demands.",
-        )
-        self._commit_bytes = self._gauge("checkpoint_size_bytes", "Bytes written by a commit.")
-        self._committed_at = self._gauge(
-            "checkpoint_last_success_timestamp_seconds", "When the head was committed."
-        )
+        self._commits = _Commits(model, registry)
         self._up = Gauge(
             "weir_dependency_up",
             "Whether a dependency answered last.",
@@ -115,26 +93,13 @@ class LearnerMetrics:
             self._lag.labels(self._model, topic, str(partition)).set(records)
         self._uncommitted.set(uncommitted)
 
-    def committed(
-        self,
-        *,
-        seconds: float,
-        work_s: float,
-        interval_s: float,
-        written_bytes: int,
-        at_s: float,
-    ) -> None:
+    def committed(self, told: Committed, manifest: Manifest) -> None:
         """A commit succeeded."""
-        self._commits.labels(self._model, "ok").inc()
-        self._commit_seconds.observe(seconds)
-        self._commit_work.inc(work_s)
-        self._interval.set(interval_s)
-        self._commit_bytes.set(written_bytes)
-        self._committed_at.set(at_s)
+        self._commits.succeeded(told, manifest)
 
     def commit_failed(self, outcome: str) -> None:
         """A commit was refused or could not be made."""
-        self._commits.labels(self._model, outcome).inc()
+        self._commits.tried.labels(self._model, outcome).inc()
 
     def head_is(self, manifest: Manifest) -> None:
         """The head is now this version; its numbers equal the JSON answers."""
@@ -159,8 +124,55 @@ class LearnerMetrics:
         return f"http://{host}:{server.server_port}/metrics"
 
     def _gauge(self, name: str, what: str) -> Gauge:
-        gauge = Gauge(f"weir_{name}", what, ["model"], registry=self.registry)
-        return gauge.labels(self._model)
+        return _gauge(name, what, self._model, self.registry)
+
+
+class _Commits:
+    """What versions cost, and how old the newest is."""
+
+    def __init__(self, model: str, registry: CollectorRegistry) -> None:
+        self._model = model
+        self.tried = Counter(
+            "weir_checkpoints", "Commits tried.", ["model", "outcome"], registry=registry
+        )
+        self._stall = Histogram(
+            "weir_checkpoint_duration_seconds",
+            "Time that learning stood still for a commit.",
+            ["model"],
+            buckets=_COMMIT_SECONDS,
+            registry=registry,
+        ).labels(model)
+        self._work = Counter(
+            "weir_checkpoint_work_seconds",
+            "CPU seconds of the processes that made versions beside the learner.",
+            ["model"],
+            registry=registry,
+        ).labels(model)
+        self._interval = _gauge(
+            "checkpoint_interval_seconds",
+            "From a version's cut to the next: as configured, or longer where its cost demands.",
+            model,
+            registry,
+        )
+        self._size = _gauge("checkpoint_size_bytes", "Bytes written by a commit.", model, registry)
+        self._at = _gauge(
+            "checkpoint_last_success_timestamp_seconds",
+            "When the head was committed.",
+            model,
+            registry,
+        )
+
+    def succeeded(self, told: Committed, manifest: Manifest) -> None:
+        self.tried.labels(self._model, "ok").inc()
+        self._stall.observe(told.stall_s)
+        self._work.inc(told.work_s)
+        self._interval.set(told.interval_s)
+        self._size.set(manifest.bytes)
+        self._at.set(manifest.created_at_ms / 1000)
+
+
+def _gauge(name: str, what: str, model: str, registry: CollectorRegistry) -> Gauge:
+    return Gauge(f"weir_{name}", what, ["model"], registry=registry).labels(model)
 
 
 def _build() -> dict[str, str]:

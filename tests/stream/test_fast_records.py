@@ -281,8 +281,6 @@ def test_kafka_python_is_built_as_known():
 def built_otherwise(monkeypatch):
     """A kafka-python whose batches lack a name that was there."""
     monkeypatch.delattr(DefaultRecordBatch, "records_count")
-    # Import-linter, which another test runs, disables every logger that it finds.
-    monkeypatch.setattr(fast_records.log, "disabled", False)
     fast_records._why_not.cache_clear()
     fast_records._warn.cache_clear()
     yield

@@ -76,6 +76,7 @@ def test_a_commit_whose_process_is_killed_costs_nothing(place):
     made = events(3000, seed=5)
     with rig(**place) as at:
         process = at.start()
+        at.until(lambda: at.head() is not None, "it has begun")
         at.send_events(made)
         killed = 0
         while at.consumed() < len(made) and killed < 4:
