@@ -56,7 +56,7 @@ class Endpoint:
         self.operation = operation
         self._access, self._metrics, self._path = access, metrics, path
         self._body_bytes_max = body_bytes_max
-        self._observers: dict[int, Callable[[float], None]] = {}
+        self._seconds = metrics.seconds(operation.method, operation.path)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -71,8 +71,7 @@ class Endpoint:
             return
         finally:
             metrics.in_progress -= 1
-        observe = self._observers.get(answer.status) or self._observer(answer.status)
-        observe(time.perf_counter() - began)
+        self._seconds.observe(answer.status, time.perf_counter() - began)
 
     async def _answered(
         self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive
@@ -98,12 +97,6 @@ class Endpoint:
                 log.exception("%s raised", operation.id)
                 problem = fault()
             return problem.answer()
-
-    def _observer(self, status: int) -> Callable[[float], None]:
-        labels = (self.operation.method, self.operation.path, str(status))
-        observe: Callable[[float], None] = self._metrics.seconds.labels(*labels).observe
-        self._observers[status] = observe
-        return observe
 
 
 async def respond(send: Send, answer: Answer, also: HeaderLines = ()) -> None:

@@ -54,7 +54,7 @@ class Predictor:
         self._served, self._clock_ms = served, clock_ms
         self._counts = {
             name: {
-                outcome: metrics.predictions.labels(name, outcome)
+                outcome: metrics.predictions(name, outcome)
                 for outcome in ("ok", "refused", "failed", "not_ready")
             }
             for name in served.lines
@@ -84,7 +84,7 @@ class Predictor:
         try:
             return line.answering()
         except Problem:
-            self._counts[line.name]["not_ready"].inc()
+            self._counts[line.name]["not_ready"].add()
             raise
 
     def _id(self, line: ServedLine, given: str | None) -> str:
@@ -128,15 +128,15 @@ class Predictor:
             raise
         except BaseException as error:  # a panic in River's Rust is no Exception
             # Whatever a learner makes of odd features (a text where it adds), it is the request.
-            counts["failed"].inc()
+            counts["failed"].add()
             log.warning("%s: a prediction raised %s: %s", line.name, type(error).__name__, error)
             what = f"the model cannot answer these features: {type(error).__name__}: {error}"[:300]
             raise _about(place, "prediction_failed", what) from error
         if type(answer) is Refusal:
-            counts["refused"].inc()
+            counts["refused"].add()
             raise _about(_place(answer, features, place), answer.reason.value, answer.detail)
         assert isinstance(answer, dict)
-        counts["ok"].inc()
+        counts["ok"].add()
         answer["prediction_id"] = prediction_id
         answer["model"] = line.name
         answer["version"] = loaded.name

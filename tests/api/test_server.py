@@ -14,7 +14,8 @@ import httpx
 import pytest
 
 from api import endpoint, receive_deadline
-from api.server import PortTakenError, listen, run_api
+from api.door import PortTakenError, listen
+from api.loader import run_api
 from checkpoints.errors import StoreUnavailable
 from checkpoints.memory_store import MemoryStore
 from config.errors import SettingsError
@@ -175,10 +176,9 @@ def test_a_taken_port_is_told_by_its_number() -> None:
         door.close()
 
 
-@pytest.mark.parametrize("api", [{"workers": 2}, {"host": "0.0.0.0"}])
-def test_what_may_not_start_does_not(api: dict[str, object]) -> None:
+def test_what_may_not_start_does_not() -> None:
     with pytest.raises(SettingsError) as caught:
-        run_api(settings_of(**api), [parse_model_file(PHISHING)], MemoryStore(), KEYS, None)
+        run_api(settings_of(host="0.0.0.0"), [parse_model_file(PHISHING)], MemoryStore(), KEYS, None)
     assert caught.value.exit_code == 2
 
 
@@ -215,7 +215,7 @@ def test_a_fault_in_following_ends_the_process() -> None:
 
 PROGRAM = """
 import sys
-from api.server import run_api
+from api.loader import run_api
 from checkpoints.memory_store import MemoryStore
 from config.model_file import parse_model_file
 from tests.api.serving import KEYS, PHISHING, settings_of
