@@ -23,7 +23,7 @@ from api.following import Following
 from api.server import Server, make_server
 from checkpoints.errors import Unavailable
 from checkpoints.line import Line
-from checkpoints.manifest import Counts, Manifest, Version, seal_version
+from checkpoints.manifest import Counts, Manifest, Version, open_version, seal_version
 from checkpoints.memory_store import MemoryStore
 from checkpoints.segments import pack
 from checkpoints.signing import Keys
@@ -102,9 +102,14 @@ class Learning:
     def __post_init__(self) -> None:
         self.trainer = Trainer(self.model_file, self.scratch)
         self.line = Line(self.model_file.name)
+        self.acquire()
+
+    def acquire(self) -> None:
+        """Take the line, anew after a rollback: whose version is then the head."""
         granted = self.store.acquire(self.line, holder="test", lease_s=3600)
         assert isinstance(granted, Granted)
         self.token = granted.token
+        self.head = open_version(granted.head, VERIFIER, self.line) if granted.head else None
 
     def learn(self, pairs: Iterable[tuple[Mapping[str, Any], Any]]) -> None:
         """Learn labelled examples."""

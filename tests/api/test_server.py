@@ -178,7 +178,9 @@ def test_a_taken_port_is_told_by_its_number() -> None:
 
 def test_what_may_not_start_does_not() -> None:
     with pytest.raises(SettingsError) as caught:
-        run_api(settings_of(host="0.0.0.0"), [parse_model_file(PHISHING)], MemoryStore(), KEYS, None)
+        run_api(
+            settings_of(host="0.0.0.0"), [parse_model_file(PHISHING)], MemoryStore(), KEYS, None
+        )
     assert caught.value.exit_code == 2
 
 
