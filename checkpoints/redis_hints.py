@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 
 __all__ = ["RedisHints"]
 
+_CONFIRMED_S = 1.0
 _AGAIN_S = 1.0  # between two attempts to subscribe while the server is away
 
 
@@ -44,8 +45,8 @@ class RedisHints:
             if self._subscription is None:
                 return self._subscribe()
             found = False
-            while self._subscription.get_message(timeout=0) is not None:
-                found = True
+            while (message := self._subscription.get_message(timeout=0)) is not None:
+                found = found or message["type"] == "message"  # and no confirmation
         except (RedisError, OSError):
             self.close()
             self._try_at = self._clock() + _AGAIN_S
@@ -64,4 +65,6 @@ class RedisHints:
         open_one: Callable[[], Any] = self._client.pubsub
         self._subscription = open_one()
         self._subscription.subscribe(*self._channels)
+        for _ in self._channels:
+            self._subscription.get_message(timeout=_CONFIRMED_S)
         return True  # what moved before was not heard of
