@@ -14,7 +14,6 @@ from http import HTTPStatus
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-from uvicorn.server import ServerState
 
 from api.door import Guest, Passage, Rest, copy_of
 from api.problem import Problem
@@ -30,18 +29,6 @@ CONNECTIONS_MAX = 2000
 _LEAVE_AGAIN_S = 0.002
 
 
-class State(ServerState):
-    """What the connections of a server share.
-
-    Attributes:
-        way_out: Where they go as soon as nothing is under way on them; None: they stay.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.way_out: Passage | None = None
-
-
 class DeadlineProtocol(HttpToolsProtocol, Guest):
     """One connection. A request that arrives in one piece costs a few comparisons more."""
 
@@ -51,6 +38,7 @@ class DeadlineProtocol(HttpToolsProtocol, Guest):
         self._timed: str | None = None  # the phase that the timer is for
         self._timer: asyncio.TimerHandle | None = None
         self._head_bytes = 0
+        self._way_out: Passage | None = None
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -92,15 +80,16 @@ class DeadlineProtocol(HttpToolsProtocol, Guest):
         super().on_response_complete()
         if self._way_out is not None and not self.pipeline and not self.transport.is_closing():
             self.transport.pause_reading()  # the next request is for who takes the connection
-            self.loop.call_soon(self.leave)
+            self.loop.call_soon(self.leave, self._way_out)
 
-    def leave(self) -> None:
+    def leave(self, way_out: Passage) -> None:
         """Go to another process, if nothing is under way here; else when it is done."""
-        way_out, rest = self._way_out, self._rest
-        if way_out is None or rest is None:
+        self._way_out = way_out
+        rest = self._rest
+        if rest is None:
             return
         if self.transport.get_write_buffer_size():
-            self.loop.call_later(_LEAVE_AGAIN_S, self.leave)
+            self.loop.call_later(_LEAVE_AGAIN_S, self.leave, way_out)
             return
         copy = copy_of(self.transport)
         try:
@@ -123,11 +112,6 @@ class DeadlineProtocol(HttpToolsProtocol, Guest):
         self.timeout_keep_alive_task = self.loop.call_at(
             rest.until_s, self.timeout_keep_alive_handler
         )
-
-    @property
-    def _way_out(self) -> Passage | None:
-        assert isinstance(self.server_state, State)
-        return self.server_state.way_out
 
     @property
     def _rest(self) -> Rest | None:

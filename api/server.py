@@ -10,7 +10,7 @@ import uvicorn
 
 from api.app import Api
 from api.door import Passage, Reception
-from api.receive_deadline import DeadlineProtocol, State
+from api.receive_deadline import DeadlineProtocol
 
 _KEEP_ALIVE_S = 65  # longer than the idle limit of usual proxies (60 s)
 _GRACEFUL_S = 5
@@ -41,12 +41,12 @@ class Server(uvicorn.Server):
         drain_s: float = DRAIN_S,
     ) -> None:
         super().__init__(config)
-        self.server_state: State = State()
         self._served = app.served
         self._door, self._passage, self._drain_s = door, passage, drain_s
         self._on_open = on_open
         self._reception: Reception | None = None
         self._drained_at: float | None = None
+        self._is_leaving = False
 
     def begin_drain(self) -> None:
         """Not ready from now on; the door closes a little later."""
@@ -58,9 +58,8 @@ class Server(uvicorn.Server):
         """Let nobody in any more, and leave each connection to others as soon as it rests."""
         assert self._reception is not None, "it has not started"
         self._reception.close()
-        self.server_state.way_out = self._passage
-        for connection in self._guests():
-            connection.leave()
+        self._is_leaving = True
+        self._leave()
 
     @property
     def is_empty(self) -> bool:
@@ -91,9 +90,8 @@ class Server(uvicorn.Server):
         """Whether to stop; asked ten times a second."""
         if self._drained_at is not None and time.monotonic() >= self._drained_at:
             self.should_exit = True
-        if self.server_state.way_out is not None:
-            for connection in self._guests():  # one that was on its way in when we began to leave
-                connection.leave()
+        if self._is_leaving:
+            self._leave()  # also those that were on their way in when it began
             self.should_exit = self.should_exit or self.is_empty
         return await super().on_tick(counter)
 
@@ -102,9 +100,11 @@ class Server(uvicorn.Server):
         """Signals are for those who hold the server."""
         yield
 
-    def _guests(self) -> list[DeadlineProtocol]:
-        found = list(self.server_state.connections)
-        return [each for each in found if isinstance(each, DeadlineProtocol)]
+    def _leave(self) -> None:
+        assert self._passage is not None, "there is nowhere to go"
+        for connection in list(self.server_state.connections):
+            assert isinstance(connection, DeadlineProtocol)
+            connection.leave(self._passage)
 
 
 def make_server(
@@ -125,6 +125,7 @@ def make_server(
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # nobody asks who the client is
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=_GRACEFUL_S,
     )
