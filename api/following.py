@@ -138,6 +138,8 @@ class Following:
         self._store, self._on_load, self._scratch = store, on_load, scratch
         self._warm = Warm(warm_bytes_max)
         self._warmed: dict[str, Control | None] = {}
+        self._obeyed: dict[str, int] = {}  # the newest command when the line was last loaded
+        self._dropped: list[Loaded] = []
         self._look_at = 0.0
         self._is_away = False
 
@@ -201,13 +203,32 @@ class Following:
             line.fail(wanted, error)
             self._on_load(line.name, "failed")
             return
-        has_changed = line.loaded is None or line.loaded.model_hash != loaded.model_hash
+        old = line.loaded
         line.succeed(loaded)
         self._on_load(line.name, "ok")
         self._warm.offer(line.name, loaded)
-        if has_changed and loaded.segment is None:
+        if loaded.segment is None and not (old and old.model_hash == loaded.model_hash):
             self.generation += 1
-            _settle_memory()
+            self._dropped += [old] if old else []
+            self._settle(is_urgent=_seq(line) != self._obeyed.get(line.name, 0))
+        self._obeyed[line.name] = _seq(line)
+
+    def _settle(self, *, is_urgent: bool) -> None:
+        """Put memory in order before it is shared with new processes.
+
+        To free what nobody needs any more takes long while old processes share it, so that waits
+        when operators do. What is frozen is left alone by the collector, which would walk through
+        a large model again and again, and write into each shared page of it.
+        """
+        if not is_urgent:
+            self._dropped.clear()
+            gc.unfreeze()
+            gc.collect()
+        gc.freeze()
+
+    def rest(self) -> None:
+        """There is time: free what was dropped in a hurry."""
+        self._dropped.clear()
 
     def _found(self, line: FollowedLine, wanted: Version) -> Loaded | None:
         """The version, if its model is in memory already."""
@@ -254,7 +275,7 @@ class Following:
                     found.append(line.reader.version_by_id(pointer.id))
                 except CheckpointError as error:
                     log.warning("%s: v%d is not kept warm: %s", line.line, pointer.number, error)
-            self._warm.want(line.name, found)
+            self._dropped += self._warm.want(line.name, found)
             if line.loaded is not None:
                 self._warm.offer(line.name, line.loaded)
 
@@ -275,14 +296,3 @@ def _is_overtaken(moved: FollowedLine, line: FollowedLine, version: Version) -> 
     if moved is line and moved.state is not None:
         return moved.state.serving is not version
     return moved.wanted is not None
-
-
-def _settle_memory() -> None:
-    """Free what the last generation held, and keep the collector off what the next one holds.
-
-    It would walk through a large model all the time, and write into pages that forked processes
-    share with us.
-    """
-    gc.unfreeze()
-    gc.collect()
-    gc.freeze()

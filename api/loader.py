@@ -128,7 +128,8 @@ class Loader:
             poll.register(link, select.POLLIN | (select.POLLOUT if link.is_pending else 0))
         if self._hints.fileno() >= 0:
             poll.register(self._hints, select.POLLIN)
-        poll.poll(1000 * min(self._following.rests_s, _TURN_MAX_S))
+        if not poll.poll(1000 * min(self._following.rests_s, _TURN_MAX_S)):
+            self._following.rest()
         with contextlib.suppress(BlockingIOError):
             self._wakened.recv(100)
 

@@ -36,12 +36,10 @@ class Warm:
         self._kept: dict[tuple[str, str], Loaded] = {}
         self._failed: set[tuple[str, str]] = set()
 
-    def want(self, model: str, versions: Sequence[Version]) -> None:
-        """Keep these of a model from now on, and no others."""
+    def want(self, model: str, versions: Sequence[Version]) -> list[Loaded]:
+        """Keep these of a model from now on, and no others; those that are not kept any more."""
         self._wanted[model] = versions
-        wanted = self._affordable()
-        for key in self._kept.keys() - wanted.keys():
-            del self._kept[key]
+        return [self._kept.pop(key) for key in self._kept.keys() - self._affordable().keys()]
 
     def find(self, model: str, version: Version) -> Loaded | None:
         """What `version` needs, if it is at hand."""
