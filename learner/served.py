@@ -38,10 +38,10 @@ class ServedModel:
             model_file, payload["estimator"], scratch, wants_probabilities=True
         )
         self._labels = Labels(model_file)
-        self._labels.restore(payload["gate"]["labels"])
         self._gate = Gate(
             model_file, self._labels, flattens=self._estimator.flattens, takes_weight=True
         )
+        self._gate.restore(payload["gate"], ids=())  # names it has seen need no second look
         self._has_chances = model_file.task != "regression"
         self._check(payload["probe"])
 
