@@ -56,10 +56,10 @@ class Server(uvicorn.Server):
 
     def hand_over(self) -> None:
         """Let nobody in any more, and leave each connection to others as soon as it rests."""
-        assert self._reception is not None, "it has not started"
-        self._reception.close()
         self._is_leaving = True
-        self._leave()
+        if self._reception is not None:
+            self._reception.close()
+            self._leave()
 
     @property
     def is_empty(self) -> bool:
@@ -71,6 +71,9 @@ class Server(uvicorn.Server):
         """Open the door."""
         del sockets
         await super().startup(sockets=[])
+        if self._is_leaving:  # told so before it began
+            self.should_exit = True
+            return
         make = partial(
             DeadlineProtocol,
             config=self.config,

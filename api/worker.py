@@ -128,7 +128,6 @@ class Worker:
         try:
             for message in self._link.read():
                 self._obey(message)
-            self._report()
         except LinkLostError:
             self._end_now("the loader has gone")
         except Exception:  # the border: the loader replaces a worker that cannot follow it
@@ -139,6 +138,7 @@ class Worker:
         match message:
             case Tell(standings):
                 self._served.take(standings)
+                self._report()
             case Retire():
                 self._retire()
             case Drain():
@@ -150,6 +150,7 @@ class Worker:
             assert self._server is not None
             self._server.hand_over()
             self._is_quiet = True
+            self._report()
 
     def _report(self) -> None:
         """Tell the loader how far we are, where that is new."""

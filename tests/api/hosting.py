@@ -56,6 +56,7 @@ class Host:
     """A running API, the store it follows, and the learner's part."""
 
     process: subprocess.Popen[bytes]
+    size: int  # workers asked for
     url: str
     name: str
     store: RedisStore
@@ -99,7 +100,13 @@ class Host:
 
     def counted(self, outcome: str = "ok") -> float:
         """Predictions, by `/metrics`."""
-        wanted = f'weir_predictions_total{{model="{self.name}",outcome="{outcome}"}}'
+        return self._metric(f'weir_predictions_total{{model="{self.name}",outcome="{outcome}"}}')
+
+    def in_progress(self) -> float:
+        """Requests being answered, by `/metrics`, this one included."""
+        return self._metric("weir_http_requests_in_progress")
+
+    def _metric(self, wanted: str) -> float:
         lines = self.metrics().splitlines()
         return next(float(line.split()[-1]) for line in lines if line.startswith(wanted))
 
@@ -124,7 +131,7 @@ def hosting(
     with tempfile.TemporaryDirectory() as scratch:
         learning = _learning(parse_model_file(text), store, Path(scratch))
         with subprocess.Popen(command, env=environment) as process:
-            host = Host(process, f"http://127.0.0.1:{port}", name, store, learning)
+            host = Host(process, workers, f"http://127.0.0.1:{port}", name, store, learning)
             try:
                 until(host.is_ready, limit_s=60)
                 yield host

@@ -1,7 +1,9 @@
 """Loader and workers as processes: what ends, what is replaced, what their clients notice."""
 
+import json
 import os
 import signal
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -95,6 +97,32 @@ def test_a_worker_that_is_told_to_end_leaves_its_connections_to_others(host: Hos
             os.kill(pid, signal.SIGTERM)
             until(lambda pid=pid: pid not in host.workers)
         assert host.ask(client)["version"]
+
+
+def test_a_request_under_way_is_finished_and_its_connection_goes_on(host: Host) -> None:
+    body = json.dumps({"features": {"https": 1}}).encode()
+    head = (
+        f"POST /v1/models/{host.name}/predict HTTP/1.1\r\nHost: localhost\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    ).encode()
+    port = int(host.url.rsplit(":", 1)[1])
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as link:
+        until(lambda: len(host.workers) == host.size)
+        old = host.workers
+        link.sendall(head + body)
+        assert link.recv(65536).startswith(b"HTTP/1.1 200")
+        link.sendall(head + body[:5])
+        until(lambda: host.in_progress() == 2)  # it, and the one that asks
+        for pid in old:
+            os.kill(pid, signal.SIGTERM)
+        until(lambda: len(set(host.workers) - set(old)) == host.size and host.is_ready())
+        until(lambda: len(set(host.workers) & set(old)) == 1)  # it waits for the rest
+
+        link.sendall(body[5:])
+        assert link.recv(65536).startswith(b"HTTP/1.1 200")
+        until(lambda: not set(host.workers) & set(old))
+        link.sendall(head + body)
+        assert link.recv(65536).startswith(b"HTTP/1.1 200")
 
 
 def test_a_version_that_does_not_load_leaves_the_old_one_serving(host: Host) -> None:
