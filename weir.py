@@ -206,7 +206,7 @@ def serve(
     data_dir: DataDir = None,
 ) -> None:
     """Answer predictions and operators over HTTP until SIGTERM."""
-    from api.server import run_api
+    from api.loader import run_api
     from stream.producer import Publisher
 
     models = [found for _, found in _buildable(model)]

@@ -18,6 +18,7 @@ from pathlib import Path
 from benchmarks.parity import Servers
 from benchmarks.serving import LOGISTIC, ages, prediction_rates, rollbacks
 from benchmarks.throughput import river_speeds, vw_speeds
+from benchmarks.workers import rollbacks_to_three, swaps, worker_rates
 from checkpoints.embedded import ValkeyServer
 from stream.embedded.kafka import KafkaServer
 
@@ -57,6 +58,9 @@ def _run(base: Path, run: int) -> dict[str, float]:
             figures |= ages(servers, run=run, size=size, learner=learner)
             figures |= rollbacks(servers, run=run, size=size, learner=learner)
             _say(f"age and rollback at {size}")
+        for measure in (worker_rates, swaps, rollbacks_to_three):
+            figures |= measure(redis.url, run=run)
+            _say(measure.__name__.replace("_", " "))
     return figures
 
 

@@ -17,12 +17,14 @@ class Load:
         rate: Answers a second.
         p50_ms: Median latency.
         p99_ms: Latency that one in a hundred exceeded.
+        p999_ms: Latency that one in a thousand exceeded.
         failed: Answers other than 2xx.
     """
 
     rate: float
     p50_ms: float
     p99_ms: float
+    p999_ms: float
     failed: int
 
 
@@ -75,6 +77,7 @@ def _drive(
         rate=len(latencies) / took,
         p50_ms=latencies[len(latencies) // 2] * 1000,
         p99_ms=latencies[int(len(latencies) * 0.99)] * 1000,
+        p999_ms=latencies[int(len(latencies) * 0.999)] * 1000,
         failed=sum(client.failed for client in clients),
     )
 
