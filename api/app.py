@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from http import HTTPStatus
@@ -172,17 +173,27 @@ async def _refresh(access: Access) -> None:
 def _documentation(
     operations: Sequence[Operation], settings: Settings, *, with_keys: bool
 ) -> list[Operation]:
-    """The two operations that describe all the others, and themselves."""
+    """The two operations that describe all the others, and themselves.
+
+    The document is made when somebody asks for it: a worker that is forked anew must answer soon.
+    """
     base = f"http://{settings.api.host}:{settings.api.port}"
-    made: dict[str, Answer] = {}
+
+    @functools.cache
+    def document() -> dict[str, Any]:
+        return openapi_document([*operations, *found], with_keys=with_keys)
 
     async def openapi(call: Call) -> Answer:
         del call
-        return made["openapi"]
+        return json_answer(document())
 
     async def docs(call: Call) -> Answer:
         del call
-        return made["docs"]
+        return Answer(
+            content=docs_page(document(), base),
+            media=b"text/html; charset=utf-8",
+            headers=PAGE_HEADERS,
+        )
 
     found = [
         Operation(
@@ -196,13 +207,6 @@ def _documentation(
             example="<!doctype html>",
         ),
     ]  # fmt: skip
-    document = openapi_document([*operations, *found], with_keys=with_keys)
-    made["openapi"] = json_answer(document)
-    made["docs"] = Answer(
-        content=docs_page(document, base),
-        media=b"text/html; charset=utf-8",
-        headers=PAGE_HEADERS,
-    )
     return found
 
 

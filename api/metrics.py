@@ -7,6 +7,7 @@ worker answers for all of them.
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from importlib.metadata import version as installed
 from itertools import accumulate
 
@@ -35,6 +36,12 @@ _STATUSES = (
     200, 202, 204, 400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 431, 500, 501, 503,
 )  # fmt: skip
 _PACKAGES = ("weir", "river", "vowpalwabbit", "fastapi", "uvicorn")
+
+
+@cache
+def _installed() -> dict[str, str]:
+    """Read from disk once, and not again by each process that is forked."""
+    return {name: installed(name) for name in _PACKAGES}
 
 
 class Counted:
@@ -92,9 +99,7 @@ class ApiMetrics:
         self._predictions = self._counters(names, _PREDICTED)
         self._loads = self._counters(names, _LOADED)
         self._routes: dict[tuple[str, str], int] = {}
-        Info("weir_build", "The versions at work.", registry=registry).info(
-            {name: installed(name) for name in _PACKAGES}
-        )
+        Info("weir_build", "The versions at work.", registry=registry).info(_installed())
         registry.register(_Tallied(self))
 
     @property
