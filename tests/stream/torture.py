@@ -50,8 +50,9 @@ def kill_trial(
         process = at.start()
         part = EVENTS // _KILLS
         for first in range(0, EVENTS, part):
+            before = at.consumed()
             at.send_events(made[first : first + part])
-            _wait_a_while(at, process, rng)
+            _wait_a_while(at, process, before, rng)
             victim = rng.choice(VICTIMS)
             if victim == "all":
                 at.kill(process)
@@ -95,12 +96,11 @@ def zombie_trial(*, kafka: str, redis: str, folder: Path, name: str, seed: int) 
     return found
 
 
-def _wait_a_while(at: Rig, process: Any, rng: random.Random) -> None:
+def _wait_a_while(at: Rig, process: Any, before: int, rng: random.Random) -> None:
     """Some time in a learner's life: while it starts, while it learns, while it commits."""
     if rng.random() < 0.15:
         time.sleep(rng.uniform(0.0, 0.5))
         return
-    before = at.consumed()
     deadline = time.monotonic() + 5
     while at.consumed() == before and process.is_alive() and time.monotonic() < deadline:
         time.sleep(0.003)
