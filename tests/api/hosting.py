@@ -31,10 +31,13 @@ from api.loader import run_api
 from checkpoints.redis_connection import RedisConnection
 from checkpoints.redis_store import RedisStore
 from config.model_file import parse_model_file
+from config.settings import KafkaSettings
+from stream.producer import Publisher
 from tests.api.serving import KEYS, settings_of
-text, url, api = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
+text, url, api, kafka = sys.argv[1], sys.argv[2], json.loads(sys.argv[3]), sys.argv[4]
 store = RedisStore(RedisConnection(url, deadline_s=1.0))
-sys.exit(run_api(settings_of(**api), [parse_model_file(text)], store, KEYS, None))
+publisher = Publisher(KafkaSettings(bootstrap_servers=kafka)) if kafka else None
+sys.exit(run_api(settings_of(**api), [parse_model_file(text)], store, KEYS, publisher))
 """
 LIGHT = """
 name: {name}
@@ -118,7 +121,13 @@ class Host:
 
 @contextlib.contextmanager
 def hosting(
-    redis_url: str, name: str, *, model: str = LIGHT, workers: int = 1, **api: Any
+    redis_url: str,
+    name: str,
+    *,
+    model: str = LIGHT,
+    workers: int = 1,
+    kafka: str = "",
+    **api: Any,
 ) -> Iterator[Host]:
     """An API of so many workers that serves `v1` of a model."""
     text = model.format(name=name)
@@ -126,7 +135,7 @@ def hosting(
         port = door.getsockname()[1]
     store = RedisStore(RedisConnection(redis_url))
     settings = json.dumps({"port": port, "workers": workers, **api})
-    command = [sys.executable, "-W", "ignore", "-c", _PROGRAM, text, redis_url, settings]
+    command = [sys.executable, "-W", "ignore", "-c", _PROGRAM, text, redis_url, settings, kafka]
     environment = {**os.environ, "PYTHONPATH": str(Path.cwd()), "PYTHONHASHSEED": "0"}
     with tempfile.TemporaryDirectory() as scratch:
         learning = _learning(parse_model_file(text), store, Path(scratch))

@@ -5,13 +5,15 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from http.client import HTTPResponse
 
 import httpx
 import pytest
 
 from checkpoints.embedded import ValkeyServer
+from stream.embedded.kafka import KafkaServer
 from tests.api.hosting import HEAVY, Host, hosting
 from tests.api.serving import until
 from tests.embedded.waiting import is_running
@@ -99,20 +101,12 @@ def test_a_worker_that_is_told_to_end_leaves_its_connections_to_others(host: Hos
         assert host.ask(client)["version"]
 
 
-def answered(link: socket.socket) -> bytes:
-    """One whole answer, in however many pieces it comes."""
-    found = b""
-    while b"\r\n\r\n" not in found:
-        found += link.recv(65536)
-    head, _, body = found.partition(b"\r\n\r\n")
-    (length,) = (
-        int(line.split(b":")[1])
-        for line in head.split(b"\r\n")
-        if line.lower().startswith(b"content-length:")
-    )
-    while len(body) < length:
-        body += link.recv(65536)
-    return head
+def _status(link: socket.socket) -> int:
+    """Of the next answer, which is read to its end."""
+    with HTTPResponse(link, method="POST") as answer:
+        answer.begin()
+        answer.read()
+        return answer.status
 
 
 def test_a_request_under_way_is_finished_and_its_connection_goes_on(host: Host) -> None:
@@ -126,7 +120,7 @@ def test_a_request_under_way_is_finished_and_its_connection_goes_on(host: Host) 
         until(lambda: len(host.workers) == host.size)
         old = host.workers
         link.sendall(head + body)
-        assert answered(link).startswith(b"HTTP/1.1 200")
+        assert _status(link) == 200
         link.sendall(head + body[:5])
         until(lambda: host.in_progress() == 2)  # it, and the one that asks
         for pid in old:
@@ -135,10 +129,10 @@ def test_a_request_under_way_is_finished_and_its_connection_goes_on(host: Host) 
         until(lambda: len(set(host.workers) & set(old)) == 1)  # it waits for the rest
 
         link.sendall(body[5:])
-        assert answered(link).startswith(b"HTTP/1.1 200")
+        assert _status(link) == 200
         until(lambda: not set(host.workers) & set(old))
         link.sendall(head + body)
-        assert answered(link).startswith(b"HTTP/1.1 200")
+        assert _status(link) == 200
 
 
 def test_a_version_that_does_not_load_leaves_the_old_one_serving(host: Host) -> None:
@@ -207,3 +201,23 @@ def test_sigterm_ends_all_in_order(valkey_server: ValkeyServer) -> None:
         assert not any(map(is_running, workers))
         beats = host.store.beats(host.learning.line, "api").values()
         assert {beat["state"] for beat in beats} <= {"stopped"}
+
+
+def test_each_worker_publishes_events_by_a_producer_of_its_own(
+    valkey_server: ValkeyServer,
+    kafka_server: KafkaServer,
+    make_topic: Callable[..., str],
+    unique_name: str,
+) -> None:
+    make_topic(suffix="events")
+    event = {"features": {"https": 1}, "label": True}
+    with (
+        hosting(valkey_server.url, unique_name, workers=2, kafka=kafka_server.address) as host,
+        clients(8) as eight,
+    ):
+        answers = [client.post(f"{host.path}/events", json=event, timeout=30) for client in eight]
+        assert [answer.status_code for answer in answers] == [202] * 8
+        offsets = [answer.json()["items"][0]["offset"] for answer in answers]
+        assert offsets == list(range(8))
+        host.process.send_signal(signal.SIGTERM)
+        assert host.process.wait(15) == 0
