@@ -115,6 +115,9 @@ class Committer:
 
         Args:
             control_seq: The newest command obeyed.
+
+        Raises:
+            SnapshotFailedError: The system gives no process for it; nothing has changed.
         """
         assert not self.is_busy, "one commit at a time"
         started = time.monotonic()
@@ -140,8 +143,14 @@ class Committer:
             )
             return maker.make(trainer, positions, cut)
 
-        self._pid = fork(work)  # C1
-        theirs.close()
+        try:
+            self._pid = fork(work)  # C1
+        except OSError as error:  # no memory or no process left: the learner itself is unharmed
+            ours.close()
+            positions.uncut(cut.runs)
+            raise SnapshotFailedError(f"{self._line} v{cut.number}", error) from error
+        finally:
+            theirs.close()
         self._channel, self._runs = ours, cut.runs
         self._is_announced = self._is_cleared = False
         self._begun_at = time.monotonic()

@@ -249,7 +249,7 @@ class Learner:
 
     def _verdict(self, parts: tuple[_Part, _Part]) -> int:
         for part in parts:
-            if part.last_words is not None:
+            if part.last_words is not None and self._stopped_at is None:
                 raise LearnerEndedError(part.last_words)
         telling = [part for part in parts if part.code not in {None, DONE, ORPHANED}]
         if not telling:

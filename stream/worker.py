@@ -89,11 +89,13 @@ class Worker:
             self._settle()
         while not self._board.stop:
             self._board.tick_learner()
+            # In this order: the source writes them in the other one.
+            seq = self._board.control_seq
             if self._board.frozen:
-                self._stay_frozen()
+                self._stay_frozen(seq)
                 continue
             self._board.is_frozen = False
-            self._board.obeyed_seq = self._board.control_seq
+            self._board.obeyed_seq = seq
             if not self._batches:
                 self._wait(_WAIT_S)
             elif self._committer.is_busy:
@@ -194,9 +196,8 @@ class Worker:
         elif time.monotonic() >= self._due_at or is_full or len(self._positions.runs) >= RUNS_MAX:
             self._commit_what_is_new()
 
-    def _stay_frozen(self) -> None:
+    def _stay_frozen(self, seq: int) -> None:
         """Commit what was learned, then consume nothing until thawed."""
-        seq = self._board.control_seq
         self._settle()
         self._commit_what_is_new()
         self._settle()
@@ -213,13 +214,17 @@ class Worker:
 
     def _commit(self) -> None:
         self._cut_at = time.monotonic()
-        self._committer.begin(
-            self._trainer,
-            self._positions,
-            control_seq=self._board.obeyed_seq,
-            learn_errors=tuple(self._learn_errors),
-            adopted=self._adopted,
-        )
+        try:
+            self._committer.begin(
+                self._trainer,
+                self._positions,
+                control_seq=self._board.obeyed_seq,
+                learn_errors=tuple(self._learn_errors),
+                adopted=self._adopted,
+            )
+        except SnapshotFailedError as error:
+            self._put_off(error)
+            return
         self._cut_records, self._cut_errors = self._board.uncommitted, len(self._learn_errors)
 
     def _settle(self) -> None:
