@@ -49,7 +49,7 @@ from checkpoints.signing import Signer
 from checkpoints.store import Outcome, Store
 from config.model_file import ModelFile
 from learner.trainer import Snapshot, Trainer
-from stream.channel import Channel
+from stream.channel import Channel, ChannelClosedError
 from stream.errors import StreamError
 from stream.messages import Announced, Cleared, CommitFailed, Committed
 from stream.positions import Positions
@@ -143,6 +143,8 @@ class VersionMaker:
             what = error.cause if isinstance(error, SnapshotFailedError) else str(error)
             self._channel.send(CommitFailed(outcome_of(error), what, error.exit_code))
             return 0
+        except ChannelClosedError:
+            return 0  # the learner is gone, and nobody wants this version any more
         self._channel.send(Committed(version.envelope, work_s=_cpu_s()))
         return 0
 
