@@ -1,5 +1,6 @@
 """What is read from processes that run: their metrics, their memory; and what samples say."""
 
+import os
 import time
 import urllib.request
 from collections.abc import Callable, Sequence
@@ -35,10 +36,9 @@ def scrape(url: str) -> dict[str, float]:
 
 
 def memory_mb(pid: int) -> float:
-    """Megabytes that a process holds, what it shares with others counted by halves (Linux)."""
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    (pss,) = [line.split()[1] for line in lines if line.startswith("Pss:")]
-    return int(pss) / 1024
+    """Megabytes of a process that are in memory, what it shares with others included (Linux)."""
+    resident = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return resident * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
 
 
 def until(condition: Callable[[], bool], what: str, *, limit_s: float = _LIMIT_S) -> float:
