@@ -5,7 +5,7 @@ life of its source.
 """
 
 import logging
-import threading
+import multiprocessing
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -34,7 +34,7 @@ drift: [{{on: error, detector: ADWIN}}]
 """
 _LEARNED = "weir_events_processed_total"
 _CUT_AT = "weir_checkpoint_last_success_timestamp_seconds"
-_EVENTS_A_SECOND = 500
+_EVENTS_A_SECOND, _PAUSE_S = 500, 0.02
 # Learned before the first death, so that a count that begins anew is a smaller one.
 _LEARNED_BEFORE = 2_000
 _QUIET_S = 0.3
@@ -46,7 +46,6 @@ def under_dev(base: Path, *, run: int, scale: Scale) -> dict[str, float]:
     """Kill -9 of source, learner, Kafka and Redis under `weir dev`; seconds to learning again."""
     folder = base / f"dev-{run}"
     folder.mkdir()
-    logging.getLogger("kafka").setLevel(logging.CRITICAL)  # of the broker that is killed
     with dev(folder, MODEL.format(name="recovery")) as running, _sending(running) as feed:
         until(lambda: _learned(running) > _LEARNED_BEFORE, "there is something to lose")
         took = {
@@ -106,51 +105,53 @@ def _settled(running: Dev) -> int:
             return before
 
 
-class _Feed(threading.Thread):
-    """Sends events at a steady rate until told to end."""
+class _Feed:
+    """Sends events at a steady rate, from a process of its own, until told to end."""
 
-    def __init__(self, producer: Any, topic: str) -> None:
-        super().__init__(daemon=True)
-        self._producer, self._topic = producer, topic
-        self._values = list(as_json(phishing()))
-        self._may_send, self.ended = threading.Event(), threading.Event()
-        self._may_send.set()
-
-    def run(self) -> None:
-        pause_s = 0.02
-        each = int(_EVENTS_A_SECOND * pause_s)
-        while not self.ended.wait(pause_s):
-            self._may_send.wait()
-            for value in self._values[:each]:
-                self._producer.send(self._topic, value)
+    def __init__(self, address: str, topic: str) -> None:
+        context = multiprocessing.get_context("forkserver")
+        self._turn = context.Lock()
+        self._process = context.Process(target=_send, args=(address, topic, self._turn))
+        self._process.start()
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Nothing is sent within."""
-        self._may_send.clear()
-        self._producer.flush()
-        yield
-        self._may_send.set()
+        """Nothing is sent within, and what was sent is acknowledged."""
+        with self._turn:
+            yield
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.join()
 
 
-@contextmanager
-def _sending(running: Dev) -> Iterator[_Feed]:
-    address = running.file["kafka"]
+def _send(address: str, topic: str, turn: Any) -> None:
+    """What the feed's process does."""
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)  # of the broker that is killed
+    values = list(as_json(phishing()))[: int(_EVENTS_A_SECOND * _PAUSE_S)]
     with closing(
         KafkaProducer(
             bootstrap_servers=address,
             linger_ms=5,
-            reconnect_backoff_max_ms=100,
             retry_backoff_ms=50,
+            reconnect_backoff_max_ms=100,
         )
     ) as producer:
-        feed = _Feed(producer, "recovery.events")
-        feed.start()
-        try:
-            yield feed
-        finally:
-            feed.ended.set()
-            feed.join()
+        while True:
+            with turn:
+                for value in values:
+                    producer.send(topic, value)
+                producer.flush()
+            time.sleep(_PAUSE_S)
+
+
+@contextmanager
+def _sending(running: Dev) -> Iterator[_Feed]:
+    feed = _Feed(running.file["kafka"], "recovery.events")
+    try:
+        yield feed
+    finally:
+        feed.end()
 
 
 def cold_start(servers: Servers, streams: Streams, *, run: int, scale: Scale) -> dict[str, float]:

@@ -91,7 +91,7 @@ def speed(
     before = _bare(case, scale)
     topic = streams.at_least(case.events, form=case.form)
     first, last, rate = _kafka_to_learned(
-        _model_text(f"{name}-{run}", case, topic), servers, case.events, warm_up, scale.window_s
+        model_text(f"{name}-{run}", case, topic), servers, case.events, warm_up, scale.window_s
     )
     loops = [_rate_between(curve, first, last) for curve in (before, _bare(case, scale))]
     bare = sum(loops) / len(loops)
@@ -103,7 +103,8 @@ def speed(
     }
 
 
-def _model_text(name: str, case: Case, topic: str) -> str:
+def model_text(name: str, case: Case, topic: str) -> str:
+    """The model file of a case that learns from this topic."""
     words = "".join(each if each.isalnum() else " " for each in name.lower()).split()
     model = {
         "name": "bench-" + "-".join(words),
