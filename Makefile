@@ -10,7 +10,10 @@ DATA ?=
 # make torture TRIALS=200: trials in which the learner is killed, of 1 and of 4 partitions each.
 TRIALS ?= 200
 
-.PHONY: setup test lint demo parity bench torture
+# make bench RUNS=5: runs of every section; a run that was stopped is gone on with.
+RUNS ?= 1
+
+.PHONY: setup test lint demo parity bench bench-readme torture
 
 setup: .venv/ready
 
@@ -36,8 +39,13 @@ demo: setup
 parity: setup
 	.venv/bin/python -m benchmarks.parity $(DATA)
 
+# Every figure side by side, about 10 minutes a run: a table, results.json and results.svg.
 bench: setup
-	.venv/bin/python -m benchmarks.bench
+	.venv/bin/python -m benchmarks.bench --runs $(RUNS)
+
+# The figures of results.json into benchmarks/README.md.
+bench-readme: setup
+	.venv/bin/python -m benchmarks.report
 
 torture: setup
 	.venv/bin/python -m tests.stream.torture --trials $(TRIALS)

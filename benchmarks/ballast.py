@@ -1,5 +1,6 @@
 """A learner of a chosen size, for what depends on size alone: commits and swaps."""
 
+from functools import partial
 from typing import Any
 
 from river import linear_model, preprocessing
@@ -26,11 +27,10 @@ class Ballast:
         return self.model.predict_proba_one(x)
 
 
-def of_2_kb() -> Ballast:
-    """Next to nothing beside the regression."""
-    return Ballast(0.0)
-
-
-def of_16_mb() -> Ballast:
-    """As a forest of ten trees weighs."""
-    return Ballast(16.0)
+# Next to nothing beside the regression: 2 KB.
+of_0_mb = of_2_kb = partial(Ballast, 0.0)
+of_1_mb = partial(Ballast, 1.0)
+of_4_mb = partial(Ballast, 4.0)
+# As a forest of ten trees weighs.
+of_16_mb = partial(Ballast, 16.0)
+of_64_mb = partial(Ballast, 64.0)

@@ -1,92 +1,168 @@
 """`make bench`: every figure side by side, in one run; `--runs 5` gives medians and spread.
 
-Writes `benchmarks/results.json`. Ratios are of figures measured one after the other on the same
-machine; absolute figures are the machine's.
+Each finished section of each run is kept at once, so that a second start goes on where the first
+was stopped. At the end stand a table, `results.json` and `results.svg`. Ratios are of figures
+measured one after the other on the same machine; absolute figures are the machine's.
 """
 
 import argparse
 import json
-import os
-import platform
-import statistics
 import sys
 import tempfile
 import time
-from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+from benchmarks import recovery, serving, throughput, workers
+from benchmarks.filling import Streams
+from benchmarks.journal import Journal, say
+from benchmarks.machine import load
 from benchmarks.parity import Servers
-from benchmarks.serving import LOGISTIC, ages, prediction_rates, rollbacks
-from benchmarks.throughput import river_speeds, vw_speeds
-from benchmarks.workers import rollbacks_to_three, swaps, worker_rates
+from benchmarks.picture import picture
+from benchmarks.report import HERE, results, table
+from benchmarks.scale import FULL, Scale
+from benchmarks.sizes import at_size
 from checkpoints.embedded import ValkeyServer
 from stream.embedded.kafka import KafkaServer
 
-RESULTS = Path(__file__).with_name("results.json")
-SIZES = {"2 KB": LOGISTIC, "16 MB": '{python: "benchmarks.ballast:of_16_mb"}'}
+SIZES = {"2 KB": serving.LOGISTIC, "16 MB": '{python: "benchmarks.ballast:of_16_mb"}'}
 
 
-def main() -> int:
-    """Measure, print the table, write the results."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=1)
-    asked = parser.parse_args()
-    found: dict[str, list[float]] = defaultdict(list)
-    for run in range(asked.runs):
-        with tempfile.TemporaryDirectory() as folder:
-            for name, value in _run(Path(folder), run).items():
-                found[name].append(value)
-    _print(found)
-    RESULTS.write_text(json.dumps(_record(found, asked.runs), indent=1) + "\n")
-    return 0
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """What a section measures in: servers and topics of its own."""
+
+    servers: Servers
+    streams: Streams
+    scale: Scale
+    run: int
 
 
-def _run(base: Path, run: int) -> dict[str, float]:
-    figures: dict[str, float] = {}
-    for name in ("kafka", "redis"):
-        (base / name).mkdir()
-    with KafkaServer(base / "kafka") as kafka, ValkeyServer(base / "redis") as redis:
-        servers = Servers(kafka=kafka.address, redis=redis.url, folder=base)
-        for speed in (*vw_speeds(servers, run=run), *river_speeds(servers, run=run)):
-            figures[f"{speed.name}: Kafka to learned, events/s"] = speed.weir
-            figures[f"{speed.name}: bare loop, events/s"] = speed.bare
-            figures[f"{speed.name}: ratio"] = speed.ratio
-            _say(f"{speed.name}: {speed.weir:,.0f}/s of {speed.bare:,.0f}/s")
-        figures |= prediction_rates(servers, run=run)
-        _say(f"predictions: {figures['predictions/s']:,.0f}/s")
-        for size, learner in SIZES.items():
-            figures |= ages(servers, run=run, size=size, learner=learner)
-            figures |= rollbacks(servers, run=run, size=size, learner=learner)
-            _say(f"age and rollback at {size}")
-        for measure in (worker_rates, swaps, rollbacks_to_three):
-            figures |= measure(redis.url, run=run)
-            _say(measure.__name__.replace("_", " "))
-    return figures
+Section = Callable[[Place], dict[str, float]]
 
 
-def _print(found: dict[str, list[float]]) -> None:
-    width = max(map(len, found))
-    for name, values in found.items():
-        spread = f"   ({min(values):,.4g} to {max(values):,.4g})" if len(values) > 1 else ""
-        print(f"{name:<{width}}  {statistics.median(values):>12,.4g}{spread}")
+def _speed(name: str, at: Place) -> dict[str, float]:
+    return throughput.speed(name, at.servers, at.streams, run=at.run, scale=at.scale)
 
 
-def _record(found: dict[str, list[float]], runs: int) -> dict[str, object]:
-    cores, python = os.cpu_count(), platform.python_version()
+def _size(size: str, at: Place) -> dict[str, float]:
+    return at_size(size, at.servers, at.streams, run=at.run, scale=at.scale)
+
+
+def _rollbacks(size: str, at: Place) -> dict[str, float]:
+    return serving.rollbacks(at.servers, run=at.run, size=size, learner=SIZES[size])
+
+
+def _predictions(at: Place) -> dict[str, float]:
+    found = serving.prediction_rates(at.servers, run=at.run)
     return {
-        "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "machine": f"{platform.machine()}, {cores} cores, Python {python}",
-        "load_at_end": os.getloadavg()[0],
-        "runs": runs,
-        "figures": {
-            name: {"median": statistics.median(v), "min": min(v), "max": max(v)}
-            for name, v in found.items()
-        },
+        {"ratio": "predictions ÷ empty route"}.get(name, name): value
+        for name, value in found.items()
     }
 
 
-def _say(what: str) -> None:
-    print(what, file=sys.stderr, flush=True)
+def _workers(at: Place) -> dict[str, float]:
+    return workers.worker_rates(at.servers.redis, run=at.run)
+
+
+def _swaps(at: Place) -> dict[str, float]:
+    return workers.swaps(at.servers.redis, run=at.run)
+
+
+def _rollbacks_to_three(at: Place) -> dict[str, float]:
+    return workers.rollbacks_to_three(at.servers.redis, run=at.run)
+
+
+def _under_dev(at: Place) -> dict[str, float]:
+    return recovery.under_dev(at.servers.folder, run=at.run, scale=at.scale)
+
+
+def _cold_start(at: Place) -> dict[str, float]:
+    return recovery.cold_start(at.servers, at.streams, run=at.run, scale=at.scale)
+
+
+def _standby(at: Place) -> dict[str, float]:
+    return recovery.standby(at.servers, at.streams, run=at.run, scale=at.scale)
+
+
+# What `make bench` measures, in order. Sizes are megabytes; 0 is nothing beside the regression.
+SECTIONS: dict[str, Section] = {
+    **{name: partial(_speed, name) for name in throughput.CASES},
+    **{f"size {size}": partial(_size, size) for size in ("0", "16", "64")},
+    **{f"rollback {size}": partial(_rollbacks, size) for size in SIZES},
+    "predictions": _predictions,
+    "workers": _workers,
+    "swaps": _swaps,
+    "rollback to three": _rollbacks_to_three,
+    "recovery": _under_dev,
+    "cold start": _cold_start,
+    "standby": _standby,
+}
+
+# What `make bench-long` measures before its ten million events.
+SIZE_SECTIONS: dict[str, Section] = {
+    f"size {size}": partial(_size, size) for size in ("0", "1", "4", "16", "64")
+}
+
+
+def main() -> int:
+    """Measure what is not measured yet, print the table, write the results."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=1)
+    parser.add_argument("--sections", default="", help="some only, with semicolons")
+    asked = parser.parse_args()
+    chosen = [name.strip() for name in asked.sections.split(";") if name.strip()] or list(SECTIONS)
+    journal = Journal(HERE / (".some.jsonl" if asked.sections else ".bench.jsonl"), asked.sections)
+    measure(journal, {name: SECTIONS[name] for name in chosen}, runs=asked.runs, scale=FULL)
+    found = results(journal.origin, journal.parts)
+    print(table(found["figures"]))
+    if not asked.sections:
+        _write(found)
+    journal.end()
+    return 0
+
+
+def _write(found: dict[str, Any]) -> None:
+    (HERE / "results.json").write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+    title = f"Weir {found['commit']} on {found['machine']['cpu']}, {found['at']}"
+    (HERE / "results.svg").write_text(picture(found["figures"], title))
+
+
+def measure(journal: Journal, sections: dict[str, Section], *, runs: int, scale: Scale) -> None:
+    """Measure each section of each run that the journal lacks; a run has servers of its own."""
+    for run in range(runs):
+        missing = [name for name in sections if not journal.has(run=run, section=name)]
+        if not missing:
+            continue
+        with place(run, scale) as at:
+            for name in missing:
+                load_before, began = load(), time.monotonic()
+                figures = sections[name](at)
+                seconds = round(time.monotonic() - began, 1)
+                journal.add(
+                    run=run, section=name, seconds=seconds, load_before=load_before, figures=figures
+                )
+                say(f"run {run + 1} of {runs}, {name}: {seconds:.0f} s (load {load_before:.1f})")
+
+
+@contextmanager
+def place(run: int, scale: Scale) -> Iterator[Place]:
+    """Kafka and Redis in a folder that goes with them."""
+    with tempfile.TemporaryDirectory() as folder:
+        base = Path(folder)
+        for name in ("kafka", "redis"):
+            (base / name).mkdir()
+        with KafkaServer(base / "kafka") as kafka, ValkeyServer(base / "redis") as redis:
+            yield Place(
+                servers=Servers(kafka=kafka.address, redis=redis.url, folder=base),
+                streams=Streams(kafka.address),
+                scale=scale,
+                run=run,
+            )
 
 
 if __name__ == "__main__":

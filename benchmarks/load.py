@@ -19,6 +19,7 @@ class Load:
         p99_ms: Latency that one in a hundred exceeded.
         p999_ms: Latency that one in a thousand exceeded.
         failed: Answers other than 2xx.
+        client_share: Of a core, that the load itself took; near 1 it is what was measured.
     """
 
     rate: float
@@ -26,6 +27,7 @@ class Load:
     p99_ms: float
     p999_ms: float
     failed: int
+    client_share: float
 
 
 def drive(
@@ -69,9 +71,9 @@ def _drive(
         await asyncio.gather(*(client.done for client in clients))
         return clients
 
-    started = time.perf_counter()
+    started, used = time.perf_counter(), time.process_time()
     clients = uvloop.run(run())
-    took = time.perf_counter() - started
+    took, used = time.perf_counter() - started, time.process_time() - used
     latencies = sorted(each for client in clients for each in client.latencies)
     return Load(
         rate=len(latencies) / took,
@@ -79,6 +81,7 @@ def _drive(
         p99_ms=latencies[int(len(latencies) * 0.99)] * 1000,
         p999_ms=latencies[int(len(latencies) * 0.999)] * 1000,
         failed=sum(client.failed for client in clients),
+        client_share=used / took,
     )
 
 

@@ -1,146 +1,217 @@
 """Kafka to learned, against a bare loop over the same events in memory.
 
 Both do the same: predict, score (Accuracy), watch for drift (ADWIN), learn. The learner also
-decodes, guards, and commits a signed version each second. Measured between the first commit past a
-tenth of the stream and the last one before its end, so that neither start nor idling counts.
+decodes, guards, and commits a signed version each second. Its window lies between two commits, so
+that neither start nor idling counts; the loop's, run before and after, between the same two events.
 """
 
-import itertools
+import gc
 import multiprocessing
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import cycle, islice
 from typing import Any
 
-import msgspec
 import yaml
-from river import datasets, drift, metrics
+from river import drift, metrics
 from vowpalwabbit import pyvw
 
+from benchmarks.filling import Streams, as_vw, phishing
 from benchmarks.parity import CLASSIFIERS, Servers
+from benchmarks.scale import Scale
 from learner.river_spec import build_pipeline
-from learner.vw_text import features_text
 from tests.stream.rig import Rig, rig
 
 VW = "--loss_function logistic --link logistic"
+# Commits are looked for so often: the machine's cores belong to what is measured.
+_LOOK_S = 0.25
+# A bare loop goes on longer than its learner's window, which ends with a commit.
+_LONGER = 1.3
+_LIMIT_S = 300.0
+
+Curve = list[tuple[int, float]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Speed:
-    """Events a second, and what they are measured against."""
+class Case:
+    """A learner, and how it is measured.
 
-    name: str
-    bare: float
-    weir: float
+    Attributes:
+        learner: As in a model file.
+        events: In the topic: more than are learned in a window.
+        warm_up: Events learned before the window begins.
+        chunk: Events between two looks at the clock, of the bare loop.
+    """
 
-    @property
-    def ratio(self) -> float:
-        return self.weir / self.bare
-
-
-# Learner, and events that keep it busy for some ten seconds.
-RIVER_CASES = (
-    ("logistic regression", 300_000),
-    ("Hoeffding tree", 150_000),
-    ("ARF(10)", 6_000),
-)
-VW_EVENTS = 400_000
+    learner: dict[str, Any]
+    events: int
+    warm_up: int
+    chunk: int
+    score: str = "Accuracy"
+    form: str = "json"
 
 
-def river_speeds(servers: Servers, *, run: int) -> Iterator[Speed]:
-    """Each River learner, bare before and after ours; the ratio is to the mean of the two."""
-    for name, count in RIVER_CASES:
-        pairs = list(itertools.islice(itertools.cycle(_phishing()), count))
-        learner = CLASSIFIERS[name]
-        text = _model_text(f"{name}-{run}", {"river": learner}, ["Accuracy"], "json")
-        values = [msgspec.json.encode({"features": x, "label": y}) for x, y in pairs]
-        before = _apart(_bare_river, learner, pairs)
-        ours = _kafka_to_learned(text, values, servers)
-        after = _apart(_bare_river, learner, pairs)
-        yield Speed(name=name, bare=(before + after) / 2, weir=ours)
+CASES = {
+    "logistic regression": Case(
+        learner={"river": CLASSIFIERS["logistic regression"]},
+        events=1_000_000,
+        warm_up=20_000,
+        chunk=1_000,
+    ),
+    "Hoeffding tree": Case(
+        learner={"river": CLASSIFIERS["Hoeffding tree"]},
+        events=1_000_000,
+        warm_up=10_000,
+        chunk=500,
+    ),
+    "ARF(10)": Case(
+        learner={"river": CLASSIFIERS["ARF(10)"]}, events=1_000_000, warm_up=300, chunk=20
+    ),
+    "VW, text": Case(
+        learner={"vw": VW},
+        events=2_500_000,
+        warm_up=100_000,
+        chunk=1_000,
+        score="VWLoss",
+        form="vw",
+    ),
+    "VW, JSON": Case(
+        learner={"vw": VW}, events=1_500_000, warm_up=50_000, chunk=1_000, score="VWLoss"
+    ),
+}
 
 
-def vw_speeds(servers: Servers, *, run: int) -> Iterator[Speed]:
-    """Vowpal Wabbit from its text and from JSON, against its documented Python calls."""
-    pairs = list(itertools.islice(itertools.cycle(_phishing()), VW_EVENTS))
-    lines = [f"{1 if y else -1} {features_text(x)}" for x, y in pairs]
-    bare = _apart(_bare_vw, lines)
-    text = _model_text(f"vw-text-{run}", {"vw": VW}, ["VWLoss"], "vw")
-    yield Speed(
-        name="VW, text",
-        bare=bare,
-        weir=_kafka_to_learned(text, [line.encode() for line in lines], servers),
+def speed(
+    name: str, servers: Servers, streams: Streams, *, run: int, scale: Scale
+) -> dict[str, float]:
+    """Events a second of one case and of its bare loop; the ratio is to the mean of two loops."""
+    case = CASES[name]
+    warm_up = int(case.warm_up * scale.warm_up)
+    before = _bare(case, scale)
+    topic = streams.at_least(case.events, form=case.form)
+    first, last, rate = _kafka_to_learned(
+        model_text(f"{name}-{run}", case, topic), servers, case.events, warm_up, scale.window_s
     )
-    text = _model_text(f"vw-json-{run}", {"vw": VW}, ["VWLoss"], "json")
-    values = [msgspec.json.encode({"features": x, "label": y}) for x, y in pairs]
-    yield Speed(name="VW, JSON", bare=bare, weir=_kafka_to_learned(text, values, servers))
+    loops = [_rate_between(curve, first, last) for curve in (before, _bare(case, scale))]
+    bare = sum(loops) / len(loops)
+    return {
+        f"{name}: Kafka to learned, events/s": rate,
+        f"{name}: bare loop, events/s": bare,
+        f"{name}: Kafka to learned ÷ bare loop": rate / bare,
+        f"{name}: the two bare loops, slower ÷ faster": min(loops) / max(loops),
+    }
 
 
-def _phishing() -> list[tuple[dict[str, Any], bool]]:
-    return list(datasets.Phishing())
-
-
-def _model_text(name: str, learner: dict[str, Any], scores: list[str], form: str) -> str:
-    words = name.replace("(", "").replace(")", "").lower().split()
+def model_text(name: str, case: Case, topic: str) -> str:
+    """The model file of a case that learns from this topic."""
+    words = "".join(each if each.isalnum() else " " for each in name.lower()).split()
     model = {
         "name": "bench-" + "-".join(words),
         "task": "binary",
-        "learner": learner,
-        "metrics": scores,
+        "learner": case.learner,
+        "metrics": [case.score],
         "drift": [{"on": "error", "detector": "ADWIN"}],
-        "topics": {"format": form},
+        "topics": {"events": topic, "format": case.form},
     }
     return yaml.safe_dump(model, sort_keys=False)
 
 
-def _kafka_to_learned(text: str, values: list[bytes], servers: Servers) -> float:
+def _kafka_to_learned(
+    text: str, servers: Servers, events: int, warm_up: int, window_s: float
+) -> tuple[int, int, float]:
+    """The first and the last event of the window, and events a second within it."""
     with rig(
         kafka=servers.kafka, redis=servers.redis, folder=servers.folder, model_text=text
     ) as at:
-        at.send(list(values))
-        process = at.start()
-        at.until(lambda: at.consumed() == len(values), "all is learned", limit_s=600)
-        at.stop(process)
-        return _steady_rate(at, len(values))
+        at.start()
+        points = _commits(at, events, warm_up, window_s)
+    (first, first_s), (last, last_s) = points[0], points[-1]
+    return first, last, (last - first) / (last_s - first_s)
 
 
-def _steady_rate(at: Rig, count: int) -> float:
-    """Events a second between two commits in the midst of the stream."""
-    points = [
-        (version.manifest.created_at_ms / 1000, version.manifest.counts.learned)
-        for version in at.reader().versions(limit=1000)
-        if count / 10 <= version.manifest.counts.learned < count
-    ]
+def _commits(at: Rig, events: int, warm_up: int, window_s: float) -> list[tuple[int, float]]:
+    """The commits of the window: events learned, and when it was cut."""
+    points: list[tuple[int, float]] = []
+
+    def is_over() -> bool:
+        time.sleep(_LOOK_S)
+        head = at.head()
+        learned = head.manifest.counts.learned if head else 0
+        if head and warm_up <= learned < events and (not points or learned > points[-1][0]):
+            points.append((learned, head.manifest.created_at_ms / 1000))
+        return learned >= events or bool(points and points[-1][1] - points[0][1] >= window_s)
+
+    at.until(is_over, "a window is learned", limit_s=_LIMIT_S)
     assert len(points) > 1, "the stream is too short for two commits within it"
-    (last_s, last), (first_s, first) = points[0], points[-1]
-    return (last - first) / (last_s - first_s)
+    return points
 
 
-def _apart(function: Any, *args: Any) -> float:
+def _bare(case: Case, scale: Scale) -> Curve:
+    seconds = scale.window_s * _LONGER
+    if "vw" in case.learner:
+        return _apart(_bare_vw, list(as_vw(phishing())), case.chunk, seconds)
+    return _apart(_bare_river, case.learner["river"], phishing(), case.chunk, seconds)
+
+
+def _apart(function: Callable[..., Curve], *args: Any) -> Curve:
     """Run in a process of its own, as the learner does."""
     with multiprocessing.get_context("fork").Pool(1) as pool:
-        return float(pool.apply(function, args))
+        return pool.apply(function, args)
 
 
-def _bare_river(learner: list[Any], pairs: list[tuple[dict[str, Any], bool]]) -> float:
+def _settle_memory() -> None:
+    """Keep the garbage collector away, as the learner does."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+
+
+def _bare_river(
+    learner: list[Any], pairs: list[tuple[dict[str, float], bool]], chunk: int, seconds: float
+) -> Curve:
     model = build_pipeline(learner)[0]
     predict, learn = model.predict_one, model.learn_one
     score, detect = metrics.Accuracy().update, drift.ADWIN().update
-    started = time.perf_counter()
-    for x, y in pairs:
-        y_pred = predict(x)
-        if y_pred is not None:
-            score(y, y_pred)
-            detect(int(y_pred != y))
-        learn(x, y)
-    return len(pairs) / (time.perf_counter() - started)
+    stream = cycle(pairs)
+    _settle_memory()
+    curve = [(0, time.perf_counter())]
+    while curve[-1][1] - curve[0][1] < seconds:
+        for x, y in islice(stream, chunk):
+            y_pred = predict(x)
+            if y_pred is not None:
+                score(y, y_pred)
+                detect(int(y_pred != y))
+            learn(x, y)
+        curve.append((curve[-1][0] + chunk, time.perf_counter()))
+    return curve
 
 
-def _bare_vw(lines: list[str]) -> float:
+def _bare_vw(lines: list[bytes], chunk: int, seconds: float) -> Curve:
+    """The documented calls; `learn` leaves the prediction that it made before the update."""
     workspace = pyvw.Workspace(f"--quiet {VW}")
-    started = time.perf_counter()
-    for line in lines:
-        example = workspace.parse(line)
-        workspace.learn(example)
-        workspace.finish_example(example)
-    return len(lines) / (time.perf_counter() - started)
+    parse, learn, finish = workspace.parse, workspace.learn, workspace.finish_example
+    stream = cycle([line.decode() for line in lines])
+    _settle_memory()
+    curve = [(0, time.perf_counter())]
+    while curve[-1][1] - curve[0][1] < seconds:
+        for line in islice(stream, chunk):
+            example = parse(line)
+            learn(example)
+            example.get_simplelabel_prediction()
+            finish(example)
+        curve.append((curve[-1][0] + chunk, time.perf_counter()))
+    return curve
+
+
+def _rate_between(curve: Curve, first: int, last: int) -> float:
+    """Events a second between two events, or as many of them as the loop came to.
+
+    >>> _rate_between([(0, 0.0), (10, 1.0), (20, 3.0), (30, 5.0)], 10, 30)
+    5.0
+    """
+    inside = [point for point in curve if first <= point[0] <= last]
+    if len(inside) < 2:
+        inside = curve[len(curve) // 2 :]
+    (begun, begun_s), (ended, ended_s) = inside[0], inside[-1]
+    return (ended - begun) / (ended_s - begun_s)

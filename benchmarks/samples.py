@@ -1,0 +1,50 @@
+"""What is read from processes that run: their metrics, their memory; and what samples say."""
+
+import os
+import time
+import urllib.request
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+_LIMIT_S = 120.0
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The smallest value that this share of all values does not exceed.
+
+    >>> percentile([3.0, 1.0, 2.0, 4.0], 0.5), percentile([3.0, 1.0], 0.99)
+    (2.0, 3.0)
+    """
+    ordered = sorted(values)
+    return ordered[max(0, min(len(ordered) - 1, -int(-share * len(ordered) // 1) - 1))]
+
+
+def scrape(url: str) -> dict[str, float]:
+    """A process's metrics, the series of a name added up; empty while it does not answer."""
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            lines = answer.read().decode().splitlines()
+    except OSError:
+        return {}
+    found: dict[str, float] = {}
+    for line in lines:
+        if not line.startswith("#"):
+            series, _, value = line.rpartition(" ")
+            name = series.partition("{")[0]
+            found[name] = found.get(name, 0.0) + float(value)
+    return found
+
+
+def memory_mb(pid: int) -> float:
+    """Megabytes of a process that are in memory, what it shares with others included (Linux)."""
+    resident = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return resident * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
+
+
+def until(condition: Callable[[], bool], what: str, *, limit_s: float = _LIMIT_S) -> float:
+    """Wait for a condition, 200 looks a second; when it was seen, by `time.perf_counter`."""
+    deadline = time.perf_counter() + limit_s
+    while not condition():
+        assert time.perf_counter() < deadline, f"{what}: not within {limit_s:g} s"
+        time.sleep(0.005)
+    return time.perf_counter()

@@ -1,0 +1,31 @@
+"""How long and how often each thing is measured."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """How long and how often each thing is measured.
+
+    Attributes:
+        window_s: Of learning, and of its bare loop.
+        warm_up: Share of the events that are learned before a window begins.
+        reading_s: Of reading the age of the served model while the learner is at its fastest.
+        commits: Whose stall is measured, at each size.
+        deaths: Of each process whose recovery is timed.
+        load_s: Of each load on an HTTP server.
+        pairs: Of loads, where servers are compared.
+    """
+
+    window_s: float = 6.0
+    warm_up: float = 1.0
+    reading_s: float = 20.0
+    commits: int = 30
+    deaths: int = 3
+    load_s: float = 5.0
+    pairs: int = 3
+
+
+FULL = Scale()
+# Enough to see that everything still measures; its figures mean nothing.
+TINY = Scale(window_s=0.3, warm_up=0.1, reading_s=1.0, commits=2, deaths=1, load_s=0.5, pairs=1)
