@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -102,7 +102,7 @@ def main() -> int:
     asked = parser.parse_args()
     chosen = [name.strip() for name in asked.sections.split(";") if name.strip()] or list(SECTIONS)
     journal = Journal(HERE / (".some.jsonl" if asked.sections else ".bench.jsonl"), asked.sections)
-    measure(journal, {name: SECTIONS[name] for name in chosen}, runs=asked.runs, scale=FULL)
+    measure(journal, {name: SECTIONS[name] for name in chosen}, runs=asked.runs, where=place)
     found = results(journal.origin, journal.parts)
     print(table(found["figures"]))
     if not asked.sections:
@@ -117,13 +117,19 @@ def _write(found: dict[str, Any]) -> None:
     (HERE / "results.svg").write_text(picture(found["figures"], title))
 
 
-def measure(journal: Journal, sections: dict[str, Section], *, runs: int, scale: Scale) -> None:
-    """Measure each section of each run that the journal lacks; a run has servers of its own."""
+def measure(
+    journal: Journal,
+    sections: dict[str, Section],
+    *,
+    runs: int,
+    where: Callable[[int], AbstractContextManager[Place]],
+) -> None:
+    """Measure each section of each run that the journal lacks; a run has a place of its own."""
     for run in range(runs):
         missing = [name for name in sections if not journal.has(run=run, section=name)]
         if not missing:
             continue
-        with place(run, scale) as at:
+        with where(run) as at:
             for name in missing:
                 load_before, began = load(), time.monotonic()
                 figures = sections[name](at)
@@ -135,7 +141,7 @@ def measure(journal: Journal, sections: dict[str, Section], *, runs: int, scale:
 
 
 @contextmanager
-def place(run: int, scale: Scale) -> Iterator[Place]:
+def place(run: int, scale: Scale = FULL) -> Iterator[Place]:
     """Kafka and Redis in a folder that goes with them."""
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder)
