@@ -4,6 +4,7 @@ Imports of what is slow to load (River takes two seconds) stand in the commands 
 """
 
 import functools
+import importlib
 import importlib.util
 import json
 import os
@@ -171,6 +172,7 @@ def learn(
     data_dir: DataDir = None,
 ) -> None:
     """Learn a model's events until SIGTERM."""
+    importlib.import_module("checkpoints.redis_store")  # what the keeper has, its forks have
     from stream.learn import Learner, LearnOptions
 
     if shard != "0":
@@ -204,7 +206,7 @@ def serve(
     data_dir: DataDir = None,
 ) -> None:
     """Answer predictions and operators over HTTP until SIGTERM."""
-    from api.server import run_api
+    from api.loader import run_api
     from stream.producer import Publisher
 
     models = [found for _, found in _buildable(model)]

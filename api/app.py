@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from http import HTTPStatus
@@ -27,6 +28,7 @@ from api.predict import Predictor
 from api.problem import Answer, Problem
 from api.reading import Reading
 from api.served import Served
+from api.tallies import Tallies
 from api.threads import Threads
 from checkpoints.signing import Keys
 from checkpoints.store import Store
@@ -89,6 +91,9 @@ def create_app(
     keys: Keys,
     publisher: Publisher | None = None,
     *,
+    served: Served | None = None,
+    tallies: Tallies | None = None,
+    book: int = 0,
     clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     registry: CollectorRegistry | None = None,
 ) -> Api:
@@ -99,6 +104,9 @@ def create_app(
         store: Where versions are.
         keys: Whose records are believed; with the operator's private key it carries out commands.
         publisher: How events reach Kafka; None: they do not.
+        served: What it answers with; empty by default, for others to fill.
+        tallies: Where it counts, perhaps together with other processes.
+        book: Which of the tallies' books is its own.
         clock_ms: Unix, UTC.
         registry: Where metrics are registered; one of its own by default.
 
@@ -106,9 +114,9 @@ def create_app(
         SettingsError: The API would be open to other machines without keys, or the file of keys
             cannot be used.
     """
-    metrics = ApiMetrics(registry or CollectorRegistry())
+    served = served or Served(model_files)
+    metrics = ApiMetrics(served.lines, tallies or Tallies(), book, registry or CollectorRegistry())
     access = access_of(settings.api)
-    served = Served(model_files, store, keys.verifier, on_load=metrics.loaded, clock_ms=clock_ms)
     metrics.describe(served.lines.values(), clock_ms)
     threads = Threads()
     predict = Predictor(served, metrics, clock_ms).operation()
@@ -146,15 +154,14 @@ def create_app(
 
 @contextlib.asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """Follow the store, and the file of keys, while the server runs."""
+    """Follow the file of keys while the server runs."""
     assert isinstance(app, Api)
-    async with app.served.following():
-        refreshing = asyncio.create_task(_refresh(app.access))
-        try:
-            yield
-        finally:
-            refreshing.cancel()
-            app.threads.end()
+    refreshing = asyncio.create_task(_refresh(app.access))
+    try:
+        yield
+    finally:
+        refreshing.cancel()
+        app.threads.end()
 
 
 async def _refresh(access: Access) -> None:
@@ -166,17 +173,27 @@ async def _refresh(access: Access) -> None:
 def _documentation(
     operations: Sequence[Operation], settings: Settings, *, with_keys: bool
 ) -> list[Operation]:
-    """The two operations that describe all the others, and themselves."""
+    """The two operations that describe all the others, and themselves.
+
+    The document is made when somebody asks for it: a worker that is forked anew must answer soon.
+    """
     base = f"http://{settings.api.host}:{settings.api.port}"
-    made: dict[str, Answer] = {}
+
+    @functools.cache
+    def document() -> dict[str, Any]:
+        return openapi_document([*operations, *found], with_keys=with_keys)
 
     async def openapi(call: Call) -> Answer:
         del call
-        return made["openapi"]
+        return json_answer(document())
 
     async def docs(call: Call) -> Answer:
         del call
-        return made["docs"]
+        return Answer(
+            content=docs_page(document(), base),
+            media=b"text/html; charset=utf-8",
+            headers=PAGE_HEADERS,
+        )
 
     found = [
         Operation(
@@ -190,18 +207,13 @@ def _documentation(
             example="<!doctype html>",
         ),
     ]  # fmt: skip
-    document = openapi_document([*operations, *found], with_keys=with_keys)
-    made["openapi"] = json_answer(document)
-    made["docs"] = Answer(
-        content=docs_page(document, base),
-        media=b"text/html; charset=utf-8",
-        headers=PAGE_HEADERS,
-    )
     return found
 
 
 def _framework_problem(access: Access, metrics: ApiMetrics) -> Callable[[Request, Exception], Any]:
     """What the framework's router refuses, as a problem document."""
+    of_method = {method: metrics.seconds(method, "unmatched") for method in ("GET", "POST")}
+    other = metrics.seconds("_OTHER", "unmatched")
 
     async def handle(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
@@ -212,7 +224,7 @@ def _framework_problem(access: Access, metrics: ApiMetrics) -> Callable[[Request
         else:
             found = _unrouted(request, error)
         took_s = time.perf_counter() - request.scope[_BEGAN]
-        metrics.seconds.labels(request.method, "unmatched", str(found.status)).observe(took_s)
+        (of_method.get(request.method) or other).observe(found.status, took_s)
         return _response(found.answer())
 
     return handle

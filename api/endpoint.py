@@ -58,7 +58,7 @@ class Endpoint:
         self._access, self._metrics, self._path = access, metrics, path
         self._body_bytes_max = body_bytes_max
         self._parameters = [p.name for p in operation.parameters if p.place == "query"]
-        self._observers: dict[int, Callable[[float], None]] = {}
+        self._seconds = metrics.seconds(operation.method, operation.path)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -73,8 +73,7 @@ class Endpoint:
             return
         finally:
             metrics.in_progress -= 1
-        observe = self._observers.get(answer.status) or self._observer(answer.status)
-        observe(time.perf_counter() - began)
+        self._seconds.observe(answer.status, time.perf_counter() - began)
 
     async def _answered(
         self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive
@@ -107,12 +106,6 @@ class Endpoint:
         if self.operation.scope is not None and not query.keys() <= set(self._parameters):
             raise _unknown_parameters(query, self._parameters)
         return query
-
-    def _observer(self, status: int) -> Callable[[float], None]:
-        labels = (self.operation.method, self.operation.path, str(status))
-        observe: Callable[[float], None] = self._metrics.seconds.labels(*labels).observe
-        self._observers[status] = observe
-        return observe
 
 
 async def respond(send: Send, answer: Answer, also: HeaderLines = ()) -> None:

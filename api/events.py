@@ -33,7 +33,10 @@ class Published(Protocol):
 
 
 class Publisher(Protocol):
-    """Brings records to Kafka; `stream.producer.Publisher` is one, and `weir.py` hands it in."""
+    """Brings records to Kafka; `stream.producer.Publisher` is one, and `weir.py` hands it in.
+
+    Until its first use it holds no thread and no connection, so that it can be forked.
+    """
 
     async def publish(self, topic: str, key: bytes | None, value: bytes) -> Published:
         """Publish a record and wait until it is acknowledged; calls keep their order.
@@ -41,6 +44,10 @@ class Publisher(Protocol):
         Raises:
             Exception: With the `exit_code` of CONTRACT.md: 5 where Kafka does not answer.
         """
+        ...
+
+    def close(self) -> None:
+        """Deliver what was taken, and give connections and threads back."""
         ...
 
 

@@ -1,7 +1,8 @@
 """From a verified version to a model that answers, beside the one that is serving."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any
@@ -29,40 +30,92 @@ class NotOurModelError(Conflict):
         )
 
 
+# What takes the interpreter for longer than this delays the answers of the process that loads it.
+LIGHT_S = 0.005
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
-    """A version that answers."""
+    """A version that answers.
+
+    Attributes:
+        segment: What it was loaded from, where another process may as well load it, too; None
+            where that would take long.
+    """
 
     version: Version
     name: str
     learned: int
     created_at_ms: int
     model: ServedModel
+    segment: bytes | None = None
+
+    def serving_as(self, version: Version) -> "Loaded":
+        """The same model under the name of another version that has it, as a rollback makes one."""
+        return replace(self, **_facts(version))
+
+    @property
+    def model_hash(self) -> str:
+        """Equal for versions that have the same model."""
+        return model_hash(self.version)
+
+
+def model_hash(version: Version) -> str:
+    """The name of the version's model segment."""
+    return version.manifest.segments["model"].sha256
 
 
 def load(
-    reader: LineReader, version: Version, model_file: ModelFile, scratch: Path | None
+    reader: LineReader,
+    version: Version,
+    model_file: ModelFile,
+    scratch: Path | None,
+    meanwhile: Callable[[], None] | None = None,
 ) -> Loaded:
     """Fetch, check, unpickle and probe `version`. Takes as long as the model is large.
+
+    Args:
+        meanwhile: What else is to be done now and then; it may raise GivenUp.
 
     Raises:
         CheckpointError: A segment is missing or altered, or holds what may not be loaded.
         NotOurModelError: It was learned otherwise than this process would read it.
         RestoreError, ProbeFailedError: It loads and is not the learner's model.
+        GivenUp: `meanwhile` did.
     """
-    _refuse_other(version, model_file)
+    refuse_other(version, model_file)
     segment = reader.load_segments(version, names=["model"])["model"]
-    payload = loads(segment, model_file.trust)
-    return Loaded(
-        version=version,
-        name=version.manifest.name,
-        learned=version.manifest.counts.learned,
-        created_at_ms=version.manifest.created_at_ms,
-        model=ServedModel(model_file, payload, scratch),
-    )
+    began_s = time.thread_time()
+    loaded = opened(version, segment, model_file, scratch, meanwhile)
+    is_light = time.thread_time() - began_s <= LIGHT_S
+    return replace(loaded, segment=segment if is_light else None)
 
 
-def _refuse_other(version: Version, model_file: ModelFile) -> None:
+def opened(
+    version: Version,
+    segment: bytes,
+    model_file: ModelFile,
+    scratch: Path | None,
+    meanwhile: Callable[[], None] | None = None,
+) -> Loaded:
+    """The version whose verified model segment is `segment`; raises as `load`."""
+    payload = loads(segment, model_file.trust, meanwhile)
+    return Loaded(**_facts(version), model=ServedModel(model_file, payload, scratch))
+
+
+def _facts(version: Version) -> dict[str, Any]:
+    """What every answer says of its version, ready to hand."""
+    manifest = version.manifest
+    return {
+        "version": version,
+        "name": manifest.name,
+        "learned": manifest.counts.learned,
+        "created_at_ms": manifest.created_at_ms,
+    }
+
+
+def refuse_other(version: Version, model_file: ModelFile) -> None:
+    """Raise NotOurModelError where this process would read the version otherwise."""
     was, now = version.manifest.model_file, _plain(model_file.sections())
     differences = [
         f"{name} was {was[name]!r}, is {now.get(name)!r}"

@@ -1,68 +1,131 @@
 """The API's Prometheus metrics.
 
 What describes a model is read at the moment of the scrape from the same manifest that the JSON
-answers are made of, so the two cannot disagree.
+answers are made of, so the two cannot disagree. What is counted is counted in `Tallies`, so any
+worker answers for all of them.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from importlib.metadata import version as installed
+from itertools import accumulate
 
-from prometheus_client import (
-    CONTENT_TYPE_LATEST,
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    Info,
-    generate_latest,
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Info, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
 )
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from api.served import ServedLine
+from api.tallies import NOW_AT, Tallies
 
-__all__ = ["CONTENT_TYPE_LATEST", "ApiMetrics"]
+__all__ = ["CONTENT_TYPE_LATEST", "ApiMetrics", "Counted", "RouteSeconds"]
 
 _SECONDS = (
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5,
 )  # fmt: skip
+_BOUNDS = (*map(str, map(float, _SECONDS)), "+Inf")
+_PREDICTED = ("ok", "refused", "failed", "not_ready")
+_LOADED = ("ok", "failed")
+# Every status that the API answers with.
+_STATUSES = (
+    200, 202, 204, 400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 431, 500, 501, 503,
+)  # fmt: skip
 _PACKAGES = ("weir", "river", "vowpalwabbit", "fastapi", "uvicorn")
 
 
+@cache
+def _installed() -> dict[str, str]:
+    """Read from disk once, and not again by each process that is forked."""
+    return {name: installed(name) for name in _PACKAGES}
+
+
+class Counted:
+    """One counter of one process."""
+
+    __slots__ = ("_at", "_cells")
+
+    def __init__(self, cells: "memoryview[float]", at: int) -> None:
+        self._cells, self._at = cells, at
+
+    def add(self, amount: int = 1) -> None:
+        """Count."""
+        self._cells[self._at] += amount
+
+
+class RouteSeconds:
+    """How long the answers of one route took, by status."""
+
+    __slots__ = ("_cells", "_first")
+
+    def __init__(self, cells: "memoryview[float]", first: int) -> None:
+        self._cells = cells
+        self._first = {
+            status: first + number * (len(_BOUNDS) + 1) for number, status in enumerate(_STATUSES)
+        }
+
+    def observe(self, status: int, took_s: float) -> None:
+        """One answer."""
+        first = self._first[status]
+        self._cells[first + bisect_left(_SECONDS, took_s)] += 1
+        self._cells[first + len(_BOUNDS)] += took_s
+
+
 class ApiMetrics:
-    """One API process's metrics.
+    """What one process counts, and what all of them have counted.
+
+    Cells are given out in the order of asking, which is the same in every process.
 
     Args:
-        registry: Where they are registered; passed in, so that tests have their own.
+        models: Their names, in the same order in every process.
+        tallies: Where it is counted.
+        book: Which of its books is this process's own.
+        registry: Where metrics are registered; passed in, so that tests have their own.
     """
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(
+        self, models: Iterable[str], tallies: Tallies, book: int, registry: CollectorRegistry
+    ) -> None:
         self.registry = registry
-        self.predictions = Counter(
-            "weir_predictions", "Predictions asked for.", ["model", "outcome"], registry=registry
-        )
-        self.loads = Counter(
-            "weir_model_loads", "Versions loaded to serve.", ["model", "outcome"],
-            registry=registry,
-        )  # fmt: skip
-        self.seconds = Histogram(
-            "http_server_request_duration_seconds",
-            "From the request's head to its answer.",
-            ["method", "route", "status_code"],
-            buckets=_SECONDS,
-            registry=registry,
-        )
-        self.in_progress = 0  # counted by the endpoints, all on one thread
-        Gauge(
-            "weir_http_requests_in_progress", "Requests being answered.", registry=registry
-        ).set_function(lambda: self.in_progress)
-        Info("weir_build", "The versions at work.", registry=registry).info(
-            {name: installed(name) for name in _PACKAGES}
-        )
+        self.tallies, self._cells = tallies, tallies.book(book)
+        self._given = NOW_AT + 1
+        self._in_progress = 0
+        self._cells[NOW_AT] = 0
+        names = list(models)
+        self._predictions = self._counters(names, _PREDICTED)
+        self._loads = self._counters(names, _LOADED)
+        self._routes: dict[tuple[str, str], int] = {}
+        Info("weir_build", "The versions at work.", registry=registry).info(_installed())
+        registry.register(_Tallied(self))
 
-    def loaded(self, model: str, outcome: str) -> None:
-        """A version was loaded, or was not."""
-        self.loads.labels(model, outcome).inc()
+    @property
+    def in_progress(self) -> int:
+        """Requests that this process is answering."""
+        return self._in_progress
+
+    @in_progress.setter
+    def in_progress(self, count: int) -> None:
+        self._in_progress = count
+        self._cells[NOW_AT] = count
+
+    def predictions(self, model: str, outcome: str) -> Counted:
+        """Predictions asked for."""
+        return Counted(self._cells, self._predictions[model, outcome])
+
+    def loads(self, model: str, outcome: str) -> Counted:
+        """Versions loaded to serve, or not."""
+        return Counted(self._cells, self._loads[model, outcome])
+
+    def seconds(self, method: str, route: str) -> RouteSeconds:
+        """How long a route's answers took."""
+        key = (method, route)
+        if key not in self._routes:
+            self._routes[key] = self._place(len(_STATUSES) * (len(_BOUNDS) + 1))
+        return RouteSeconds(self._cells, self._routes[key])
 
     def describe(self, lines: Iterable[ServedLine], clock_ms: Callable[[], int]) -> None:
         """Show the gauges of these models from now on."""
@@ -71,6 +134,64 @@ class ApiMetrics:
     def text(self) -> bytes:
         """All of them, as Prometheus reads it."""
         return generate_latest(self.registry)
+
+    def families(self, sums: Sequence[float]) -> Iterator[Metric]:
+        """What the cells say."""
+        yield _counter("weir_predictions", "Predictions asked for.", self._predictions, sums)
+        yield _counter("weir_model_loads", "Versions loaded to serve.", self._loads, sums)
+        yield self._durations(sums)
+        yield GaugeMetricFamily(
+            "weir_http_requests_in_progress", "Requests being answered.", sums[NOW_AT]
+        )
+
+    def _durations(self, sums: Sequence[float]) -> HistogramMetricFamily:
+        found = HistogramMetricFamily(
+            "http_server_request_duration_seconds",
+            "From the request's head to its answer.",
+            labels=["method", "route", "status_code"],
+        )
+        width = len(_BOUNDS) + 1
+        for (method, route), first in self._routes.items():
+            for number, status in enumerate(_STATUSES):
+                *counts, total_s = sums[first + number * width : first + (number + 1) * width]
+                if any(counts):
+                    buckets = list(zip(_BOUNDS, accumulate(counts), strict=True))
+                    found.add_metric([method, route, str(status)], buckets, total_s)
+        return found
+
+    def _counters(
+        self, models: Iterable[str], outcomes: Sequence[str]
+    ) -> dict[tuple[str, str], int]:
+        return {(model, outcome): self._place(1) for model in models for outcome in outcomes}
+
+    def _place(self, cells: int) -> int:
+        place, self._given = self._given, self._given + cells
+        assert self._given <= len(self._cells), "a book of Tallies is too small"
+        return place
+
+
+def _counter(
+    name: str, what: str, places: dict[tuple[str, str], int], sums: Sequence[float]
+) -> CounterMetricFamily:
+    found = CounterMetricFamily(name, what, labels=["model", "outcome"])
+    for (model, outcome), place in places.items():
+        found.add_metric([model, outcome], sums[place])
+    return found
+
+
+class _Tallied(Collector):
+    """What all processes have counted, summed when it is asked for."""
+
+    def __init__(self, metrics: ApiMetrics) -> None:
+        self._metrics = metrics
+
+    def describe(self) -> Iterable[Metric]:
+        """Their names, without reading anything."""
+        return self.collect()
+
+    def collect(self) -> Iterable[Metric]:
+        """Their values now."""
+        return self._metrics.families(self._metrics.tallies.sums().tolist())
 
 
 class _Heads(Collector):

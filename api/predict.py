@@ -54,7 +54,7 @@ class Predictor:
         self._served, self._clock_ms = served, clock_ms
         self._counts = {
             name: {
-                outcome: metrics.predictions.labels(name, outcome)
+                outcome: metrics.predictions(name, outcome)
                 for outcome in ("ok", "refused", "failed", "not_ready")
             }
             for name in served.lines
@@ -73,7 +73,9 @@ class Predictor:
         loaded = self._loaded(line)
         if body.features is not UNSET and body.instances is UNSET:
             given = self._id(line, body.id)
-            answer = self._ask(line, loaded, body.features, given, ("features",))
+            answer = self._ask(line, loaded, body.features, ("features",))
+            answer["prediction_id"] = given
+            answer |= self._facts(line, loaded)
             return Answer(content=_encode(answer))
         if body.instances is UNSET or body.features is not UNSET:
             detail = "send either features or instances"
@@ -84,17 +86,30 @@ class Predictor:
         try:
             return line.answering()
         except Problem:
-            self._counts[line.name]["not_ready"].inc()
+            self._counts[line.name]["not_ready"].add()
             raise
 
     def _id(self, line: ServedLine, given: str | None) -> str:
         if given is None:
-            return f"{self._run}-{next(self._number):x}"
+            return self._new_id()
         limit = line.model_file.limits.string
         if len(given) > limit:
             detail = f"/id: {len(given)} characters, limits.string is {limit}"
             raise Problem(422, "too_large", detail, pointer="/id")
         return given
+
+    def _new_id(self) -> str:
+        return f"{self._run}-{next(self._number):x}"
+
+    def _facts(self, line: ServedLine, loaded: Loaded) -> dict[str, Any]:
+        """What is the same for all answers of one request."""
+        return {
+            "model": line.name,
+            "version": loaded.name,
+            "version_id": loaded.version.id,
+            "learned": loaded.learned,
+            "age_seconds": max(0, self._clock_ms() - loaded.created_at_ms) / 1000,
+        }
 
     async def _batch(
         self, line: ServedLine, loaded: Loaded, instances: list[Features], body: PredictBody
@@ -105,9 +120,12 @@ class Predictor:
             detail = f"/instances: {len(instances)} of them, from 1 to {INSTANCES_MAX} are answered"
             raise Problem(422, "bad_value", detail, pointer="/instances")
         found, breathed = [], time.monotonic()
+        facts, new_id = self._facts(line, loaded), self._new_id
         for number, features in enumerate(instances):
-            given = self._id(line, None)
-            found.append(self._ask(line, loaded, features, given, ("instances", number)))
+            answer = self._ask(line, loaded, features, ("instances", number))
+            answer["prediction_id"] = new_id()
+            answer |= facts
+            found.append(answer)
             if time.monotonic() - breathed > _BREATH_S:
                 await asyncio.sleep(0)
                 breathed = time.monotonic()
@@ -118,7 +136,6 @@ class Predictor:
         line: ServedLine,
         loaded: Loaded,
         features: Features,
-        prediction_id: str,
         place: Sequence[str | int],
     ) -> dict[str, Any]:
         counts = self._counts[line.name]
@@ -128,21 +145,15 @@ class Predictor:
             raise
         except BaseException as error:  # a panic in River's Rust is no Exception
             # Whatever a learner makes of odd features (a text where it adds), it is the request.
-            counts["failed"].inc()
+            counts["failed"].add()
             log.warning("%s: a prediction raised %s: %s", line.name, type(error).__name__, error)
             what = f"the model cannot answer these features: {type(error).__name__}: {error}"[:300]
             raise _about(place, "prediction_failed", what) from error
         if type(answer) is Refusal:
-            counts["refused"].inc()
+            counts["refused"].add()
             raise _about(_place(answer, features, place), answer.reason.value, answer.detail)
         assert isinstance(answer, dict)
-        counts["ok"].inc()
-        answer["prediction_id"] = prediction_id
-        answer["model"] = line.name
-        answer["version"] = loaded.name
-        answer["version_id"] = loaded.version.id
-        answer["learned"] = loaded.learned
-        answer["age_seconds"] = max(0, self._clock_ms() - loaded.created_at_ms) / 1000
+        counts["ok"].add()
         return answer
 
     def operation(self) -> Operation:

@@ -1,40 +1,52 @@
-"""The versions that this process answers with, following the store.
+"""The versions that a process answers with, held in memory.
 
-One task looks where the lines stand, 20 times a second and in one round trip for all of them.
-When another version is to be served it is loaded on a thread beside the old one, and a reference
-is swapped. Requests read that reference and nothing else, so Redis may be down for hours.
+Who follows the store (`api.following`) says where each line stands and what is to answer; requests
+read that and nothing else, so Redis may be down for hours.
 """
 
-import asyncio
-import contextlib
-import logging
-import os
-import socket
-import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from api.loading import Loaded, load
+from api.loading import Loaded, model_hash, opened
 from api.problem import Problem
-from checkpoints.errors import CheckpointError
 from checkpoints.line import Line
-from checkpoints.reader import LineReader, LineState
-from checkpoints.signing import Verifier
-from checkpoints.store import Position, Store
+from checkpoints.manifest import Version
+from checkpoints.reader import LineState
 from config.model_file import ModelFile
-from config.scratch import private_folder
 
-log = logging.getLogger(__name__)
 
-LOOK_S = 0.05
-BEAT_S = 1.0
-_BEAT_TTL_S = 3.0
-_AWAY_S = 0.5  # between two looks while the store is down
-_RETRY_FIRST_S, _RETRY_MAX_S = 0.5, 30.0
-_LOADERS_MAX = 4
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What a process that answers is told of one line.
 
-OnLoad = Callable[[str, str], None]  # model, outcome: "ok" or "failed"
+    Attributes:
+        state: The newest that was read; None before the first look.
+        load_problem: Why what is to be served could not be loaded; None where it was.
+        version: What is to answer; None before the first load.
+        segment: Its model, where it is loaded faster than another process is made.
+        doubts: What stands there and is not believed.
+        refusals: How many different things were not believed, or odd, so far.
+    """
+
+    state: LineState | None
+    load_problem: str | None
+    version: Version | None
+    segment: bytes | None
+    doubts: tuple[str, ...] = ()
+    refusals: int = 0
+
+
+Standings = Mapping[str, Standing]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """How far a process has come: the newest command that it obeys, and the version it serves."""
+
+    control_seq: int
+    number: int | None
+    version_id: str | None
 
 
 class ServedLine:
@@ -43,23 +55,22 @@ class ServedLine:
     Attributes:
         state: The newest that was read; None before the first look.
         loaded: What answers; None before the first load.
-        problems: What the reader has found and not obeyed, and why the last load failed.
+        load_problem: Why the last load failed.
+        obeyed_seq: The newest command that is in force here.
+        doubts: What stands there and is not believed.
+        refusals: How many different things were not believed, or odd, so far.
     """
 
-    def __init__(self, model_file: ModelFile, store: Store, verifier: Verifier) -> None:
+    def __init__(self, model_file: ModelFile, loaded: Loaded | None = None) -> None:
         self.model_file = model_file
         self.name = model_file.name
         self.line = Line(model_file.name)
         self.state: LineState | None = None
-        self.loaded: Loaded | None = None
+        self.loaded = loaded
         self.load_problem: str | None = None
         self.obeyed_seq = 0
-        self._reader = LineReader(
-            store, verifier, self.line, segment_bytes_max=model_file.checkpoint.max_bytes
-        )
-        self._retry_s = _RETRY_FIRST_S
-        self._failed_id: str | None = None
-        self._retry_at = 0.0
+        self.doubts: tuple[str, ...] = ()
+        self.refusals = 0
 
     def answering(self) -> Loaded:
         """The version that answers.
@@ -68,8 +79,7 @@ class ServedLine:
             Problem: None is loaded yet.
         """
         if self.loaded is None:
-            doubts = self.state.problems if self.state else ()
-            doubt = f"what stands there is not believed: {doubts[0]}" if doubts else None
+            doubt = f"what stands there is not believed: {self.doubts[0]}" if self.doubts else None
             why = self.load_problem or doubt or "the learner has not committed one yet"
             raise Problem(503, "not_ready", f"{self.name} has no version loaded: {why}")
         return self.loaded
@@ -81,71 +91,37 @@ class ServedLine:
             Problem: It has none, or has not been read yet.
         """
         if self.state is None or self.state.head is None:
-            if self.state is not None and self.state.problems:
-                raise Problem(503, "not_ready", f"{self.name}: {self.state.problems[0]}")
+            if self.doubts:
+                raise Problem(503, "not_ready", f"{self.name}: {self.doubts[0]}")
             why = "the store has not answered yet" if self.state is None else "it has no version"
             raise Problem(503, "not_ready", f"{self.name}: {why}; `weir learn --new` begins one")
         return self.state
 
-    def look(self, position: Position) -> None:
-        """Take in where the line stands. Blocks on the store when something moved."""
-        state = self._reader.at(position)
-        known = {str(problem) for problem in self.state.problems} if self.state else set()
-        for problem in state.problems:
-            if str(problem) not in known:
-                log.error("%s: not obeyed: %s", self.line, problem)
-        for warning in state.warnings:
-            log.error("%s: %s", self.line, warning)
-        self.state = state
-        self._settle()
-
     @property
-    def refusals(self) -> int:
-        """How many different things in the store were not believed, or odd."""
-        return self._reader.refusals
+    def place(self) -> Place:
+        """How far this process has come."""
+        serving = self.loaded.version if self.loaded else None
+        if serving is None:
+            return Place(self.obeyed_seq, None, None)
+        return Place(self.obeyed_seq, serving.number, serving.id)
 
-    @property
-    def wants_load(self) -> bool:
-        """Whether another version than the loaded one is to be served, and may be tried now."""
+    def take(self, standing: Standing, scratch: Path | None) -> None:
+        """Go by `standing` from now on. A model that is not light is left to another process."""
+        self.state, self.load_problem = standing.state, standing.load_problem
+        self.doubts, self.refusals = standing.doubts, standing.refusals
+        self._load(standing, scratch)
         wanted = self.state.serving if self.state else None
-        if wanted is None or (self.loaded and self.loaded.version.id == wanted.id):
-            return False
-        return wanted.id != self._failed_id or time.monotonic() >= self._retry_at
+        if self.state and wanted and self.loaded and self.loaded.version.id == wanted.id:
+            self.obeyed_seq = max(self.obeyed_seq, self.state.control_seq)
 
-    def load(self, scratch: Path) -> str:
-        """Load what is to be served; on failure keep the old. Runs on a thread of its own.
-
-        Returns:
-            The outcome, "ok" or "failed".
-        """
-        wanted = self.state.serving if self.state else None
-        assert wanted is not None
-        try:
-            self.loaded = load(self._reader, wanted, self.model_file, scratch)
-        except (KeyboardInterrupt, SystemExit):
-            raise
-        except BaseException as error:
-            self._back_off(wanted.id, error)
-            return "failed"
-        self.load_problem, self._failed_id, self._retry_s = None, None, _RETRY_FIRST_S
-        self._settle()
-        return "ok"
-
-    def _back_off(self, version_id: str, error: BaseException) -> None:
-        is_again = version_id == self._failed_id
-        self._retry_s = min(self._retry_s * 2, _RETRY_MAX_S) if is_again else _RETRY_FIRST_S
-        self._failed_id, self._retry_at = version_id, time.monotonic() + self._retry_s
-        self.load_problem = f"{type(error).__name__}: {error}"
-        old = self.loaded.name if self.loaded else "nothing"
-        log.error("%s: not loaded, %s goes on serving: %s", self.line, old, self.load_problem)
-
-    def _settle(self) -> None:
-        """Operators wait until we say that we serve what they ordered."""
-        state, loaded = self.state, self.loaded
-        if state is None or state.serving is None or loaded is None:
+    def _load(self, standing: Standing, scratch: Path | None) -> None:
+        version, loaded = standing.version, self.loaded
+        if version is None or (loaded and loaded.version.id == version.id):
             return
-        if loaded.version.id == state.serving.id:
-            self.obeyed_seq = max(self.obeyed_seq, state.control_seq)
+        if loaded and loaded.model_hash == model_hash(version):
+            self.loaded = loaded.serving_as(version)
+        elif standing.segment is not None:
+            self.loaded = opened(version, standing.segment, self.model_file, scratch)
 
 
 class Served:
@@ -153,35 +129,23 @@ class Served:
 
     Args:
         model_files: Of the models to serve.
-        store: Where their versions are.
-        verifier: Whose records are believed.
-        on_load: Told of every load.
-        clock_ms: Unix, UTC.
+        loaded: Versions that are loaded already, by model.
+        scratch: A private folder in memory, for learners that load only from a path.
 
     Attributes:
         is_draining: The process is about to end, and should not be asked any more.
-        store_problem: Why the store has never answered yet.
     """
 
     def __init__(
         self,
         model_files: Iterable[ModelFile],
-        store: Store,
-        verifier: Verifier,
-        *,
-        on_load: OnLoad,
-        clock_ms: Callable[[], int],
+        loaded: Mapping[str, Loaded] | None = None,
+        scratch: Path | None = None,
     ) -> None:
-        self.store_problem: CheckpointError | None = None
-        self.lines = {file.name: ServedLine(file, store, verifier) for file in model_files}
+        at_hand = loaded or {}
+        self.lines = {each.name: ServedLine(each, at_hand.get(each.name)) for each in model_files}
         self.is_draining = False
-        self._store, self._on_load, self._clock_ms = store, on_load, clock_ms
-        self._name = f"{socket.gethostname()}:{os.getpid()}"
-        self._loading: dict[str, asyncio.Task[None]] = {}
-        self._following: asyncio.Task[None] | None = None
-        self._is_away = False
-        self._beaten_at = 0.0
-        self._beaten: dict[str, object] = {}
+        self._scratch = scratch
 
     def line(self, name: str) -> ServedLine:
         """The line of model `name`.
@@ -201,91 +165,11 @@ class Served:
         return [line.name for line in self.lines.values() if line.loaded is None]
 
     @property
-    def failure(self) -> BaseException | None:
-        """The fault of ours that ended following, if one did: this process should end, too."""
-        task = self._following
-        return task.exception() if task and task.done() and not task.cancelled() else None
+    def places(self) -> dict[str, Place]:
+        """How far this process has come with each line."""
+        return {line.name: line.place for line in self.lines.values()}
 
-    @contextlib.asynccontextmanager
-    async def following(self) -> AsyncIterator[None]:
-        """Follow the store while the body runs."""
-        with (
-            ThreadPoolExecutor(1, thread_name_prefix="look") as looker,
-            ThreadPoolExecutor(_LOADERS_MAX, thread_name_prefix="load") as loaders,
-            private_folder(None) as scratch,
-        ):
-            self._following = asyncio.create_task(self._follow(looker, loaders, scratch))
-            try:
-                yield
-            finally:
-                self._following.cancel()
-                await asyncio.gather(
-                    self._following, *self._loading.values(), return_exceptions=True
-                )
-                with contextlib.suppress(CheckpointError):
-                    await asyncio.get_running_loop().run_in_executor(looker, self._say_goodbye)
-
-    async def _follow(
-        self, looker: ThreadPoolExecutor, loaders: ThreadPoolExecutor, scratch: Path
-    ) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            try:
-                await loop.run_in_executor(looker, self._look)
-            except CheckpointError as error:
-                self._heard_nothing(error)
-                await asyncio.sleep(_AWAY_S)
-                continue
-            if self._is_away:
-                log.info("the store answers")
-            self._is_away, self.store_problem = False, None
-            for line in self.lines.values():
-                if line.name not in self._loading and line.wants_load:
-                    self._loading[line.name] = loop.create_task(self._load(line, loaders, scratch))
-            await asyncio.sleep(LOOK_S)
-
-    async def _load(self, line: ServedLine, loaders: ThreadPoolExecutor, scratch: Path) -> None:
-        loop = asyncio.get_running_loop()
-        try:
-            outcome = await loop.run_in_executor(loaders, line.load, scratch)
-            self._on_load(line.name, outcome)
-        finally:
-            del self._loading[line.name]
-
-    def _heard_nothing(self, error: CheckpointError) -> None:
-        log.warning("%s; what is loaded goes on answering", error)
-        if all(line.state is None for line in self.lines.values()):
-            self.store_problem = error
-        self._is_away = True
-
-    def _look(self) -> None:
-        """One look at the store, and a word to those who wait for us."""
-        positions = self._store.poll([line.line for line in self.lines.values()])
-        for line in self.lines.values():
-            line.look(positions[line.line])
-        is_due = time.monotonic() - self._beaten_at >= BEAT_S
-        for line in self.lines.values():
-            place = (line.obeyed_seq, line.loaded and line.loaded.version.id)
-            if is_due or self._beaten.get(line.name) != place:
-                self._beat(line, state="serving")
-                self._beaten[line.name] = place
-        if is_due:
-            self._beaten_at = time.monotonic()
-
-    def _beat(self, line: ServedLine, *, state: str, ttl_s: float = _BEAT_TTL_S) -> None:
-        loaded = line.loaded
-        payload = {
-            "state": state,
-            "control_seq": line.obeyed_seq,
-            "serving": loaded.version.number if loaded else None,
-            "at_ms": self._clock_ms(),
-            "pid": os.getpid(),
-        }
-        serving = loaded.version.id if loaded and state == "serving" else None
-        self._store.beat(
-            line.line, role="api", name=self._name, payload=payload, ttl_s=ttl_s, serving=serving
-        )
-
-    def _say_goodbye(self) -> None:
-        for line in self.lines.values():
-            self._beat(line, state="stopped", ttl_s=1.0)
+    def take(self, standings: Standings) -> None:
+        """Go by these from now on."""
+        for name, standing in standings.items():
+            self.lines[name].take(standing, self._scratch)

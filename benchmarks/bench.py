@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks import recovery, serving, throughput
+from benchmarks import recovery, serving, throughput, workers
 from benchmarks.filling import Streams
 from benchmarks.journal import Journal, say
 from benchmarks.machine import load
@@ -65,6 +65,10 @@ def _predictions(at: Place) -> dict[str, float]:
     }
 
 
+def _workers(measure: Callable[..., dict[str, float]], at: Place) -> dict[str, float]:
+    return measure(at.servers.redis, run=at.run)
+
+
 def _under_dev(at: Place) -> dict[str, float]:
     return recovery.under_dev(at.servers.folder, run=at.run, scale=at.scale)
 
@@ -83,6 +87,9 @@ SECTIONS: dict[str, Section] = {
     **{f"size {size}": partial(_size, size) for size in ("0", "16", "64")},
     **{f"rollback {size}": partial(_rollbacks, size) for size in SIZES},
     "predictions": _predictions,
+    "workers": partial(_workers, workers.worker_rates),
+    "swaps": partial(_workers, workers.swaps),
+    "rollback to three workers": partial(_workers, workers.rollbacks_to_three),
     "recovery": _under_dev,
     "cold start": _cold_start,
     "standby": _standby,

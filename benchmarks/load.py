@@ -17,6 +17,7 @@ class Load:
         rate: Answers a second.
         p50_ms: Median latency.
         p99_ms: Latency that one in a hundred exceeded.
+        p999_ms: Latency that one in a thousand exceeded.
         failed: Answers other than 2xx.
         client_share: Of a core, that the load itself took; near 1 it is what was measured.
     """
@@ -24,6 +25,7 @@ class Load:
     rate: float
     p50_ms: float
     p99_ms: float
+    p999_ms: float
     failed: int
     client_share: float
 
@@ -77,6 +79,7 @@ def _drive(
         rate=len(latencies) / took,
         p50_ms=latencies[len(latencies) // 2] * 1000,
         p99_ms=latencies[int(len(latencies) * 0.99)] * 1000,
+        p999_ms=latencies[int(len(latencies) * 0.999)] * 1000,
         failed=sum(client.failed for client in clients),
         client_share=used / took,
     )

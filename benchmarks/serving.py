@@ -16,7 +16,7 @@ from fastapi import FastAPI
 from river import datasets
 from starlette.responses import Response
 
-from api.server import run_api
+from api.loader import run_api
 from benchmarks.load import drive
 from benchmarks.parity import Servers
 from checkpoints.commands import Operator, Order

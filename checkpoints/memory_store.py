@@ -6,6 +6,8 @@ step of `STEPS`: a `DieAt` there ends its caller just where a crash would.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import secrets
 import threading
 import time
@@ -29,6 +31,7 @@ from checkpoints.store import (
     Beat,
     Granted,
     HeldBy,
+    Hints,
     Listed,
     OnStep,
     Outcome,
@@ -122,6 +125,36 @@ class _Books:
         return max((one.record.seq for one in self.controls.values()), default=0)
 
 
+class _MemoryHints:
+    """Hints as bytes in a pipe."""
+
+    def __init__(self, lines: Sequence[Line], on_close: Callable[[_MemoryHints], None]) -> None:
+        self._lines, self._on_close = frozenset(lines), on_close
+        self._read_end, self._write_end = os.pipe()
+        for end in (self._read_end, self._write_end):
+            os.set_blocking(end, False)
+
+    def tell(self, line: Line) -> None:
+        """There is one, if it is ours."""
+        if line in self._lines:
+            with contextlib.suppress(BlockingIOError):  # full: it is told already
+                os.write(self._write_end, b"!")
+
+    def fileno(self) -> int:
+        return self._read_end
+
+    def take(self) -> bool:
+        try:
+            return bool(os.read(self._read_end, 1 << 16))
+        except BlockingIOError:
+            return False
+
+    def close(self) -> None:
+        self._on_close(self)
+        os.close(self._read_end)
+        os.close(self._write_end)
+
+
 class MemoryStore:
     """The store contract over dictionaries.
 
@@ -140,6 +173,7 @@ class MemoryStore:
         self.on_step = on_step
         self._lock = threading.RLock()
         self._lines: dict[Line, _Books] = {}
+        self._hints: list[_MemoryHints] = []
 
     @contextmanager
     def _change(self, line: Line, name: str) -> Iterator[_Books]:
@@ -222,7 +256,12 @@ class MemoryStore:
                     outcome = Outcome.STALE
             if outcome is Outcome.OK:
                 self._adopt(books, version)
+                self._tell(line)
         return outcome
+
+    def _tell(self, line: Line) -> None:
+        for hints in self._hints:
+            hints.tell(line)
 
     def _judge(self, books: _Books, version: Version) -> Outcome:
         if books.head != version.manifest.parent or version.number <= books.highest:
@@ -289,6 +328,7 @@ class MemoryStore:
             reply = self._judge_command(books, control, version, idempotency_key)
             if reply.outcome is Outcome.OK:
                 self._obey(books, control, version, idempotency_key)
+                self._tell(line)
         return reply
 
     def _judge_command(
@@ -389,6 +429,16 @@ class MemoryStore:
         learners = [beat for (role, _), beat in self._live(books) if role == "learner"]
         learner = learners[-1].payload if learners else None
         return Position(head=books.head, control=books.ordered, learner=learner)
+
+    def hints(self, lines: Sequence[Line]) -> Hints:
+        found = _MemoryHints(lines, on_close=self._forget_hints)
+        with self._lock:
+            self._hints.append(found)
+        return found
+
+    def _forget_hints(self, hints: _MemoryHints) -> None:
+        with self._lock:
+            self._hints.remove(hints)
 
     # Heartbeats --------------------------------------------------------------------------------
 

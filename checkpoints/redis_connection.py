@@ -35,6 +35,7 @@ from redis.exceptions import TimeoutError as TimedOutError
 from redis.retry import Retry
 
 from checkpoints.errors import BadCommand, StoreUnavailable, Tampered, UnsafeStore
+from checkpoints.redis_hints import RedisHints
 
 __all__ = ["Finding", "RedisConnection"]
 
@@ -151,6 +152,10 @@ class RedisConnection:
                 return list(pipeline.execute())
 
         return self.attempt(once, doing=doing) if commands else []
+
+    def hints(self, channels: Sequence[str]) -> RedisHints:
+        """Hints from `channels`, over a connection of their own."""
+        return RedisHints(self._client, channels)
 
     def attempt(self, call: Callable[[], T], *, doing: str) -> T:
         """Call until it is answered or the deadline has passed.

@@ -43,6 +43,7 @@ from checkpoints.store import (
     Beat,
     Granted,
     HeldBy,
+    Hints,
     Listed,
     OnStep,
     Outcome,
@@ -353,6 +354,9 @@ class RedisStore:
         return {
             line: position_of(line, next(replies), next(replies), next(replies)) for line in lines
         }
+
+    def hints(self, lines: Sequence[Line]) -> Hints:
+        return self._redis.hints([f"{_prefix(line)}moved" for line in lines])
 
     def _get(self, line: Line, name: str, bytes_max: int) -> bytes | None:
         """The value of one key, None where there is none; never more than one byte too many."""

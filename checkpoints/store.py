@@ -20,6 +20,7 @@ __all__ = [
     "STEPS",
     "Granted",
     "HeldBy",
+    "Hints",
     "Line",
     "Listed",
     "Outcome",
@@ -127,6 +128,22 @@ class Position:
     head: str | None  # id
     control: str | None  # id
     learner: Beat | None  # the newest beat of role "learner", unsigned: a courtesy
+
+
+class Hints(Protocol):
+    """Says that something has moved, sooner than a poll would: a courtesy, some may be lost."""
+
+    def fileno(self) -> int:
+        """Readable when there may be a hint; -1 while there can be none."""
+        ...
+
+    def take(self) -> bool:
+        """Whether something may have moved since the last call; does not wait for hints."""
+        ...
+
+    def close(self) -> None:
+        """Give the connection back."""
+        ...
 
 
 class Store(Protocol):
@@ -257,6 +274,10 @@ class Store(Protocol):
 
     def poll(self, lines: Sequence[Line]) -> dict[Line, Position]:
         """What each line points to now, all in one round trip."""
+        ...
+
+    def hints(self, lines: Sequence[Line]) -> Hints:
+        """Hints of these lines' new heads and commands; never raises for a store that is away."""
         ...
 
     # Heartbeats --------------------------------------------------------------------------------

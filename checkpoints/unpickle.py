@@ -121,15 +121,24 @@ _DTYPES = frozenset(
 )
 
 
-def loads(data: bytes, trust: tuple[str, ...] = ()) -> Any:
+class GivenUp(Exception):
+    """Whoever waits for the object does not want it any more."""
+
+
+def loads(
+    data: bytes, trust: tuple[str, ...] = (), meanwhile: Callable[[], None] | None = None
+) -> Any:
     """The object that `data` holds, made of admitted parts only.
 
     Args:
         data: A pickle of protocol 4 or later whose signature has been verified.
         trust: Packages whose classes and functions are admitted too: those of the reader's own
             model file, never what came with the data.
+        meanwhile: Called before each frame of the pickle (64 KiB, a millisecond's work): what
+            else has to be done in between. It may raise GivenUp.
 
     Raises:
+        GivenUp: `meanwhile` did.
         UnsafePickle: It names what is not admitted, tries to change a class, or is damaged.
             Nothing of it stays behind.
 
@@ -144,10 +153,11 @@ def loads(data: bytes, trust: tuple[str, ...] = ()) -> Any:
         raise _unsafe("the snapshot is no pickle of protocol 4 or later")
     if vars(copyreg)["_inverted_registry"]:  # extension codes would reach objects past `find_class`
         raise _unsafe("a library has registered pickle extension codes")
-    unpickler = _Unpickler(io.BytesIO(data), trust)
+    file = io.BytesIO(data) if meanwhile is None else _Interrupted(data, meanwhile)
+    unpickler = _Unpickler(file, trust)
     try:
         loaded = unpickler.load()
-    except (UnsafePickle, KeyboardInterrupt, SystemExit):
+    except (UnsafePickle, GivenUp, KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # a panic in River's Rust is no Exception
         raise _unsafe(f"the snapshot does not load: {type(error).__name__}: {error}") from error
@@ -164,6 +174,21 @@ def _unsafe(what: str) -> UnsafePickle:
         advice="nothing of it was kept. If the class is your own, list its package under `trust:` "
         "in the model file; else roll back to a version that verifies, and find out who signed it",
     )
+
+
+class _Interrupted(io.BytesIO):
+    """A pickle that calls `meanwhile` whenever a frame of it is read.
+
+    That its methods are Python's also lets other threads of the process run in between.
+    """
+
+    def __init__(self, data: bytes, meanwhile: Callable[[], None]) -> None:
+        super().__init__(data)
+        self._meanwhile = meanwhile
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self._meanwhile()
+        return super().read(size)
 
 
 class _Unpickler(pickle.Unpickler):

@@ -145,6 +145,8 @@ class ApiSettings(Section):
         allow_origins: Origins whose pages may call; none by default.
         max_body_bytes: Bytes of a request's body.
         workers: Processes that answer.
+        warm_max_bytes: Of the pinned and `stable` versions that are kept loaded, as their
+            snapshots are unpacked.
     """
 
     host: str = "127.0.0.1"
@@ -154,6 +156,7 @@ class ApiSettings(Section):
     allow_origins: Names = ()
     max_body_bytes: Size = 1 << 20
     workers: Whole = 1
+    warm_max_bytes: Size = 256 << 20
 
 
 class SigningSettings(Section):

@@ -6,13 +6,13 @@ taken after learning would be a training score.
 Source: Blum, Kalai and Langford, "Beating the hold-out", COLT 1999.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from itertools import repeat
+from math import isfinite
 from typing import Any, Protocol, TypeAlias, cast
 
 from learner.drift import Detection, Detectors
-from learner.estimator import Estimator, Predicted
+from learner.estimator import Estimator, Probabilities
 from learner.scores import Scores
 
 Found: TypeAlias = list[tuple[int, Detection]]
@@ -76,65 +76,45 @@ def progressive_steps(
         tally: Counts what happened.
         is_regression: Whether the error is a distance.
     """
-    judge = _judge(scores, detectors, tally, is_regression=is_regression)
-    learn, predict = estimator.learn, estimator.predict
-
-    def learn_within(x: Any, y: Any, w: float | None) -> Sequence[Detection]:
-        predicted = learn(x, y, w)
-        assert predicted is not None, "an estimator that predicts as it learns did not"
-        if scores.wants_loss:
-            told = cast("ReportsLoss", estimator)
-            scores.add_loss(told.last_loss, told.last_weight)
-        return judge(y, predicted)
-
-    def predict_then_learn(x: Any, y: Any, w: float | None) -> Sequence[Detection]:
-        detections = judge(y, predict(x))
-        learn(x, y, w)
-        return detections
-
-    step = learn_within if estimator.predicts_as_it_learns else predict_then_learn
+    learn: Any = estimator.learn  # what it returns depends on `is_within`
+    predict, is_within = estimator.predict, estimator.predicts_as_it_learns
+    feeds, detect, wants_loss = scores.feeds, detectors.update, scores.wants_loss
+    told = cast("ReportsLoss", estimator)
 
     def steps(xs: Sequence[Any], ys: Sequence[Any], ws: Sequence[float | None] | None) -> Found:
+        # All in one loop: a call costs as much as a score, and this is where every event passes.
         found: Found = []
-        place = 0
+        place, scored, nonfinite = 0, tally.scored, 0
+        predicted: Any  # as the task has it
         try:
             for x, y, w in zip(xs, ys, repeat(None) if ws is None else ws, strict=False):
-                detections = step(x, y, w)
-                if detections:
-                    found += [(place, each) for each in detections]
+                predicted, probabilities = learn(x, y, w) if is_within else predict(x)
+                if wants_loss:
+                    scores.add_loss(told.last_loss, told.last_weight)
+                if predicted is None:
+                    pass
+                elif not isfinite(predicted) if is_regression else _are_wild(probabilities):
+                    nonfinite += 1
+                else:
+                    for feed in feeds:
+                        feed(y, predicted, probabilities)
+                    error = abs(y - predicted) if is_regression else int(predicted != y)
+                    detections = detect(error, scored)
+                    scored += 1
+                    if detections:
+                        found += [(place, each) for each in detections]
+                if not is_within:
+                    learn(x, y, w)
                 place += 1
         except (Exception, SystemExit) as error:
             raise StepFailedError(place, error) from error
-        finally:
-            tally.learned += place
+        tally.learned += place
+        tally.scored, tally.nonfinite = scored, tally.nonfinite + nonfinite
         return found
 
     return steps
 
 
-def _judge(
-    scores: Scores, detectors: Detectors, tally: Tally, *, is_regression: bool
-) -> Callable[[Any, Predicted], Sequence[Detection]]:
-    """Scores a prediction and feeds the detectors, if there is a finite prediction to score."""
-    update_scores, detect = scores.update, detectors.update
-
-    def judge(y: Any, predicted: Predicted) -> Sequence[Detection]:
-        y_pred, probabilities = predicted
-        if y_pred is None:
-            return ()
-        if is_regression:
-            if not math.isfinite(cast("float", y_pred)):
-                tally.nonfinite += 1
-                return ()
-            signal = abs(y - cast("float", y_pred))
-        else:
-            if probabilities is not None and not math.isfinite(sum(probabilities.values())):
-                tally.nonfinite += 1
-                return ()
-            signal = 0 if y_pred == y else 1
-        update_scores(y, y_pred, probabilities)
-        index = tally.scored
-        tally.scored = index + 1
-        return detect(signal, index)
-
-    return judge
+def _are_wild(probabilities: Probabilities | None) -> bool:
+    """Whether some are NaN or infinite."""
+    return probabilities is not None and not isfinite(sum(probabilities.values()))

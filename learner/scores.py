@@ -42,6 +42,7 @@ class Scores:
         wants_probabilities: `update` needs the probabilities; a learner that has none does not
             do for these scores.
         wants_loss: `add_loss` must be called for every example learned.
+        feeds: What `update` calls, one after the other; a loop that is in a hurry may itself.
 
     Raises:
         SpecError: A name is unknown, or does not suit the task; with the nearest right one.
@@ -70,7 +71,7 @@ class Scores:
             y_pred: The label or number predicted.
             probabilities: By native label; read only where `wants_probabilities`.
         """
-        for feed in self._feeds:
+        for feed in self.feeds:
             feed(y, y_pred, probabilities)
 
     def add_loss(self, loss: float, weight: float) -> None:
@@ -118,7 +119,7 @@ class Scores:
 
     def _use(self, tallies: list[Tally]) -> None:
         self._tallies = tallies
-        self._feeds: list[Callable[[Any, Any, Any], None]] = [
+        self.feeds: list[Callable[[Any, Any, Any], None]] = [
             tally.update for tally in tallies if not isinstance(tally, LossTally)
         ]
 

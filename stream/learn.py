@@ -44,8 +44,9 @@ _PRINT_STACKS = signal.SIGUSR1
 _LAST_WORDS_S = 0.5
 _BACK_OFF_S = 0.5
 _BACK_OFF_MAX_S = 10.0
-# A life this long was none of a row of failures.
-_SOUND_S = 10.0
+_PAUSE_LOOK_S = 0.05
+# So many lives in a row may end at once without a version: operators may order in quick succession.
+_AGAIN_MAX = 20
 # How long a stop may wait for a store or a log that does not answer; what is not committed is
 # learned again from the log.
 _STOP_LIMIT_S = 10.0
@@ -118,15 +119,16 @@ class Learner:
         gc.freeze()
         failures, is_first = 0, True
         while self._stopped_at is None:
-            began = time.monotonic()
+            used = self.numbers.highest
             code = self._live(is_first=is_first)
             if code == DONE or self._stopped_at is not None:
                 break
             if code not in {AGAIN, AGAIN_LATER} and code >= 0:
                 return code
             is_first = False
-            failures = 1 if time.monotonic() - began > _SOUND_S else failures + 1
-            self._pause(code, failures)
+            self.numbers.note(self._board.highest)
+            failures = 0 if self.numbers.highest > used else failures + 1
+            self._pause(_pause_s(code, failures))
         return 0
 
     def _stop(self) -> None:
@@ -136,15 +138,10 @@ class Learner:
         self._stopped_at = time.monotonic()
         self._board.stop = True
 
-    def _pause(self, code: int, failures: int) -> None:
-        """Before the next life: none after a rollback or a first death, longer after a row."""
-        if code == AGAIN:
-            return
-        longest = _BACK_OFF_S * 2 ** max(0, failures - 2)
-        wait_s = 0.0 if code < 0 and failures == 1 else min(longest, _BACK_OFF_MAX_S)
-        deadline = time.monotonic() + wait_s
+    def _pause(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
         while self._stopped_at is None and time.monotonic() < deadline:
-            time.sleep(0.05)
+            time.sleep(_PAUSE_LOOK_S)
 
     def _live(self, *, is_first: bool) -> int:
         """Fork both processes, and see them to their end; the code that tells what to do next."""
@@ -152,7 +149,6 @@ class Learner:
         board.control_seq = before.control_seq
         board.stop = self._stopped_at is not None
         self._board = board
-        self.numbers.note(before.highest)
         parts = self._forked(board, is_first=is_first)
         try:
             self._tell_pids(parts)
@@ -287,3 +283,19 @@ class Learner:
         if path is None:
             return
         write_parts(path, {f"{part.name}:{self.model_file.name}": part.pid for part in parts})
+
+
+def _pause_s(code: int, failures: int) -> float:
+    """Seconds before the next life: none as a rule, ever more while none makes a version.
+
+    Args:
+        code: How the last one ended.
+        failures: Lives in a row, up to that one, in which no version was made.
+
+    >>> [_pause_s(-9, n) for n in (0, 1, 2, 3, 9)], _pause_s(AGAIN, 9), _pause_s(AGAIN_LATER, 0)
+    ([0.0, 0.0, 0.5, 1.0, 10.0], 0.0, 0.5)
+    """
+    if code == AGAIN:
+        return 0.0 if failures < _AGAIN_MAX else _BACK_OFF_S
+    doubled = min(_BACK_OFF_S * 2.0 ** max(0, failures - 2), _BACK_OFF_MAX_S)
+    return 0.0 if code < 0 and failures < 2 else doubled

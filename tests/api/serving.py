@@ -17,10 +17,13 @@ import msgspec
 from river import datasets
 
 from api.app import Api, create_app
-from api.server import Server, listen, make_server
+from api.beats import Beats
+from api.door import listen
+from api.following import Following
+from api.server import Server, make_server
 from checkpoints.errors import Unavailable
 from checkpoints.line import Line
-from checkpoints.manifest import Counts, Manifest, Version, seal_version
+from checkpoints.manifest import Counts, Manifest, Version, open_version, seal_version
 from checkpoints.memory_store import MemoryStore
 from checkpoints.segments import pack
 from checkpoints.signing import Keys
@@ -81,6 +84,9 @@ class LocalPublisher:
         self.records.append((topic, key, value))
         return Place(topic, 0, len(self.records) - 1)
 
+    def close(self) -> None:
+        """Nothing is held."""
+
 
 @dataclass
 class Learning:
@@ -98,12 +104,22 @@ class Learning:
     def __post_init__(self) -> None:
         self.trainer, self.taking = Trainer(self.model_file, self.scratch), Taking(self.model_file)
         self.line = Line(self.model_file.name)
+        self.token = ""
+
+    def acquire(self) -> None:
+        """Take the line, anew after a rollback: whose version is then the head."""
         granted = self.store.acquire(self.line, holder="test", lease_s=3600)
         assert isinstance(granted, Granted)
         self.token = granted.token
+        self.head = open_version(granted.head, VERIFIER, self.line) if granted.head else None
+
+    def _acquire_once(self) -> None:
+        if not self.token:
+            self.acquire()
 
     def learn(self, pairs: Iterable[tuple[Mapping[str, Any], Any]]) -> None:
         """Learn labelled examples."""
+        self._acquire_once()
         for x, y in pairs:
             event = Event(features=dict(x), label=y)
             refusal = self.taking.one(
@@ -115,6 +131,7 @@ class Learning:
 
     def commit(self, **changes: Any) -> Version:
         """Make what is learned the head."""
+        self._acquire_once()
         number = self.store.highest(self.line) + 1
         snapshot = self.trainer.snapshot(version=f"v{number}")
         raw = {"model": snapshot.model, "window": snapshot.window, "drifts": snapshot.drifts}
@@ -198,18 +215,54 @@ def settings_of(**api: Any) -> Settings:
 @contextlib.contextmanager
 def server_of(app: Api) -> Iterator[tuple[Server, str]]:
     """`app` on a free port of loopback, in a thread, ended when the body is done."""
-    door = listen("127.0.0.1", 0)
-    url = f"http://127.0.0.1:{door.getsockname()[1]}"
-    server = make_server(app, drain_s=0.0)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [door]}, name="api")
+    with listen("127.0.0.1", 0) as door:
+        url = f"http://127.0.0.1:{door.getsockname()[1]}"
+        server = make_server(app, door, drain_s=0.0)
+        thread = threading.Thread(target=server.run, name="api")
+        thread.start()
+        try:
+            until(lambda: server.started or not thread.is_alive())
+            yield server, url
+        finally:
+            server.should_exit = True
+            thread.join(LIMIT_S)
+            assert not thread.is_alive()
+
+
+@contextlib.contextmanager
+def followed(app: Api, model_file: ModelFile, store: Store, scratch: Path) -> Iterator[None]:
+    """The loader's part in a thread of this process: it hands models over as they are."""
+    metrics, served = app.metrics, app.served
+    following = Following(
+        [model_file], store, VERIFIER,
+        on_load=lambda model, outcome: metrics.loads(model, outcome).add(),
+        scratch=scratch,
+    )  # fmt: skip
+    beats, hints = Beats(store, now_ms), store.hints([Line(model_file.name)])
+    is_over = threading.Event()
+
+    def follow() -> None:
+        while not is_over.wait(0.01):
+            following.look(hinted=hints.take())
+            following.load(lambda: None)
+            for name, loaded in following.loaded.items():
+                served.lines[name].loaded = loaded
+            served.take(following.standings)
+            beats.say(served.places)
+        beats.end()
+
+    thread = threading.Thread(target=follow, name="follow")
     thread.start()
     try:
-        until(lambda: server.started or not thread.is_alive())
-        yield server, url
+        yield
     finally:
-        server.should_exit = True
+        is_over.set()
         thread.join(LIMIT_S)
-        assert not thread.is_alive()
+        hints.close()
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 @contextlib.contextmanager
@@ -229,6 +282,7 @@ def running(
     app = create_app(settings_of(**api), [model_file], store, keys, publisher)
     with (
         tempfile.TemporaryDirectory() as scratch,
+        followed(app, model_file, store, Path(scratch)),
         server_of(app) as (server, url),
         httpx.Client(base_url=url, timeout=30) as client,
     ):

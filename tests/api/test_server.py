@@ -14,11 +14,14 @@ import httpx
 import pytest
 
 from api import endpoint, receive_deadline
-from api.server import PortTakenError, listen, run_api
+from api.door import PortTakenError, listen
+from api.loader import run_api
+from checkpoints.embedded import ValkeyServer
 from checkpoints.errors import StoreUnavailable
 from checkpoints.memory_store import MemoryStore
 from config.errors import SettingsError
 from config.model_file import parse_model_file
+from tests.api.hosting import hosting
 from tests.api.serving import KEYS, PHISHING, Running, running, settings_of, until
 
 PATH = "/v1/models/phishing/predict"
@@ -192,10 +195,11 @@ def test_a_taken_port_is_told_by_its_number() -> None:
         door.close()
 
 
-@pytest.mark.parametrize("api", [{"workers": 2}, {"host": "0.0.0.0"}])
-def test_what_may_not_start_does_not(api: dict[str, object]) -> None:
+def test_what_may_not_start_does_not() -> None:
     with pytest.raises(SettingsError) as caught:
-        run_api(settings_of(**api), [parse_model_file(PHISHING)], MemoryStore(), KEYS, None)
+        run_api(
+            settings_of(host="0.0.0.0"), [parse_model_file(PHISHING)], MemoryStore(), KEYS, None
+        )
     assert caught.value.exit_code == 2
 
 
@@ -232,9 +236,10 @@ def test_a_fault_in_following_ends_the_process() -> None:
 
 PROGRAM = """
 import sys
-from api.server import run_api
+from api.loader import run_api
 from checkpoints.memory_store import MemoryStore
 from config.model_file import parse_model_file
+from tests.api.hosting import hosting
 from tests.api.serving import KEYS, PHISHING, settings_of
 settings = settings_of(port=int(sys.argv[1]))
 sys.exit(run_api(settings, [parse_model_file(PHISHING)], MemoryStore(), KEYS, None))
@@ -256,28 +261,18 @@ def test_sigterm_ends_the_process_with_code_0() -> None:
             process.kill()
 
 
-LEFT = """
-import os, signal
-from pathlib import Path
-from tests.api.serving import running
-with running():
-    print(*Path("/dev/shm").glob(f"weir-{os.getpid()}-*"), flush=True)
-    os.kill(os.getpid(), signal.SIGKILL)
-"""
-
-
-def test_what_a_killed_process_left_in_memory_is_cleared_by_the_next() -> None:
+def test_what_a_killed_process_left_in_memory_is_cleared_by_the_next(
+    valkey_server: ValkeyServer, unique_name: str
+) -> None:
     """Its private folder, where models are loaded from, goes when another API starts."""
-    command = [sys.executable, "-W", "ignore", "-c", LEFT]
-    environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
-    killed = subprocess.run(
-        command, env=environment, stdout=subprocess.PIPE, text=True, timeout=60, check=False
-    )
-    assert killed.returncode == -signal.SIGKILL
-    (left,) = killed.stdout.split()
+    with hosting(valkey_server.url, unique_name) as host:
+        (left,) = Path("/dev/shm").glob(f"weir-{host.process.pid}-*")
+        host.process.kill()
+        host.process.wait()
+    assert left.exists()
 
-    with running(learned=0):
-        assert not Path(left).exists()
+    with hosting(valkey_server.url, f"{unique_name}-next"):
+        assert not left.exists()
 
 
 def _is_live(port: int) -> bool:

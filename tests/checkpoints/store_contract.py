@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import select
+from contextlib import closing
 
 import pytest
 
@@ -12,7 +14,7 @@ from checkpoints.line import Line
 from checkpoints.manifest import open_version
 from checkpoints.memory_store import DieAt, Died, MemoryStore
 from checkpoints.redis_store import RedisStore
-from checkpoints.store import BEAT_BYTES_MAX, CHUNK_BYTES, STEPS, HeldBy, Outcome, Position
+from checkpoints.store import BEAT_BYTES_MAX, CHUNK_BYTES, STEPS, HeldBy, Hints, Outcome, Position
 from tests.checkpoints.builders import (
     VERIFIER,
     a_control,
@@ -389,6 +391,27 @@ class StoreContract(DamageContract):
         assert outcome is Outcome.STALE
         assert store.manifest(line, one.id) == one.envelope
 
+    # Hints -------------------------------------------------------------------------------------
+
+    def test_commits_and_commands_are_hinted_at(self, store: AnyStore, line: Line) -> None:
+        token = granted(store, line).token
+        with closing(store.hints([line])) as hints:
+            hints.take()
+            version = committed(store, line, token, number=1)
+            assert _is_hinted(hints)
+            control = a_control(line, None, command="pin", to="v1", pin=pointer(version))
+            store.command(line, control=control)
+            assert _is_hinted(hints)
+
+    def test_other_lines_are_not_hinted_at(self, store: AnyStore, line: Line) -> None:
+        other = Line(f"{line.model}-other")
+        with closing(store.hints([line])) as hints:
+            hints.take()
+            committed(store, other, granted(store, other).token, number=1)
+            committed(store, line, granted(store, line).token, number=1)
+            assert _is_hinted(hints)
+            assert not hints.take()
+
     # Heartbeats --------------------------------------------------------------------------------
 
     def test_beats_are_listed_by_role_and_name(self, store: AnyStore, line: Line) -> None:
@@ -422,6 +445,17 @@ class StoreContract(DamageContract):
         for version in numbers:
             for ref in version.manifest.segments.values():
                 store.get_segment(line, ref)
+
+
+def _is_hinted(hints: Hints) -> bool:
+    """Whether a hint comes soon, and can be waited for."""
+    poll = select.poll()
+    for _ in range(20):
+        if hints.take():
+            return True
+        poll.register(hints, select.POLLIN)
+        poll.poll(1000)
+    return False
 
 
 def a_whole_life(store: AnyStore, line: Line) -> None:

@@ -29,6 +29,7 @@ from tests.checkpoints.builders import (
     history,
     put,
 )
+from tests.embedded.waiting import until
 
 
 class LossyProxy:
@@ -187,6 +188,21 @@ def test_a_killed_server_keeps_what_it_acknowledged(own_server: ValkeyServer, li
     own_server.restart()
     assert store.head(line) == head.envelope
     committed(store, line, token, number=6, parent=head, model=b"after")
+    store.close()
+
+
+def test_hints_come_again_when_the_server_does(own_server: ValkeyServer, line: Line) -> None:
+    store = RedisStore(RedisConnection(own_server.url, deadline_s=20))
+    token = granted(store, line).token
+    with closing(store.hints([line])) as hints:
+        hints.take()
+        own_server.kill()
+        until(hints.take, what="the loss is noticed")
+        assert hints.fileno() == -1
+        own_server.restart()
+        until(lambda: hints.take() and hints.fileno() >= 0, what="subscribed again")
+        committed(store, line, token, number=1)
+        until(hints.take, what="a hint")
     store.close()
 
 

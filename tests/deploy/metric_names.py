@@ -6,6 +6,7 @@ from functools import cache
 from prometheus_client import CollectorRegistry
 
 from api.metrics import ApiMetrics
+from api.tallies import Tallies
 from stream.metrics import LearnerMetrics
 
 # What Prometheus adds to what it scrapes, and what our recording rules make.
@@ -18,7 +19,7 @@ def registries() -> tuple[CollectorRegistry, CollectorRegistry]:
     """The learner's and the API's, with everything registered that ever is."""
     learner, api = CollectorRegistry(), CollectorRegistry()
     LearnerMetrics("any", learner)
-    ApiMetrics(api).describe([], clock_ms=lambda: 0)
+    ApiMetrics(["any"], Tallies(), 0, api).describe([], clock_ms=lambda: 0)
     return learner, api
 
 

@@ -71,6 +71,7 @@ class Rig:
     lease_seconds: float = 1.0
     metrics_port: int = 0
     watchdog_seconds: float = 60.0
+    max_memory_bytes: int = 4 << 30
     data_dir: Path | None = None
     keys: Keys = field(init=False)
     store: RedisStore = field(init=False)
@@ -101,6 +102,7 @@ class Rig:
                     "lease_seconds": self.lease_seconds,
                     "metrics_port": self.metrics_port,
                     "watchdog_seconds": self.watchdog_seconds,
+                    "max_memory_bytes": self.max_memory_bytes,
                     "pids_file": str(self.folder / f"{self.line.model}-{name}.json"),
                 },
                 "signing": {

@@ -86,3 +86,27 @@ def test_a_commit_whose_process_is_killed_costs_nothing(place):
         assert killed > 0
         assert at.stop(process) == 0
         assert at.payload()["estimator"].learned == list(range(len(made)))
+
+
+def test_a_learner_beyond_its_memory_ends_with_6(place):
+    """A restart would not mend it; the versions made so far stay."""
+    with rig(**place) as at:
+        at.max_memory_bytes = 1 << 20
+        process = at.start()
+        at.until(lambda: not process.is_alive(), "the keeper ends")
+
+        assert process.exitcode == 6
+        assert at.head() is not None
+
+
+def test_a_feature_beyond_64_bits_reaches_the_learner_whole(place):
+    """`limits.value` may be raised; JSON has no bound, and neither has what the two say."""
+    huge = 2**70 + 1
+    place["model_text"] += "limits: {value: 1.0e+30}\n"
+    with rig(**place) as at:
+        at.send_events([{"features": {"n": huge, "a": 0.5}, "label": True}])
+        process = at.start()
+        at.until(lambda: at.consumed() == 1, "it is learned")
+
+        assert at.stop(process) == 0
+        assert at.payload()["estimator"].learned == [huge]

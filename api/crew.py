@@ -1,0 +1,212 @@
+"""The workers of a host: as many as were asked for, forked from this process, replaced when dead.
+
+A *generation* is what was loaded when a worker was forked. When there is a newer one, its workers
+are forked beside the old ones, and when all of them let connections in, the old ones leave theirs
+to them and end. A worker that dies is replaced at once, by one of the newest generation.
+"""
+
+import logging
+import os
+import signal
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from api.link import Link, LinkLostError, link_pair
+from api.loading import Loaded
+from api.receive_deadline import BODY_S, HEAD_S
+from api.served import Place, Standings
+from api.worker import Drain, Job, Report, Retire, Tell, Worker
+from config.processes import die_with_parent
+from config.restarts import backoff_s, how_it_ended
+
+log = logging.getLogger(__name__)
+
+_START_MAX_S = 30.0
+_RETIRED_MAX_S = HEAD_S + BODY_S + 5.0  # no request that keeps to its deadlines is cut off
+_RETIRED_MAX = 4  # old workers a seat; clients that dawdle must not fill the memory with them
+_SETTLED_AFTER_S = 1.0  # one that lived shorter is not replaced at once, for ever and ever
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Hand:
+    """One worker, as the loader knows it."""
+
+    pid: int
+    link: Link
+    generation: int
+    book: int
+    born_at: float = field(default_factory=time.monotonic)
+    report: Report | None = None  # None: it lets nobody in yet
+    retired_at: float | None = None
+
+    @property
+    def answers(self) -> bool:
+        """Whether it begins to answer requests."""
+        return self.report is not None and not self.report.is_quiet
+
+    @property
+    def is_overdue(self) -> bool:
+        now = time.monotonic()
+        if self.retired_at is not None:
+            return now - self.retired_at > _RETIRED_MAX_S
+        return self.report is None and now - self.born_at > _START_MAX_S
+
+
+def books_of(workers: int) -> int:
+    """How many books of tallies a crew needs, the loader's own included."""
+    return 1 + workers * (2 + _RETIRED_MAX)
+
+
+class Crew:
+    """The workers.
+
+    Args:
+        job: What they do.
+        size: How many.
+    """
+
+    def __init__(self, job: Job, size: int) -> None:
+        self._job, self._size = job, size
+        self._hands: list[_Hand] = []
+        self._free_books = list(range(1, books_of(size)))
+        self._early_deaths, self._fork_at = 0, 0.0
+        self._told: Standings = {}
+        self._is_ending = False
+
+    @property
+    def links(self) -> list[Link]:
+        """To be watched: readable when a worker has something to say, or has died."""
+        return [hand.link for hand in self._hands]
+
+    @property
+    def pids(self) -> list[int]:
+        """Of all workers, those that are about to end included."""
+        return [hand.pid for hand in self._hands]
+
+    @property
+    def places(self) -> dict[str, Place]:
+        """How far all that answer are together, by model."""
+        reports = [hand.report for hand in self._hands if hand.report and hand.answers]
+        return {
+            name: min((each.places[name] for each in reports), key=lambda it: it.control_seq)
+            for name in (reports[0].places if reports else ())
+        }
+
+    def tell(self, standings: Standings) -> None:
+        """Pass on where the lines stand, where that is new."""
+        news = {name: each for name, each in standings.items() if self._told.get(name) != each}
+        self._told = standings
+        if news:
+            for hand in list(self._hands):
+                self._post(hand, Tell(news))
+
+    def attend(self, generation: int, loaded: Mapping[str, Loaded]) -> None:
+        """Hear the workers, bury the dead, fork what is missing, retire the old."""
+        for hand in list(self._hands):
+            self._hear(hand)
+        for hand in self._hands:
+            if hand.is_overdue:
+                log.error("worker %d is overdue: killed", hand.pid)
+                _kill(hand)
+        if self._is_ending:
+            return
+        self._fork_missing(generation, loaded)
+        newest = [hand for hand in self._hands if hand.generation == generation and hand.answers]
+        if len(newest) >= self._size:
+            self._retire_before(generation)
+
+    def drain(self) -> None:
+        """Let them all be not ready, and end a little later; replace none."""
+        self._is_ending = True
+        for hand in list(self._hands):
+            self._post(hand, Drain())
+
+    def kill(self) -> None:
+        """End what is left."""
+        self._is_ending = True
+        for hand in list(self._hands):
+            self._bury(hand)
+
+    def _fork_missing(self, generation: int, loaded: Mapping[str, Loaded]) -> None:
+        newest = [hand for hand in self._hands if hand.generation == generation]
+        at_work = [hand for hand in newest if hand.retired_at is None]
+        for _ in range(self._size - len(at_work)):
+            if not self._free_books or time.monotonic() < self._fork_at:
+                return
+            self._fork(generation, loaded)
+
+    def _fork(self, generation: int, loaded: Mapping[str, Loaded]) -> None:
+        ours, theirs = link_pair()
+        book, parent = self._free_books.pop(0), os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            code = 1
+            try:
+                die_with_parent(parent)
+                _forget_the_loader([ours, *self.links])
+                Worker(self._job, theirs, book, self._told, loaded).run()
+                code = 0
+            except BaseException:
+                log.exception("the worker has a fault")
+            finally:
+                os._exit(code)
+        theirs.close()
+        self._hands.append(_Hand(pid=pid, link=ours, generation=generation, book=book))
+
+    def _retire_before(self, generation: int) -> None:
+        for hand in list(self._hands):
+            if hand.generation < generation and hand.retired_at is None:
+                hand.retired_at = time.monotonic()
+                self._post(hand, Retire())
+        retired = [hand for hand in self._hands if hand.retired_at is not None]
+        for hand in retired[: -self._size * _RETIRED_MAX]:
+            _kill(hand)
+
+    def _hear(self, hand: _Hand) -> None:
+        try:
+            hand.link.flush()
+            for report in hand.link.read():
+                hand.report = report
+                if report.is_quiet and hand.retired_at is None:  # told so by somebody else
+                    hand.retired_at = time.monotonic()
+        except LinkLostError:
+            self._bury(hand)
+
+    def _post(self, hand: _Hand, message: Tell | Retire | Drain) -> None:
+        try:
+            hand.link.post(message)
+        except LinkLostError:
+            self._bury(hand)
+
+    def _bury(self, hand: _Hand) -> None:
+        """Its link has ended, and so has it, or will at once."""
+        _kill(hand)
+        _, status = os.waitpid(hand.pid, 0)
+        hand.link.close()
+        self._hands.remove(hand)
+        self._job.tallies.end(hand.book)
+        self._free_books.append(hand.book)
+        if hand.retired_at is not None or self._is_ending:
+            return
+        code = os.waitstatus_to_exitcode(status)
+        lived_s = time.monotonic() - hand.born_at
+        self._early_deaths = self._early_deaths + 1 if lived_s < _SETTLED_AFTER_S else 0
+        pause_s = backoff_s(self._early_deaths) if self._early_deaths > 1 else 0.0
+        self._fork_at = time.monotonic() + pause_s
+        log.warning("worker %d %s: another takes its place", hand.pid, how_it_ended(code))
+
+
+def _forget_the_loader(links: list[Link]) -> None:
+    """In a new worker: what belongs to the loader is not ours to hear or to hold open."""
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for link in links:
+        link.close()
+
+
+def _kill(hand: _Hand) -> None:
+    try:
+        os.kill(hand.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        log.debug("worker %d has ended", hand.pid)

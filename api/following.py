@@ -1,0 +1,309 @@
+"""Following the store: what is to be served, found out, verified and loaded, once for a host.
+
+One thread does it, in short turns. What a turn learns goes to the processes that answer, as
+`Standing`s; a model that takes long to load reaches them because they are forked anew from the
+process that has loaded it, which `generation` asks for.
+"""
+
+import dataclasses
+import gc
+import logging
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from api.loading import Loaded, load, model_hash, refuse_other
+from api.served import Standing, Standings
+from api.warm import Warm, pointers
+from checkpoints.control import Control
+from checkpoints.errors import CheckpointError
+from checkpoints.line import Line
+from checkpoints.manifest import Version
+from checkpoints.reader import LineReader, LineState
+from checkpoints.signing import Verifier
+from checkpoints.store import Position, Store
+from checkpoints.unpickle import GivenUp
+from config.model_file import ModelFile
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 0.1  # hints usually come before
+_AWAY_S = 0.5  # between two looks while the store is down
+_RETRY_FIRST_S, _RETRY_MAX_S = 0.5, 30.0
+
+OnLoad = Callable[[str, str], None]  # model, outcome: "ok" or "failed"
+Meanwhile = Callable[[], None]
+
+
+class FollowedLine:
+    """One line: where it stands, what is loaded of it, and what is to be.
+
+    Attributes:
+        state: The newest that was read; None before the first look.
+        loaded: What is to answer; None before the first load.
+        load_problem: Why the last load failed.
+    """
+
+    def __init__(self, model_file: ModelFile, store: Store, verifier: Verifier) -> None:
+        self.model_file, self.name = model_file, model_file.name
+        self.line = Line(model_file.name)
+        self.reader = LineReader(
+            store, verifier, self.line, segment_bytes_max=model_file.checkpoint.max_bytes
+        )
+        self.state: LineState | None = None
+        self.loaded: Loaded | None = None
+        self.load_problem: str | None = None
+        self._retry_s = _RETRY_FIRST_S
+        self._failed_id: str | None = None
+        self._retry_at = 0.0
+
+    @property
+    def control(self) -> Control | None:
+        """The standing orders."""
+        return self.state.control if self.state else None
+
+    @property
+    def wanted(self) -> Version | None:
+        """What is to be served and is not loaded, and may be tried now."""
+        wanted = self.state.serving if self.state else None
+        if wanted is None or (self.loaded and self.loaded.version.id == wanted.id):
+            return None
+        is_due = wanted.id != self._failed_id or time.monotonic() >= self._retry_at
+        return wanted if is_due else None
+
+    @property
+    def standing(self) -> Standing:
+        """What those that answer are told."""
+        state, loaded = self.state, self.loaded
+        return Standing(
+            state=_plain(state) if state else None,
+            load_problem=self.load_problem,
+            version=loaded.version if loaded else None,
+            segment=loaded.segment if loaded else None,
+            doubts=tuple(map(str, state.problems)) if state else (),
+            refusals=self.reader.refusals,
+        )
+
+    def look(self, position: Position) -> None:
+        """Take in where the line stands. Asks the store when something moved."""
+        state = self.reader.at(position)
+        known = {str(problem) for problem in self.state.problems} if self.state else set()
+        for problem in state.problems:
+            if str(problem) not in known:
+                log.error("%s: not obeyed: %s", self.line, problem)
+        for warning in state.warnings:
+            log.error("%s: %s", self.line, warning)
+        self.state = state
+
+    def succeed(self, loaded: Loaded) -> None:
+        """This answers from now on."""
+        self.loaded = loaded
+        self.load_problem, self._failed_id, self._retry_s = None, None, _RETRY_FIRST_S
+
+    def fail(self, version: Version, error: BaseException) -> None:
+        """What is loaded goes on; try again later."""
+        is_again = version.id == self._failed_id
+        self._retry_s = min(self._retry_s * 2, _RETRY_MAX_S) if is_again else _RETRY_FIRST_S
+        self._failed_id, self._retry_at = version.id, time.monotonic() + self._retry_s
+        self.load_problem = f"{type(error).__name__}: {error}"
+        old = self.loaded.name if self.loaded else "nothing"
+        log.error("%s: not loaded, %s goes on serving: %s", self.line, old, self.load_problem)
+
+
+class Following:
+    """Follows the lines of some models.
+
+    Args:
+        model_files: Of the models to serve.
+        store: Where their versions are.
+        verifier: Whose records are believed.
+        on_load: Told of every load.
+        scratch: A private folder in memory, for learners that load only from a path.
+        warm_bytes_max: Of the snapshots that are kept loaded beside what is served.
+
+    Attributes:
+        generation: Grows when something was loaded that others should not load themselves.
+        unheard: Why the store has never answered yet.
+    """
+
+    def __init__(
+        self,
+        model_files: Iterable[ModelFile],
+        store: Store,
+        verifier: Verifier,
+        *,
+        on_load: OnLoad,
+        scratch: Path | None = None,
+        warm_bytes_max: int = 0,
+    ) -> None:
+        self.lines = {each.name: FollowedLine(each, store, verifier) for each in model_files}
+        self.generation = 0
+        self.unheard: CheckpointError | None = None
+        self._store, self._on_load, self._scratch = store, on_load, scratch
+        self._warm = Warm(warm_bytes_max)
+        self._warmed: dict[str, Control | None] = {}
+        self._obeyed: dict[str, int] = {}  # the newest command when the line was last loaded
+        self._dropped: list[Loaded] = []
+        self._look_at = 0.0
+        self._is_away = False
+
+    @property
+    def standings(self) -> Standings:
+        """Where the lines stand."""
+        return {line.name: line.standing for line in self.lines.values()}
+
+    @property
+    def loaded(self) -> dict[str, Loaded]:
+        """What answers, by model."""
+        return {line.name: line.loaded for line in self.lines.values() if line.loaded}
+
+    @property
+    def rests_s(self) -> float:
+        """Seconds until there is something to do without a hint."""
+        return max(0.0, self._look_at - time.monotonic())
+
+    def look(self, *, hinted: bool = False) -> None:
+        """Look where the lines stand, if it is time to."""
+        if not hinted and self.rests_s > 0:
+            return
+        try:
+            positions = self._store.poll([line.line for line in self.lines.values()])
+            for line in self.lines.values():
+                line.look(positions[line.line])
+        except CheckpointError as error:
+            self._heard_nothing(error)
+            return
+        if self._is_away:
+            log.info("the store answers")
+        self._is_away, self.unheard = False, None
+        self._look_at = time.monotonic() + LOOK_S
+        self._ask_for_warm()
+
+    def load(self, meanwhile: Meanwhile) -> bool:
+        """Load the next version that is to be served, else one to be kept warm; whether one was.
+
+        Args:
+            meanwhile: Called every millisecond or so of a long load. When it finds that operators
+                want something else, the load is given up.
+        """
+        for line in self.lines.values():
+            wanted = line.wanted
+            if wanted is not None:
+                self._serve(line, wanted, meanwhile)
+                return True
+        missing = self._warm.missing()
+        if missing is not None:
+            self._keep_warm(*missing, meanwhile)
+        return missing is not None
+
+    def _serve(self, line: FollowedLine, wanted: Version, meanwhile: Meanwhile) -> None:
+        try:
+            loaded = self._found(line, wanted) or self._load(line, wanted, meanwhile)
+        except GivenUp:
+            return
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # whatever a learner's own code makes of a snapshot
+            line.fail(wanted, error)
+            self._on_load(line.name, "failed")
+            return
+        old = line.loaded
+        line.succeed(loaded)
+        self._on_load(line.name, "ok")
+        self._warm.offer(line.name, loaded)
+        if loaded.segment is None and not (old and old.model_hash == loaded.model_hash):
+            self.generation += 1
+            self._dropped += [old] if old else []
+            self._settle(is_urgent=_seq(line) != self._obeyed.get(line.name, 0))
+        self._obeyed[line.name] = _seq(line)
+
+    def _settle(self, *, is_urgent: bool) -> None:
+        """Put memory in order before it is shared with new processes.
+
+        To free what nobody needs any more takes long while old processes share it, so that waits
+        when operators do. What is frozen is left alone by the collector, which would walk through
+        a large model again and again, and write into each shared page of it.
+        """
+        if not is_urgent:
+            self._dropped.clear()
+            gc.unfreeze()
+            gc.collect()
+        gc.freeze()
+
+    def rest(self) -> None:
+        """There is time: free what was dropped in a hurry."""
+        self._dropped.clear()
+
+    def _found(self, line: FollowedLine, wanted: Version) -> Loaded | None:
+        """The version, if its model is in memory already."""
+        found = self._warm.find(line.name, wanted)
+        if line.loaded and line.loaded.model_hash == model_hash(wanted):
+            found = line.loaded
+        if found is None:
+            return None
+        refuse_other(wanted, line.model_file)
+        return found.serving_as(wanted)
+
+    def _load(self, line: FollowedLine, version: Version, meanwhile: Meanwhile) -> Loaded:
+        began = {each.name: _seq(each) for each in self.lines.values()}
+
+        def between() -> None:
+            meanwhile()
+            # Only for a command: with versions that come faster than they load, none would be.
+            for each in self.lines.values():
+                if _seq(each) != began[each.name] and _is_overtaken(each, line, version):
+                    raise GivenUp
+
+        return load(line.reader, version, line.model_file, self._scratch, between)
+
+    def _keep_warm(self, name: str, version: Version, meanwhile: Meanwhile) -> None:
+        try:
+            self._warm.offer(name, self._load(self.lines[name], version, meanwhile))
+        except GivenUp:
+            return
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:
+            self._warm.give_up(name, version, error)
+
+    def _ask_for_warm(self) -> None:
+        """Read the orders for what is to be kept warm, where they are new."""
+        for line in self.lines.values():
+            control = line.control
+            if self._warmed.get(line.name) is control:
+                continue
+            self._warmed[line.name] = control
+            found = []
+            for pointer in pointers(control):
+                try:
+                    found.append(line.reader.version_by_id(pointer.id))
+                except CheckpointError as error:
+                    log.warning("%s: v%d is not kept warm: %s", line.line, pointer.number, error)
+            self._dropped += self._warm.want(line.name, found)
+            if line.loaded is not None:
+                self._warm.offer(line.name, line.loaded)
+
+    def _heard_nothing(self, error: CheckpointError) -> None:
+        log.warning("%s; what is loaded goes on answering", error)
+        if all(line.state is None for line in self.lines.values()):
+            self.unheard = error
+        self._is_away = True
+        self._look_at = time.monotonic() + _AWAY_S
+
+
+def _plain(state: LineState) -> LineState:
+    """Without its errors, which go to other processes as text."""
+    return dataclasses.replace(
+        state, head_problem=None, control_problem=None, pin_problem=None, warnings=()
+    )
+
+
+def _seq(line: FollowedLine) -> int:
+    return line.state.control_seq if line.state else 0
+
+
+def _is_overtaken(moved: FollowedLine, line: FollowedLine, version: Version) -> bool:
+    """Whether the line that has moved needs something else than this load."""
+    if moved is line and moved.state is not None:
+        return moved.state.serving is not version
+    return moved.wanted is not None

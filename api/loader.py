@@ -1,0 +1,201 @@
+"""The process of `weir serve`: it follows the store, loads what is to be served, keeps the workers.
+
+    loader            one thread, no loop; owns the listening socket, follows the store, verifies
+      │               and loads each version once, sends its heartbeats
+      ├─ worker       forked, so it shares what is loaded; accepts from the listening socket
+      ├─ worker
+      └─ …            replaced when it dies; all are killed by the kernel when the loader dies
+
+A large model reaches the workers by forking them anew (26 to 40 ms at a time of unpickling would
+hold up every answer of a process that loads it itself), a small one is sent to them. While the
+loader is busy with a load it goes on looking after everything else, between two frames of it.
+"""
+
+import contextlib
+import gc
+import logging
+import select
+import signal
+import socket
+import time
+from collections.abc import Generator, Iterable
+from types import FrameType
+
+from prometheus_client import CollectorRegistry
+
+from api.access import access_of
+from api.beats import Beats
+from api.crew import Crew, books_of
+from api.door import Passage, listen
+from api.events import Publisher
+from api.following import Following
+from api.metrics import ApiMetrics
+from api.server import DRAIN_S
+from api.tallies import Tallies
+from api.worker import Job
+from checkpoints.signing import Keys
+from checkpoints.store import Hints, Store
+from checkpoints.unpickle import GivenUp
+from config.model_file import ModelFile
+from config.scratch import private_folder
+from config.settings import Settings
+
+log = logging.getLogger(__name__)
+
+_ATTEND_S = 0.005  # during a load
+_STOP_S = 6.5  # from the first signal to the end of the last worker
+_TURN_MAX_S = 0.1
+
+
+class Loader:
+    """The loader.
+
+    Args:
+        following: What it loads.
+        crew: Its workers.
+        beats: Its heartbeats.
+        hints: Wake it when something moves.
+        start_wait_s: How long the store may be silent at start.
+    """
+
+    def __init__(
+        self,
+        following: Following,
+        crew: Crew,
+        beats: Beats,
+        hints: Hints,
+        *,
+        start_wait_s: float,
+    ) -> None:
+        self._following, self._crew, self._beats, self._hints = following, crew, beats, hints
+        self._give_up_at = time.monotonic() + start_wait_s
+        self._attended_at = 0.0
+        self._signals = 0
+        self._kill_at: float | None = None
+        # A signal that comes just before a wait must end it.
+        self._wakes, self._wakened = socket.socketpair()
+
+    def run(self) -> None:
+        """Serve until SIGTERM or SIGINT; a second signal ends it at once.
+
+        Raises:
+            StoreUnavailable: The store did not answer at all.
+        """
+        with self._signalled():
+            try:
+                while not self._has_ended():
+                    self._attend()
+                    if self._kill_at is not None or not self._following.load(self._meanwhile):
+                        self._wait()
+            finally:
+                self._crew.kill()
+        self._beats.end()
+
+    def _attend(self) -> None:
+        """All that a turn does besides loading."""
+        following, crew = self._following, self._crew
+        if self._kill_at is None:
+            following.look(hinted=self._hints.take())
+        if following.unheard is not None and time.monotonic() > self._give_up_at:
+            raise following.unheard
+        crew.tell(following.standings)
+        crew.attend(following.generation, following.loaded)
+        self._beats.say(crew.places)
+        self._attended_at = time.monotonic()
+
+    def _meanwhile(self) -> None:
+        if time.monotonic() - self._attended_at < _ATTEND_S:
+            return
+        self._attend()
+        if self._signals:
+            raise GivenUp
+
+    def _has_ended(self) -> bool:
+        if self._signals and self._kill_at is None:
+            self._kill_at = time.monotonic() + _STOP_S
+            self._crew.drain()
+        if self._kill_at is None:
+            return False
+        is_over = self._signals > 1 or time.monotonic() > self._kill_at
+        return is_over or not self._crew.pids
+
+    def _wait(self) -> None:
+        """Until there may be something to do."""
+        poll = select.poll()
+        poll.register(self._wakened, select.POLLIN)
+        for link in self._crew.links:
+            poll.register(link, select.POLLIN | (select.POLLOUT if link.is_pending else 0))
+        if self._hints.fileno() >= 0:
+            poll.register(self._hints, select.POLLIN)
+        if not poll.poll(1000 * min(self._following.rests_s, _TURN_MAX_S)):
+            self._following.rest()
+        with contextlib.suppress(BlockingIOError):
+            self._wakened.recv(100)
+
+    @contextlib.contextmanager
+    def _signalled(self) -> Generator[None, None, None]:
+        handled = (signal.SIGINT, signal.SIGTERM)
+        before = {each: signal.signal(each, self._on_signal) for each in handled}
+        self._wakes.setblocking(False)
+        self._wakened.setblocking(False)
+        wakes_before = signal.set_wakeup_fd(self._wakes.fileno())
+        try:
+            yield
+        finally:
+            signal.set_wakeup_fd(wakes_before)
+            for each, handler in before.items():
+                signal.signal(each, handler)
+            self._wakes.close()
+            self._wakened.close()
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        del number, frame
+        self._signals += 1
+
+
+def run_api(
+    settings: Settings,
+    model_files: Iterable[ModelFile],
+    store: Store,
+    keys: Keys,
+    publisher: Publisher | None,
+    *,
+    drain_s: float = DRAIN_S,
+) -> int:
+    """Answer until SIGTERM; the exit code. Call it in the main thread of a process without others.
+
+    Raises:
+        SettingsError: The API may not start as it is set up.
+        PortTakenError: Somebody else listens there.
+        StoreUnavailable: The store did not answer at all within `learner.start_wait_seconds`.
+    """
+    access_of(settings.api)  # what is wrong with it is to be known before anything is started
+    models, workers = list(model_files), settings.api.workers
+    tallies = Tallies(books_of(workers))
+    counted = ApiMetrics([each.name for each in models], tallies, 0, CollectorRegistry())
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    gc.set_threshold(50_000, 20, 100)
+    with contextlib.ExitStack() as held:
+        door = held.enter_context(listen(settings.api.host, settings.api.port))
+        passage = held.enter_context(contextlib.closing(Passage()))
+        scratch = held.enter_context(private_folder(None))
+        following = Following(
+            models, store, keys.verifier,
+            on_load=lambda model, outcome: counted.loads(model, outcome).add(),
+            scratch=scratch,
+            warm_bytes_max=settings.api.warm_max_bytes,
+        )  # fmt: skip
+        lines = [line.line for line in following.lines.values()]
+        hints = held.enter_context(contextlib.closing(store.hints(lines)))
+        job = Job(
+            settings=settings, model_files=models, store=store, keys=keys, publisher=publisher,
+            door=door, passage=passage, tallies=tallies, scratch=scratch, drain_s=drain_s,
+        )  # fmt: skip
+        beats = Beats(store, lambda: time.time_ns() // 1_000_000)
+        wait_s = settings.learner.start_wait_seconds
+        loader = Loader(following, Crew(job, workers), beats, hints, start_wait_s=wait_s)
+        log.info("answering at http://%s:%d", settings.api.host, door.getsockname()[1])
+        gc.collect()
+        gc.freeze()
+        loader.run()
+    return 0

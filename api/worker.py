@@ -1,0 +1,166 @@
+"""A process that answers: forked from the loader, whose loaded models it shares.
+
+It has one thread, asks the store only where a request does, and hears from the loader where each
+line stands. It ends when the loader does, whatever happens to that.
+"""
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvloop
+
+from api.app import create_app
+from api.door import Passage
+from api.events import Publisher
+from api.link import Link, LinkLostError
+from api.loading import Loaded
+from api.served import Place, Served, Standings
+from api.server import DRAIN_S, Server, make_server
+from api.tallies import Tallies
+from checkpoints.signing import Keys
+from checkpoints.store import Store
+from config.model_file import ModelFile
+from config.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """To a worker: where the lines stand now."""
+
+    standings: Standings
+
+
+@dataclass(frozen=True, slots=True)
+class Retire:
+    """To a worker: others take over; leave the connections to them and end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """To a worker: the whole program ends; be not ready, and end a little later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """From a worker: how far it is; `is_quiet`: it begins no more requests."""
+
+    places: Mapping[str, Place]
+    is_quiet: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What all workers have in common, made before they are forked.
+
+    Attributes:
+        store: Connects anew in each process.
+        publisher: Not used before the fork.
+        door: The listening socket.
+    """
+
+    settings: Settings
+    model_files: Sequence[ModelFile]
+    store: Store
+    keys: Keys
+    publisher: Publisher | None
+    door: socket.socket
+    passage: Passage
+    tallies: Tallies
+    scratch: Path | None
+    drain_s: float = DRAIN_S
+
+
+class Worker:
+    """One worker, in its own process.
+
+    Args:
+        job: What there is to do.
+        link: To the loader.
+        book: Of the tallies, its own.
+        standings, loaded: As the loader has them at the fork.
+    """
+
+    def __init__(
+        self,
+        job: Job,
+        link: Link,
+        book: int,
+        standings: Standings,
+        loaded: Mapping[str, Loaded],
+    ) -> None:
+        self._job, self._link = job, link
+        self._served = Served(job.model_files, loaded, job.scratch)
+        self._served.take(standings)
+        self._app = create_app(
+            job.settings, job.model_files, job.store, job.keys, job.publisher,
+            served=self._served, tallies=job.tallies, book=book,
+        )  # fmt: skip
+        self._is_quiet = False
+        self._reported: Report | None = None
+        self._server: Server | None = None
+
+    def run(self) -> None:
+        """Answer until told to end."""
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's goes to the loader as well
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(self._work())
+        if self._job.publisher is not None:
+            self._job.publisher.close()
+
+    async def _work(self) -> None:
+        job = self._job
+        self._server = make_server(
+            self._app, job.door, job.passage, on_open=self._report, drain_s=job.drain_s
+        )
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._retire)
+        loop.add_reader(self._link.fileno(), self._hear)
+        await self._server.serve()
+
+    def _hear(self) -> None:
+        try:
+            for message in self._link.read():
+                self._obey(message)
+        except LinkLostError:
+            self._end_now("the loader has gone")
+        except Exception:  # the border: the loader replaces a worker that cannot follow it
+            log.exception("this worker cannot go on")
+            self._retire()
+
+    def _obey(self, message: Tell | Retire | Drain) -> None:
+        match message:
+            case Tell(standings):
+                self._served.take(standings)
+                self._report()
+            case Retire():
+                self._retire()
+            case Drain():
+                assert self._server is not None
+                self._server.begin_drain()
+
+    def _retire(self) -> None:
+        if not self._is_quiet:
+            assert self._server is not None
+            self._server.hand_over()
+            self._is_quiet = True
+            self._report()
+
+    def _report(self) -> None:
+        """Tell the loader how far we are, where that is new."""
+        report = Report(self._served.places, self._is_quiet)
+        if report != self._reported:
+            self._reported = report
+            self._link.post(report)
+
+    def _end_now(self, why: str) -> None:
+        log.error("%s", why)
+        assert self._server is not None
+        self._server.should_exit = self._server.force_exit = True
+        asyncio.get_running_loop().remove_reader(self._link.fileno())

@@ -1,0 +1,149 @@
+"""One port, several workers: rates for a CPU-second, swaps under load, rollbacks to all of them.
+
+`python -m benchmarks.workers` measures these alone; `make bench` among the others.
+"""
+
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import httpx
+import msgspec
+from river import datasets
+
+from benchmarks.load import Load, drive
+from checkpoints.embedded import ValkeyServer
+from tests.api.hosting import HEAVY, LIGHT, Host, hosting
+from tests.api.serving import until
+
+_SECONDS = 5.0
+_CONNECTIONS = 32
+_SWAPS = 4
+_SWAP_EVERY_S = 5.0
+_ROLLBACKS = 15
+_CLIENTS = 12  # connections that are kept, so that each of three workers has some
+_TICKS_A_SECOND = 100  # of /proc
+
+
+def worker_rates(redis_url: str, *, run: int) -> dict[str, float]:
+    """What a second worker brings, and what an answer costs the workers."""
+    rates: dict[int, float] = {}
+    costs: dict[int, float] = {}
+    for count in (1, 2):
+        with hosting(redis_url, f"rate-{count}-{run}", workers=count) as host:
+            workers = _settled(host, count)
+            before = _cpu_seconds(workers)
+            found = _drive(host)
+            costs[count] = found.rate * _SECONDS / (_cpu_seconds(workers) - before)
+            rates[count] = found.rate
+    return {
+        "predictions/s of two workers": rates[2],
+        "predictions a CPU-second, one worker": costs[1],
+        "predictions a CPU-second, two workers": costs[2],
+        "predictions a CPU-second, two ÷ one": costs[2] / costs[1],
+    }
+
+
+def swaps(redis_url: str, *, run: int) -> dict[str, float]:
+    """Latency at half load, without swaps and while a model of 16 MB is replaced every 5 s."""
+    with hosting(redis_url, f"swap-{run}", model=HEAVY, workers=1) as host:
+        _settled(host, 1)
+        full = _drive(host)
+        quiet = _drive(host, rate=full.rate / 2)
+        with _in_background(lambda: _commit_often(host)):
+            busy = _drive(host, rate=full.rate / 2, seconds=_SWAPS * _SWAP_EVERY_S)
+    assert full.failed == quiet.failed == busy.failed == 0
+    return {
+        "p99 at half load, 16 MB, ms": quiet.p99_ms,
+        "p99 at half load, 16 MB swapped every 5 s, ms": busy.p99_ms,
+        "p99.9 at half load, 16 MB swapped every 5 s, ms": busy.p999_ms,
+    }
+
+
+def rollbacks_to_three(redis_url: str, *, run: int) -> dict[str, float]:
+    """From giving the command until every connection of three workers is answered by it."""
+    figures = {}
+    for size, model, is_warm in (
+        ("2 KB", LIGHT, False),
+        ("16 MB", HEAVY, False),
+        ("16 MB kept warm", HEAVY, True),
+    ):
+        name = f"back-{size.replace(' ', '-')}-{run}"
+        with hosting(redis_url, name, model=model, workers=3) as host, ExitStack() as held:
+            _settled(host, 3)
+            clients = [held.enter_context(httpx.Client()) for _ in range(_CLIENTS)]
+            took = [_rollback(host, clients, is_warm=is_warm) for _ in range(_ROLLBACKS)]
+        figures[f"rollback to three workers at {size}, median s"] = statistics.median(took)
+        figures[f"rollback to three workers at {size}, max s"] = max(took)
+    return figures
+
+
+def _rollback(host: Host, clients: list[httpx.Client], *, is_warm: bool) -> float:
+    if is_warm:
+        serving = host.ask()["version"]
+        host.order("tag", to=serving, tag="stable")
+    newest = host.commit()
+    target = serving if is_warm else "v1"
+    until(lambda: all(host.ask(each)["version"] == newest for each in clients))
+    started = time.perf_counter()
+    version = host.order("rollback", to=target, mode="forget")["version"]
+    until(lambda: all(host.ask(each)["version"] == version for each in clients))
+    return time.perf_counter() - started
+
+
+def _drive(host: Host, *, rate: float | None = None, seconds: float = _SECONDS) -> Load:
+    body = msgspec.json.encode({"features": next(iter(datasets.Phishing()))[0]})
+    port, path = int(host.url.rsplit(":", 1)[1]), f"/v1/models/{host.name}/predict"
+    return drive(port, path, body, seconds=seconds, connections=_CONNECTIONS, rate=rate)
+
+
+def _settled(host: Host, count: int) -> list[int]:
+    """The workers, when the first model has reached them all."""
+    until(lambda: len(host.workers) == count and host.is_ready())
+    return host.workers
+
+
+def _commit_often(host: Host) -> None:
+    for _ in range(_SWAPS):
+        began = time.monotonic()
+        host.commit()
+        threading.Event().wait(max(0.0, _SWAP_EVERY_S - (time.monotonic() - began)))
+
+
+@contextmanager
+def _in_background(work: Callable[[], None]) -> Iterator[None]:
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
+
+
+def _cpu_seconds(pids: list[int]) -> float:
+    fields = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in pids]
+    return sum(int(each[11]) + int(each[12]) for each in fields) / _TICKS_A_SECOND
+
+
+def main() -> int:
+    """Measure and print, as often as the first argument says."""
+    runs = int(sys.argv[1]) if len(sys.argv) > 1 else 1
+    found: dict[str, list[float]] = {}
+    with tempfile.TemporaryDirectory() as folder, ValkeyServer(Path(folder)) as redis:
+        for run in range(runs):
+            for measure in (worker_rates, swaps, rollbacks_to_three):
+                for name, value in measure(redis.url, run=run).items():
+                    found.setdefault(name, []).append(value)
+                    print(f"{name:<55} {value:>12,.4g}", flush=True)
+    for name, values in found.items():
+        print(f"median: {name:<55} {statistics.median(values):>12,.4g}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

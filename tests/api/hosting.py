@@ -1,0 +1,157 @@
+"""A whole `run_api`: a loader and its workers in processes of their own, over a real Valkey."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from api.door import listen
+from checkpoints.commands import Operator, Order
+from checkpoints.line import Line
+from checkpoints.redis_connection import RedisConnection
+from checkpoints.redis_store import RedisStore
+from config.model_file import ModelFile, parse_model_file
+from tests.api.serving import Learning, until
+from tests.checkpoints.builders import OPERATOR, VERIFIER
+
+_PROGRAM = """
+import json, sys
+from api.loader import run_api
+from checkpoints.redis_connection import RedisConnection
+from checkpoints.redis_store import RedisStore
+from config.model_file import parse_model_file
+from config.settings import KafkaSettings
+from stream.producer import Publisher
+from tests.api.serving import KEYS, settings_of
+text, url, api, kafka = sys.argv[1], sys.argv[2], json.loads(sys.argv[3]), sys.argv[4]
+store = RedisStore(RedisConnection(url, deadline_s=1.0))
+publisher = Publisher(KafkaSettings(bootstrap_servers=kafka)) if kafka else None
+sys.exit(run_api(settings_of(**api), [parse_model_file(text)], store, KEYS, publisher))
+"""
+LIGHT = """
+name: {name}
+task: binary
+learner: {{river: [preprocessing.StandardScaler, linear_model.LogisticRegression]}}
+metrics: [Accuracy]
+"""
+HEAVY = """
+name: {name}
+task: binary
+learner: {{python: "benchmarks.ballast:of_16_mb"}}
+trust: [benchmarks]
+metrics: [Accuracy]
+"""
+
+
+@dataclass
+class Host:
+    """A running API, the store it follows, and the learner's part."""
+
+    process: subprocess.Popen[bytes]
+    size: int  # workers asked for
+    url: str
+    name: str
+    store: RedisStore
+    learning: Learning
+
+    @property
+    def path(self) -> str:
+        return f"{self.url}/v1/models/{self.name}"
+
+    @property
+    def workers(self) -> list[int]:
+        """The loader's children."""
+        pid = self.process.pid
+        return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+    def ask(self, client: Any = httpx) -> dict[str, Any]:
+        """One prediction, on a connection of its own by default."""
+        answer = client.post(f"{self.path}/predict", json={"features": {"https": 1}})
+        assert answer.status_code == 200, answer.text
+        body: dict[str, Any] = answer.json()
+        return body
+
+    def order(self, command: str, **fields: Any) -> dict[str, Any]:
+        """An operator's command, as the command line gives it."""
+        operator = Operator(self.store, OPERATOR, VERIFIER, who="test")
+        return operator.run(Line(self.name), Order(command=command, reason="test", **fields))
+
+    def commit(self, **changes: Any) -> str:
+        """The learner's part: one event more, and a version of it; its name."""
+        self.learning.acquire()
+        self.learning.learn([({"https": 1}, True)])
+        return self.learning.commit(**changes).manifest.name
+
+    def serves(self, version: str) -> bool:
+        """Whether whoever answers next does so by this version."""
+        return bool(self.ask()["version"] == version)
+
+    def metrics(self) -> str:
+        """As one of the workers has them."""
+        return httpx.get(f"{self.url}/metrics").text
+
+    def counted(self, outcome: str = "ok") -> float:
+        """Predictions, by `/metrics`."""
+        return self._metric(f'weir_predictions_total{{model="{self.name}",outcome="{outcome}"}}')
+
+    def in_progress(self) -> float:
+        """Requests being answered, by `/metrics`, this one included."""
+        return self._metric("weir_http_requests_in_progress")
+
+    def _metric(self, wanted: str) -> float:
+        lines = self.metrics().splitlines()
+        return next(float(line.split()[-1]) for line in lines if line.startswith(wanted))
+
+    def is_ready(self) -> bool:
+        with contextlib.suppress(httpx.TransportError):
+            return httpx.get(f"{self.url}/readyz").status_code == 200
+        return False
+
+
+@contextlib.contextmanager
+def hosting(
+    redis_url: str,
+    name: str,
+    *,
+    model: str = LIGHT,
+    workers: int = 1,
+    kafka: str = "",
+    **api: Any,
+) -> Iterator[Host]:
+    """An API of so many workers that serves `v1` of a model."""
+    text = model.format(name=name)
+    with listen("127.0.0.1", 0) as door:
+        port = door.getsockname()[1]
+    store = RedisStore(RedisConnection(redis_url))
+    settings = json.dumps({"port": port, "workers": workers, **api})
+    command = [sys.executable, "-W", "ignore", "-c", _PROGRAM, text, redis_url, settings, kafka]
+    environment = {**os.environ, "PYTHONPATH": str(Path.cwd()), "PYTHONHASHSEED": "0"}
+    with tempfile.TemporaryDirectory() as scratch:
+        learning = _learning(parse_model_file(text), store, Path(scratch))
+        with subprocess.Popen(command, env=environment) as process:
+            host = Host(process, workers, f"http://127.0.0.1:{port}", name, store, learning)
+            try:
+                until(host.is_ready, limit_s=60)
+                yield host
+            finally:
+                process.send_signal(signal.SIGKILL)
+    store.close()
+
+
+def _learning(model_file: ModelFile, store: RedisStore, scratch: Path) -> Learning:
+    found = Learning(model_file, store, scratch)
+    found.learn([({"https": 1}, True), ({"https": 0}, False)])
+    found.commit()
+    found.beat()
+    return found

@@ -1,0 +1,183 @@
+"""What the loader does with versions: what is loaded once, kept warm, given up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from api.following import Following
+from checkpoints.commands import Operator, Order
+from checkpoints.manifest import SegmentRef
+from checkpoints.memory_store import MemoryStore
+from config.model_file import parse_model_file
+from tests.api.hosting import HEAVY, LIGHT
+from tests.api.serving import Learning
+from tests.checkpoints.builders import OPERATOR, VERIFIER
+
+EVENT = ({"https": 1}, True)
+
+
+class CountingStore(MemoryStore):
+    """A store that knows how often a model was fetched to be loaded."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fetched: list[str] = []
+        self.counts = True
+
+    def get_segment(self, line: Any, ref: SegmentRef) -> bytes:
+        if self.counts:
+            self.fetched.append(ref.sha256)
+        return super().get_segment(line, ref)
+
+
+class Bench:
+    """A learner's part, an operator's and the loader's, over one store."""
+
+    def __init__(self, scratch: Path, model: str, warm_bytes_max: int = 1 << 30) -> None:
+        self.model_file = parse_model_file(model.format(name="m"))
+        self.store = CountingStore()
+        self.learning = Learning(self.model_file, self.store, scratch)
+        self.following = Following(
+            [self.model_file], self.store, VERIFIER,
+            on_load=lambda _model, outcome: self.outcomes.append(outcome),
+            scratch=scratch,
+            warm_bytes_max=warm_bytes_max,
+        )  # fmt: skip
+        self.outcomes: list[str] = []
+        self.operator = Operator(self.store, OPERATOR, VERIFIER, who="test")
+        self.line = self.following.lines["m"]
+
+    def commit(self, **changes: Any) -> str:
+        self.learning.acquire()
+        self.learning.learn([EVENT])
+        return self.learning.commit(**changes).manifest.name
+
+    def order(self, command: str, **fields: Any) -> dict[str, Any]:
+        self.store.counts = False  # an operator's command checks what it goes back to
+        try:
+            order = Order(command=command, reason="x", **fields)
+            return self.operator.run(self.learning.line, order)
+        finally:
+            self.store.counts = True
+
+    def turn(self, meanwhile: Callable[[], None] = lambda: None) -> None:
+        """Look, and load all there is to load."""
+        self.following.look(hinted=True)
+        while self.following.load(meanwhile):
+            self.following.look(hinted=True)
+
+    @property
+    def serving(self) -> str | None:
+        return self.line.loaded.name if self.line.loaded else None
+
+
+@pytest.fixture
+def heavy(tmp_path: Path) -> Bench:
+    found = Bench(tmp_path, HEAVY)
+    found.commit()
+    found.turn()
+    return found
+
+
+def test_a_small_model_is_handed_on_and_a_large_one_asks_for_new_workers(tmp_path: Path) -> None:
+    light = Bench(tmp_path, LIGHT)
+    light.commit()
+    light.turn()
+    light.commit()
+    light.turn()
+    heavy = Bench(tmp_path, HEAVY)
+    heavy.commit()
+    heavy.turn()
+
+    assert light.line.standing.segment is not None
+    assert (heavy.line.standing.segment, heavy.following.generation) == (None, 1)
+
+
+@pytest.mark.parametrize("command", ["pin", "tag"])
+def test_a_version_that_is_kept_warm_is_not_loaded_again(heavy: Bench, command: str) -> None:
+    fields = {"tag": "stable"} if command == "tag" else {}
+    heavy.order(command, to="v1", **fields)
+    heavy.commit()
+    if command == "pin":
+        heavy.turn()
+        heavy.order("unpin")
+        heavy.order("pin", to="v1")
+    heavy.turn()
+    fetched, model = list(heavy.store.fetched), heavy.following.loaded["m"].model
+
+    version = heavy.order("rollback", to="v1", mode="forget")["version"]
+    heavy.turn()
+
+    assert heavy.serving == version
+    assert heavy.store.fetched == fetched
+    assert (heavy.following.loaded["m"].model is model) == (command == "pin")
+
+
+def test_a_tag_is_warmed_beside_what_is_served(heavy: Bench) -> None:
+    second = heavy.commit()
+    heavy.turn()
+    heavy.order("tag", to="v1", tag="stable")
+    heavy.turn()
+
+    assert (heavy.serving, len(heavy.store.fetched)) == (second, 3)
+    heavy.turn()
+    assert len(heavy.store.fetched) == 3
+
+
+def test_no_more_is_kept_warm_than_the_limit_allows(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, HEAVY, warm_bytes_max=1 << 20)
+    bench.commit()
+    bench.commit()
+    bench.order("tag", to="v1", tag="stable")
+    bench.turn()
+
+    assert len(bench.store.fetched) == 1
+
+
+def test_a_version_with_the_same_model_needs_no_load(heavy: Bench) -> None:
+    version = heavy.order("rollback", to="v1", mode="forget")["version"]
+    heavy.turn()
+
+    assert (heavy.serving, len(heavy.store.fetched)) == (version, 1)
+    assert heavy.following.generation == 1
+
+
+def test_a_load_is_given_up_for_a_command_and_not_for_a_commit(heavy: Bench) -> None:
+    second = heavy.commit()
+    orders: list[Callable[[], object]] = [
+        heavy.commit,
+        lambda: heavy.order("pin", to="v1"),
+    ]
+
+    def meanwhile() -> None:
+        if orders and heavy.serving != second:
+            orders.pop(0)()
+        heavy.following.look(hinted=True)
+
+    heavy.turn(meanwhile)
+
+    assert (heavy.serving, heavy.outcomes) == ("v1", ["ok"])
+    heavy.order("unpin")
+    heavy.turn()
+    assert heavy.serving == "v3"
+
+
+def test_a_failed_load_is_tried_again_later_and_for_another_version_at_once(
+    tmp_path: Path,
+) -> None:
+    light = Bench(tmp_path, LIGHT)
+    light.commit()
+    light.turn()
+    light.commit(software={"river": "0.1.0"})
+    light.turn()
+    light.turn()
+    assert (light.serving, light.outcomes) == ("v1", ["ok", "failed"])
+    assert "river 0.1.0" in str(light.line.load_problem)
+
+    light.commit()
+    light.turn()
+    assert (light.serving, light.line.load_problem) == ("v3", None)
