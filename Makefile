@@ -12,8 +12,10 @@ TRIALS ?= 200
 
 # make bench RUNS=5: runs of every section; a run that was stopped is gone on with.
 RUNS ?= 1
+# make profile CASE="VW, text": which learner; see CASES in benchmarks/throughput.py.
+CASE ?= logistic regression
 
-.PHONY: setup test lint demo parity bench bench-readme torture
+.PHONY: setup test lint demo parity bench bench-readme bench-long bench-peers profile torture
 
 setup: .venv/ready
 
@@ -39,13 +41,25 @@ demo: setup
 parity: setup
 	.venv/bin/python -m benchmarks.parity $(DATA)
 
-# Every figure side by side, about 10 minutes a run: a table, results.json and results.svg.
+# Every figure side by side, about 13 minutes a run: a table, results.json and results.svg.
 bench: setup
 	.venv/bin/python -m benchmarks.bench --runs $(RUNS)
 
 # The figures of results.json into benchmarks/README.md.
 bench-readme: setup
 	.venv/bin/python -m benchmarks.report
+
+# Five sizes of a model, then ten million events one by one: long.json.
+bench-long: setup
+	.venv/bin/python -m benchmarks.long
+
+# The same model served by MLflow, MLServer, BentoML and Weir: peers.json.
+bench-peers: setup
+	.venv/bin/python -m benchmarks.peers
+
+# Flame graphs of source and learner: profile-source.svg, profile-learner.svg.
+profile: setup
+	.venv/bin/python -m benchmarks.flames --case "$(CASE)"
 
 torture: setup
 	.venv/bin/python -m tests.stream.torture --trials $(TRIALS)

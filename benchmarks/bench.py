@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -65,16 +65,8 @@ def _predictions(at: Place) -> dict[str, float]:
     }
 
 
-def _workers(at: Place) -> dict[str, float]:
-    return workers.worker_rates(at.servers.redis, run=at.run)
-
-
-def _swaps(at: Place) -> dict[str, float]:
-    return workers.swaps(at.servers.redis, run=at.run)
-
-
-def _rollbacks_to_three(at: Place) -> dict[str, float]:
-    return workers.rollbacks_to_three(at.servers.redis, run=at.run)
+def _workers(measure: Callable[..., dict[str, float]], at: Place) -> dict[str, float]:
+    return measure(at.servers.redis, run=at.run)
 
 
 def _under_dev(at: Place) -> dict[str, float]:
@@ -95,9 +87,9 @@ SECTIONS: dict[str, Section] = {
     **{f"size {size}": partial(_size, size) for size in ("0", "16", "64")},
     **{f"rollback {size}": partial(_rollbacks, size) for size in SIZES},
     "predictions": _predictions,
-    "workers": _workers,
-    "swaps": _swaps,
-    "rollback to three": _rollbacks_to_three,
+    "workers": partial(_workers, workers.worker_rates),
+    "swaps": partial(_workers, workers.swaps),
+    "rollback to three workers": partial(_workers, workers.rollbacks_to_three),
     "recovery": _under_dev,
     "cold start": _cold_start,
     "standby": _standby,
@@ -117,7 +109,7 @@ def main() -> int:
     asked = parser.parse_args()
     chosen = [name.strip() for name in asked.sections.split(";") if name.strip()] or list(SECTIONS)
     journal = Journal(HERE / (".some.jsonl" if asked.sections else ".bench.jsonl"), asked.sections)
-    measure(journal, {name: SECTIONS[name] for name in chosen}, runs=asked.runs, scale=FULL)
+    measure(journal, {name: SECTIONS[name] for name in chosen}, runs=asked.runs, where=place)
     found = results(journal.origin, journal.parts)
     print(table(found["figures"]))
     if not asked.sections:
@@ -132,13 +124,19 @@ def _write(found: dict[str, Any]) -> None:
     (HERE / "results.svg").write_text(picture(found["figures"], title))
 
 
-def measure(journal: Journal, sections: dict[str, Section], *, runs: int, scale: Scale) -> None:
-    """Measure each section of each run that the journal lacks; a run has servers of its own."""
+def measure(
+    journal: Journal,
+    sections: dict[str, Section],
+    *,
+    runs: int,
+    where: Callable[[int], AbstractContextManager[Place]],
+) -> None:
+    """Measure each section of each run that the journal lacks; a run has a place of its own."""
     for run in range(runs):
         missing = [name for name in sections if not journal.has(run=run, section=name)]
         if not missing:
             continue
-        with place(run, scale) as at:
+        with where(run) as at:
             for name in missing:
                 load_before, began = load(), time.monotonic()
                 figures = sections[name](at)
@@ -150,7 +148,7 @@ def measure(journal: Journal, sections: dict[str, Section], *, runs: int, scale:
 
 
 @contextmanager
-def place(run: int, scale: Scale) -> Iterator[Place]:
+def place(run: int, scale: Scale = FULL) -> Iterator[Place]:
     """Kafka and Redis in a folder that goes with them."""
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder)

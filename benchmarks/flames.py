@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 
 from benchmarks.bench import Place, place
-from benchmarks.scale import FULL
 from benchmarks.throughput import CASES, model_text
 from tests.stream.rig import rig
 
@@ -25,7 +24,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=int, default=10)
     parser.add_argument("--out", type=Path, default=Path(), help="the folder of the pictures")
     asked = parser.parse_args()
-    with place(0, FULL) as at:
+    with place(0) as at:
         for path in profile(at, asked.case, seconds=asked.seconds, out=asked.out):
             print(path)
     return 0

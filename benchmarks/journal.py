@@ -34,6 +34,9 @@ class Journal:
             say(f"another {' and '.join(changed)} than in {self._path.name}: beginning anew")
             return
         self.is_new, self.parts = False, parts
+        # Without the line that was cut short, if there is one.
+        whole = "".join(json.dumps(each) + "\n" for each in (origin, *parts))
+        self._path.write_text(whole)
         say(f"going on: {len(parts)} parts are measured already ({self._path})")
 
     def _lines(self) -> Iterator[dict[str, Any]]:

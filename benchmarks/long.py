@@ -21,13 +21,12 @@ from typing import Any
 import msgspec
 from kafka import KafkaConsumer, TopicPartition
 
-from benchmarks.bench import SIZE_SECTIONS, measure
+from benchmarks.bench import SIZE_SECTIONS, measure, place
 from benchmarks.filling import BATCH_EVENTS, append, batch_of, make_topic, phishing
 from benchmarks.journal import Journal, say
 from benchmarks.machine import load
 from benchmarks.report import HERE, number
 from benchmarks.samples import memory_mb, scrape
-from benchmarks.scale import FULL
 from checkpoints.embedded import ValkeyServer
 from config.processes import free_port
 from stream.embedded.kafka import KafkaServer
@@ -54,7 +53,7 @@ def main() -> int:
     parser.add_argument("--events", type=int, default=10_000_000)
     asked = parser.parse_args()
     journal = Journal(HERE / ".long.jsonl", f"{asked.events} events")
-    measure(journal, SIZE_SECTIONS, runs=1, scale=FULL)
+    measure(journal, SIZE_SECTIONS, runs=1, where=place)
     folder = HERE / ".long"
     if not any("events" in part for part in journal.parts):
         shutil.rmtree(folder, ignore_errors=True)
@@ -133,7 +132,7 @@ class _Watched:
         now = scrape(self.metrics)
         more = {name: now[name] - self._was.get(name, 0.0) for name in now}
         commits = max(1.0, more[f"{_STALL}_count"])
-        rate = (learned - self._learned) / (cut_s - self._began)
+        rate = (learned - self._learned) / max(_LOOK_S, cut_s - self._began)
         self._was, self._learned, self._began = now, learned, cut_s
         source, learner = self.at.part("source"), self.at.part("learner")
         assert source is not None, "it runs"
@@ -158,12 +157,10 @@ class _Watched:
 def _learner(kafka: str, redis: ValkeyServer, folder: Path) -> Iterator[_Watched]:
     given: dict[str, Any] = {"kafka": kafka, "redis": redis.url, "folder": folder}
     with rig(**given, model_text=MODEL, metrics_port=free_port()) as at:
-        before = at.head()
-        known = before.number if before else 0
         at.start()
-        at.until(lambda: _number(at) > known, "it commits")
+        at.until(lambda: at.head() is not None and at.part("learner") is not None, "it begins")
         head = at.head()
-        assert head is not None, "it has committed"
+        assert head is not None, "it has begun"
         yield _Watched(
             at=at,
             redis_pid=redis.pid,
@@ -172,11 +169,6 @@ def _learner(kafka: str, redis: ValkeyServer, folder: Path) -> Iterator[_Watched
             _learned=head.manifest.counts.learned,
             _began=head.manifest.created_at_ms / 1000,
         )
-
-
-def _number(at: Rig) -> int:
-    head = at.head()
-    return head.number if head else 0
 
 
 if __name__ == "__main__":

@@ -9,8 +9,10 @@ import multiprocessing
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from pathlib import Path
 from statistics import median
+from subprocess import Popen
 from typing import Any
 
 import redis
@@ -33,13 +35,14 @@ metrics: [Accuracy]
 drift: [{{on: error, detector: ADWIN}}]
 """
 _LEARNED = "weir_events_processed_total"
+_COMMITTED = "weir_model_examples_learned"
 _CUT_AT = "weir_checkpoint_last_success_timestamp_seconds"
 _EVENTS_A_SECOND, _PAUSE_S = 500, 0.02
 # Learned before the first death, so that a count that begins anew is a smaller one.
 _LEARNED_BEFORE = 2_000
 _QUIET_S = 0.3
-# More than a learner learns before it is killed.
-_EVENTS = 4_000_000
+# More than a learner takes while it is brought to its end.
+_AHEAD = 500_000
 
 
 def under_dev(base: Path, *, run: int, scale: Scale) -> dict[str, float]:
@@ -156,53 +159,59 @@ def _sending(running: Dev) -> Iterator[_Feed]:
 
 def cold_start(servers: Servers, streams: Streams, *, run: int, scale: Scale) -> dict[str, float]:
     """`weir learn` on a line that has versions: from the command to learning; seconds."""
-    text = _on_a_full_topic(f"cold-{run}", streams)
+    text = _on(streams.at_least(_AHEAD), f"cold-{run}")
     with learning(servers, text, "--new", "--create-topics") as (_, url):
-        _until_it_commits(url)
+        streams.at_least(_committed(url) + _AHEAD * scale.deaths)
     took = []
     for _ in range(scale.deaths):
         began = time.perf_counter()
-        with learning(servers, text) as (_, url):
-            took.append(until(_learns(url), "it learns") - began)
+        with learning(servers, text) as (process, url):
+            took.append(until(_learns(process, url), "it learns") - began)
     return _told("cold weir learn to learning", took)
 
 
 def standby(servers: Servers, streams: Streams, *, run: int, scale: Scale) -> dict[str, float]:
     """Kill -9 of a learner whole, with another waiting: to learning, and since the lease ended."""
-    text = _on_a_full_topic(f"standby-{run}", streams)
+    text = _on(streams.at_least(_AHEAD), f"standby-{run}")
     wholes, lapsed = [], []
     with ExitStack() as held:
         process, url = held.enter_context(
             learning(servers, text, "--new", "--create-topics", name="first")
         )
-        _until_it_commits(url)
+        _committed(url)
         for n in range(scale.deaths):
-            successor, its_url = held.enter_context(learning(servers, text, name=f"next-{n}"))
-            until(lambda: _waits(servers, f"standby-{run}"), "the standby says that it waits")
+            name = f"next-{n}"
+            successor, its_url = held.enter_context(learning(servers, text, name=name))
+            until(partial(_waits, servers, f"standby-{run}", name), "the standby waits")
+            streams.at_least(_committed(url) + _AHEAD)
             lease_s = _lease_s(servers.redis, f"standby-{run}")
             killed = time.perf_counter()
             kill_whole(process)
-            wholes.append(until(_learns(its_url), "the standby learns") - killed)
+            wholes.append(until(_learns(successor, its_url), "the standby learns") - killed)
             lapsed.append(wholes[-1] - lease_s)
-            process = successor
-            _until_it_commits(its_url)
+            process, url = successor, its_url
     return {
         **_told("kill -9 of a learner to its standby learning", wholes),
         **_told("the lease lapsed to the standby learning", lapsed),
     }
 
 
-def _on_a_full_topic(name: str, streams: Streams) -> str:
-    topic = streams.at_least(_EVENTS)
+def _on(topic: str, name: str) -> str:
     return MODEL.format(name=name) + f"topics: {{events: {topic}}}\n"
 
 
-def _learns(url: str) -> Callable[[], bool]:
-    return lambda: scrape(url).get(_LEARNED, 0.0) > 0
+def _learns(process: "Popen[bytes]", url: str) -> Callable[[], bool]:
+    def has_learned() -> bool:
+        assert process.poll() is None, f"weir learn ended with {process.returncode}"
+        return scrape(url).get(_LEARNED, 0.0) > 0
+
+    return has_learned
 
 
-def _until_it_commits(url: str) -> None:
-    until(lambda: scrape(url).get("weir_model_examples_learned", 0.0) > 0, "it commits")
+def _committed(url: str) -> int:
+    """How much is learned and committed; more than nothing, once there is."""
+    until(lambda: scrape(url).get(_COMMITTED, 0.0) > 0, "it commits")
+    return int(scrape(url)[_COMMITTED])
 
 
 def _lease_s(url: str, model: str) -> float:
@@ -212,7 +221,7 @@ def _lease_s(url: str, model: str) -> float:
         return float(client.pttl(key)) / 1000
 
 
-def _waits(servers: Servers, model: str) -> bool:
-    """Whether a standby of that line beats."""
+def _waits(servers: Servers, model: str, name: str) -> bool:
+    """Whether a standby of that line and that name beats."""
     with closing(RedisStore(RedisConnection(servers.redis))) as store:
-        return bool(store.beats(Line(model), "standby"))
+        return name in store.beats(Line(model), "standby")

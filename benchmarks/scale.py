@@ -9,6 +9,7 @@ class Scale:
 
     Attributes:
         window_s: Of learning, and of its bare loop.
+        events: Share of the events in a topic.
         warm_up: Share of the events that are learned before a window begins.
         reading_s: Of reading the age of the served model while the learner is at its fastest.
         commits: Whose stall is measured, at each size.
@@ -18,6 +19,7 @@ class Scale:
     """
 
     window_s: float = 6.0
+    events: float = 1.0
     warm_up: float = 1.0
     reading_s: float = 20.0
     commits: int = 30
@@ -28,4 +30,6 @@ class Scale:
 
 FULL = Scale()
 # Enough to see that everything still measures; its figures mean nothing.
-TINY = Scale(window_s=0.3, warm_up=0.1, reading_s=1.0, commits=2, deaths=1, load_s=0.5, pairs=1)
+TINY = Scale(
+    window_s=0.3, events=0.2, warm_up=0.1, reading_s=1.0, commits=2, deaths=1, load_s=0.5, pairs=1
+)

@@ -36,8 +36,9 @@ _WORK = "weir_checkpoint_work_seconds_total"
 _LEARNED = "weir_events_processed_total"
 _INTERVAL = "weir_checkpoint_interval_seconds"
 _LOOK_S = 0.1
-# More than is learned while all is read.
-_EVENTS = 6_000_000
+# More than is learned in a second, and between a freeze and the next.
+_EVENTS_A_SECOND = 80_000
+_AHEAD = 500_000
 # A large model is read for longer, since its versions come seldom, and the largest is written less
 # often.
 _READ_LONGER = {"16": 3.0}
@@ -83,7 +84,7 @@ def at_size(
     size: str, servers: Servers, streams: Streams, *, run: int, scale: Scale
 ) -> dict[str, float]:
     """Stall, work, interval and age of a model that weighs so many megabytes."""
-    topic = streams.at_least(_EVENTS)
+    topic = streams.at_least(_AHEAD)
     text = MODEL.format(name=f"size-{size}-{run}", size=size, topic=topic)
     with rig(
         kafka=servers.kafka,
@@ -97,8 +98,10 @@ def at_size(
         with serving(servers, text) as url:
             commits = _Commits(f"http://127.0.0.1:{at.metrics_port}/metrics")
             seconds = scale.reading_s * _READ_LONGER.get(size, 1.0)
+            streams.at_least(at.consumed() + int(_EVENTS_A_SECOND * seconds) + _AHEAD)
             ages = _ages(f"{url}/v1/models/{at.line.model}/predict", commits, seconds)
-        _freeze_and_thaw(at, commits, int(scale.commits * _COMMITTED_LESS.get(size, 1.0)) + 1)
+        count = int(scale.commits * _COMMITTED_LESS.get(size, 1.0)) + 1
+        _freeze_and_thaw(at, streams, commits, count)
     at_this = f"at {label(size)}"
     return {
         f"stall a commit {at_this}, p50 ms": percentile(commits.stalls_s, 0.5) * 1000,
@@ -133,15 +136,16 @@ def _reading(url: str) -> tuple[int, float]:
     return body["learned"], body["age_seconds"]
 
 
-def _freeze_and_thaw(at: Rig, commits: _Commits, count: int) -> None:
+def _freeze_and_thaw(at: Rig, streams: Streams, commits: _Commits, count: int) -> None:
     """Have the learner commit, until so many stalls are known."""
     operator = Operator(at.store, at.keys.signer("operator"), at.keys.verifier, who="benchmark")
     while len(commits.stalls_s) < count:
+        streams.at_least(at.consumed() + _AHEAD)
         with suppress(NotInForce):  # a large model's commit may take longer than it waits
             operator.run(at.line, Order(command="freeze", reason="benchmark"))
         _until_it_grows(commits.look, len(commits.stalls_s), "it commits")
-        operator.run(at.line, Order(command="thaw", reason="benchmark"))
         learned = scrape(commits.url)[_LEARNED]
+        operator.run(at.line, Order(command="thaw", reason="benchmark"))
         _until_it_grows(lambda: scrape(commits.url)[_LEARNED], learned, "it learns again")
 
 

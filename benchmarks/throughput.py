@@ -87,11 +87,11 @@ def speed(
 ) -> dict[str, float]:
     """Events a second of one case and of its bare loop; the ratio is to the mean of two loops."""
     case = CASES[name]
-    warm_up = int(case.warm_up * scale.warm_up)
+    events, warm_up = int(case.events * scale.events), int(case.warm_up * scale.warm_up)
     before = _bare(case, scale)
-    topic = streams.at_least(case.events, form=case.form)
+    topic = streams.at_least(events, form=case.form)
     first, last, rate = _kafka_to_learned(
-        model_text(f"{name}-{run}", case, topic), servers, case.events, warm_up, scale.window_s
+        model_text(f"{name}-{run}", case, topic), servers, events, warm_up, scale.window_s
     )
     loops = [_rate_between(curve, first, last) for curve in (before, _bare(case, scale))]
     bare = sum(loops) / len(loops)

@@ -67,7 +67,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=FULL.pairs)
     asked = parser.parse_args()
     tools, missing = _installed()
-    with place(0, FULL) as at:
+    with place(0) as at:
         loads = compare(at.servers, tools, rounds=asked.rounds, scale=FULL)
     figures = {name: _figures(each, loads[_WEIR]) for name, each in loads.items()}
     _print(figures, missing)

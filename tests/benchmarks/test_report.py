@@ -1,5 +1,7 @@
 """What was measured is kept, gone on with, and shown."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -8,12 +10,21 @@ import pytest
 
 from benchmarks import journal as journals
 from benchmarks.bench import Place, Section, measure
+from benchmarks.filling import Streams
 from benchmarks.journal import Journal
+from benchmarks.parity import Servers
 from benchmarks.picture import picture
 from benchmarks.report import GOALS, markdown, results, table
 from benchmarks.scale import TINY
 
 REACHED, MISSED = "logistic regression: Kafka to learned ÷ bare loop", "p99 at half load, ms"
+
+
+@contextmanager
+def nowhere(run: int) -> Iterator[Place]:
+    """A place without servers."""
+    servers = Servers(kafka="", redis="", folder=Path())
+    yield Place(servers=servers, streams=Streams(""), scale=TINY, run=run)
 
 
 class Ended(Exception):
@@ -36,8 +47,8 @@ def sections(called: list[str], *, ends_in: str = "") -> dict[str, Section]:
 def test_a_run_that_was_stopped_is_gone_on_with(tmp_path: Path) -> None:
     called: list[str] = []
     with pytest.raises(Ended):
-        measure(Journal(tmp_path / "j"), sections(called, ends_in="second"), runs=1, scale=TINY)
-    measure(Journal(tmp_path / "j"), sections(called), runs=2, scale=TINY)
+        measure(Journal(tmp_path / "j"), sections(called, ends_in="second"), runs=1, where=nowhere)
+    measure(Journal(tmp_path / "j"), sections(called), runs=2, where=nowhere)
 
     assert called == ["0 first", "0 second", "0 second", "1 first", "1 second"]
     assert not Journal(tmp_path / "j").is_new
