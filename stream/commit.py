@@ -51,7 +51,7 @@ from config.model_file import ModelFile
 from learner.trainer import Snapshot, Trainer
 from stream.channel import Channel, ChannelClosedError
 from stream.errors import StreamError
-from stream.messages import Announced, Cleared, CommitFailed, Committed
+from stream.messages import Announced, Cleared, CommitFailed, Committed, Working
 from stream.positions import Positions
 from stream.suspects import Place
 
@@ -138,6 +138,7 @@ class VersionMaker:
                 "drifts": pack(snapshot.drifts),
             }
             version = self._sealed(snapshot, packed, positions, cut)  # C3
+            self._channel.send(Working())
             self._insist(version, packed, cut)  # C4 to C6
         except (StreamError, CheckpointError) as error:
             what = error.cause if isinstance(error, SnapshotFailedError) else str(error)
@@ -200,6 +201,7 @@ class VersionMaker:
                 if time.monotonic() - said > _SAY_EVERY_S:
                     said = time.monotonic()
                     log.warning("%s: %s; trying again", version, error)
+                self._channel.send(Working())
                 time.sleep(_RETRY_S)
                 continue
             if outcome.stands:
@@ -214,6 +216,7 @@ class VersionMaker:
             for message in self._channel.receive(timeout_s=1.0):
                 assert message == Cleared(version.id), f"{message} for {version}"
                 return
+            self._channel.send(Working())
 
 
 def outcome_of(error: Exception) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from checkpoints.manifest import Version
 from config.model_file import ModelFile
 from learner.trainer import LearnFailedError, Trainer
-from learner.values import Reason, Stage
+from learner.values import Reason
 from stream.board import Board
 from stream.channel import Channel
 from stream.commit import SnapshotFailedError
@@ -131,6 +131,7 @@ class Worker:
     def _learn(self, batch: Batch) -> None:
         examples = batch.examples
         detected = self._trainer.drifts.total
+        started = time.monotonic()
         try:
             refused = self._trainer.take(examples)
         except LearnFailedError as error:
@@ -138,19 +139,19 @@ class Worker:
             raise
         self._trainer.refuse(batch.refused)
         told = [(place, str(r.reason), r.detail, r.stage) for place, r in refused]
-        self._took(batch, len(examples.xs) - len(refused), told, self._drifted(detected))
+        took = Took(
+            len(examples.xs) - len(refused),
+            told,
+            self._drifted(detected),
+            time.monotonic() - started,
+        )
+        self._took(batch, took)
 
-    def _took(
-        self,
-        batch: Batch,
-        learned: int,
-        refused: list[tuple[int, str, str, Stage]],
-        drifted: list[tuple[str, str]],
-    ) -> None:
+    def _took(self, batch: Batch, took: Took) -> None:
         key = (batch.examples.topic, batch.examples.partition)
         self._positions.took(key, batch.first, batch.anchor)
         self._board.uncommitted += batch.count
-        self._channel.send(Took(learned, refused, drifted))
+        self._channel.send(took)
 
     def _take_carefully(self, batch: Batch) -> None:
         """The same, where a batch may be one record that raised before."""
@@ -173,7 +174,7 @@ class Worker:
         log.error("%s-%d-%d is not learned: %s", *place, detail)
         self._trainer.refuse([Reason.learn_error])
         self._learn_errors.append(place)
-        self._took(batch, 0, [(0, str(Reason.learn_error), detail, "learn")], [])
+        self._took(batch, Took(0, [(0, str(Reason.learn_error), detail, "learn")], []))
 
     def _drifted(self, detected_before: int) -> list[tuple[str, str]]:
         """Detector and direction of each detection since, oldest first."""
@@ -193,16 +194,27 @@ class Worker:
         if self._committer.is_busy:
             if is_full:
                 self._settle()
-        elif time.monotonic() >= self._due_at or is_full or len(self._positions.runs) >= RUNS_MAX:
+        elif self._is_due or is_full:
             self._commit_what_is_new()
 
+    @property
+    def _is_due(self) -> bool:
+        """Whether to commit now; earlier where many runs must be told, later after a failure."""
+        has_many_runs = len(self._positions.runs) >= RUNS_MAX and not self._failures
+        return time.monotonic() >= self._due_at or has_many_runs
+
     def _stay_frozen(self, seq: int) -> None:
-        """Commit what was learned, then consume nothing until thawed."""
+        """Commit what was learned, then consume nothing until thawed.
+
+        The order is in force once all is committed, and not before.
+        """
         self._settle()
-        self._commit_what_is_new()
-        self._settle()
-        self._board.is_frozen = True
-        self._board.obeyed_seq = seq
+        if self._positions.has_moved and (self._is_due or not self._failures):
+            self._commit()
+            self._settle()
+        if not self._positions.has_moved:
+            self._board.is_frozen = True
+            self._board.obeyed_seq = seq
         self._wait(_FROZEN_WAIT_S)
 
     def _commit_what_is_new(self) -> None:
