@@ -123,6 +123,7 @@ class Following:
 
     Attributes:
         generation: Grows when something was loaded that others should not load themselves.
+        ordered: The newest generation that operators wait for.
         unheard: Why the store has never answered yet.
     """
 
@@ -137,7 +138,7 @@ class Following:
         warm_bytes_max: int = 0,
     ) -> None:
         self.lines = {each.name: FollowedLine(each, store, verifier) for each in model_files}
-        self.generation = 0
+        self.generation = self.ordered = 0
         self.unheard: CheckpointError | None = None
         self._store, self._on_load, self._scratch = store, on_load, scratch
         self._warm = Warm(warm_bytes_max)
@@ -156,6 +157,11 @@ class Following:
     def loaded(self) -> dict[str, Loaded]:
         """What answers, by model."""
         return {line.name: line.loaded for line in self.lines.values() if line.loaded}
+
+    @property
+    def has_more(self) -> bool:
+        """Whether something is to be loaded that is to be served."""
+        return any(line.wanted is not None for line in self.lines.values())
 
     @property
     def rests_s(self) -> float:
@@ -207,14 +213,16 @@ class Following:
             line.fail(wanted, error)
             self._on_load(line.name, "failed")
             return
-        old = line.loaded
+        old, is_ordered = line.loaded, _seq(line) != self._obeyed.get(line.name, 0)
         line.succeed(loaded)
         self._on_load(line.name, "ok")
         self._warm.offer(line.name, loaded)
         if loaded.segment is None and not (old and old.model_hash == loaded.model_hash):
             self.generation += 1
             self._dropped += [old] if old else []
-            self._settle(is_urgent=_seq(line) != self._obeyed.get(line.name, 0))
+            self._settle(is_urgent=is_ordered)
+        if is_ordered:
+            self.ordered = self.generation
         self._obeyed[line.name] = _seq(line)
 
     def _settle(self, *, is_urgent: bool) -> None:
