@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 LOOK_S = 0.1  # hints usually come before
 _AWAY_S = 0.5  # between two looks while the store is down
+_UNCOLLECTED_MAX_S = 5.0  # while one load follows the other
 _RETRY_FIRST_S, _RETRY_MAX_S = 0.5, 30.0
 
 OnLoad = Callable[[str, str], None]  # model, outcome: "ok" or "failed"
@@ -145,7 +146,7 @@ class Following:
         self._warmed: dict[str, Control | None] = {}
         self._obeyed: dict[str, int] = {}  # the newest command when the line was last loaded
         self._dropped: list[Loaded] = []
-        self._look_at = 0.0
+        self._look_at = self._collected_at = 0.0
         self._is_away = False
 
     @property
@@ -229,13 +230,16 @@ class Following:
         """Put memory in order before it is shared with new processes.
 
         To free what nobody needs any more takes long while old processes share it, so that waits
-        when operators do. What is frozen is left alone by the collector, which would walk through
-        a large model again and again, and write into each shared page of it.
+        when operators do; and to look for it takes as long for one load as for many. What is frozen
+        is left alone by the collector, which would walk through a large model again and again, and
+        write into each shared page of it.
         """
         if not is_urgent:
             self._dropped.clear()
-            gc.unfreeze()
-            gc.collect()
+            if not self.has_more or time.monotonic() - self._collected_at > _UNCOLLECTED_MAX_S:
+                gc.unfreeze()
+                gc.collect()
+                self._collected_at = time.monotonic()
         gc.freeze()
 
     def rest(self) -> None:

@@ -57,7 +57,7 @@ metrics: [Accuracy]
 
 @dataclass
 class Host:
-    """A running API, the store it follows, and the learner's part, of its first model by default."""
+    """A running API, the store it follows, the learners' part; of the first model by default."""
 
     process: subprocess.Popen[bytes]
     size: int  # workers asked for
