@@ -2,7 +2,8 @@
 
 A *generation* is what was loaded when a worker was forked. When there is a newer one, its workers
 are forked beside the old ones, and when all of them let connections in, the old ones leave theirs
-to them and end. A worker that dies is replaced at once, by one of the newest generation.
+to them and end (`api.generations` decides). A worker that dies is replaced at once, by one of the
+newest generation.
 """
 
 import logging
@@ -12,6 +13,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from api.generations import Asked, Generations
 from api.link import Link, LinkLostError, link_pair
 from api.loading import Loaded
 from api.receive_deadline import BODY_S, HEAD_S
@@ -46,6 +48,11 @@ class _Hand:
         return self.report is not None and not self.report.is_quiet
 
     @property
+    def is_retired(self) -> bool:
+        """Whether it leaves the work to others."""
+        return self.retired_at is not None
+
+    @property
     def is_overdue(self) -> bool:
         now = time.monotonic()
         if self.retired_at is not None:
@@ -54,7 +61,10 @@ class _Hand:
 
 
 def books_of(workers: int) -> int:
-    """How many books of tallies a crew needs, the loader's own included."""
+    """How many books of tallies a crew needs, the loader's own included.
+
+    At work are a generation that is made and one that is being made; see `api.generations`.
+    """
     return 1 + workers * (2 + _RETIRED_MAX)
 
 
@@ -68,6 +78,7 @@ class Crew:
 
     def __init__(self, job: Job, size: int) -> None:
         self._job, self._size = job, size
+        self._generations = Generations(size)
         self._hands: list[_Hand] = []
         self._free_books = list(range(1, books_of(size)))
         self._early_deaths, self._fork_at = 0, 0.0
@@ -101,8 +112,12 @@ class Crew:
             for hand in list(self._hands):
                 self._post(hand, Tell(news))
 
-    def attend(self, generation: int, loaded: Mapping[str, Loaded]) -> None:
-        """Hear the workers, bury the dead, fork what is missing, retire the old."""
+    def attend(self, asked: Asked, loaded: Mapping[str, Loaded]) -> None:
+        """Hear the workers, bury the dead, retire the old, fork what is missing.
+
+        Args:
+            asked: What `loaded` is, and for whom.
+        """
         for hand in list(self._hands):
             self._hear(hand)
         for hand in self._hands:
@@ -111,10 +126,12 @@ class Crew:
                 _kill(hand)
         if self._is_ending:
             return
-        self._fork_missing(generation, loaded)
-        newest = [hand for hand in self._hands if hand.generation == generation and hand.answers]
-        if len(newest) >= self._size:
-            self._retire_before(generation)
+        turn = self._generations.turn(asked, self._hands, time.monotonic())
+        for hand in turn.retire:
+            hand.retired_at = time.monotonic()
+            self._post(hand, Retire())
+        self._kill_surplus()
+        self._fork_missing(turn.missing, asked.newest, loaded)
 
     def drain(self) -> None:
         """Let them all be not ready, and end a little later; replace none."""
@@ -128,10 +145,8 @@ class Crew:
         for hand in list(self._hands):
             self._bury(hand)
 
-    def _fork_missing(self, generation: int, loaded: Mapping[str, Loaded]) -> None:
-        newest = [hand for hand in self._hands if hand.generation == generation]
-        at_work = [hand for hand in newest if hand.retired_at is None]
-        for _ in range(self._size - len(at_work)):
+    def _fork_missing(self, count: int, generation: int, loaded: Mapping[str, Loaded]) -> None:
+        for _ in range(count):
             if not self._free_books or time.monotonic() < self._fork_at:
                 return
             self._fork(generation, loaded)
@@ -154,21 +169,18 @@ class Crew:
         theirs.close()
         self._hands.append(_Hand(pid=pid, link=ours, generation=generation, book=book))
 
-    def _retire_before(self, generation: int) -> None:
-        for hand in list(self._hands):
-            if hand.generation < generation and hand.retired_at is None:
-                hand.retired_at = time.monotonic()
-                self._post(hand, Retire())
-        retired = [hand for hand in self._hands if hand.retired_at is not None]
+    def _kill_surplus(self) -> None:
+        """Of the retired, the oldest make room: their books are needed."""
+        retired = [hand for hand in self._hands if hand.is_retired]
         for hand in retired[: -self._size * _RETIRED_MAX]:
-            _kill(hand)
+            self._bury(hand)
 
     def _hear(self, hand: _Hand) -> None:
         try:
             hand.link.flush()
             for report in hand.link.read():
                 hand.report = report
-                if report.is_quiet and hand.retired_at is None:  # told so by somebody else
+                if report.is_quiet and not hand.is_retired:  # told so by somebody else
                     hand.retired_at = time.monotonic()
         except LinkLostError:
             self._bury(hand)
@@ -187,7 +199,7 @@ class Crew:
         self._hands.remove(hand)
         self._job.tallies.end(hand.book)
         self._free_books.append(hand.book)
-        if hand.retired_at is not None or self._is_ending:
+        if hand.is_retired or self._is_ending:
             return
         code = os.waitstatus_to_exitcode(status)
         lived_s = time.monotonic() - hand.born_at

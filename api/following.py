@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 LOOK_S = 0.1  # hints usually come before
 _AWAY_S = 0.5  # between two looks while the store is down
+_UNCOLLECTED_MAX_S = 5.0  # while one load follows the other
 _RETRY_FIRST_S, _RETRY_MAX_S = 0.5, 30.0
 
 OnLoad = Callable[[str, str], None]  # model, outcome: "ok" or "failed"
@@ -123,6 +124,7 @@ class Following:
 
     Attributes:
         generation: Grows when something was loaded that others should not load themselves.
+        ordered: The newest generation that operators wait for.
         unheard: Why the store has never answered yet.
     """
 
@@ -137,14 +139,14 @@ class Following:
         warm_bytes_max: int = 0,
     ) -> None:
         self.lines = {each.name: FollowedLine(each, store, verifier) for each in model_files}
-        self.generation = 0
+        self.generation = self.ordered = 0
         self.unheard: CheckpointError | None = None
         self._store, self._on_load, self._scratch = store, on_load, scratch
         self._warm = Warm(warm_bytes_max)
         self._warmed: dict[str, Control | None] = {}
         self._obeyed: dict[str, int] = {}  # the newest command when the line was last loaded
         self._dropped: list[Loaded] = []
-        self._look_at = 0.0
+        self._look_at = self._collected_at = 0.0
         self._is_away = False
 
     @property
@@ -156,6 +158,11 @@ class Following:
     def loaded(self) -> dict[str, Loaded]:
         """What answers, by model."""
         return {line.name: line.loaded for line in self.lines.values() if line.loaded}
+
+    @property
+    def has_more(self) -> bool:
+        """Whether something is to be loaded that is to be served."""
+        return any(line.wanted is not None for line in self.lines.values())
 
     @property
     def rests_s(self) -> float:
@@ -207,27 +214,32 @@ class Following:
             line.fail(wanted, error)
             self._on_load(line.name, "failed")
             return
-        old = line.loaded
+        old, is_ordered = line.loaded, _seq(line) != self._obeyed.get(line.name, 0)
         line.succeed(loaded)
         self._on_load(line.name, "ok")
         self._warm.offer(line.name, loaded)
         if loaded.segment is None and not (old and old.model_hash == loaded.model_hash):
             self.generation += 1
             self._dropped += [old] if old else []
-            self._settle(is_urgent=_seq(line) != self._obeyed.get(line.name, 0))
+            self._settle(is_urgent=is_ordered)
+        if is_ordered:
+            self.ordered = self.generation
         self._obeyed[line.name] = _seq(line)
 
     def _settle(self, *, is_urgent: bool) -> None:
         """Put memory in order before it is shared with new processes.
 
         To free what nobody needs any more takes long while old processes share it, so that waits
-        when operators do. What is frozen is left alone by the collector, which would walk through
-        a large model again and again, and write into each shared page of it.
+        when operators do; and to look for it takes as long for one load as for many. What is frozen
+        is left alone by the collector, which would walk through a large model again and again, and
+        write into each shared page of it.
         """
         if not is_urgent:
             self._dropped.clear()
-            gc.unfreeze()
-            gc.collect()
+            if not self.has_more or time.monotonic() - self._collected_at > _UNCOLLECTED_MAX_S:
+                gc.unfreeze()
+                gc.collect()
+                self._collected_at = time.monotonic()
         gc.freeze()
 
     def rest(self) -> None:

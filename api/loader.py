@@ -29,6 +29,7 @@ from api.crew import Crew, books_of
 from api.door import Passage, listen
 from api.events import Publisher
 from api.following import Following
+from api.generations import Asked
 from api.metrics import ApiMetrics
 from api.server import DRAIN_S
 from api.tallies import Tallies
@@ -99,7 +100,8 @@ class Loader:
         if following.unheard is not None and time.monotonic() > self._give_up_at:
             raise following.unheard
         crew.tell(following.standings)
-        crew.attend(following.generation, following.loaded)
+        asked = Asked(following.generation, following.ordered, following.has_more)
+        crew.attend(asked, following.loaded)
         self._beats.say(crew.places)
         self._attended_at = time.monotonic()
 

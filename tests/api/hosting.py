@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +34,11 @@ from config.model_file import parse_model_file
 from config.settings import KafkaSettings
 from stream.producer import Publisher
 from tests.api.serving import KEYS, settings_of
-text, url, api, kafka = sys.argv[1], sys.argv[2], json.loads(sys.argv[3]), sys.argv[4]
+texts, url, api, kafka = json.loads(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3]), sys.argv[4]
+models = [parse_model_file(text) for text in texts]
 store = RedisStore(RedisConnection(url, deadline_s=1.0))
 publisher = Publisher(KafkaSettings(bootstrap_servers=kafka)) if kafka else None
-sys.exit(run_api(settings_of(**api), [parse_model_file(text)], store, KEYS, publisher))
+sys.exit(run_api(settings_of(**api), models, store, KEYS, publisher))
 """
 LIGHT = """
 name: {name}
@@ -56,14 +57,19 @@ metrics: [Accuracy]
 
 @dataclass
 class Host:
-    """A running API, the store it follows, and the learner's part."""
+    """A running API, the store it follows, the learners' part; of the first model by default."""
 
     process: subprocess.Popen[bytes]
     size: int  # workers asked for
     url: str
     name: str
     store: RedisStore
-    learning: Learning
+    learnings: list[Learning] = field(repr=False)
+
+    @property
+    def learning(self) -> Learning:
+        """Of the first model."""
+        return self.learnings[0]
 
     @property
     def path(self) -> str:
@@ -75,9 +81,15 @@ class Host:
         pid = self.process.pid
         return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
-    def ask(self, client: Any = httpx) -> dict[str, Any]:
-        """One prediction, on a connection of its own by default."""
-        answer = client.post(f"{self.path}/predict", json={"features": {"https": 1}})
+    def versions(self) -> dict[str, str]:
+        """By model, the version that answers next."""
+        names = [each.model_file.name for each in self.learnings]
+        return {name: self.ask(name=name)["version"] for name in names}
+
+    def ask(self, client: Any = httpx, name: str = "") -> dict[str, Any]:
+        """One prediction, by the first model and on a connection of its own by default."""
+        path = f"{self.url}/v1/models/{name or self.name}/predict"
+        answer = client.post(path, json={"features": {"https": 1}})
         assert answer.status_code == 200, answer.text
         body: dict[str, Any] = answer.json()
         return body
@@ -125,22 +137,25 @@ def hosting(
     name: str,
     *,
     model: str = LIGHT,
+    models: int = 1,
     workers: int = 1,
     kafka: str = "",
     **api: Any,
 ) -> Iterator[Host]:
-    """An API of so many workers that serves `v1` of a model."""
-    text = model.format(name=name)
+    """An API of so many workers that serves `v1` of so many models alike."""
+    names = [name, *(f"{name}-{number}" for number in range(1, models))]
+    texts = [model.format(name=each) for each in names]
     with listen("127.0.0.1", 0) as door:
         port = door.getsockname()[1]
     store = RedisStore(RedisConnection(redis_url))
     settings = json.dumps({"port": port, "workers": workers, **api})
-    command = [sys.executable, "-W", "ignore", "-c", _PROGRAM, text, redis_url, settings, kafka]
+    told = [json.dumps(texts), redis_url, settings, kafka]
+    command = [sys.executable, "-W", "ignore", "-c", _PROGRAM, *told]
     environment = {**os.environ, "PYTHONPATH": str(Path.cwd()), "PYTHONHASHSEED": "0"}
     with tempfile.TemporaryDirectory() as scratch:
-        learning = _learning(parse_model_file(text), store, Path(scratch))
+        learnings = [_learning(parse_model_file(text), store, Path(scratch)) for text in texts]
         with subprocess.Popen(command, env=environment) as process:
-            host = Host(process, workers, f"http://127.0.0.1:{port}", name, store, learning)
+            host = Host(process, workers, f"http://127.0.0.1:{port}", name, store, learnings)
             try:
                 until(host.is_ready, limit_s=60)
                 yield host

@@ -15,7 +15,7 @@ import pytest
 from checkpoints.embedded import ValkeyServer
 from stream.embedded.kafka import KafkaServer
 from tests.api.hosting import HEAVY, Host, hosting
-from tests.api.serving import until
+from tests.api.serving import Learning, until
 from tests.embedded.waiting import is_running
 
 
@@ -101,6 +101,11 @@ def test_a_worker_that_is_told_to_end_leaves_its_connections_to_others(host: Hos
         assert host.ask(client)["version"]
 
 
+def _commit(learning: Learning) -> str:
+    learning.learn([({"https": 1}, True)])
+    return learning.commit().manifest.name
+
+
 def _status(link: socket.socket) -> int:
     """Of the next answer, which is read to its end."""
     with HTTPResponse(link, method="POST") as answer:
@@ -179,6 +184,20 @@ def test_a_version_that_is_kept_warm_comes_back(heavy: Host) -> None:
     version = heavy.order("rollback", to=newest, mode="forget")["version"]
 
     assert heavy.serves(version)
+
+
+def test_more_large_models_than_workers_are_kept_reach_them(valkey_server: ValkeyServer) -> None:
+    model = HEAVY.replace("of_16_mb", "of_1_mb")
+    with hosting(valkey_server.url, "many", model=model, models=8) as host, asking(host) as seen:
+        most = 0
+        for _ in range(5):
+            newest = {each.model_file.name: _commit(each) for each in host.learnings}
+            most = max(most, len(host.workers))
+        until(lambda: host.versions() == newest, limit_s=5)
+        until(lambda: len(host.workers) == 1)
+
+        assert most <= 2 + 4  # one that answers, one that begins, and those that end
+        assert len(set(seen)) > 2
 
 
 def test_the_end_of_the_loader_is_the_end_of_its_workers(valkey_server: ValkeyServer) -> None:
