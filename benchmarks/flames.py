@@ -17,6 +17,10 @@ _PY_SPY = Path(sys.executable).with_name("py-spy")
 _LOOKS_A_SECOND = 200
 
 
+class NotTracedError(Exception):
+    """py-spy could not look at a process: see what this module's text says it needs."""
+
+
 def main() -> int:
     """Profile one case of `throughput.CASES`, write the two pictures."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -31,7 +35,11 @@ def main() -> int:
 
 
 def profile(at: Place, case: str, *, seconds: int, out: Path) -> list[Path]:
-    """The pictures of source and learner, taken at once."""
+    """The pictures of source and learner, taken at once.
+
+    Raises:
+        NotTracedError: py-spy may not, or could not, trace them.
+    """
     topic = at.streams.at_least(CASES[case].events, form=CASES[case].form)
     servers = at.servers
     with rig(
@@ -46,16 +54,18 @@ def profile(at: Place, case: str, *, seconds: int, out: Path) -> list[Path]:
             out / f"profile-{part}.svg": learning.part(part) for part in ("source", "learner")
         }
         processes = [_record(pid, path, seconds) for path, pid in pictures.items()]
-        codes = [process.wait() for process in processes]
-        assert not any(codes), f"py-spy ended with {codes}"
+        for process in processes:
+            _, said = process.communicate()
+            if process.returncode:
+                raise NotTracedError(said.strip().splitlines()[-1])
         assert learning.consumed() < CASES[case].events, "it was idle at the end"
     return list(pictures)
 
 
-def _record(pid: int | None, path: Path, seconds: int) -> "subprocess.Popen[bytes]":
+def _record(pid: int | None, path: Path, seconds: int) -> "subprocess.Popen[str]":
     options = {"--pid": pid, "--output": path, "--duration": seconds, "--rate": _LOOKS_A_SECOND}
     told = [str(word) for option in options.items() for word in option]
-    return subprocess.Popen([_PY_SPY, "record", "--format", "flamegraph", *told])
+    return subprocess.Popen([_PY_SPY, "record", *told], stderr=subprocess.PIPE, text=True)
 
 
 if __name__ == "__main__":

@@ -25,9 +25,10 @@ from benchmarks.bench import SIZE_SECTIONS, measure, place
 from benchmarks.filling import BATCH_EVENTS, append, batch_of, make_topic, phishing
 from benchmarks.journal import Journal, say
 from benchmarks.machine import load
-from benchmarks.report import HERE, number
+from benchmarks.report import HERE, number, results, table
 from benchmarks.samples import memory_mb, scrape
 from checkpoints.embedded import ValkeyServer
+from checkpoints.manifest import Version
 from config.processes import free_port
 from stream.embedded.kafka import KafkaServer
 from tests.stream.rig import Rig, rig
@@ -58,12 +59,11 @@ def main() -> int:
     if not any("events" in part for part in journal.parts):
         shutil.rmtree(folder, ignore_errors=True)
     curve(journal, folder, asked.events)
-    parts = journal.parts
-    found = {
-        **journal.origin,
-        "sizes": {part["section"]: part["figures"] for part in parts if "section" in part},
-        "curve": [part for part in parts if "events" in part],
-    }
+    steps = [part for part in journal.parts if "events" in part]
+    sizes = [part for part in journal.parts if "section" in part]
+    found = {**journal.origin, "sizes": results({}, sizes), "curve": steps}
+    print(table(found["sizes"]["figures"]))
+    _print(steps)
     (HERE / "long.json").write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
     journal.end()
     shutil.rmtree(folder)
@@ -79,7 +79,7 @@ def curve(journal: Journal, folder: Path, events: int) -> None:
         (folder / name).mkdir(parents=True, exist_ok=True)
     with KafkaServer(folder / "kafka") as kafka, ValkeyServer(folder / "redis") as redis:
         _fill(kafka.address, events)
-        with _learner(kafka.address, redis, folder) as watched:
+        with _learner(kafka.address, redis, folder, events) as watched:
             for step in range(done * _STEPS // events + 1, _STEPS + 1):
                 found = watched.until_learned(events * step // _STEPS)
                 journal.add(events=events * step // _STEPS, **found)
@@ -154,21 +154,38 @@ class _Watched:
 
 
 @contextmanager
-def _learner(kafka: str, redis: ValkeyServer, folder: Path) -> Iterator[_Watched]:
+def _learner(kafka: str, redis: ValkeyServer, folder: Path, events: int) -> Iterator[_Watched]:
     given: dict[str, Any] = {"kafka": kafka, "redis": redis.url, "folder": folder}
-    with rig(**given, model_text=MODEL, metrics_port=free_port()) as at:
+    port = free_port()
+    metrics = f"http://127.0.0.1:{port}/metrics"
+    with rig(**given, model_text=MODEL, metrics_port=port) as at:
+        before = at.head()
         at.start()
-        at.until(lambda: at.head() is not None and at.part("learner") is not None, "it begins")
+        # What an earlier process committed was cut before this one began.
+        at.until(lambda: _moved(at, before) or at.consumed() >= events, "it commits")
+        at.until(lambda: bool(scrape(metrics)), "it can be watched")
         head = at.head()
-        assert head is not None, "it has begun"
+        assert head is not None, "it has committed"
         yield _Watched(
             at=at,
             redis_pid=redis.pid,
-            metrics=f"http://127.0.0.1:{at.metrics_port}/metrics",
+            metrics=metrics,
             _was={},
             _learned=head.manifest.counts.learned,
             _began=head.manifest.created_at_ms / 1000,
         )
+
+
+def _moved(at: Rig, before: Version | None) -> bool:
+    head = at.head()
+    return head is not None and (before is None or head.number > before.number)
+
+
+def _print(parts: list[dict[str, Any]]) -> None:
+    names = [name for name in parts[0] if name not in {"events", "load_before", "load_after"}]
+    print(f"{'events':>12}" + "".join(f"{name:>26}" for name in names))
+    for part in parts:
+        print(f"{part['events']:>12,}" + "".join(f"{number(part[name]):>26}" for name in names))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ def machine() -> dict[str, str]:
         "cpu": _cpu(),
         "cores": str(len(os.sched_getaffinity(0))),
         "memory": f"{_memory_gb():.0f} GB",
-        "system": f"{platform.system()} {platform.release()}, {platform.machine()}",
+        "system": f"{platform.system()}, {platform.machine()}",
         "python": platform.python_version(),
         "kafka": _kafka(),
         "valkey": _valkey(),

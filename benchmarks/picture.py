@@ -15,7 +15,7 @@ _MARKS = {
     1.0: "goal",
     2.0: "2 times",
     4.0: "4 times",
-    8.0: "8 times",
+    8.0: "8 or more",
 }
 _REACHED, _MISSED, _INK, _FAINT = "#1a7f5a", "#c2410c", "#1f2937", "#d1d5db"
 
