@@ -29,6 +29,7 @@ class Ballast:
 
 # Next to nothing beside the regression: 2 KB.
 of_0_mb = of_2_kb = partial(Ballast, 0.0)
+of_300_kb = partial(Ballast, 0.3)
 of_1_mb = partial(Ballast, 1.0)
 of_4_mb = partial(Ballast, 4.0)
 # As a forest of ten trees weighs.

@@ -187,7 +187,7 @@ def test_a_version_that_is_kept_warm_comes_back(heavy: Host) -> None:
 
 
 def test_more_large_models_than_workers_are_kept_reach_them(valkey_server: ValkeyServer) -> None:
-    model = HEAVY.replace("of_16_mb", "of_1_mb")
+    model = HEAVY.replace("of_16_mb", "of_300_kb")  # loaded faster than a worker begins
     with hosting(valkey_server.url, "many", model=model, models=8) as host, asking(host) as seen:
         most = 0
         for _ in range(5):
