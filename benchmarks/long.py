@@ -41,7 +41,7 @@ metrics: [Accuracy, F1, ROCAUC]
 drift: [{on: error, detector: ADWIN}]
 """
 _TOPIC = "long.events"
-_STEPS = 10
+STEPS = 10
 _LOOK_S = 0.5
 _STEP_LIMIT_S = 3600.0
 _STALL = "weir_checkpoint_duration_seconds"
@@ -70,8 +70,8 @@ def main() -> int:
     return 0
 
 
-def curve(journal: Journal, folder: Path, events: int) -> None:
-    """Learn `events` events in ten steps, each a part of the journal."""
+def curve(journal: Journal, folder: Path, events: int, *, steps: int = STEPS) -> None:
+    """Learn `events` events in so many steps, each a part of the journal."""
     done = max((part["events"] for part in journal.parts if "events" in part), default=0)
     if done >= events:
         return
@@ -80,9 +80,9 @@ def curve(journal: Journal, folder: Path, events: int) -> None:
     with KafkaServer(folder / "kafka") as kafka, ValkeyServer(folder / "redis") as redis:
         _fill(kafka.address, events)
         with _learner(kafka.address, redis, folder, events) as watched:
-            for step in range(done * _STEPS // events + 1, _STEPS + 1):
-                found = watched.until_learned(events * step // _STEPS)
-                journal.add(events=events * step // _STEPS, **found)
+            for step in range(done * steps // events + 1, steps + 1):
+                found = watched.until_learned(events * step // steps)
+                journal.add(events=events * step // steps, **found)
                 say("  ".join(f"{name} {number(value)}" for name, value in found.items()))
 
 

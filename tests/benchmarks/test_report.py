@@ -1,14 +1,18 @@
 """What was measured is kept, gone on with, and shown."""
 
+import doctest
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
 from benchmarks import journal as journals
+from benchmarks import picture as pictures
+from benchmarks import report, samples, sizes, throughput
 from benchmarks.bench import Place, Section, measure
 from benchmarks.filling import Streams
 from benchmarks.journal import Journal
@@ -113,3 +117,11 @@ def test_the_picture_has_a_row_for_each_figure_with_a_goal() -> None:
 def test_goals_tell_better_from_worse() -> None:
     assert GOALS[REACHED].score(1.8) == pytest.approx(2)
     assert GOALS[MISSED].score(10.0) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("module", [pictures, report, samples, sizes, throughput])
+def test_examples(module: ModuleType) -> None:
+    found = doctest.testmod(module)
+
+    assert found.attempted > 0
+    assert found.failed == 0

@@ -38,13 +38,13 @@ def test_a_size(at: Place) -> None:
 def test_a_curve_is_gone_on_with(tmp_path: Path) -> None:
     """Each step is kept; what is there is not measured again."""
     journal = Journal(tmp_path / "journal", "tiny")
-    curve(journal, tmp_path / "servers", 20_000)
+    curve(journal, tmp_path / "servers", 20_000, steps=2)
     measured = [part["events"] for part in journal.parts]
-    assert measured == list(range(2_000, 20_001, 2_000))
+    assert measured == [10_000, 20_000]
 
     journal = Journal(tmp_path / "journal", "tiny")
     journal.parts = journal.parts[:-1]
-    curve(journal, tmp_path / "servers", 20_000)
+    curve(journal, tmp_path / "servers", 20_000, steps=2)
     assert [part["events"] for part in journal.parts] == measured
 
 
