@@ -106,7 +106,7 @@ def progressive_steps(
                 if not is_within:
                     learn(x, y, w)
                 place += 1
-        except (Exception, SystemExit) as error:
+        except (Exception, SystemExit, KeyboardInterrupt) as error:
             raise StepFailedError(place, error) from error
         tally.learned += place
         tally.scored, tally.nonfinite = scored, tally.nonfinite + nonfinite

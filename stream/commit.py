@@ -49,9 +49,9 @@ from checkpoints.signing import Signer
 from checkpoints.store import Outcome, Store
 from config.model_file import ModelFile
 from learner.trainer import Snapshot, Trainer
-from stream.channel import Channel
+from stream.channel import Channel, ChannelClosedError
 from stream.errors import StreamError
-from stream.messages import Announced, Cleared, CommitFailed, Committed
+from stream.messages import Announced, Cleared, CommitFailed, Committed, Working
 from stream.positions import Positions
 from stream.suspects import Place
 
@@ -138,11 +138,14 @@ class VersionMaker:
                 "drifts": pack(snapshot.drifts),
             }
             version = self._sealed(snapshot, packed, positions, cut)  # C3
+            self._channel.send(Working())
             self._insist(version, packed, cut)  # C4 to C6
         except (StreamError, CheckpointError) as error:
             what = error.cause if isinstance(error, SnapshotFailedError) else str(error)
             self._channel.send(CommitFailed(outcome_of(error), what, error.exit_code))
             return 0
+        except ChannelClosedError:
+            return 0  # the learner is gone, and nobody wants this version any more
         self._channel.send(Committed(version.envelope, work_s=_cpu_s()))
         return 0
 
@@ -198,6 +201,7 @@ class VersionMaker:
                 if time.monotonic() - said > _SAY_EVERY_S:
                     said = time.monotonic()
                     log.warning("%s: %s; trying again", version, error)
+                self._channel.send(Working())
                 time.sleep(_RETRY_S)
                 continue
             if outcome.stands:
@@ -212,6 +216,7 @@ class VersionMaker:
             for message in self._channel.receive(timeout_s=1.0):
                 assert message == Cleared(version.id), f"{message} for {version}"
                 return
+            self._channel.send(Working())
 
 
 def outcome_of(error: Exception) -> str:

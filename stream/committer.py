@@ -27,6 +27,8 @@ from stream.suspects import Place
 
 # A version that takes longer to be written down than this will never be.
 _WRITING_MAX_S = 300.0
+# After that its process is heard of every few seconds, also while the store is away.
+_SILENT_MAX_S = 60.0
 # Lets the learner and the source go first, where there is no core for all three.
 _NICENESS = 5
 
@@ -88,9 +90,10 @@ class Committer:
         self.interval_s = model_file.checkpoint.every_seconds
         self._pid: int | None = None
         self._channel: Channel | None = None
-        self._begun_at = self._stall_s = 0.0
+        self._silent_at = self._stall_s = 0.0
         self._runs: list[list[object]] = []
-        self._is_announced = self._is_cleared = False
+        self._announced: str | None = None
+        self._is_cleared = False
 
     @property
     def is_busy(self) -> bool:
@@ -115,6 +118,9 @@ class Committer:
 
         Args:
             control_seq: The newest command obeyed.
+
+        Raises:
+            SnapshotFailedError: The system gives no process for it; nothing has changed.
         """
         assert not self.is_busy, "one commit at a time"
         started = time.monotonic()
@@ -140,18 +146,28 @@ class Committer:
             )
             return maker.make(trainer, positions, cut)
 
-        self._pid = fork(work)  # C1
-        theirs.close()
+        try:
+            self._pid = fork(work)  # C1
+        except OSError as error:  # no memory or no process left: the learner itself is unharmed
+            ours.close()
+            positions.uncut(cut.runs)
+            raise SnapshotFailedError(f"{self._line} v{cut.number}", error) from error
+        finally:
+            theirs.close()
         self._channel, self._runs = ours, cut.runs
-        self._is_announced = self._is_cleared = False
-        self._begun_at = time.monotonic()
-        self._stall_s = self._begun_at - started
+        self._announced, self._is_cleared = None, False
+        now = time.monotonic()
+        self._stall_s, self._silent_at = now - started, now + _WRITING_MAX_S
 
     def cleared(self, message: Cleared) -> None:
-        """The source says that nothing stands against the version it was asked about."""
-        assert self._channel is not None, "only an announced version is cleared"
+        """The source says that nothing stands against a version; it may be one given up since."""
+        if self._channel is None or message.version_id != self._announced:
+            return
+        try:
+            self._channel.send(message)
+        except ChannelClosedError:
+            return  # it never heard it: `look` finds that it is gone
         self._is_cleared = True
-        self._channel.send(message)
 
     def look(self, positions: Positions) -> Version | None:
         """See how the commit goes; the version, once it is the head.
@@ -169,17 +185,17 @@ class Committer:
         except ChannelClosedError:
             messages = [self._without_a_word()]
         for message in messages:
+            self._silent_at = time.monotonic() + _SILENT_MAX_S
             match message:
                 case Announced():
-                    self._is_announced = True
+                    self._announced = message.version_id
                     self._tell(message)
                 case Committed():
                     return self._adopt(message)
                 case CommitFailed():
                     self._fail(message, positions)
-        if not self._is_announced and time.monotonic() - self._begun_at > _WRITING_MAX_S:
-            self._kill()
-            self._fail(self._never_written(f"not done after {_WRITING_MAX_S:.0f} s"), positions)
+        if time.monotonic() > self._silent_at:
+            self._kill()  # its channel tells
         return None
 
     def _adopt(self, message: Committed) -> Version:

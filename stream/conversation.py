@@ -1,8 +1,10 @@
 """What source and learner do together under one token: the source's only loop."""
 
+import logging
 import select
 import time
 
+from checkpoints.errors import StoreUnavailable
 from checkpoints.line import Line
 from checkpoints.manifest import open_version
 from checkpoints.signing import Verifier
@@ -26,7 +28,7 @@ from stream.messages import (
 )
 from stream.metrics import LearnerMetrics
 from stream.mirror import Mirror
-from stream.positions import PartitionKey, Positions
+from stream.positions import Positions
 from stream.pruning import Pruner
 from stream.source import KafkaSource
 from stream.status import Status
@@ -34,7 +36,11 @@ from stream.suspects import Suspects
 from stream.watch import Watch
 from stream.wire import decoder
 
+log = logging.getLogger(__name__)
+
+# A poll returns at once when there are records; the learner's word waits for its end.
 _POLL_MS = 10
+_IDLE_POLL_MS = 50
 _WAIT_S = 0.02
 _HOUSEKEEPING_S = 1.0
 
@@ -76,7 +82,7 @@ class Conversation:
         self._mirror, self._metrics = mirror, metrics
         self._feed = Feed(Columns(decoder(model_file), build_screen(model_file)), suspects)
         self._housekeeping_at = 0.0
-        self._is_finished = False
+        self._has_news = self._is_finished = False
 
     def hold(self) -> None:
         """Feed the learner until it has finished.
@@ -102,7 +108,13 @@ class Conversation:
             self._await_learner()
             return
         if self._feed.wants_records:
-            for topic, partition, records in self._source.poll(_POLL_MS):
+            if self._has_news:
+                self._await_learner()
+                return
+            is_idle = self._feed.is_empty and not self._board.uncommitted
+            for topic, partition, records in self._source.poll(
+                _IDLE_POLL_MS if is_idle else _POLL_MS
+            ):
                 self._feed.add(topic, partition, records)
         for batch in self._feed.batches():
             self._channel.post(batch)
@@ -159,8 +171,11 @@ class Conversation:
         self._metrics.committed(message, manifest)
         self._metrics.head_is(manifest)
         self._mirror.show(manifest)
-        self._pruner.committed(version)
         self._housekeeping_at = 0.0
+        try:
+            self._pruner.committed(version)
+        except StoreUnavailable as error:
+            log.warning("pruning put off: %s", error)
 
     def _keep_up(self) -> None:
         """What is due by the clock."""
@@ -168,19 +183,23 @@ class Conversation:
             self._status.state = "frozen"
         elif self._status.state == "frozen":
             self._status.state = "learning"
+        if self._has_news and self._feed.is_empty:
+            self._take_in_partitions()
         now = time.monotonic()
         if now < self._housekeeping_at:
             return
         self._housekeeping_at = now + _HOUSEKEEPING_S
         self._report_lag()
+        self._has_news = self._source.has_new_partitions(self._positions)
         if self._feed.is_empty and not self._board.is_frozen:
             self._source.check_topics(self._positions)
-            self._notice_partitions(self._source.new_partitions(self._positions))
 
-    def _notice_partitions(self, keys: list[PartitionKey]) -> None:
-        for topic, partition in keys:
+    def _take_in_partitions(self) -> None:
+        """Read those that were added, too. Only when nothing is in flight: all are sought anew."""
+        for topic, partition in self._source.new_partitions(self._positions):
             first = self._positions.next_offsets[topic, partition]
             self._channel.post(NewPartition(topic, partition, first))
+        self._has_news = False
 
     def _report_lag(self) -> None:
         is_behind = not self._feed.is_empty

@@ -7,6 +7,7 @@ same `weir-dlq-id`. A commit waits until the letters below its offsets are ackno
 import hashlib
 import logging
 import time
+from collections import deque
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,6 +25,7 @@ log = logging.getLogger(__name__)
 _TRUNCATED_BYTES = 64 * 1024
 # Letters in flight: beyond these the learner waits, so that a flood of poison is bounded.
 _IN_FLIGHT_MAX = 10_000
+_IN_FLIGHT_BYTES_MAX = 64 << 20
 _FLUSH_LIMIT_S = 30.0
 # How long a topic that is gone holds the learner up; well below the watchdog's patience.
 _BLOCK_MS = 10_000
@@ -55,11 +57,14 @@ class DeadLetters:
             )
         except (KafkaError, OSError) as error:
             raise KafkaUnavailableError(str(kafka.bootstrap_servers), error) from error
-        self._in_flight: list[tuple[Any, _Letter]] = []
+        self._in_flight: deque[tuple[Any, _Letter]] = deque()
+        self._bytes = 0
 
     def send(self, record: Any, refusal: Refusal) -> None:
         """Queue one refused record; `flush` waits for its acknowledgement."""
-        if len(self._in_flight) >= _IN_FLIGHT_MAX:
+        while self._in_flight and self._in_flight[0][0].is_done:
+            self._settle_oldest(time.monotonic() + _FLUSH_LIMIT_S)
+        if len(self._in_flight) >= _IN_FLIGHT_MAX or self._bytes >= _IN_FLIGHT_BYTES_MAX:
             self.flush()
         self._post(_letter(record, refusal, self._model))
 
@@ -71,9 +76,7 @@ class DeadLetters:
         """
         deadline = time.monotonic() + _FLUSH_LIMIT_S
         while self._in_flight:
-            waiting, self._in_flight = self._in_flight, []
-            for future, letter in waiting:
-                self._settle(future, letter, deadline, len(waiting))
+            self._settle_oldest(deadline)
 
     def close(self) -> None:
         """Close the producer; letters that are not acknowledged are written again after restart."""
@@ -90,8 +93,13 @@ class DeadLetters:
         except KafkaError as error:
             raise DeadLettersStuckError(letter.topic, len(self._in_flight) + 1, 0.0) from error
         self._in_flight.append((future, letter))
+        self._bytes += letter.size
 
-    def _settle(self, future: Any, letter: "_Letter", deadline: float, waiting: int) -> None:
+    def _settle_oldest(self, deadline: float) -> None:
+        """Wait for the acknowledgement of the oldest letter in flight."""
+        waiting = len(self._in_flight)
+        future, letter = self._in_flight.popleft()
+        self._bytes -= letter.size
         try:
             future.get(timeout=max(0.0, deadline - time.monotonic()))
         except _TOO_LARGE as error:

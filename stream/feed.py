@@ -15,10 +15,12 @@ from stream.messages import Batch, Took
 from stream.positions import fingerprint
 from stream.suspects import Suspects
 
-# Records between two looks at the board and the clock: an event of a large forest takes 1 ms.
-_BATCH_RECORDS = 100
+# Between two batches the learner looks at its orders and the clock: every 50 ms or so, if a single
+# event does not take longer.
+_BATCH_RECORDS_MAX = 100
+_BATCH_S = 0.05
 # What the learner may be behind: enough to keep it busy while the source does something else.
-_RECORDS_MAX = 10_000
+_BATCHES_MAX = 100
 _BYTES_MAX = 64 << 20
 
 
@@ -60,11 +62,13 @@ class Feed:
         self._polled: deque[tuple[str, int, Sequence[Any]]] = deque()
         self._in_flight: deque[InFlight] = deque()
         self._records = self._bytes = 0
+        self._batch_records = 1
 
     def add(self, topic: str, partition: int, records: Sequence[Any]) -> None:
         """Take records of one partition, in offset order, to be sent in turn."""
-        for stretch in self._stretches(topic, partition, records):
-            self._polled.append((topic, partition, stretch))
+        self._polled += [
+            (topic, partition, stretch) for stretch in self._stretches(topic, partition, records)
+        ]
 
     @property
     def wants_records(self) -> bool:
@@ -74,7 +78,8 @@ class Feed:
     @property
     def has_room(self) -> bool:
         """Whether the learner may be given more."""
-        return self._records < _RECORDS_MAX and self._bytes < _BYTES_MAX
+        most = _BATCHES_MAX * self._batch_records
+        return self._records < most and self._bytes < _BYTES_MAX
 
     @property
     def is_empty(self) -> bool:
@@ -84,13 +89,17 @@ class Feed:
     def batches(self) -> Iterator[Batch]:
         """The next batches, as long as there is room; each counts as sent."""
         while self._polled and self.has_room:
-            yield self._batch(*self._polled.popleft())
+            topic, partition, records = self._polled.popleft()
+            if len(records) > self._batch_records:
+                self._polled.appendleft((topic, partition, records[self._batch_records :]))
+            yield self._batch(topic, partition, records[: self._batch_records])
 
     def took(self, message: Took) -> Taken:
         """The oldest batch in flight, which this message speaks of."""
         batch = self._in_flight.popleft()
         self._records -= len(batch.records)
         self._bytes -= batch.bytes
+        self._pace(len(batch.records), message.seconds)
         refused = list(batch.refused)
         if message.refused:
             screened = {place for place, _ in refused}
@@ -106,7 +115,7 @@ class Feed:
     def _stretches(
         self, topic: str, partition: int, records: Sequence[Any]
     ) -> Iterator[Sequence[Any]]:
-        """The records cut into batches; a suspect is one by itself."""
+        """The records as they are; a suspect is a stretch by itself."""
         alone = [
             n
             for n, record in enumerate(records if self._suspects else ())
@@ -115,9 +124,15 @@ class Feed:
         ends = sorted({*alone, *(n + 1 for n in alone), len(records)})
         first = 0
         for end in ends:
-            for start in range(first, end, _BATCH_RECORDS):
-                yield records[start : min(start + _BATCH_RECORDS, end)]
+            if end > first:
+                yield records[first:end]
             first = end
+
+    def _pace(self, records: int, seconds: float) -> None:
+        """Make batches as large as the learner's speed allows, twice the last one at most."""
+        fitting = int(_BATCH_S / seconds * records) if seconds > 0.0 else _BATCH_RECORDS_MAX
+        most = min(2 * self._batch_records, _BATCH_RECORDS_MAX)
+        self._batch_records = max(1, min(fitting, most))
 
     def _batch(self, topic: str, partition: int, records: Sequence[Any]) -> Batch:
         examples, refused = self._columns.of(topic, partition, records)

@@ -15,18 +15,21 @@ log = logging.getLogger(__name__)
 FAILED = 1
 
 
-def fork(work: Callable[[], int]) -> int:
+def fork(work: Callable[[], int], *, leads: bool = False) -> int:
     """Run `work` in a new process, which ends with the code that it returns; the process's id.
 
     Call it where there is one thread: another's locks would stay locked in the new process. The
     new process leaves signals to us, and is killed by the kernel when we die.
+
+    Args:
+        leads: It leads a process group, with all that it will start.
     """
     parent = os.getpid()
     sys.stdout.flush()
     sys.stderr.flush()
     pid = os.fork()
     if pid == 0:
-        _be_the_child(parent, work)
+        _be_the_child(parent, work, leads=leads)
     return pid
 
 
@@ -36,9 +39,11 @@ def ended(pid: int, *, wait: bool) -> int | None:
     return os.waitstatus_to_exitcode(status) if found else None
 
 
-def _be_the_child(parent: int, work: Callable[[], int]) -> NoReturn:
+def _be_the_child(parent: int, work: Callable[[], int], *, leads: bool) -> NoReturn:
     code = FAILED
     try:
+        if leads:
+            os.setpgid(0, 0)
         die_with_parent(parent)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)

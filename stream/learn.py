@@ -5,6 +5,7 @@ two seconds that River's import takes. Source and learner live and die together:
 knows that the other does not is at most what is not committed, and the head says where to go on.
 """
 
+import contextlib
 import faulthandler
 import gc
 import logging
@@ -39,7 +40,7 @@ log = logging.getLogger(__name__)
 
 HUNG_EXIT_CODE = 70
 INTERRUPTED = 130
-_LOOK_S = 0.5
+_LOOK_S = 0.25
 _PRINT_STACKS = signal.SIGUSR1
 _LAST_WORDS_S = 0.5
 _BACK_OFF_S = 0.5
@@ -77,9 +78,12 @@ class _Part:
         time.sleep(_LAST_WORDS_S)
 
     def kill(self) -> None:
+        """End it and all that it has started."""
         if self.code is None:
             os.kill(self.pid, signal.SIGKILL)
             self.code = ended(self.pid, wait=True)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
         self.channel.close()
 
 
@@ -198,8 +202,8 @@ class Learner:
 
         holder = self.settings.learner.name or f"{socket.gethostname()}:{os.getpid()}"
         parts = (
-            _Part("source", fork(feed), source_keeper),
-            _Part("learner", fork(learn), learner_keeper),
+            _Part("source", fork(feed, leads=True), source_keeper),
+            _Part("learner", fork(learn, leads=True), learner_keeper),
         )
         for end in (to_learner, to_source, source_end, learner_end):
             end.close()
@@ -211,10 +215,9 @@ class Learner:
         looked_at = time.monotonic()
         while True:
             alive = [part for part in parts if part.code is None]
-            ready, _, _ = select.select([part.channel for part in alive], [], [], _LOOK_S)
+            select.select([part.channel for part in alive], [], [], _LOOK_S)
             for part in alive:
-                if part.channel in ready:
-                    self._hear(part)
+                self._hear(part)
             codes = source.code, learner.code
             if codes == (DONE, DONE):
                 return DONE
@@ -231,12 +234,17 @@ class Learner:
                 return DONE
 
     def _hear(self, part: _Part) -> None:
-        """What a process says to us; when it says no more it has ended."""
+        """What a process says to us, and whether it has ended.
+
+        Asked from the kernel, too: what a learner has started may hold its channel open.
+        """
+        code = ended(part.pid, wait=False)
         try:
             messages = part.channel.receive()
         except ChannelClosedError:
-            part.code = ended(part.pid, wait=True)
+            part.code = ended(part.pid, wait=True) if code is None else code
             return
+        part.code = code
         for message in messages:
             match message:
                 case Raised():
@@ -249,7 +257,7 @@ class Learner:
 
     def _verdict(self, parts: tuple[_Part, _Part]) -> int:
         for part in parts:
-            if part.last_words is not None:
+            if part.last_words is not None and self._stopped_at is None:
                 raise LearnerEndedError(part.last_words)
         telling = [part for part in parts if part.code not in {None, DONE, ORPHANED}]
         if not telling:

@@ -91,11 +91,13 @@ class Took(_Message, tag=12):
         refused: Examples that the gate refused: place among the batch's examples, reason, detail,
             stage.
         drifted: Detections: detector and direction.
+        seconds: How long it took.
     """
 
     learned: int
     refused: list[tuple[int, str, str, Stage]]
     drifted: list[tuple[str, str]]
+    seconds: float = 0.0
 
 
 class Announced(_Message, tag=13):
@@ -132,6 +134,10 @@ class CommitFailed(_Message, tag=15):
     outcome: str
     what: str
     exit_code: int
+
+
+class Working(_Message, tag=17):
+    """The process that makes a version has written the state down, and is still at it."""
 
 
 class Finished(_Message, tag=16):
@@ -172,6 +178,7 @@ Message: TypeAlias = (
     | Announced
     | Committed
     | CommitFailed
+    | Working
     | Finished
     | Raised
     | Settled

@@ -79,10 +79,25 @@ class KafkaSource:
             raise KafkaUnavailableError(self._address, error) from error
         return [(p.topic, p.partition, records) for p, records in polled.items()]
 
+    def has_new_partitions(self, positions: Positions) -> bool:
+        """Whether partitions were added to the topics since, as far as the last metadata tell."""
+        return bool(self._added(positions))
+
     def new_partitions(self, positions: Positions) -> list[PartitionKey]:
-        """Partitions that were added to the topics since, begun at their first record."""
+        """Partitions that were added, begun at their first record; all others go on from
+        `positions`.
+        """
+        found = self._added(positions)
+        for key in found:
+            positions.add_partition(key, 0)
+            log.info("model %s: topic %s has a new partition %d", self._model, *key)
+        if found:
+            self._assign(positions)
+        return found
+
+    def _added(self, positions: Positions) -> list[PartitionKey]:
         try:
-            found = [
+            return [
                 (topic, partition)
                 for topic in positions.topic_ids
                 for partition in sorted(self._consumer.partitions_for_topic(topic) or ())
@@ -90,12 +105,6 @@ class KafkaSource:
             ]
         except KafkaError as error:
             raise KafkaUnavailableError(self._address, error) from error
-        for key in found:
-            positions.add_partition(key, 0)
-            log.info("model %s: topic %s has a new partition %d", self._model, *key)
-        if found:
-            self._assign(positions)
-        return found
 
     def lag(
         self, next_offsets: Mapping[PartitionKey, int], *, behind: bool

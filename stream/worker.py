@@ -14,7 +14,7 @@ from collections.abc import Callable
 from checkpoints.manifest import Version
 from config.model_file import ModelFile
 from learner.trainer import LearnFailedError, Trainer
-from learner.values import Reason, Stage
+from learner.values import Reason
 from stream.board import Board
 from stream.channel import Channel
 from stream.commit import SnapshotFailedError
@@ -89,11 +89,13 @@ class Worker:
             self._settle()
         while not self._board.stop:
             self._board.tick_learner()
+            # In this order: the source writes them in the other one.
+            seq = self._board.control_seq
             if self._board.frozen:
-                self._stay_frozen()
+                self._stay_frozen(seq)
                 continue
             self._board.is_frozen = False
-            self._board.obeyed_seq = self._board.control_seq
+            self._board.obeyed_seq = seq
             if not self._batches:
                 self._wait(_WAIT_S)
             elif self._committer.is_busy:
@@ -129,6 +131,7 @@ class Worker:
     def _learn(self, batch: Batch) -> None:
         examples = batch.examples
         detected = self._trainer.drifts.total
+        started = time.monotonic()
         try:
             refused = self._trainer.take(examples)
         except LearnFailedError as error:
@@ -136,19 +139,19 @@ class Worker:
             raise
         self._trainer.refuse(batch.refused)
         told = [(place, str(r.reason), r.detail, r.stage) for place, r in refused]
-        self._took(batch, len(examples.xs) - len(refused), told, self._drifted(detected))
+        took = Took(
+            len(examples.xs) - len(refused),
+            told,
+            self._drifted(detected),
+            time.monotonic() - started,
+        )
+        self._took(batch, took)
 
-    def _took(
-        self,
-        batch: Batch,
-        learned: int,
-        refused: list[tuple[int, str, str, Stage]],
-        drifted: list[tuple[str, str]],
-    ) -> None:
+    def _took(self, batch: Batch, took: Took) -> None:
         key = (batch.examples.topic, batch.examples.partition)
         self._positions.took(key, batch.first, batch.anchor)
         self._board.uncommitted += batch.count
-        self._channel.send(Took(learned, refused, drifted))
+        self._channel.send(took)
 
     def _take_carefully(self, batch: Batch) -> None:
         """The same, where a batch may be one record that raised before."""
@@ -171,7 +174,7 @@ class Worker:
         log.error("%s-%d-%d is not learned: %s", *place, detail)
         self._trainer.refuse([Reason.learn_error])
         self._learn_errors.append(place)
-        self._took(batch, 0, [(0, str(Reason.learn_error), detail, "learn")], [])
+        self._took(batch, Took(0, [(0, str(Reason.learn_error), detail, "learn")], []))
 
     def _drifted(self, detected_before: int) -> list[tuple[str, str]]:
         """Detector and direction of each detection since, oldest first."""
@@ -191,17 +194,27 @@ class Worker:
         if self._committer.is_busy:
             if is_full:
                 self._settle()
-        elif time.monotonic() >= self._due_at or is_full or len(self._positions.runs) >= RUNS_MAX:
+        elif self._is_due or is_full:
             self._commit_what_is_new()
 
-    def _stay_frozen(self) -> None:
-        """Commit what was learned, then consume nothing until thawed."""
-        seq = self._board.control_seq
+    @property
+    def _is_due(self) -> bool:
+        """Whether to commit now; earlier where many runs must be told, later after a failure."""
+        has_many_runs = len(self._positions.runs) >= RUNS_MAX and not self._failures
+        return time.monotonic() >= self._due_at or has_many_runs
+
+    def _stay_frozen(self, seq: int) -> None:
+        """Commit what was learned, then consume nothing until thawed.
+
+        The order is in force once all is committed, and not before.
+        """
         self._settle()
-        self._commit_what_is_new()
-        self._settle()
-        self._board.is_frozen = True
-        self._board.obeyed_seq = seq
+        if self._positions.has_moved and (self._is_due or not self._failures):
+            self._commit()
+            self._settle()
+        if not self._positions.has_moved:
+            self._board.is_frozen = True
+            self._board.obeyed_seq = seq
         self._wait(_FROZEN_WAIT_S)
 
     def _commit_what_is_new(self) -> None:
@@ -213,13 +226,17 @@ class Worker:
 
     def _commit(self) -> None:
         self._cut_at = time.monotonic()
-        self._committer.begin(
-            self._trainer,
-            self._positions,
-            control_seq=self._board.obeyed_seq,
-            learn_errors=tuple(self._learn_errors),
-            adopted=self._adopted,
-        )
+        try:
+            self._committer.begin(
+                self._trainer,
+                self._positions,
+                control_seq=self._board.obeyed_seq,
+                learn_errors=tuple(self._learn_errors),
+                adopted=self._adopted,
+            )
+        except SnapshotFailedError as error:
+            self._put_off(error)
+            return
         self._cut_records, self._cut_errors = self._board.uncommitted, len(self._learn_errors)
 
     def _settle(self) -> None:

@@ -3,6 +3,7 @@
 import os
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,32 @@ class Exiting(Recorder):
         super().learn_one(x, y)
         if x["n"] == BAD:
             sys.exit(3)
+
+
+class Slow(Recorder):
+    """Takes its time over each event."""
+
+    def learn_one(self, x: dict[str, Any], y: bool) -> None:
+        super().learn_one(x, y)
+        time.sleep(0.1)
+
+
+class Helped(Recorder):
+    """Starts a process of its own, which outlives it and holds all its files open."""
+
+    def learn_one(self, x: dict[str, Any], y: bool) -> None:
+        super().learn_one(x, y)
+        if x["n"] == BAD and os.fork() == 0:
+            time.sleep(120)
+            os._exit(0)
+
+
+class Unwritable(Recorder):
+    """Cannot be written down once it has learned."""
+
+    def learn_one(self, x: dict[str, Any], y: bool) -> None:
+        super().learn_one(x, y)
+        self.file = sys.stderr
 
 
 def _is_first_time() -> bool:

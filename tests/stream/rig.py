@@ -197,6 +197,10 @@ class Rig:
         """The verified head."""
         return self.reader().checked().head
 
+    def beat(self) -> dict[str, Any]:
+        """The newest word of the learner."""
+        return next(iter(self.store.beats(self.line, "learner").values()), {})
+
     def consumed(self) -> int:
         """Offsets advanced, over all partitions."""
         head = self.head()

@@ -34,10 +34,17 @@ def records(count, first=0, bad=()):
     ]
 
 
-def feed(*suspects):
+def feed(*suspects, is_warm=True):
+    """A feed whose learner has proved quick, or one that has just begun."""
     of = Suspects()
     of.raised.update(suspects)
-    return Feed(Columns(decoder(FILE), build_screen(FILE)), of)
+    made = Feed(Columns(decoder(FILE), build_screen(FILE)), of)
+    if is_warm:
+        for n in range(7):
+            made.add("warm", 0, records(2**n))
+            for _ in list(made.batches()):
+                made.took(CLEAN)
+    return made
 
 
 def test_batches_are_consecutive_and_hold_every_record_once():
@@ -104,3 +111,29 @@ def test_what_is_in_flight_is_bounded():
     assert len(list(huge.batches())) == 2
     huge.took(Took(0, [], []))
     assert len(list(huge.batches())) == 1
+
+
+def test_batches_are_as_long_as_the_learner_is_quick():
+    """It looks at its orders between two of them; what is queued is a few seconds' work at most."""
+    one = feed(is_warm=False)
+    one.add("t", 0, records(3000))
+    sizes = []
+    while not one.is_empty and len(sizes) < 400:
+        batches = list(one.batches())
+        assert sum(batch.count for batch in batches) <= 100 * max(batch.count for batch in batches)
+        for batch in batches:
+            sizes.append(batch.count)
+            one.took(Took(batch.count, [], [], batch.count * 0.02))
+
+    assert sizes[0] == 1
+    assert max(sizes) == 2  # 20 ms an event, 50 ms a batch
+
+
+def test_one_slow_event_is_a_batch():
+    """However slow it is."""
+    one = feed()
+    one.add("t", 0, records(1000))
+    assert next(iter(one.batches())).count == 100
+    one.took(Took(100, [], [], 70.0))
+
+    assert next(iter(one.batches())).count == 1

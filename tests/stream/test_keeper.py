@@ -2,9 +2,13 @@
 
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
+from checkpoints.commands import Operator
+from checkpoints.errors import NotInForce
+from checkpoints.orders import Order
 from tests.embedded.waiting import is_running, until
 from tests.stream.rig import RECORDER, events, family, rig
 
@@ -88,6 +92,82 @@ def test_a_commit_whose_process_is_killed_costs_nothing(place):
         assert at.payload()["estimator"].learned == list(range(len(made)))
 
 
+def test_a_version_given_up_while_the_source_was_busy_costs_nothing(place):
+    """The clearance that comes then is for nobody; learning goes on in the same processes."""
+    made = events(4 * COUNT, seed=6)
+    with rig(**place) as at:
+        process = at.start()
+        at.until(lambda: at.head() is not None, "it has begun")
+        parts, first, killed = (at.part("source"), at.part("learner")), 0, 0
+        while not killed and first < len(made):
+            at.send_events(made[first : first + 100])
+            first += 100
+            at.until(lambda: len(family(parts[1])) > 1, "a version is being made")
+            os.kill(parts[0], signal.SIGSTOP)
+            for maker in family(parts[1])[1:]:
+                # It waits for the paused source, or has just gone.
+                until(lambda maker=maker: _waits_or_is_gone(maker), what="it stands still")
+                if is_running(maker):
+                    os.kill(maker, signal.SIGKILL)
+                    killed += 1
+            os.kill(parts[0], signal.SIGCONT)
+        at.until(lambda at_least=first: at.consumed() == at_least, "all is learned")
+
+        assert killed > 0
+        assert (at.part("source"), at.part("learner")) == parts
+        assert at.stop(process) == 0
+        assert at.payload()["estimator"].learned == list(range(first))
+
+
+def test_a_death_is_noticed_whatever_the_learner_has_started(place):
+    """A helper of its own may hold every file open; it goes, too."""
+    made = events(COUNT + 800, seed=7)
+    place["model_text"] = place["model_text"].replace("recorder:Recorder", "raising:Helped")
+    with rig(**place) as at:
+        process = at.start()
+        at.send_events(made[:800])
+        at.until(lambda: at.consumed() == 800, "the first are learned")
+        of_it = family(at.part("learner"))
+        assert at.kill_part("learner")
+        at.send_events(made[800:])
+        at.until(lambda: at.consumed() == len(made), "all is learned", 15)
+
+        until(lambda: not any(map(is_running, of_it)), what="the helper is gone")
+        assert at.stop(process) == 0
+        assert at.payload()["estimator"].learned == list(range(len(made)))
+
+
+def test_a_slow_learner_still_hears_and_commits(place):
+    """Ten events a second: versions come, a freeze is in force soon, a stop loses nothing."""
+    place["model_text"] = place["model_text"].replace("recorder:Recorder", "raising:Slow")
+    with rig(**place) as at:
+        process = at.start()
+        at.send_events(events(500, seed=8))
+        at.until(lambda: at.consumed() > 3, "a version holds some", 20)
+        freeze(at)
+        assert at.beat()["state"] == "frozen"
+        consumed = at.consumed()
+
+        assert at.stop(process) == 0
+        assert at.payload()["estimator"].learned == list(range(consumed))
+
+
+def test_a_freeze_is_not_in_force_while_nothing_can_be_committed(place):
+    """What was learned is in no version: the operator's command says so, with exit 5."""
+    place["model_text"] = place["model_text"].replace("recorder:Recorder", "raising:Unwritable")
+    with rig(**place) as at:
+        process = at.start()
+        at.until(lambda: at.head() is not None, "it has begun")
+        at.send_events(events(50, seed=9))
+        at.until(lambda: at.beat().get("uncommitted") == 50, "all is learned")
+
+        with pytest.raises(NotInForce):
+            freeze(at)
+
+        assert at.beat()["state"] != "frozen"
+        at.kill(process)
+
+
 def test_a_learner_beyond_its_memory_ends_with_6(place):
     """A restart would not mend it; the versions made so far stay."""
     with rig(**place) as at:
@@ -110,3 +190,18 @@ def test_a_feature_beyond_64_bits_reaches_the_learner_whole(place):
 
         assert at.stop(process) == 0
         assert at.payload()["estimator"].learned == [huge]
+
+
+def freeze(at):
+    """As the command line does, which waits until it is in force."""
+    operator = Operator(at.store, at.keys.signer("operator"), at.keys.verifier, who="test")
+    operator.run(at.line, Order(command="freeze", reason="test"))
+
+
+def _waits_or_is_gone(pid):
+    """Whether a process sleeps in the kernel, as one does that waits for another, or has ended."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return True
+    return state in {"S", "Z"}
