@@ -40,6 +40,12 @@ def program(
     return ServerProcess(spec, log=log)
 
 
+def end_in_order() -> None:
+    """Let Ctrl-C and SIGTERM unwind this program, so that what it started is ended."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
+
+
 @contextmanager
 def running(process: ServerProcess) -> Iterator[None]:
     """Started, until it is ready; ended at the end, unless it was killed."""
