@@ -23,6 +23,7 @@ from benchmarks.journal import Journal, say
 from benchmarks.machine import load
 from benchmarks.parity import Servers
 from benchmarks.picture import picture
+from benchmarks.program import end_in_order
 from benchmarks.report import HERE, results, table
 from benchmarks.scale import FULL, Scale
 from benchmarks.sizes import at_size
@@ -107,6 +108,7 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=1)
     parser.add_argument("--sections", default="", help="some only, with semicolons")
     asked = parser.parse_args()
+    end_in_order()
     chosen = [name.strip() for name in asked.sections.split(";") if name.strip()] or list(SECTIONS)
     journal = Journal(HERE / (".some.jsonl" if asked.sections else ".bench.jsonl"), asked.sections)
     measure(journal, {name: SECTIONS[name] for name in chosen}, runs=asked.runs, where=place)

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.bench import Place, place
+from benchmarks.program import end_in_order
 from benchmarks.throughput import CASES, model_text
 from tests.stream.rig import rig
 
@@ -28,6 +29,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=int, default=10)
     parser.add_argument("--out", type=Path, default=Path(), help="the folder of the pictures")
     asked = parser.parse_args()
+    end_in_order()
     with place(0) as at:
         for path in profile(at, asked.case, seconds=asked.seconds, out=asked.out):
             print(path)

@@ -25,6 +25,7 @@ from benchmarks.bench import SIZE_SECTIONS, measure, place
 from benchmarks.filling import BATCH_EVENTS, append, batch_of, make_topic, phishing
 from benchmarks.journal import Journal, say
 from benchmarks.machine import load
+from benchmarks.program import end_in_order
 from benchmarks.report import HERE, number, results, table
 from benchmarks.samples import memory_mb, scrape
 from checkpoints.embedded import ValkeyServer
@@ -53,6 +54,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=10_000_000)
     asked = parser.parse_args()
+    end_in_order()
     journal = Journal(HERE / ".long.jsonl", f"{asked.events} events")
     measure(journal, SIZE_SECTIONS, runs=1, where=place)
     folder = HERE / ".long"

@@ -3,85 +3,99 @@
 import json
 import os
 import signal
-import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from benchmarks.parity import Servers
-from benchmarks.samples import until
 from checkpoints.signing import make_keys
-from config.processes import free_port
+from config.processes import ProcessSpec, ServerProcess, free_port
 
 WEIR = Path(sys.executable).with_name("weir")
+# Modules that a model file trusts are found in the working directory.
+_TOP = Path(__file__).resolve().parents[1]
+_READY_S = 120.0
 _STOP_S = 30.0
-_READY_S = 90.0
+
+
+def program(
+    *arguments: str,
+    environment: dict[str, str],
+    log: Path,
+    ready: Callable[[], bool] | None = None,
+) -> ServerProcess:
+    """`weir` with these arguments, to be started; it dies with this process."""
+    spec = ProcessSpec(
+        name=f"weir {arguments[0]}",
+        argv=(str(WEIR), *arguments),
+        env={**os.environ, **environment},
+        cwd=_TOP,
+        stop_timeout_s=_STOP_S,
+        ready=ready,
+        ready_timeout_s=_READY_S,
+    )
+    return ServerProcess(spec, log=log)
+
+
+def end_in_order() -> None:
+    """Let Ctrl-C and SIGTERM unwind this program, so that what it started is ended."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
 
 
 @contextmanager
-def started(
-    *arguments: str, environment: dict[str, str], log: Path
-) -> Iterator["subprocess.Popen[bytes]"]:
-    """`weir` with these arguments, in a process group of its own; killed at the end."""
-    with log.open("ab") as said:
-        process = subprocess.Popen(
-            [str(WEIR), *arguments],
-            env={**os.environ, **environment},
-            # Modules that a model file trusts are found in the working directory.
-            cwd=Path(__file__).resolve().parents[1],
-            stdin=subprocess.DEVNULL,
-            stdout=said,
-            stderr=said,
-            start_new_session=True,
-        )
+def running(process: ServerProcess) -> Iterator[None]:
+    """Started, until it is ready; ended at the end, unless it was killed."""
+    process.start()
     try:
-        yield process
+        yield
     finally:
-        end(process)
-
-
-def end(process: "subprocess.Popen[bytes]") -> None:
-    """SIGTERM; what then is left of its group is killed."""
-    process.terminate()
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(_STOP_S)
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+        process.stop()
 
 
 @contextmanager
 def serving(servers: Servers, text: str) -> Iterator[str]:
     """`weir serve` of one model; the API's URL, when it serves."""
     port = free_port()
-    model = model_file(servers.folder, text)
-    environment = {**_environment(servers), "WEIR_API__PORT": str(port)}
-    log = servers.folder / "serve.log"
-    with started("serve", "--model", str(model), environment=environment, log=log):
-        url = f"http://127.0.0.1:{port}"
-        until(lambda: answers(f"{url}/readyz"), "the API serves", limit_s=_READY_S)
+    url = f"http://127.0.0.1:{port}"
+    served = program(
+        *("serve", "--model", str(model_file(servers.folder, text))),
+        environment={**_environment(servers), "WEIR_API__PORT": str(port)},
+        log=servers.folder / "serve.log",
+        ready=lambda: answers(f"{url}/readyz"),
+    )
+    with running(served):
         yield url
 
 
-@contextmanager
-def learning(
-    servers: Servers, text: str, *options: str, name: str = "learner"
-) -> Iterator[tuple["subprocess.Popen[bytes]", str]]:
-    """`weir learn` of one model: its process, just started, and where its metrics will be."""
+def learner(
+    servers: Servers,
+    text: str,
+    *options: str,
+    name: str = "learner",
+    ready: Callable[[str], bool],
+) -> tuple[ServerProcess, str]:
+    """`weir learn` of one model, to be started, and where its metrics will be.
+
+    Args:
+        ready: When its start is over, given the URL of its metrics.
+    """
     port = free_port()
-    model = model_file(servers.folder, text)
-    environment = {
-        **_environment(servers),
-        "WEIR_LEARNER__NAME": name,
-        "WEIR_LEARNER__METRICS_PORT": str(port),
-    }
-    log = servers.folder / f"{name}.log"
-    arguments = ("learn", "--model", str(model), *options)
-    with started(*arguments, environment=environment, log=log) as process:
-        yield process, f"http://127.0.0.1:{port}/metrics"
+    url = f"http://127.0.0.1:{port}/metrics"
+    learning = program(
+        *("learn", "--model", str(model_file(servers.folder, text)), *options),
+        environment={
+            **_environment(servers),
+            "WEIR_LEARNER__NAME": name,
+            "WEIR_LEARNER__METRICS_PORT": str(port),
+        },
+        log=servers.folder / f"{name}.log",
+        ready=lambda: ready(url),
+    )
+    return learning, url
 
 
 class Dev:
@@ -104,31 +118,23 @@ class Dev:
     def kill(self, which: str) -> None:
         """SIGKILL the source, the learner, Kafka or Redis."""
         pids = self.file["pids"]
-        os.kill(next(pid for name, pid in pids.items() if name.split(":")[0] == which), 9)
+        pid = next(pid for name, pid in pids.items() if name.split(":")[0] == which)
+        os.kill(pid, signal.SIGKILL)
 
 
 @contextmanager
 def dev(folder: Path, text: str) -> Iterator[Dev]:
     """`weir dev` on one model, when it is ready."""
-    model = model_file(folder, text)
-    arguments = ("dev", "--model", str(model), "--port", "0", "--kafka-port", "0")
     data = folder / "dev"
-    log = folder / "dev.log"
-    options = ("--data-dir", str(data))
-    with started(*arguments, *options, environment={}, log=log) as process:
-        until(
-            lambda: (data / "dev.json").exists() or process.poll() is not None,
-            "weir dev is ready",
-            limit_s=_READY_S,
-        )
-        assert process.poll() is None, log.read_text()
+    process = program(
+        *("dev", "--model", str(model_file(folder, text)), "--data-dir", str(data)),
+        *("--port", "0", "--kafka-port", "0"),
+        environment={},
+        log=folder / "dev.log",
+        ready=(data / "dev.json").exists,
+    )
+    with running(process):
         yield Dev(data)
-
-
-def kill_whole(process: "subprocess.Popen[bytes]") -> None:
-    """SIGKILL a program with all its processes, and wait until it is gone."""
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
 
 
 def model_file(folder: Path, text: str) -> Path:

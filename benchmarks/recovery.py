@@ -7,12 +7,11 @@ life of its source.
 import logging
 import multiprocessing
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
 from statistics import median
-from subprocess import Popen
 from typing import Any
 
 import redis
@@ -20,7 +19,7 @@ from kafka import KafkaProducer
 
 from benchmarks.filling import Streams, as_json, phishing
 from benchmarks.parity import Servers
-from benchmarks.program import Dev, dev, kill_whole, learning
+from benchmarks.program import Dev, dev, learner, running
 from benchmarks.samples import scrape, until
 from benchmarks.scale import Scale
 from checkpoints.line import Line
@@ -49,14 +48,14 @@ def under_dev(base: Path, *, run: int, scale: Scale) -> dict[str, float]:
     """Kill -9 of source, learner, Kafka and Redis under `weir dev`; seconds to learning again."""
     folder = base / f"dev-{run}"
     folder.mkdir()
-    with dev(folder, MODEL.format(name="recovery")) as running, _sending(running) as feed:
-        until(lambda: _learned(running) > _LEARNED_BEFORE, "there is something to lose")
+    with dev(folder, MODEL.format(name="recovery")) as at, _sending(at) as feed:
+        until(lambda: _learned(at) > _LEARNED_BEFORE, "there is something to lose")
         took = {
-            "source": [_part(running, "source") for _ in range(scale.deaths)],
-            "learner": [_part(running, "learner") for _ in range(scale.deaths)],
-            "Kafka": [_kafka(running, feed) for _ in range(scale.deaths)],
+            "source": [_part(at, "source") for _ in range(scale.deaths)],
+            "learner": [_part(at, "learner") for _ in range(scale.deaths)],
+            "Kafka": [_kafka(at, feed) for _ in range(scale.deaths)],
         }
-        commits = [_redis(running) for _ in range(scale.deaths)]
+        commits = [_redis(at) for _ in range(scale.deaths)]
     figures = {}
     for name, seconds in took.items():
         figures |= _told(f"kill -9 of {name} to learning again", seconds)
@@ -67,44 +66,44 @@ def _told(what: str, seconds: list[float]) -> dict[str, float]:
     return {f"{what}, median s": median(seconds), f"{what}, max s": max(seconds)}
 
 
-def _part(running: Dev, which: str) -> float:
+def _part(at: Dev, which: str) -> float:
     """The source or the learner: they start together, and the count begins anew."""
     # Both lives are long enough that this count is above what the next one begins with.
-    until(lambda: _learned(running) > _LEARNED_BEFORE, "it has learned enough")
-    before = _learned(running)
+    until(lambda: _learned(at) > _LEARNED_BEFORE, "it has learned enough")
+    before = _learned(at)
     killed = time.perf_counter()
-    running.kill(which)
-    return until(lambda: 0 < _learned(running) < before, f"it learns without its {which}") - killed
+    at.kill(which)
+    return until(lambda: 0 < _learned(at) < before, f"it learns without its {which}") - killed
 
 
-def _kafka(running: Dev, feed: "_Feed") -> float:
+def _kafka(at: Dev, feed: "_Feed") -> float:
     """Everything is learned when Kafka dies, so that what is learned next came after."""
     with feed.paused():
-        before = _settled(running)
+        before = _settled(at)
         killed = time.perf_counter()
-        running.kill("kafka")
-    return until(lambda: _learned(running) not in {0, before}, "it learns") - killed
+        at.kill("kafka")
+    return until(lambda: _learned(at) not in {0, before}, "it learns") - killed
 
 
-def _redis(running: Dev) -> float:
+def _redis(at: Dev) -> float:
     """Learning goes on without Redis; what stops is the making of versions."""
     killed, killed_at = time.perf_counter(), time.time()
-    running.kill("redis")
-    again = until(lambda: scrape(running.metrics).get(_CUT_AT, 0.0) > killed_at, "it commits")
+    at.kill("redis")
+    again = until(lambda: scrape(at.metrics).get(_CUT_AT, 0.0) > killed_at, "it commits")
     return again - killed
 
 
-def _learned(running: Dev) -> int:
+def _learned(at: Dev) -> int:
     """Events taken by the source and the learner that live now; 0 while there are none."""
-    return int(scrape(running.metrics).get(_LEARNED, 0.0))
+    return int(scrape(at.metrics).get(_LEARNED, 0.0))
 
 
-def _settled(running: Dev) -> int:
+def _settled(at: Dev) -> int:
     """The same, once it stands still."""
     while True:
-        before = _learned(running)
+        before = _learned(at)
         time.sleep(_QUIET_S)
-        if before and _learned(running) == before:
+        if before and _learned(at) == before:
             return before
 
 
@@ -140,7 +139,8 @@ def _send(address: str, topic: str, turn: Any) -> None:
             reconnect_backoff_max_ms=100,
         )
     ) as producer:
-        while True:
+        parent = multiprocessing.parent_process()
+        while parent is None or parent.is_alive():
             with turn:
                 for value in values:
                     producer.send(topic, value)
@@ -149,8 +149,8 @@ def _send(address: str, topic: str, turn: Any) -> None:
 
 
 @contextmanager
-def _sending(running: Dev) -> Iterator[_Feed]:
-    feed = _Feed(running.file["kafka"], "recovery.events")
+def _sending(at: Dev) -> Iterator[_Feed]:
+    feed = _Feed(at.file["kafka"], "recovery.events")
     try:
         yield feed
     finally:
@@ -160,36 +160,38 @@ def _sending(running: Dev) -> Iterator[_Feed]:
 def cold_start(servers: Servers, streams: Streams, *, run: int, scale: Scale) -> dict[str, float]:
     """`weir learn` on a line that has versions: from the command to learning; seconds."""
     text = _on(streams.at_least(_AHEAD), f"cold-{run}")
-    with learning(servers, text, "--new", "--create-topics") as (_, url):
+    first, url = learner(servers, text, "--new", "--create-topics", ready=_has_committed)
+    with running(first):
         streams.at_least(_committed(url) + _AHEAD * scale.deaths)
     took = []
     for _ in range(scale.deaths):
+        cold, _ = learner(servers, text, ready=_learns)
         began = time.perf_counter()
-        with learning(servers, text) as (process, url):
-            took.append(until(_learns(process, url), "it learns") - began)
+        with running(cold):
+            took.append(time.perf_counter() - began)
     return _told("cold weir learn to learning", took)
 
 
 def standby(servers: Servers, streams: Streams, *, run: int, scale: Scale) -> dict[str, float]:
-    """Kill -9 of a learner whole, with another waiting: to learning, and since the lease ended."""
-    text = _on(streams.at_least(_AHEAD), f"standby-{run}")
+    """Kill -9 of a learner, with another waiting: to learning, and since the lease ended."""
+    name = f"standby-{run}"
+    text = _on(streams.at_least(_AHEAD), name)
     wholes, lapsed = [], []
     with ExitStack() as held:
-        process, url = held.enter_context(
-            learning(servers, text, "--new", "--create-topics", name="first")
-        )
-        _committed(url)
+        holder, url = learner(servers, text, "--new", "--create-topics", ready=_has_committed)
+        held.enter_context(running(holder))
         for n in range(scale.deaths):
-            name = f"next-{n}"
-            successor, its_url = held.enter_context(learning(servers, text, name=name))
-            until(partial(_waits, servers, f"standby-{run}", name), "the standby waits")
+            waits = partial(_waits, servers, name, f"next-{n}")
+            successor, its_url = learner(servers, text, name=f"next-{n}", ready=waits)
+            held.enter_context(running(successor))
             streams.at_least(_committed(url) + _AHEAD)
-            lease_s = _lease_s(servers.redis, f"standby-{run}")
+            lease_s = _lease_s(servers.redis, name)
             killed = time.perf_counter()
-            kill_whole(process)
-            wholes.append(until(_learns(successor, its_url), "the standby learns") - killed)
+            holder.kill()
+            wholes.append(until(partial(_learns, its_url), "the standby learns") - killed)
             lapsed.append(wholes[-1] - lease_s)
-            process, url = successor, its_url
+            holder, url = successor, its_url
+            until(partial(_has_committed, url), "it commits")
     return {
         **_told("kill -9 of a learner to its standby learning", wholes),
         **_told("the lease lapsed to the standby learning", lapsed),
@@ -200,18 +202,18 @@ def _on(topic: str, name: str) -> str:
     return MODEL.format(name=name) + f"topics: {{events: {topic}}}\n"
 
 
-def _learns(process: "Popen[bytes]", url: str) -> Callable[[], bool]:
-    def has_learned() -> bool:
-        assert process.poll() is None, f"weir learn ended with {process.returncode}"
-        return scrape(url).get(_LEARNED, 0.0) > 0
+def _learns(url: str) -> bool:
+    """Whether the source and the learner with these metrics have taken an event."""
+    return scrape(url).get(_LEARNED, 0.0) > 0
 
-    return has_learned
+
+def _has_committed(url: str) -> bool:
+    return _committed(url) > 0
 
 
 def _committed(url: str) -> int:
-    """How much is learned and committed; more than nothing, once there is."""
-    until(lambda: scrape(url).get(_COMMITTED, 0.0) > 0, "it commits")
-    return int(scrape(url)[_COMMITTED])
+    """Events learned and committed."""
+    return int(scrape(url).get(_COMMITTED, 0.0))
 
 
 def _lease_s(url: str, model: str) -> float:
@@ -221,7 +223,7 @@ def _lease_s(url: str, model: str) -> float:
         return float(client.pttl(key)) / 1000
 
 
-def _waits(servers: Servers, model: str, name: str) -> bool:
-    """Whether a standby of that line and that name beats."""
+def _waits(servers: Servers, model: str, name: str, _: str) -> bool:
+    """Whether the standby of that line and that name beats."""
     with closing(RedisStore(RedisConnection(servers.redis))) as store:
         return name in store.beats(Line(model), "standby")

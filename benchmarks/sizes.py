@@ -70,6 +70,8 @@ class _Commits:
     def look(self) -> int:
         """Read once; how many are known. To be called more often than there are commits."""
         now = scrape(self.url)
+        if not now:  # no answer in time: the next one tells of more commits
+            return len(self.stalls_s)
         count = int(now[f"{_STALL}_count"] - self._was.get(f"{_STALL}_count", 0.0))
         if count and self._was:
             more = {name: now[name] - self._was[name] for name in (f"{_STALL}_sum", _WORK)}

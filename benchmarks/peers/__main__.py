@@ -28,7 +28,7 @@ from benchmarks.load import Load, drive
 from benchmarks.machine import commit, load, machine
 from benchmarks.parity import CLASSIFIERS, Servers
 from benchmarks.peers.tools import TOOLS, Features, NotInstalledError, Tool, install, served
-from benchmarks.program import serving
+from benchmarks.program import end_in_order, serving
 from benchmarks.report import HERE, number
 from benchmarks.scale import FULL, Scale
 from benchmarks.serving import LOGISTIC, MODEL
@@ -66,6 +66,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=FULL.pairs)
     asked = parser.parse_args()
+    end_in_order()
     tools, missing = _installed()
     with place(0) as at:
         loads = compare(at.servers, tools, rounds=asked.rounds, scale=FULL)

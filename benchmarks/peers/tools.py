@@ -12,14 +12,13 @@ from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any
 
-from benchmarks.program import answers, end
-from benchmarks.samples import until
-from config.processes import free_port
+from benchmarks.program import answers, running
+from config.processes import ProcessSpec, ServerProcess, free_port
 from stream.embedded.jars import user_cache
 
 HERE = Path(__file__).resolve().parent
 _UV = Path(sys.executable).with_name("uv")
-_READY_S = 120.0
+_READY_S, _STOP_S = 120.0, 20.0
 _QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "BENTOML_DO_NOT_TRACK": "true"}
 
 Features = Mapping[str, float]
@@ -152,32 +151,21 @@ def served(tool: Tool, programs: Path, model: Path, folder: Path) -> Iterator[in
     folder.mkdir()
     port = free_port()
     tool.prepare(programs / "python", model, folder, port)
-    log = folder / "output.log"
-    program, *arguments = tool.command(folder, port)
-    with log.open("wb") as said:
-        process = subprocess.Popen(
-            [programs / program, *arguments],
-            cwd=HERE,
-            env={
-                **os.environ,
-                **_QUIET,
-                **tool.environment(model),
-                "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
-                "PYTHONPATH": str(HERE),
-            },
-            stdin=subprocess.DEVNULL,
-            stdout=said,
-            stderr=said,
-            start_new_session=True,
-        )
-    try:
-        url = f"http://127.0.0.1:{port}{tool.ready}"
-        until(
-            lambda: answers(url) or process.poll() is not None,
-            f"{tool.name} serves",
-            limit_s=_READY_S,
-        )
-        assert process.poll() is None, log.read_text()
+    name, *arguments = tool.command(folder, port)
+    spec = ProcessSpec(
+        name=tool.name,
+        argv=(str(programs / name), *arguments),
+        env={
+            **os.environ,
+            **_QUIET,
+            **tool.environment(model),
+            "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": str(HERE),
+        },
+        cwd=HERE,
+        stop_timeout_s=_STOP_S,
+        ready=lambda: answers(f"http://127.0.0.1:{port}{tool.ready}"),
+        ready_timeout_s=_READY_S,
+    )
+    with running(ServerProcess(spec, log=folder / "output.log")):
         yield port
-    finally:
-        end(process)
