@@ -6,10 +6,12 @@ serves. Then it is frozen and thawed again and again, each time with a commit, f
 
 import json
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from statistics import median
 
 from benchmarks.filling import Streams
@@ -119,13 +121,23 @@ def _ages(url: str, commits: _Commits, seconds: float) -> list[float]:
     """The served model's age in seconds while the learner learns, from its first commit on."""
     found: list[float] = []
     commits.look()
-    until(lambda: _reading(url)[0] > 0, "a model that has learned is served")
+    until(lambda: _has_learned(url), "a model that has learned is served")
     deadline = time.perf_counter() + seconds
     while time.perf_counter() < deadline:
         found.append(_reading(url)[1])
         commits.look()
         time.sleep(_LOOK_S)
     return found
+
+
+def _has_learned(url: str) -> bool:
+    """Whether the served model has; a worker that began without one may answer for a moment."""
+    try:
+        return _reading(url)[0] > 0
+    except urllib.error.HTTPError as error:
+        if error.code != HTTPStatus.SERVICE_UNAVAILABLE:
+            raise
+        return False
 
 
 def _reading(url: str) -> tuple[int, float]:
