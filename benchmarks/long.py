@@ -43,6 +43,8 @@ drift: [{on: error, detector: ADWIN}]
 """
 _TOPIC = "long.events"
 STEPS = 10
+# Beyond what is measured, so that the last step ends with a commit amid the stream.
+_AHEAD = 200_000
 _LOOK_S = 0.5
 _STEP_LIMIT_S = 3600.0
 _STALL = "weir_checkpoint_duration_seconds"
@@ -80,8 +82,8 @@ def curve(journal: Journal, folder: Path, events: int, *, steps: int = STEPS) ->
     for name in ("kafka", "redis"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     with KafkaServer(folder / "kafka") as kafka, ValkeyServer(folder / "redis") as redis:
-        _fill(kafka.address, events)
-        with _learner(kafka.address, redis, folder, events) as watched:
+        _fill(kafka.address, events + _AHEAD)
+        with _learner(kafka.address, redis, folder, events + _AHEAD) as watched:
             for step in range(done * steps // events + 1, steps + 1):
                 found = watched.until_learned(events * step // steps)
                 journal.add(events=events * step // steps, **found)
@@ -121,6 +123,7 @@ class _Watched:
     at: Rig
     redis_pid: int
     metrics: str
+    in_topic: int
     _was: dict[str, float]
     _learned: int
     _began: float
@@ -150,9 +153,11 @@ class _Watched:
         }
 
     def _has(self, count: int) -> bool:
+        """Whether so many are learned, and more than the last time, as long as there are more."""
         time.sleep(_LOOK_S)
         head = self.at.head()
-        return head is not None and head.manifest.counts.learned >= count
+        learned = head.manifest.counts.learned if head else 0
+        return learned >= self.in_topic or (learned >= count and learned > self._learned)
 
 
 @contextmanager
@@ -172,6 +177,7 @@ def _learner(kafka: str, redis: ValkeyServer, folder: Path, events: int) -> Iter
             at=at,
             redis_pid=redis.pid,
             metrics=metrics,
+            in_topic=events,
             _was={},
             _learned=head.manifest.counts.learned,
             _began=head.manifest.created_at_ms / 1000,
