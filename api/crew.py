@@ -17,7 +17,7 @@ from api.generations import Asked, Generations
 from api.link import Link, LinkLostError, link_pair
 from api.loading import Loaded
 from api.receive_deadline import BODY_S, HEAD_S
-from api.served import Place, Standings
+from api.served import Place, Served, Standings
 from api.worker import Drain, Job, Report, Retire, Tell, Worker
 from config.processes import die_with_parent
 from config.restarts import backoff_s, how_it_ended
@@ -38,6 +38,7 @@ class _Hand:
     link: Link
     generation: int
     book: int
+    born_as: Mapping[str, Place]
     born_at: float = field(default_factory=time.monotonic)
     report: Report | None = None  # None: it lets nobody in yet
     retired_at: float | None = None
@@ -46,6 +47,16 @@ class _Hand:
     def answers(self) -> bool:
         """Whether it begins to answer requests."""
         return self.report is not None and not self.report.is_quiet
+
+    @property
+    def places(self) -> Mapping[str, Place]:
+        """How far it is, or will be when it begins to answer."""
+        return self.report.places if self.report else self.born_as
+
+    @property
+    def may_answer(self) -> bool:
+        """Whether it answers requests, or may begin to before it is heard of again."""
+        return self.report is None or not self.report.is_quiet
 
     @property
     def is_retired(self) -> bool:
@@ -83,6 +94,7 @@ class Crew:
         self._free_books = list(range(1, books_of(size)))
         self._early_deaths, self._fork_at = 0, 0.0
         self._told: Standings = {}
+        self._told_awaited: frozenset[str] = frozenset()
         self._is_ending = False
 
     @property
@@ -97,20 +109,29 @@ class Crew:
 
     @property
     def places(self) -> dict[str, Place]:
-        """How far all that answer are together, by model."""
-        reports = [hand.report for hand in self._hands if hand.report and hand.answers]
+        """How far all that may answer are together, by model; empty before the first answers."""
+        if not any(hand.answers for hand in self._hands):
+            return {}
+        found = [hand.places for hand in self._hands if hand.may_answer]
         return {
-            name: min((each.places[name] for each in reports), key=lambda it: it.control_seq)
-            for name in (reports[0].places if reports else ())
+            name: min((each[name] for each in found), key=lambda it: it.control_seq)
+            for name in found[0]
         }
 
+    @property
+    def awaited(self) -> frozenset[str]:
+        """The models that not all can answer for yet."""
+        places = [it for hand in self._hands if hand.may_answer for it in hand.places.items()]
+        return frozenset(name for name, place in places if place.number is None)
+
     def tell(self, standings: Standings) -> None:
-        """Pass on where the lines stand, where that is new."""
+        """Pass on where the lines stand and which are awaited, where that is new."""
         news = {name: each for name, each in standings.items() if self._told.get(name) != each}
-        self._told = standings
-        if news:
+        awaited = self.awaited
+        if news or awaited != self._told_awaited:
             for hand in list(self._hands):
-                self._post(hand, Tell(news))
+                self._post(hand, Tell(news, awaited))
+        self._told, self._told_awaited = standings, awaited
 
     def attend(self, asked: Asked, loaded: Mapping[str, Loaded]) -> None:
         """Hear the workers, bury the dead, retire the old, fork what is missing.
@@ -154,20 +175,24 @@ class Crew:
     def _fork(self, generation: int, loaded: Mapping[str, Loaded]) -> None:
         ours, theirs = link_pair()
         book, parent = self._free_books.pop(0), os.getpid()
+        served = Served(self._job.model_files, loaded, self._job.scratch)
+        served.take(self._told)
+        served.awaited = self._told_awaited
         pid = os.fork()
         if pid == 0:
             code = 1
             try:
                 die_with_parent(parent)
                 _forget_the_loader([ours, *self.links])
-                Worker(self._job, theirs, book, self._told, loaded).run()
+                Worker(self._job, theirs, book, served).run()
                 code = 0
             except BaseException:
                 log.exception("the worker has a fault")
             finally:
                 os._exit(code)
         theirs.close()
-        self._hands.append(_Hand(pid=pid, link=ours, generation=generation, book=book))
+        hand = _Hand(pid=pid, link=ours, generation=generation, book=book, born_as=served.places)
+        self._hands.append(hand)
 
     def _kill_surplus(self) -> None:
         """Of the retired, the oldest make room: their books are needed."""

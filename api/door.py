@@ -129,6 +129,11 @@ class Reception:
         """Whether nobody is on the way in."""
         return not self._is_open and not self._arriving
 
+    async def quiet(self) -> None:
+        """Wait for those that are on the way in."""
+        if self._arriving:
+            await asyncio.wait(self._arriving)
+
     def close(self) -> None:
         """Let nobody in any more."""
         self._is_open = False

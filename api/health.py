@@ -8,7 +8,7 @@ from api.metrics import CONTENT_TYPE_LATEST, ApiMetrics
 from api.operation import Call, Operation, json_answer
 from api.pages import PAGE_HEADERS, page
 from api.problem import Answer, Problem
-from api.served import Served
+from api.served import Served, ServedLine
 
 
 class Health:
@@ -28,13 +28,13 @@ class Health:
         return json_answer({"status": "live"})
 
     async def ready(self, call: Call) -> Answer:
-        """Whether every model has a version loaded, and the process is not about to end."""
+        """Whether every worker has a version of every model, and none is about to end."""
         del call
         if self._served.is_draining:
             raise Problem(503, "not_ready", "this process is about to end")
         if missing := self._served.not_ready:
             lines = [self._served.lines[name] for name in missing]
-            whys = {each.name: each.load_problem or "no version" for each in lines}
+            whys = {each.name: _why(each) for each in lines}
             told = "; ".join(f"{name}: {why}" for name, why in whys.items())
             problem = Problem(503, "not_ready", f"not loaded yet: {told}")
             problem.errors = [
@@ -89,6 +89,13 @@ class Health:
                 scope=None, answer=self.index, media="text/html", example="<!doctype html>",
             ),
         ]  # fmt: skip
+
+
+def _why(line: ServedLine) -> str:
+    """Why it is not ready."""
+    if line.loaded is not None:
+        return "another worker of this host has no version yet"
+    return line.load_problem or "no version"
 
 
 def _row(name: str, loaded: Any) -> str:

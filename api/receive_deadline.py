@@ -91,6 +91,7 @@ class DeadlineProtocol(HttpToolsProtocol, Guest):
         if rest is None:
             return
         if self.transport.get_write_buffer_size():
+            self.transport.pause_reading()
             self.loop.call_later(_LEAVE_AGAIN_S, self.leave, way_out)
             return
         copy = copy_of(self.transport)

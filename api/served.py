@@ -134,6 +134,7 @@ class Served:
 
     Attributes:
         is_draining: The process is about to end, and should not be asked any more.
+        awaited: Models that another process behind the same door cannot answer for yet.
     """
 
     def __init__(
@@ -145,6 +146,7 @@ class Served:
         at_hand = loaded or {}
         self.lines = {each.name: ServedLine(each, at_hand.get(each.name)) for each in model_files}
         self.is_draining = False
+        self.awaited: frozenset[str] = frozenset()
         self._scratch = scratch
 
     def line(self, name: str) -> ServedLine:
@@ -161,8 +163,9 @@ class Served:
 
     @property
     def not_ready(self) -> Sequence[str]:
-        """Models that cannot answer yet."""
-        return [line.name for line in self.lines.values() if line.loaded is None]
+        """Models that a request may not be answered for yet, whichever process it comes to."""
+        lines = self.lines.values()
+        return [each.name for each in lines if each.loaded is None or each.name in self.awaited]
 
     @property
     def places(self) -> dict[str, Place]:

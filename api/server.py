@@ -1,5 +1,6 @@
 """The HTTP server of one process: uvicorn with our limits, our door and our way to end."""
 
+import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Generator
@@ -27,6 +28,7 @@ class Server(uvicorn.Server):
         door: The listening socket.
         passage: How connections come from other processes, and go to them; None: they do not.
         on_open: Called when connections are let in.
+        on_left: Called when, after `hand_over`, no request is begun here any more.
         drain_s: How long it goes on answering after it was told to stop.
     """
 
@@ -38,15 +40,17 @@ class Server(uvicorn.Server):
         passage: Passage | None = None,
         *,
         on_open: Callable[[], None] = lambda: None,
+        on_left: Callable[[], None] = lambda: None,
         drain_s: float = DRAIN_S,
     ) -> None:
         super().__init__(config)
         self._served = app.served
         self._door, self._passage, self._drain_s = door, passage, drain_s
-        self._on_open = on_open
+        self._on_open, self._on_left = on_open, on_left
         self._reception: Reception | None = None
         self._drained_at: float | None = None
         self._is_leaving = False
+        self._leaving: asyncio.Task[None] | None = None
 
     def begin_drain(self) -> None:
         """Not ready from now on; the door closes a little later."""
@@ -56,10 +60,12 @@ class Server(uvicorn.Server):
 
     def hand_over(self) -> None:
         """Let nobody in any more, and leave each connection to others as soon as it rests."""
+        if self._is_leaving:
+            return
         self._is_leaving = True
         if self._reception is not None:
             self._reception.close()
-            self._leave()
+            self._leaving = asyncio.create_task(self._leave_after(self._reception))
 
     @property
     def is_empty(self) -> bool:
@@ -94,7 +100,6 @@ class Server(uvicorn.Server):
         if self._drained_at is not None and time.monotonic() >= self._drained_at:
             self.should_exit = True
         if self._is_leaving:
-            self._leave()  # also those that were on their way in when it began
             self.should_exit = self.should_exit or self.is_empty
         return await super().on_tick(counter)
 
@@ -103,11 +108,14 @@ class Server(uvicorn.Server):
         """Signals are for those who hold the server."""
         yield
 
-    def _leave(self) -> None:
+    async def _leave_after(self, reception: Reception) -> None:
+        """Leave also those connections that are on their way in."""
+        await reception.quiet()
         assert self._passage is not None, "there is nowhere to go"
         for connection in list(self.server_state.connections):
             assert isinstance(connection, DeadlineProtocol)
             connection.leave(self._passage)
+        self._on_left()
 
 
 def make_server(
@@ -116,6 +124,7 @@ def make_server(
     passage: Passage | None = None,
     *,
     on_open: Callable[[], None] = lambda: None,
+    on_left: Callable[[], None] = lambda: None,
     drain_s: float = DRAIN_S,
 ) -> Server:
     """A server for `app`: uvloop, httptools, our limits."""
@@ -132,4 +141,4 @@ def make_server(
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=_GRACEFUL_S,
     )
-    return Server(app, config, door, passage, on_open=on_open, drain_s=drain_s)
+    return Server(app, config, door, passage, on_open=on_open, on_left=on_left, drain_s=drain_s)

@@ -18,7 +18,6 @@ from api.app import create_app
 from api.door import Passage
 from api.events import Publisher
 from api.link import Link, LinkLostError
-from api.loading import Loaded
 from api.served import Place, Served, Standings
 from api.server import DRAIN_S, Server, make_server
 from api.tallies import Tallies
@@ -32,9 +31,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Tell:
-    """To a worker: where the lines stand now."""
+    """To a worker: where the lines stand now, and which models other workers do not have yet."""
 
     standings: Standings
+    awaited: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,25 +84,16 @@ class Worker:
         job: What there is to do.
         link: To the loader.
         book: Of the tallies, its own.
-        standings, loaded: As the loader has them at the fork.
+        served: What it answers with, as the loader has it at the fork.
     """
 
-    def __init__(
-        self,
-        job: Job,
-        link: Link,
-        book: int,
-        standings: Standings,
-        loaded: Mapping[str, Loaded],
-    ) -> None:
-        self._job, self._link = job, link
-        self._served = Served(job.model_files, loaded, job.scratch)
-        self._served.take(standings)
+    def __init__(self, job: Job, link: Link, book: int, served: Served) -> None:
+        self._job, self._link, self._served = job, link, served
         self._app = create_app(
             job.settings, job.model_files, job.store, job.keys, job.publisher,
-            served=self._served, tallies=job.tallies, book=book,
+            served=served, tallies=job.tallies, book=book,
         )  # fmt: skip
-        self._is_quiet = False
+        self._is_open = self._is_quiet = False
         self._reported: Report | None = None
         self._server: Server | None = None
 
@@ -117,7 +108,12 @@ class Worker:
     async def _work(self) -> None:
         job = self._job
         self._server = make_server(
-            self._app, job.door, job.passage, on_open=self._report, drain_s=job.drain_s
+            self._app,
+            job.door,
+            job.passage,
+            on_open=self._opened,
+            on_left=self._left,
+            drain_s=job.drain_s,
         )
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, self._retire)
@@ -136,8 +132,9 @@ class Worker:
 
     def _obey(self, message: Tell | Retire | Drain) -> None:
         match message:
-            case Tell(standings):
+            case Tell(standings, awaited):
                 self._served.take(standings)
+                self._served.awaited = awaited
                 self._report()
             case Retire():
                 self._retire()
@@ -146,14 +143,21 @@ class Worker:
                 self._server.begin_drain()
 
     def _retire(self) -> None:
-        if not self._is_quiet:
-            assert self._server is not None
-            self._server.hand_over()
-            self._is_quiet = True
-            self._report()
+        assert self._server is not None
+        self._server.hand_over()
+
+    def _opened(self) -> None:
+        self._is_open = True
+        self._report()
+
+    def _left(self) -> None:
+        self._is_quiet = True
+        self._report()
 
     def _report(self) -> None:
-        """Tell the loader how far we are, where that is new."""
+        """Once it lets clients in, tell the loader how far we are, where that is new."""
+        if not self._is_open:
+            return
         report = Report(self._served.places, self._is_quiet)
         if report != self._reported:
             self._reported = report

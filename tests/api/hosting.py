@@ -21,7 +21,7 @@ from checkpoints.commands import Operator, Order
 from checkpoints.line import Line
 from checkpoints.redis_connection import RedisConnection
 from checkpoints.redis_store import RedisStore
-from config.model_file import ModelFile, parse_model_file
+from config.model_file import parse_model_file
 from tests.api.serving import Learning, until
 from tests.checkpoints.builders import OPERATOR, VERIFIER
 
@@ -126,8 +126,14 @@ class Host:
         return next(float(line.split()[-1]) for line in lines if line.startswith(wanted))
 
     def is_ready(self) -> bool:
+        return self._is_well("/readyz")
+
+    def is_live(self) -> bool:
+        return self._is_well("/livez")
+
+    def _is_well(self, path: str) -> bool:
         with contextlib.suppress(httpx.TransportError):
-            return httpx.get(f"{self.url}/readyz").status_code == 200
+            return httpx.get(self.url + path).status_code == 200
         return False
 
 
@@ -140,9 +146,10 @@ def hosting(
     models: int = 1,
     workers: int = 1,
     kafka: str = "",
+    is_begun: bool = True,
     **api: Any,
 ) -> Iterator[Host]:
-    """An API of so many workers that serves `v1` of so many models alike."""
+    """An API of so many workers for so many models alike, which have a `v1` if they are begun."""
     names = [name, *(f"{name}-{number}" for number in range(1, models))]
     texts = [model.format(name=each) for each in names]
     with listen("127.0.0.1", 0) as door:
@@ -153,20 +160,20 @@ def hosting(
     command = [sys.executable, "-W", "ignore", "-c", _PROGRAM, *told]
     environment = {**os.environ, "PYTHONPATH": str(Path.cwd()), "PYTHONHASHSEED": "0"}
     with tempfile.TemporaryDirectory() as scratch:
-        learnings = [_learning(parse_model_file(text), store, Path(scratch)) for text in texts]
+        learnings = [Learning(parse_model_file(text), store, Path(scratch)) for text in texts]
+        for learning in learnings if is_begun else ():
+            _begin(learning)
         with subprocess.Popen(command, env=environment) as process:
             host = Host(process, workers, f"http://127.0.0.1:{port}", name, store, learnings)
             try:
-                until(host.is_ready, limit_s=60)
+                until(host.is_ready if is_begun else host.is_live, limit_s=60)
                 yield host
             finally:
                 process.send_signal(signal.SIGKILL)
     store.close()
 
 
-def _learning(model_file: ModelFile, store: RedisStore, scratch: Path) -> Learning:
-    found = Learning(model_file, store, scratch)
-    found.learn([({"https": 1}, True), ({"https": 0}, False)])
-    found.commit()
-    found.beat()
-    return found
+def _begin(learning: Learning) -> None:
+    learning.learn([({"https": 1}, True), ({"https": 0}, False)])
+    learning.commit()
+    learning.beat()

@@ -1,5 +1,6 @@
 """The server itself: slow, huge, broken and too many requests; start and end."""
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -14,8 +15,10 @@ import httpx
 import pytest
 
 from api import endpoint, receive_deadline
-from api.door import PortTakenError, listen
+from api.app import create_app
+from api.door import Passage, PortTakenError, listen
 from api.loader import run_api
+from api.server import make_server
 from checkpoints.embedded import ValkeyServer
 from checkpoints.errors import StoreUnavailable
 from checkpoints.memory_store import MemoryStore
@@ -24,6 +27,7 @@ from config.model_file import parse_model_file
 from tests.api.hosting import hosting
 from tests.api.serving import KEYS, PHISHING, Running, running, settings_of, until
 
+CLIENTS = 40
 PATH = "/v1/models/phishing/predict"
 _UNFINISHED = (
     b"POST /v1/models/phishing/predict HTTP/1.1\r\nHost: localhost\r\n"
@@ -237,6 +241,7 @@ def test_a_fault_in_following_ends_the_process() -> None:
 PROGRAM = """
 import sys
 from api.loader import run_api
+from api.server import make_server
 from checkpoints.memory_store import MemoryStore
 from config.model_file import parse_model_file
 from tests.api.hosting import hosting
@@ -279,3 +284,45 @@ def _is_live(port: int) -> bool:
     with contextlib.suppress(httpx.TransportError):
         return httpx.get(f"http://127.0.0.1:{port}/livez").status_code == 200
     return False
+
+
+def test_who_is_on_the_way_in_when_a_worker_leaves_goes_to_the_next_as_well() -> None:
+    with contextlib.ExitStack() as held:
+        door = held.enter_context(listen("127.0.0.1", 0))
+        passage = held.enter_context(contextlib.closing(Passage()))
+        for _ in range(CLIENTS):
+            held.enter_context(socket.create_connection(door.getsockname()))
+        app = create_app(settings_of(), [parse_model_file(PHISHING)], MemoryStore(), KEYS, None)
+        left: list[int] = []
+
+        def leave_amid_arrivals() -> None:
+            asyncio.get_running_loop().call_later(0.001, server.hand_over)
+
+        server = make_server(
+            app, door, passage,
+            on_open=leave_amid_arrivals, on_left=lambda: left.append(len(taken(passage))),
+        )  # fmt: skip
+        server.run()
+
+        assert taken(passage) == []
+        assert left == [CLIENTS - len(accepted(door))]
+
+
+def taken(passage: Passage) -> list[socket.socket]:
+    """What is in it, closed."""
+    found = []
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            found.append(passage.take()[0])
+            found[-1].close()
+    return found
+
+
+def accepted(door: socket.socket) -> list[socket.socket]:
+    """Who waits before it, closed."""
+    found = []
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            found.append(door.accept()[0])
+            found[-1].close()
+    return found

@@ -6,6 +6,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from http.client import HTTPResponse
 
@@ -77,6 +78,38 @@ def test_every_answer_after_a_command_is_by_what_it_orders(host: Host) -> None:
         for command, fields in (("pin", {"to": "v1"}), ("unpin", {})):
             serving = host.order(command, **fields)["serving"]
             assert {host.ask(client)["version"] for client in six} == {serving}
+
+
+def test_ready_means_that_whichever_worker_is_asked_can_answer(valkey_server: ValkeyServer) -> None:
+    with hosting(
+        valkey_server.url, "begins", model=HEAVY, workers=3, is_begun=False
+    ) as host, httpx.Client() as client:  # fmt: skip
+        until(lambda: len(host.workers) == 3)
+        sleeper = host.workers[0]  # it may let somebody in at any time, and has no version
+        os.kill(sleeper, signal.SIGSTOP)
+        host.commit()
+        until(lambda: "another worker of this host" in client.get(f"{host.url}/readyz").text)
+        os.kill(sleeper, signal.SIGCONT)
+        until(host.is_ready)
+
+        assert {host.ask()["version"] for _ in range(30)} == {"v1"}
+
+
+def test_an_order_is_in_force_when_no_worker_may_answer_by_another_any_more(heavy: Host) -> None:
+    newest = heavy.commit()
+    until(lambda: heavy.serves(newest))
+    until(lambda: len(heavy.workers) == 3)
+    sleeper = heavy.workers[0]
+    os.kill(sleeper, signal.SIGSTOP)
+    with ThreadPoolExecutor() as pool:
+        order = pool.submit(heavy.order, "rollback", to="v1", mode="forget")
+        with httpx.Client() as client:
+            until(lambda: heavy.ask(client)["version"] != newest)  # the others obey
+        with pytest.raises(TimeoutError):
+            order.result(timeout=0.5)
+        os.kill(sleeper, signal.SIGCONT)
+
+        assert heavy.serves(order.result()["version"])
 
 
 def test_a_killed_worker_is_replaced_and_what_it_counted_is_not_lost(host: Host) -> None:
