@@ -1,31 +1,48 @@
-"""How often a version is made: as configured, or as seldom as its cost demands."""
+"""How often a version is made: as configured, or as seldom as its cost to the learner demands."""
 
-import os
+from pathlib import Path
 
 # A commit may take this share of the learner's time; a large model is committed less often.
 SHARE = 0.05
-# With this much of a core left, the process that makes a version takes nothing from the learner.
-_IDLE_CORE = 0.5
+_SCHEDSTAT = Path("/proc/self/schedstat")
 
 
-def interval_s(every_s: float, *, stall_s: float, work_s: float, has_idle_core: bool) -> float:
+def interval_s(every_s: float, *, stall_s: float, lost_s: float) -> float:
     """Seconds from one cut to the next.
 
     Args:
         every_s: As the model file has it.
         stall_s: How long learning stood still for the last version.
-        work_s: CPU seconds of the process that made it; they count where they had no core to
-            themselves.
+        lost_s: How long the learner had no core while that version was made beside it.
 
-    >>> interval_s(1.0, stall_s=0.01, work_s=0.4, has_idle_core=True)
+    >>> interval_s(1.0, stall_s=0.01, lost_s=0.0)
     1.0
-    >>> interval_s(1.0, stall_s=0.01, work_s=0.4, has_idle_core=False)
+    >>> interval_s(1.0, stall_s=0.01, lost_s=0.4)
     8.2
     """
-    cost_s = stall_s + (0.0 if has_idle_core else work_s)
-    return max(every_s, round(cost_s / SHARE, 3))
+    return max(every_s, round((stall_s + lost_s) / SHARE, 3))
 
 
-def has_idle_core() -> bool:
-    """Whether this machine has had a core to spare over the last minute."""
-    return os.getloadavg()[0] < (os.cpu_count() or 1) - _IDLE_CORE
+def coreless_s() -> float | None:
+    """How long this process was ready to run and had no core, so far; None: not told here.
+
+    Source: Linux, Documentation/scheduler/sched-stats.rst, "/proc/<pid>/schedstat".
+    """
+    try:
+        return int(_SCHEDSTAT.read_text().split()[1]) / 1e9
+    except (FileNotFoundError, IndexError):
+        return None
+
+
+def lost_s(since: float | None, work_s: float) -> float:
+    """How long the learner had no core for a version's sake.
+
+    What others took counts as well, up to what the version can have taken; where the system does
+    not tell, all of that does.
+
+    Args:
+        since: `coreless_s` when the version was begun.
+        work_s: CPU seconds of the process that made it.
+    """
+    now = coreless_s()
+    return work_s if now is None or since is None else min(work_s, now - since)

@@ -16,7 +16,7 @@ from checkpoints.store import Store
 from config.model_file import ModelFile
 from learner.trainer import Trainer
 from stream import channel as channels
-from stream.cadence import has_idle_core, interval_s
+from stream.cadence import coreless_s, interval_s, lost_s
 from stream.channel import Channel, ChannelClosedError
 from stream.commit import Cut, SnapshotFailedError, VersionMaker
 from stream.errors import StreamError
@@ -91,6 +91,7 @@ class Committer:
         self._pid: int | None = None
         self._channel: Channel | None = None
         self._silent_at = self._stall_s = 0.0
+        self._coreless_at: float | None = None
         self._runs: list[list[object]] = []
         self._announced: str | None = None
         self._is_cleared = False
@@ -158,6 +159,7 @@ class Committer:
         self._announced, self._is_cleared = None, False
         now = time.monotonic()
         self._stall_s, self._silent_at = now - started, now + _WRITING_MAX_S
+        self._coreless_at = coreless_s()
 
     def cleared(self, message: Cleared) -> None:
         """The source says that nothing stands against a version; it may be one given up since."""
@@ -205,8 +207,7 @@ class Committer:
         self.interval_s = interval_s(
             self._model_file.checkpoint.every_seconds,
             stall_s=self._stall_s,
-            work_s=message.work_s,
-            has_idle_core=has_idle_core(),
+            lost_s=lost_s(self._coreless_at, message.work_s),
         )
         self._tell(Committed(message.envelope, self._stall_s, message.work_s, self.interval_s))
         return version
