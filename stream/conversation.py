@@ -202,8 +202,12 @@ class Conversation:
         self._has_news = False
 
     def _report_lag(self) -> None:
-        is_behind = not self._feed.is_empty
-        lag = self._source.lag(self._positions.next_offsets, behind=is_behind)
+        is_behind, next_offsets = not self._feed.is_empty, self._positions.next_offsets
+        if self._board.is_frozen:
+            waiting = self._source.waiting(next_offsets)
+            lag = self._status.lag if waiting is None else waiting
+        else:
+            lag = self._source.lag(next_offsets, behind=is_behind)
         self._status.lag = lag
         uncommitted = self._board.uncommitted
         self._metrics.reading(lag, uncommitted)

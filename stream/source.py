@@ -5,7 +5,7 @@ being reset in silence, and an anchor tells a recreated topic from the one that 
 """
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 
 _POLL_RECORDS = 2_000
 _ANCHOR_TIMEOUT_MS = 10_000
+_WAITING_TIMEOUT_MS = 1_000
 # Larger than the largest record a topic of ours takes, or a single one could wedge the consumer.
 _PARTITION_FETCH_BYTES = kafka_client.EVENT_BYTES_MAX + kafka_client.MIB
 
@@ -126,14 +127,20 @@ class KafkaSource:
             lag[(topic, partition)] = max(0, (highwater or position) - position)
         return lag
 
-    def ends(self, keys: Iterable[PartitionKey]) -> dict[PartitionKey, int]:
-        """The next offset to be written of each partition, asked from the broker."""
-        partitions = [TopicPartition(*key) for key in keys]
+    def waiting(self, next_offsets: Mapping[PartitionKey, int]) -> dict[PartitionKey, int] | None:
+        """Records from these offsets on, asked from the broker while nothing is fetched.
+
+        None: the broker does not say. Whoever fetches nothing needs it for nothing else.
+        """
+        partitions = [TopicPartition(*key) for key in next_offsets]
         try:
-            found = self._consumer.end_offsets(partitions, timeout_ms=_ANCHOR_TIMEOUT_MS)
+            ends = self._consumer.end_offsets(partitions, timeout_ms=_WAITING_TIMEOUT_MS)
         except KafkaError as error:
-            raise KafkaUnavailableError(self._address, error) from error
-        return {(p.topic, p.partition): end for p, end in found.items()}
+            log.warning("model %s: how much waits is not known: %s", self._model, error)
+            return None
+        return {
+            (p.topic, p.partition): max(0, ends[p] - next_offsets[tuple(p)]) for p in partitions
+        }
 
     def check_topics(self, positions: Positions) -> None:
         """Make sure that what was read came from the topics it was meant to come from.

@@ -125,10 +125,11 @@ def test_a_frozen_learner_consumes_nothing_until_thawed(at):
     life.send()
 
     at.until(lambda: beat(at).get("state") == "frozen", "it says so")
+    at.until(lambda: beat(at).get("lag") == BATCH, "it says what waits")
     life.stop()
     life.start()
     at.until(lambda: beat(at).get("state") == "frozen", "a new process stands still too")
-    at.until(lambda: beat(at).get("lag") == BATCH, "it sees what waits")
+    at.until(lambda: beat(at).get("lag") == BATCH, "it says so, too")
     assert at.head().id == before
 
     life.order("thaw")
