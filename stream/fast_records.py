@@ -23,8 +23,6 @@ log = logging.getLogger(__name__)
 # Of a batch: its bytes, and where in them the records begin.
 _bytes_of = attrgetter("_buffer", "_pos")
 _FORMAT = 2
-# A single record is read faster by kafka-python.
-_WORTH_IT = 2
 
 
 def use_in(consumer: Any) -> bool:
@@ -124,7 +122,7 @@ class _Batches:
 
     def next_batch(self) -> Any:
         batch = self._records.next_batch()
-        if batch is None or batch.magic != _FORMAT or batch.records_count < _WORTH_IT:
+        if batch is None or batch.magic != _FORMAT:
             return batch
         return _Batch(batch, self._key)
 

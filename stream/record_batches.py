@@ -19,6 +19,9 @@ PADDING = bytes(16)
 Headers: TypeAlias = tuple[tuple[str, bytes | None], ...]
 
 _NO_HEADERS: Headers = ()
+# Kafka takes any bytes as a header's name. One that is no text must not make its record unreadable,
+# as for kafka-python, where nothing behind it would be read either.
+_ODD_NAMES = "backslashreplace"
 # Looked up where no varint of that size stands: no length, offset or time leads there.
 _NONE = -(1 << 62)
 _ONE_BYTE_MAX = 63
@@ -29,7 +32,7 @@ class Record(msgspec.Struct, gc=False):
 
     Attributes:
         timestamp: Milliseconds since the epoch; -1: none.
-        headers: Of most records empty.
+        headers: Of most records empty. In a name that is not UTF-8, such bytes are written `\\xff`.
     """
 
     topic: str
@@ -205,7 +208,7 @@ def _headers_at(data: bytes, position: int, end: int) -> Headers:
             headers.append(header)
         else:
             name, value = data[position + 1 : value_at], data[value_at + 1 : after]
-            headers.append((name.decode(), value))
+            headers.append((name.decode(errors=_ODD_NAMES), value))
             position = after
     if position != end:
         raise ValueError(f"a record ends at {position}, not at {end}")
@@ -217,4 +220,4 @@ def _header_at(data: bytes, position: int) -> tuple[tuple[str, bytes | None], in
     if name is None:
         raise ValueError("a header without a name")
     value, position = _bytes_at(data, position)
-    return (name.decode(), value), position
+    return (name.decode(errors=_ODD_NAMES), value), position
