@@ -200,7 +200,14 @@ class Trainer:
         )
 
     def _probe(self) -> dict[str, Any] | None:
-        """The last example's features and the answer to them, for whoever loads the snapshot."""
+        """The last example's features and the answer to them, for whoever loads the snapshot.
+
+        None where the learner raises on them now that it has learned them: there is no answer to
+        compare with. It is the next event that will show it, and be refused.
+        """
         if self._last_x is None:
             return None
-        return {"x": self._last_x, "predicted": self._estimator.predict(self._last_x)}
+        try:
+            return {"x": self._last_x, "predicted": self._estimator.predict(self._last_x)}
+        except (Exception, SystemExit, KeyboardInterrupt):
+            return None

@@ -23,7 +23,6 @@ away and restored from whatever the head is.
 """
 
 import logging
-import pickle
 import platform
 import resource
 import time
@@ -60,15 +59,6 @@ log = logging.getLogger(__name__)
 _RETRY_S = 0.5
 _SAY_EVERY_S = 3.0
 
-_NOT_SERIALISABLE = (
-    pickle.PicklingError,
-    AttributeError,
-    MemoryError,
-    OSError,
-    RecursionError,
-    TypeError,
-    ValueError,
-)
 Packed = Mapping[str, tuple[SegmentRef, bytes]]
 
 
@@ -153,7 +143,11 @@ class VersionMaker:
         name = f"{self._line} v{cut.number}"
         try:
             snapshot = trainer.snapshot(version=f"v{cut.number}")
-        except _NOT_SERIALISABLE as error:
+        except (
+            Exception,
+            SystemExit,
+            KeyboardInterrupt,
+        ) as error:  # whatever a learner makes of it
             raise SnapshotFailedError(name, f"{type(error).__name__}: {error}") from error
         limit = self._model_file.checkpoint.max_bytes
         if len(snapshot.model) > limit:

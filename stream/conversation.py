@@ -23,6 +23,7 @@ from stream.messages import (
     Committed,
     Finished,
     NewPartition,
+    Passed,
     Ready,
     Took,
 )
@@ -193,6 +194,7 @@ class Conversation:
         self._has_news = self._source.has_new_partitions(self._positions)
         if self._feed.is_empty and not self._board.is_frozen:
             self._source.check_topics(self._positions)
+            self._pass_gaps()
 
     def _take_in_partitions(self) -> None:
         """Read those that were added, too. Only when nothing is in flight: all are sought anew."""
@@ -200,6 +202,13 @@ class Conversation:
             first = self._positions.next_offsets[topic, partition]
             self._channel.post(NewPartition(topic, partition, first))
         self._has_news = False
+
+    def _pass_gaps(self) -> None:
+        """Go on behind what is no record, so that retention may delete it. When all is taken."""
+        for key, following in self._source.positions(self._positions.next_offsets).items():
+            if following > self._positions.next_offsets[key]:
+                self._positions.passed(key, following)
+                self._channel.post(Passed(*key, following))
 
     def _report_lag(self) -> None:
         is_behind, next_offsets = not self._feed.is_empty, self._positions.next_offsets

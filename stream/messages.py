@@ -67,6 +67,15 @@ class NewPartition(_Message, tag=3):
     first: int
 
 
+class Passed(_Message, tag=5):
+    """A partition holds no record before this offset that is still to be taken: what stands there
+    are marks of transactions, aborted ones, or gaps that compaction left."""
+
+    topic: str
+    partition: int
+    following: int
+
+
 class Cleared(_Message, tag=4):
     """Nothing stands against the commit of this version: its letters are acknowledged, its topics
     are still those that were read."""
@@ -172,6 +181,7 @@ Message: TypeAlias = (
     Begin
     | Batch
     | NewPartition
+    | Passed
     | Cleared
     | Ready
     | Took

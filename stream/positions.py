@@ -24,6 +24,7 @@ class Positions:
     next_offsets: dict[PartitionKey, int]
     anchors: dict[PartitionKey, dict[str, Any]] = field(default_factory=dict)
     runs: list[list[Any]] = field(default_factory=list)
+    _has_passed: bool = False
 
     @classmethod
     def from_manifest(
@@ -61,19 +62,25 @@ class Positions:
         else:
             self.runs.append([key[0], key[1], first, following])
 
+    def passed(self, key: PartitionKey, following: int) -> None:
+        """There is nothing to be taken before `following`."""
+        assert following > self.next_offsets[key], f"{key}: {following} was passed before"
+        self.next_offsets[key] = following
+        self._has_passed = True
+
     @property
     def has_moved(self) -> bool:
-        """Whether anything was taken since the last commit was cut."""
-        return bool(self.runs)
+        """Whether anything was taken or passed since the last commit was cut."""
+        return self._has_passed or bool(self.runs)
 
     def cut(self) -> list[list[Any]]:
         """The runs since the last cut, for a commit of these positions; new ones begin."""
-        runs, self.runs = self.runs, []
+        runs, self.runs, self._has_passed = self.runs, [], False
         return runs
 
     def uncut(self, runs: list[list[Any]]) -> None:
         """The commit was not made: its runs go before those that were begun since."""
-        self.runs = runs + self.runs
+        self.runs, self._has_passed = runs + self.runs, True
 
     def offsets_json(self) -> dict[str, dict[str, int]]:
         """`{topic: {partition: next}}`."""

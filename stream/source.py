@@ -117,15 +117,19 @@ class KafkaSource:
             behind: Whether records that were read are still to be taken.
         """
         lag = {}
-        for (topic, partition), next_offset in next_offsets.items():
-            key = TopicPartition(topic, partition)
-            highwater = self._consumer.highwater(key)
-            # What comes next may be control records, which the consumer passes over.
-            position = (
-                next_offset if behind else max(self._consumer.position(key) or 0, next_offset)
-            )
-            lag[(topic, partition)] = max(0, (highwater or position) - position)
+        for key, position in (next_offsets if behind else self.positions(next_offsets)).items():
+            highwater = self._consumer.highwater(TopicPartition(*key))
+            lag[key] = max(0, (highwater or position) - position)
         return lag
+
+    def positions(self, next_offsets: Mapping[PartitionKey, int]) -> dict[PartitionKey, int]:
+        """Where the consumer stands when all that it returned is taken: behind the last record, or
+        behind what it passes over, such as the marks of transactions.
+        """
+        return {
+            key: max(self._consumer.position(TopicPartition(*key)) or 0, next_offset)
+            for key, next_offset in next_offsets.items()
+        }
 
     def waiting(self, next_offsets: Mapping[PartitionKey, int]) -> dict[PartitionKey, int] | None:
         """Records from these offsets on, asked from the broker while nothing is fetched.

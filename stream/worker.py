@@ -20,7 +20,7 @@ from stream.channel import Channel
 from stream.commit import SnapshotFailedError
 from stream.committer import Committer
 from stream.memory import check_memory
-from stream.messages import Batch, Cleared, NewPartition, Took
+from stream.messages import Batch, Cleared, NewPartition, Passed, Took
 from stream.positions import RUNS_MAX, Positions
 from stream.suspects import Place, Suspects
 
@@ -70,7 +70,7 @@ class Worker:
         self._uncommitted_max, self._memory_max = uncommitted_max, memory_max
         self._due_at = time.monotonic() + self._every_s
         self._settled = settled
-        self._batches: deque[Batch | NewPartition] = deque()
+        self._batches: deque[Batch | NewPartition | Passed] = deque()
         self._learn_errors: list[Place] = []
         self._cut_records = self._cut_errors = self._failures = 0
         self._cut_at = 0.0
@@ -116,13 +116,15 @@ class Worker:
                 match message:
                     case Cleared():
                         self._committer.cleared(message)
-                    case Batch() | NewPartition():
+                    case Batch() | NewPartition() | Passed():
                         self._batches.append(message)
         self._look()
 
-    def _take(self, batch: Batch | NewPartition) -> None:
+    def _take(self, batch: Batch | NewPartition | Passed) -> None:
         if isinstance(batch, NewPartition):
             self._positions.add_partition((batch.topic, batch.partition), batch.first)
+        elif isinstance(batch, Passed):
+            self._positions.passed((batch.topic, batch.partition), batch.following)
         elif self._suspects:
             self._take_carefully(batch)
         else:

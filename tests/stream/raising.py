@@ -57,6 +57,15 @@ class Helped(Recorder):
             os._exit(0)
 
 
+class Spoilt(Recorder):
+    """Cannot answer an event any more when it has learned it."""
+
+    def predict_one(self, x: dict[str, Any]) -> bool | None:
+        if x["n"] in self.learned:
+            raise RuntimeError("seen before")
+        return super().predict_one(x)
+
+
 class Unwritable(Recorder):
     """Cannot be written down once it has learned."""
 

@@ -25,17 +25,21 @@ KEY = ("events", 0)
 MODEL = parse_model_file(
     "{name: phishing, task: binary, learner: {river: [linear_model.LogisticRegression]}}"
 )
+SPOILT = parse_model_file(
+    "{name: phishing, task: binary, learner: {python: 'tests.stream.raising:Spoilt'}, "
+    "trust: [tests]}"
+)
 
 
 class Learning:
     """A learner that has learned one event, and what it told the source."""
 
-    def __init__(self) -> None:
+    def __init__(self, model=MODEL, x=None) -> None:
         store = MemoryStore()
         granted = store.acquire(Line("phishing"), holder="test", lease_s=60.0)
         self.told = []
-        self.trainer = Trainer(MODEL)
-        self.trainer.take(Examples("events", 0, [0], [1000], [{"https": 1.0}], [True]))
+        self.trainer = Trainer(model)
+        self.trainer.take(Examples("events", 0, [0], [1000], [x or {"https": 1.0}], [True]))
         self.positions = Positions(
             topic_ids={"events": "id"}, begins={KEY: 0}, next_offsets={KEY: 0}
         )
@@ -43,7 +47,7 @@ class Learning:
         self.committer = Committer(
             lambda: store,
             Keys(learner=LEARNER, operator=None, verifier=VERIFIER),
-            MODEL,
+            model,
             token=granted.token,
             head=None,
             highest=0,
@@ -81,6 +85,28 @@ def test_what_is_announced_and_cleared_becomes_the_head():
     assert (version.number, version.manifest.counts.learned) == (1, 1)
     assert at.committer.head is version
     assert not at.positions.has_moved
+
+
+def test_a_learner_that_cannot_answer_what_it_has_learned_is_written_down_all_the_same():
+    """It has no probe; whoever loads it has nothing to compare with."""
+    at = Learning(SPOILT, x={"n": 7, "m": 1})
+    at.begin()
+
+    assert at.finish().manifest.counts.learned == 1
+
+
+def test_whatever_a_learner_raises_when_it_is_written_down_learning_goes_on(monkeypatch):
+    at = Learning()
+
+    def raises(**_):
+        raise SystemExit("enough")
+
+    monkeypatch.setattr(at.trainer, "snapshot", raises)
+    at.committer.begin(at.trainer, at.positions, control_seq=0)
+
+    with pytest.raises(SnapshotFailedError, match="SystemExit: enough"):
+        at.look_until(lambda: False)
+    assert at.positions.has_moved
 
 
 def test_a_process_that_stops_is_ended_and_the_next_version_holds_all(monkeypatch):

@@ -295,6 +295,31 @@ def test_aborted_transactions_and_gaps_are_no_loss(place):
         assert at.head().manifest.counts.refused == 0
 
 
+def test_retention_behind_the_last_record_loses_nothing(place):
+    """What stands between it and the end are marks of transactions and what was aborted."""
+    with rig(**place) as at:
+        transaction(at, numbered(50))
+        transaction(at, numbered(10, 1000), is_aborted=True)
+        process = at.start()
+        end = 50 + 1 + 10 + 1  # two marks
+        at.until(lambda: at.head() and at.consumed() == end, "a version stands at the end")
+        at.kill(process)
+        delete_before(at, end)
+        transaction(at, numbered(10, 50))
+        process = at.start()
+        at.until(lambda: at.head().manifest.counts.learned == 60, "it goes on")
+
+        assert at.stop(process) == 0
+        assert learned(at) == list(range(60))
+
+
+def delete_before(at, offset):
+    """What retention does, sooner."""
+    partition = TopicPartition(at.model_file.topics.events, 0)
+    with closing(KafkaAdminClient(bootstrap_servers=at.kafka)) as admin:
+        admin.delete_records({partition: offset})
+
+
 def beat(at):
     return at.store.beats(at.line, "learner").get("learner", {})
 

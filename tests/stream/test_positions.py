@@ -49,6 +49,23 @@ def test_runs_tell_the_order_in_which_partitions_were_interleaved():
     assert at.offsets_json() == {"events": {"0": 11, "1": 10}}
 
 
+def test_what_is_no_record_is_passed_and_that_is_worth_a_commit():
+    """No run tells of it, and the anchor stays the last record's."""
+    at = positions(0)
+    took(at, 0, 5, 6)
+    at.cut()
+
+    at.passed(("events", 0), 9)
+    assert at.has_moved
+    assert (at.offsets_json(), at.runs) == ({"events": {"0": 9}}, [])
+    at.uncut(at.cut())
+    assert at.has_moved
+    assert at.cut() == []
+    assert not at.has_moved
+    took(at, 0, 9, 9)
+    assert at.runs == [["events", 0, 9, 10]]
+
+
 def test_a_commit_that_was_not_made_gives_its_runs_back():
     """They go before those that were begun since."""
     at = positions(0, 1)
