@@ -31,6 +31,7 @@ from stream.metrics import LearnerMetrics
 from stream.mirror import Mirror
 from stream.positions import Positions
 from stream.pruning import Pruner
+from stream.refusal_log import RefusalLog
 from stream.source import KafkaSource
 from stream.status import Status
 from stream.suspects import Suspects
@@ -82,6 +83,7 @@ class Conversation:
         self._source, self._dead_letters, self._pruner = source, dead_letters, pruner
         self._mirror, self._metrics = mirror, metrics
         self._feed = Feed(Columns(decoder(model_file), build_screen(model_file)), suspects)
+        self._refusals = RefusalLog(model_file.name)
         self._housekeeping_at = 0.0
         self._has_news = self._is_finished = False
 
@@ -102,6 +104,7 @@ class Conversation:
                 self._hear(message)
             self._say_more()
             self._keep_up()
+        self._refusals.say(float("inf"))
 
     def _say_more(self) -> None:
         """Send what there is room for, read on where all is sent, else wait for the learner."""
@@ -153,6 +156,8 @@ class Conversation:
             self._dead_letters.send(record, refusal)
             reason = (batch.topic, str(refusal.reason))
             refused[reason] = refused.get(reason, 0) + 1
+        if refused:
+            self._refusals.add(refused)
         self._metrics.took(taken.learned, refused)
         for detector, direction in message.drifted:
             self._metrics.drifted(detector, direction)
@@ -191,6 +196,7 @@ class Conversation:
             return
         self._housekeeping_at = now + _HOUSEKEEPING_S
         self._report_lag()
+        self._refusals.say(now)
         self._has_news = self._source.has_new_partitions(self._positions)
         if self._feed.is_empty and not self._board.is_frozen:
             self._source.check_topics(self._positions)
