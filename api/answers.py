@@ -176,6 +176,7 @@ class AuditItem(Strict):
     from_: str | None = msgspec.field(name="from")
     to: str | None
     mode: str | None
+    tag: str | None
     version: str | None
 
 
@@ -195,7 +196,11 @@ class UnreadableHead(Strict):
 
 
 class CommandAnswer(msgspec.Struct, kw_only=True):
-    """What a command did, or with `dry_run` would do; the counts are of learned events."""
+    """What a command did, or with `dry_run` would do; the counts are of learned events.
+
+    `changed` is false where the order stood already. `tag` is the name that was given, `unpinned`
+    the version whose pin a rollback removed.
+    """
 
     command_id: str | None
     command: str
@@ -205,7 +210,10 @@ class CommandAnswer(msgspec.Struct, kw_only=True):
     serving: str | None
     forgotten: int
     replayed: int
+    changed: bool
     dry_run: bool
+    tag: str | UnsetType = UNSET
+    unpinned: str | UnsetType = UNSET
     unreadable: UnreadableHead | UnsetType = UNSET
 
 

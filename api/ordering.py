@@ -94,7 +94,9 @@ class Ordering:
             "serving": "v18" if changes_model else "v17",
             "forgotten": 512 if changes_model else 0,
             "replayed": 0,
+            "changed": True,
             "dry_run": False,
+            **({"tag": _BODIES[command]["tag"]} if command == "tag" else {}),
         }
         return Operation(
             id=command,
@@ -103,7 +105,8 @@ class Ordering:
             tag="operators",
             summary=_SUMMARIES[command],
             what="Answers when it is in force. `dry_run` says what would happen and changes "
-            "nothing; `expect` refuses it if another command has changed the model since.",
+            "nothing; `changed` is false where the order stood already; `expect` refuses it if "
+            "another command has changed the model since.",
             scope="operate",
             answer=partial(self.order, command),
             body=CommandBody,

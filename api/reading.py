@@ -240,7 +240,7 @@ _AUDIT_EXAMPLE: dict[str, Any] = {
         {
             "id": "6f1d" * 8, "at": _AT, "who": "ann@ops", "command": "rollback",
             "reason": "bad labels since noon", "from": "v17", "to": "v12", "mode": "forget",
-            "version": "v18", "outcome": "forgot 512",
+            "tag": None, "version": "v18", "outcome": "forgot 512",
         }
     ],
     "next": None,

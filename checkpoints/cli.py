@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
+from checkpoints.command_answers import text_lines
 from checkpoints.commands import Operator, Order
 from checkpoints.errors import CheckpointError, NoSuchModel, NoSuchVersion, Tampered
 from checkpoints.line import Line
@@ -209,7 +210,7 @@ def audit(
     if as_json:
         _print_json(body)
         return
-    keys = ("at", "who", "command", "from", "to", "version", "outcome", "reason")
+    keys = ("at", "who", "command", "tag", "from", "to", "version", "outcome", "reason")
     _print_table(keys, [tuple(item[k] for k in keys) for item in body["items"]])
 
 
@@ -343,28 +344,8 @@ def _run(at: Connection, model: str, order: Order, *, as_json: bool) -> None:
     if as_json:
         _print_json(body)
         return
-    if body["dry_run"]:
-        typer.echo(f"{model}: nothing was done; {body['serving']} is serving")
-    else:
-        typer.echo(f"{model}: {order.command} in force; serving {body['serving']}")
-    if order.command == "rollback":
-        _say_rollback(model, body)
-
-
-def _say_rollback(model: str, body: Mapping[str, Any]) -> None:
-    forgotten = f"{body['forgotten']:,} learned events"
-    if found := body.get("unreadable"):
-        typer.echo(
-            f"{found['head']} cannot be read ({found['why']}): the place in the log is that of "
-            f"{found['place']}, and what was read after it is read again"
-        )
-    if body["dry_run"]:
-        typer.echo(f"{body['to']} would be the head; {forgotten} would be forgotten")
-        return
-    typer.echo(f"{body['to']} is the head as {body['version']}; {forgotten} forgotten")
-    if "unreadable" in body:
-        return
-    typer.echo(f"to undo it: weir rollback {model} {body['from']} --mode forget --reason …")
+    for line in text_lines(model, body):
+        typer.echo(line)
 
 
 def _line(model: str) -> Line:

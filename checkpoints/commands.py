@@ -20,6 +20,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+from msgspec import UNSET
+
+from checkpoints.command_answers import body_of, outcome_of
 from checkpoints.control import (
     Command,
     CommandName,
@@ -81,11 +84,10 @@ class _Plan:
     """An order worked out against one state of the line; names are written `v17`."""
 
     record: ControlRecord
+    was: ControlRecord | None
     version: Version | None
-    forgotten: int
     serving_before: str
     serving_after: str
-    unpinned: str | None
     unreadable: Unreadable | None
 
 
@@ -129,8 +131,9 @@ class Operator:
                 repeated and nothing is done.
 
         Returns:
-            The body of CONTRACT.md; `unpinned` where a rollback removes a pin, and `unreadable`
-            where the head could not be read and an older version's place in the log was taken.
+            The body of CONTRACT.md; `tag` where one was given, `unpinned` where a rollback removes
+            a pin, and `unreadable` where the head could not be read and an older version's place
+            in the log was taken.
 
         Raises:
             NoSuchModel, NoSuchVersion, VersionDropped: There is nothing to do it with.
@@ -205,6 +208,7 @@ class Operator:
         back = version.manifest.rollback if version else None
         unreadable = version.manifest.unreadable if version else None
         changes = _changes(order, was, target)
+        is_change = any(each != _stood(was, name) for name, each in changes.items())
         if order.command not in _NOT_MINDED:
             changes["last_version"] = version.number if version else self._highest(state, stand)
         serving_before = f"v{pin_was.number}" if pin_was else stand.head_name
@@ -217,17 +221,22 @@ class Operator:
             to=target.manifest.name if target else None,
             mode=order.mode,
             version=version.manifest.name if version else None,
-            outcome=_outcome(back.forgotten, unreadable) if back else "done",
+            tag=order.tag or UNSET,
+            outcome=outcome_of(
+                back.forgotten if back else None,
+                unreadable=unreadable,
+                unpinned=serving_before if back and pin_was else None,
+                is_change=is_change,
+            ),
         )
         record = following(state.control, line, command=command, at_ms=self._clock_ms())
         record = dataclasses.replace(record, **changes)
         return _Plan(
             record=record,
+            was=was,
             version=version,
-            forgotten=back.forgotten if back else 0,
             serving_before=serving_before,
             serving_after=_serving(record, version.manifest.name if version else stand.head_name),
-            unpinned=serving_before if version and pin_was else None,
             unreadable=unreadable,
         )
 
@@ -284,17 +293,13 @@ class Operator:
             )
         reader, _, stand = self._read(line, order)
         before = reader.audit(limit=1, before=record.seq)
-        pin_was = before[0].record.pin if before else None
         self._wait_until_obeyed(line, record)
         named = {"unpin": command.to, "freeze": command.from_, "thaw": command.from_}
         head = command.version or named.get(command.command) or stand.head_name
-        return _body(
-            command,
-            command_id=command.id,
-            version=command.version,
+        return body_of(
+            record,
+            before[0].record if before else None,
             serving=f"v{record.pin.number}" if record.pin else head,
-            forgotten=_forgotten(command),
-            unpinned=f"v{pin_was.number}" if pin_was and command.version else None,
             unreadable=_unreadable_of(reader, command),
             is_dry_run=False,
         )
@@ -321,66 +326,19 @@ class Operator:
 
 
 def _answer(plan: _Plan, *, is_dry_run: bool) -> dict[str, Any]:
-    command = plan.record.command
-    return _body(
-        command,
-        command_id=None if is_dry_run else command.id,
-        version=None if is_dry_run else command.version,
+    return body_of(
+        plan.record,
+        plan.was,
         serving=plan.serving_before if is_dry_run else plan.serving_after,
-        forgotten=plan.forgotten,
-        unpinned=plan.unpinned,
         unreadable=plan.unreadable,
         is_dry_run=is_dry_run,
     )
-
-
-def _body(
-    command: Command,
-    *,
-    command_id: str | None,
-    version: str | None,
-    serving: str,
-    forgotten: int,
-    unpinned: str | None,
-    unreadable: Unreadable | None,
-    is_dry_run: bool,
-) -> dict[str, Any]:
-    body: dict[str, Any] = {
-        "command_id": command_id,
-        "command": command.command,
-        "from": command.from_,
-        "to": command.to,
-        "version": version,
-        "serving": serving,
-        "forgotten": forgotten,
-        "replayed": 0,
-        "dry_run": is_dry_run,
-    }
-    if unpinned:
-        body["unpinned"] = unpinned
-    if unreadable:
-        facts = {"head": unreadable.head, "place": unreadable.place, "why": unreadable.why}
-        body["unreadable"] = facts
-    return body
 
 
 def _refuse_damaged(reader: LineReader, target: Version, stand: Stand) -> None:
     """Refuse to make a head that nobody could load."""
     needed = target.manifest.segments.keys() - (() if stand.unreadable else PLACE)
     reader.check_segments(target, needed)
-
-
-def _outcome(forgotten: int, unreadable: Unreadable | None) -> str:
-    """For the audit, so that nobody takes an older place in the log for the head's."""
-    if unreadable is None:
-        return f"forgot {forgotten}"
-    head, place = unreadable.head, unreadable.place
-    return f"forgot {forgotten}; {head} could not be read, the place in the log is that of {place}"
-
-
-def _forgotten(command: Command) -> int:
-    found = re.match(r"forgot ([0-9]+)", command.outcome)
-    return int(found[1]) if found and command.version else 0
 
 
 def _unreadable_of(reader: LineReader, command: Command) -> Unreadable | None:
@@ -417,6 +375,13 @@ def _changes(order: Order, was: ControlRecord | None, target: Version | None) ->
         "thaw": {"frozen": False},
     }
     return changes[order.command]
+
+
+def _stood(was: ControlRecord | None, name: str) -> object:
+    """A standing order before the command."""
+    if was is None:
+        return {"pin": None, "frozen": False, "tags": {}}[name]
+    return getattr(was, name)
 
 
 def _from(order: Order, was: ControlRecord | None, head: str, serving: str) -> str | None:
@@ -456,8 +421,9 @@ def _is_same(order: Order, command: Command) -> bool:
     """Whether `command` is what `order` became; a tag may have moved since."""
     is_by_tag = order.to is None or not order.to.startswith("v")
     same_target = is_by_tag or order.to == command.to
-    given = (order.command, order.mode, order.reason.strip())
-    return same_target and given == (command.command, command.mode, command.reason)
+    given = (order.command, order.mode, order.tag, order.reason.strip())
+    was = (command.command, command.mode, command.tag or None, command.reason)
+    return same_target and given == was
 
 
 def _is_behind(beat: Beat, seq: int) -> bool:

@@ -34,7 +34,10 @@ class Pointer:
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "from"}):
-    """One operator's command. `from_`, `to` and `version` are written `v17`."""
+    """One operator's command. `from_`, `to` and `version` are written `v17`.
+
+    `tag` is the name that the command gave, if it was one that gives names.
+    """
 
     id: str
     command: CommandName
@@ -44,6 +47,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "from"
     to: str | None = None
     mode: str | None = None
     version: str | None = None  # the new version it made
+    tag: str | msgspec.UnsetType = msgspec.UNSET
     outcome: str = "done"
 
 

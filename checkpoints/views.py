@@ -223,6 +223,7 @@ def audit_item(control: Control) -> Body:
         "from": command.from_,
         "to": command.to,
         "mode": command.mode,
+        "tag": command.tag or None,
         "version": command.version,
         "outcome": command.outcome,
     }

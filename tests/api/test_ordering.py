@@ -58,6 +58,7 @@ def test_every_command_is_in_the_audit_newest_first(api: Running) -> None:
 
     items = api.get(f"{MODEL}/audit").json()["items"]
     assert [item["command"] for item in items] == ["tag", "thaw", "freeze", "unpin", "pin"]
+    assert [item["tag"] for item in items] == ["stable", None, None, None, None]
     assert items[-1]["reason"] == "reason 0"
     assert {item["who"] for item in items} == {"api"}
     until(lambda: api.get(MODEL).json()["tags"] == {"stable": "v1"})

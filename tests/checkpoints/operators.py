@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import typer
+from typer.testing import CliRunner
+
+from checkpoints.cli import Connection, operator_commands
 from checkpoints.commands import Operator
+from checkpoints.errors import CheckpointError
 from checkpoints.line import Line
 from checkpoints.orders import Order
 from checkpoints.reader import LineReader
-from tests.checkpoints.builders import OPERATOR, VERIFIER
+from checkpoints.signing import Keys
+from tests.checkpoints.builders import LEARNER, OPERATOR, VERIFIER
 
 LINE = Line("phishing")
 
@@ -45,3 +51,28 @@ def state(store):
 
 def audit(store):
     return [control.record for control in LineReader(store, VERIFIER, LINE).audit(limit=1000)]
+
+
+def command_line(store):
+    """A function that runs a command of `weir` on `store`: its exit code, and what it says."""
+    keys = Keys(learner=LEARNER, operator=OPERATOR, verifier=VERIFIER)
+    app = operator_commands(lambda _: Connection(store=store, keys=keys, who="ann"), _guarded)
+
+    def run(*words: str):
+        done = CliRunner().invoke(app, list(words))
+        return done.exit_code, done.stdout or done.stderr
+
+    return run
+
+
+def _guarded(function):
+    def run(**given):
+        try:
+            function(**given)
+        except CheckpointError as error:
+            typer.echo(f"weir: {error}", err=True)
+            raise typer.Exit(error.exit_code) from error
+
+    vars(run)["__signature__"] = function.__signature__
+    run.__annotations__ = function.__annotations__
+    return run

@@ -3,17 +3,9 @@
 import json
 
 import pytest
-import typer
-from typer.testing import CliRunner
 
-from checkpoints.cli import Connection, operator_commands
-from checkpoints.errors import CheckpointError
 from checkpoints.memory_store import MemoryStore
-from checkpoints.signing import Keys
 from tests.checkpoints.builders import (
-    LEARNER,
-    OPERATOR,
-    VERIFIER,
     a_control,
     committed,
     damage,
@@ -23,7 +15,7 @@ from tests.checkpoints.builders import (
     point_control,
     point_head,
 )
-from tests.checkpoints.operators import LINE
+from tests.checkpoints.operators import LINE, command_line
 
 MODEL = LINE.model
 
@@ -40,28 +32,7 @@ def versions(store):
 
 @pytest.fixture
 def weir(store):
-    """Runs a command: its exit code, and what it says."""
-    keys = Keys(learner=LEARNER, operator=OPERATOR, verifier=VERIFIER)
-    app = operator_commands(lambda _: Connection(store=store, keys=keys, who="ann"), _guarded)
-
-    def run(*words: str):
-        done = CliRunner().invoke(app, list(words))
-        return done.exit_code, done.stdout
-
-    return run
-
-
-def _guarded(function):
-    def run(**given):
-        try:
-            function(**given)
-        except CheckpointError as error:
-            typer.echo(f"weir: {error}", err=True)
-            raise typer.Exit(error.exit_code) from error
-
-    vars(run)["__signature__"] = function.__signature__
-    run.__annotations__ = function.__annotations__
-    return run
+    return command_line(store)
 
 
 def test_verify_reports_every_bad_version(weir, store, versions):

@@ -1,5 +1,6 @@
 """Operators' commands: what each changes, what it refuses, and when it is in force."""
 
+import dataclasses
 import json
 
 import pytest
@@ -32,7 +33,8 @@ from tests.checkpoints.builders import (
 from tests.checkpoints.operators import LINE, Steady, an_operator, audit, order, state
 
 ANSWER = {
-    "command_id", "command", "from", "to", "version", "serving", "forgotten", "replayed", "dry_run"
+    "command_id", "command", "from", "to", "version", "serving", "forgotten", "replayed",
+    "changed", "dry_run",
 }  # fmt: skip
 
 
@@ -68,7 +70,7 @@ def test_pin_serves_a_version_until_unpinned(store, operator, versions):
     assert pinned["command_id"] == audit(store)[0].command.id
     assert {**pinned, "command_id": None} == {
         "command_id": None, "command": "pin", "from": "v5", "to": "v2", "version": None,
-        "serving": "v2", "forgotten": 0, "replayed": 0, "dry_run": False,
+        "serving": "v2", "forgotten": 0, "replayed": 0, "changed": True, "dry_run": False,
     }  # fmt: skip
     assert (state(store).serving, state(store).head) == (versions[1], versions[4])
 
@@ -113,6 +115,7 @@ def test_rollback_removes_a_pin_and_says_so(store, operator, versions):
     answer = operator.run(LINE, order("rollback", "v2"))
 
     assert (answer["unpinned"], answer["serving"]) == ("v3", "v6")
+    assert audit(store)[0].command.outcome == "forgot 30; removed the pin of v3"
     assert state(store).serving.number == 6
 
 
@@ -148,7 +151,33 @@ def test_a_tag_names_a_version_and_can_be_gone_back_to(store, operator, versions
 
     assert (first["from"], first["to"]) == (None, "v2")
     assert (moved["from"], moved["to"], moved["serving"]) == ("v2", "v5", "v5")
+    assert (first["tag"], moved["tag"]) == ("stable", "stable")
+    assert [record.command.tag for record in audit(store)] == ["best", "stable", "stable"]
     assert operator.run(LINE, order("rollback", "best"))["to"] == "v3"
+
+
+@pytest.mark.parametrize(
+    ("given", "again"),
+    [
+        (None, order("unpin")),
+        (None, order("thaw")),
+        (order("freeze"), order("freeze")),
+        (order("pin", "v2"), order("pin", "v2")),
+        (order("tag", "v2", tag="good"), order("tag", "v2", tag="good")),
+    ],
+)
+def test_an_order_that_stood_already_says_that_nothing_changed(
+    store, operator, versions, given, again
+):
+    """It is in the audit all the same: somebody meant it."""
+    assert given is None or operator.run(LINE, given)["changed"] is True
+
+    assert operator.run(LINE, dataclasses.replace(again, dry_run=True))["changed"] is False
+    first = operator.run(LINE, again, idempotency_key="k")
+    assert first["changed"] is False
+    assert operator.run(LINE, again, idempotency_key="k") == first
+    assert audit(store)[0].command.outcome == "nothing changed"
+    assert operator.run(LINE, order("rollback", "v5"))["changed"] is True
 
 
 def test_the_audit_says_who_did_what_when_and_why(store, steady, versions):
@@ -160,7 +189,7 @@ def test_the_audit_says_who_did_what_when_and_why(store, steady, versions):
     assert (oldest.command.who, oldest.command.reason) == ("ann@host", "it was bad")
     assert (newest.command.who, newest.command.command) == ("key:ci", "rollback")
     assert (newest.command.mode, newest.command.version) == ("forget", "v6")
-    assert newest.command.outcome == "forgot 20"
+    assert newest.command.outcome == "forgot 20; removed the pin of v2"
     assert (newest.seq, oldest.seq, newest.at_ms) == (2, 1, 1_700_000_000_000)
 
 

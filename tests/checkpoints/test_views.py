@@ -152,6 +152,7 @@ def test_an_audit_item_says_who_did_what_and_why():
         "from": None,
         "to": "v3",
         "mode": None,
+        "tag": None,
         "version": None,
         "outcome": "done",
     }
