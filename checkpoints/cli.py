@@ -16,9 +16,10 @@ import typer
 
 from checkpoints.command_answers import text_lines
 from checkpoints.commands import Operator, Order
-from checkpoints.errors import CheckpointError, NoSuchModel, NoSuchVersion, Tampered
+from checkpoints.errors import BadCommand, CheckpointError, NoSuchVersion, Tampered
 from checkpoints.line import Line
-from checkpoints.manifest import Version, version_number
+from checkpoints.manifest import Version
+from checkpoints.missing import NoSuchTag, named_number, no_such_model
 from checkpoints.reader import Damaged, Entry, LineReader, LineState
 from checkpoints.signing import Keys
 from checkpoints.store import Store
@@ -70,7 +71,7 @@ class Connection:
         reader = self.reader(model)
         state = reader.checked()
         if state.head is None:
-            raise NoSuchModel(_line(model))
+            raise no_such_model(self.store, _line(model))
         return reader, state
 
     def found(self, model: str) -> tuple[LineReader, LineState]:
@@ -82,7 +83,7 @@ class Connection:
         reader = self.reader(model)
         state = reader.state()
         if state.head is None and not state.problems and not reader.listing(limit=1):
-            raise NoSuchModel(_line(model))
+            raise no_such_model(self.store, _line(model))
         for problem in state.problems:
             typer.echo(f"weir: not believed: {problem}", err=True)
         return reader, state
@@ -134,7 +135,8 @@ def status(at: Connection, model: Model, *, as_json: Json = False) -> None:
         _print_json(body)
         return
     keys = ("state", "version", "serving", "learned", "scored", "refused", "forgotten", "lag")
-    _print_facts({key: body[key] for key in keys} | body["metrics"])
+    facts = {key: body[key] for key in keys} | body["metrics"]
+    _print_facts({**facts, "refused": _refused(body)})
 
 
 def versions(
@@ -356,25 +358,28 @@ def _line(model: str) -> Line:
 
 
 def _find(reader: LineReader, state: LineState, version: str) -> Version:
-    tags = state.control.record.tags if state.control else {}
-    if version in tags:
-        return reader.version_by_id(tags[version].id)
-    try:
-        number = version_number(version)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="vN") from error
-    return reader.version(number)
+    orders = state.control.record if state.control else None
+    if orders and version in orders.tags:
+        return reader.version_by_id(orders.tags[version].id)
+    return reader.version(named_number(version, reader.line, orders))
 
 
 def _entry(reader: LineReader, state: LineState, version: str) -> Entry:
     """One version for `verify`, damaged or not."""
     try:
         return _find(reader, state, version)
-    except NoSuchVersion:
+    except (NoSuchVersion, NoSuchTag, BadCommand):
         raise
     except CheckpointError as problem:
         found = (each for each in reader.kept() if f"v{each.number}" == version)
         return next(found, Damaged(number=0, id="", problem=problem))
+
+
+def _refused(body: Mapping[str, Any]) -> str:
+    """How many, and why: the commonest reason first."""
+    reasons = sorted(body["refused_by"].items(), key=lambda each: (-each[1], each[0]))
+    why = ", ".join(f"{reason} {count:,}" for reason, count in reasons if count)
+    return f"{body['refused']} ({why})" if why else str(body["refused"])
 
 
 def _version_row(item: Mapping[str, Any]) -> tuple[object, ...]:

@@ -36,9 +36,7 @@ from checkpoints.errors import (
     BadCommand,
     CheckpointCorrupt,
     Conflict,
-    NoSuchModel,
     NoSuchVersion,
-    NotFound,
     NotInForce,
     Stale,
     StoreUnavailable,
@@ -47,8 +45,9 @@ from checkpoints.line import Line
 from checkpoints.lineage import rolled_back
 from checkpoints.manifest import Unreadable, Version, seal_version, version_number
 from checkpoints.mending import PLACE, Stand, stand_of
+from checkpoints.missing import VersionDropped, dropped, named_number, no_such_model
 from checkpoints.orders import Order, Unsupported
-from checkpoints.reader import Damaged, LineReader, LineState
+from checkpoints.reader import LineReader, LineState
 from checkpoints.signing import Signer, Verifier
 from checkpoints.store import Beat, Outcome, Store
 
@@ -62,21 +61,6 @@ _LOOKED_BACK = 100  # control records, for those that `--expect` names
 _FOR_LEARNERS = frozenset({"freeze", "thaw"})  # the others need no learner to be in force
 _WITHOUT_HEAD = frozenset({"rollback", "pin", "freeze"})  # what helps when the head is damaged
 _NOT_MINDED = frozenset({"tag"})  # changes neither what is served nor what is learned
-
-
-class VersionDropped(NotFound):
-    """The version existed, and retention has dropped it since.
-
-    Operator: go back to one of the kept versions that the message names.
-    """
-
-    def __init__(self, line: Line, number: int, *, nearest: Sequence[int]) -> None:
-        kept = " and ".join(f"v{each}" for each in nearest) or "none"
-        super().__init__(
-            f"{line} v{number}: retention has dropped it",
-            advice=f"nearest of those still kept: {kept}; a pin or a tag keeps a version",
-        )
-        self.line, self.number, self.nearest = line, number, tuple(nearest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +120,7 @@ class Operator:
             in the log was taken.
 
         Raises:
-            NoSuchModel, NoSuchVersion, VersionDropped: There is nothing to do it with.
+            NoSuchModel, NoSuchVersion, NoSuchTag, VersionDropped: There is nothing to do it with.
             Conflict: Another command came first, or the key stood for another command.
             Refused: What is in the store does not verify.
             NotInForce: It is ordered, but a live process has not obeyed in time.
@@ -175,7 +159,7 @@ class Operator:
         # A pin that cannot be read must not keep operators from removing it.
         stand = stand_of(reader, state, is_rollback=order.command == "rollback")
         if stand is None:
-            raise NoSuchModel(line)
+            raise no_such_model(self._store, line)
         return reader, state, stand
 
     def _check_expected(
@@ -250,13 +234,14 @@ class Operator:
         tags = state.control.record.tags if state.control else {}
         if order.to in tags:
             return reader.version_by_id(tags[order.to].id)
-        number = _number(order.to)
+        line = stand.head.manifest.line
+        number = named_number(order.to, line, state.control.record if state.control else None)
         try:
             return reader.version(number)
         except NoSuchVersion as error:
             if number > self._highest(state, stand):
                 raise
-            raise _dropped(reader, stand.head.manifest.line, number) from error
+            raise dropped(reader, line, number) from error
 
     def _version_back(
         self, state: LineState, stand: Stand, target: Version, order: Order, command_id: str
@@ -407,14 +392,6 @@ def _came_since(reader: LineReader, number: int) -> list[str]:
             made = f" (made {command.version})" if command.version else ""
             came.append(f"{command.command}{made} by {command.who}, because {command.reason!r}")
     return came
-
-
-def _dropped(reader: LineReader, line: Line, number: int) -> VersionDropped:
-    entries = reader.listing(limit=1000)
-    kept = sorted(each.number for each in entries if not isinstance(each, Damaged))
-    older = [each for each in kept if each < number][-1:]
-    newer = [each for each in kept if each > number][:1]
-    return VersionDropped(line, number, nearest=[*older, *newer])
 
 
 def _is_same(order: Order, command: Command) -> bool:

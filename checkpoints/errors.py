@@ -35,10 +35,11 @@ class NotFound(CheckpointError):
 class NoSuchModel(NotFound):
     """No version of this line has ever been committed to this store."""
 
-    def __init__(self, line: object) -> None:
+    def __init__(self, line: object, *, there_are: str) -> None:
         super().__init__(
             f"{line}: this store holds no version of it",
-            advice="check the name and WEIR_REDIS__URL; a new model is begun by `weir learn --new`",
+            advice=f"{there_are}; a new model is begun by `weir dev --model FILE`, or by "
+            "`weir learn --new` on a Kafka and a Redis of yours",
         )
         self.line = line
 

@@ -14,7 +14,9 @@ class Line:
     """One model line; every version belongs to exactly one.
 
     >>> str(Line("phishing"))
-    'phishing/0'
+    'phishing'
+    >>> Line("phishing", shard=3).prefix
+    'weir:{phishing/3}:'
     >>> Line("a}b")
     Traceback (most recent call last):
     ...
@@ -35,7 +37,8 @@ class Line:
     @property
     def prefix(self) -> str:
         """What its keys in Redis begin with; the hash tag keeps them on one node of a cluster."""
-        return f"weir:{{{self}}}:"
+        return f"weir:{{{self.model}/{self.shard}}}:"
 
     def __str__(self) -> str:
-        return f"{self.model}/{self.shard}"
+        """For people: most models have one shard, which goes without saying."""
+        return f"{self.model}/{self.shard}" if self.shard else self.model

@@ -6,8 +6,6 @@ step of `STEPS`: a `DieAt` there ends its caller just where a crash would.
 
 from __future__ import annotations
 
-import contextlib
-import os
 import secrets
 import threading
 import time
@@ -21,6 +19,7 @@ from checkpoints.control import AUDIT_KEPT, Control
 from checkpoints.errors import CheckpointCorrupt, TooLarge
 from checkpoints.line import Line
 from checkpoints.manifest import SegmentRef, Version
+from checkpoints.memory_hints import MemoryHints
 from checkpoints.signing import digest
 from checkpoints.store import (
     BEAT_BYTES_MAX,
@@ -125,36 +124,6 @@ class _Books:
         return max((one.record.seq for one in self.controls.values()), default=0)
 
 
-class _MemoryHints:
-    """Hints as bytes in a pipe."""
-
-    def __init__(self, lines: Sequence[Line], on_close: Callable[[_MemoryHints], None]) -> None:
-        self._lines, self._on_close = frozenset(lines), on_close
-        self._read_end, self._write_end = os.pipe()
-        for end in (self._read_end, self._write_end):
-            os.set_blocking(end, False)
-
-    def tell(self, line: Line) -> None:
-        """There is one, if it is ours."""
-        if line in self._lines:
-            with contextlib.suppress(BlockingIOError):  # full: it is told already
-                os.write(self._write_end, b"!")
-
-    def fileno(self) -> int:
-        return self._read_end
-
-    def take(self) -> bool:
-        try:
-            return bool(os.read(self._read_end, 1 << 16))
-        except BlockingIOError:
-            return False
-
-    def close(self) -> None:
-        self._on_close(self)
-        os.close(self._read_end)
-        os.close(self._write_end)
-
-
 class MemoryStore:
     """The store contract over dictionaries.
 
@@ -173,7 +142,7 @@ class MemoryStore:
         self.on_step = on_step
         self._lock = threading.RLock()
         self._lines: dict[Line, _Books] = {}
-        self._hints: list[_MemoryHints] = []
+        self._hints: list[MemoryHints] = []
 
     @contextmanager
     def _change(self, line: Line, name: str) -> Iterator[_Books]:
@@ -370,6 +339,10 @@ class MemoryStore:
 
     # Reading -----------------------------------------------------------------------------------
 
+    def lines(self) -> list[Line]:
+        with self._lock:
+            return sorted(line for line, books in self._lines.items() if books.head)
+
     def head(self, line: Line) -> bytes | None:
         with self._lock:
             books = self._books(line)
@@ -431,12 +404,12 @@ class MemoryStore:
         return Position(head=books.head, control=books.ordered, learner=learner)
 
     def hints(self, lines: Sequence[Line]) -> Hints:
-        found = _MemoryHints(lines, on_close=self._forget_hints)
+        found = MemoryHints(lines, on_close=self._forget_hints)
         with self._lock:
             self._hints.append(found)
         return found
 
-    def _forget_hints(self, hints: _MemoryHints) -> None:
+    def _forget_hints(self, hints: MemoryHints) -> None:
         with self._lock:
             self._hints.remove(hints)
 

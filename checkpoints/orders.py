@@ -7,12 +7,21 @@ from typing import get_args
 from checkpoints.control import CommandName
 from checkpoints.errors import BadCommand
 
-__all__ = ["Order", "Unsupported"]
+__all__ = ["Order", "Unsupported", "is_tag_name"]
 
 _REASON_MAX = 1000
 _TAG = re.compile(r"(?!v[0-9]+$)[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _NEEDS_TARGET = frozenset({"pin", "rollback"})
 _TAKES_TARGET = _NEEDS_TARGET | {"tag"}
+
+
+def is_tag_name(text: str) -> bool:
+    """Whether a tag may be called so.
+
+    >>> is_tag_name("stable"), is_tag_name("v7")
+    (True, False)
+    """
+    return _TAG.fullmatch(text) is not None
 
 
 class Unsupported(BadCommand):
@@ -66,7 +75,7 @@ class Order:
         if self.tag is not None and self.command != "tag":
             advice = "only the command tag gives one; a version may be named by a tag that it has"
             raise BadCommand(f"{self.command} takes no tag", advice=advice)
-        if self.command == "tag" and not _TAG.fullmatch(self.tag or ""):
+        if self.command == "tag" and not is_tag_name(self.tag or ""):
             advice = "letters, digits, '.', '_', '-', at most 64, and not like a version"
             raise BadCommand(f"{self.tag!r} is no name for a tag", advice=advice)
 

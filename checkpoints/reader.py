@@ -149,6 +149,11 @@ class LineReader:
             raise found.problems[0]
         return found
 
+    @property
+    def line(self) -> Line:
+        """The line that it reads."""
+        return self._line
+
     def at(self, position: Position) -> LineState:
         """The state at `position`, which one `poll` has read for several lines at once."""
         found, head_problem = self._kept(self._head, lambda: self._new_head(position))

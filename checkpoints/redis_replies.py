@@ -11,10 +11,11 @@ from checkpoints.errors import CheckpointCorrupt
 from checkpoints.line import Line
 from checkpoints.store import BEAT_BYTES_MAX, Beat, Position
 
-__all__ = ["capped", "id_of", "is_id", "number_of", "payload_of", "pointed", "position_of",
-           "present", "score_of", "within"]  # fmt: skip
+__all__ = ["capped", "id_of", "is_id", "line_of", "number_of", "payload_of", "pointed",
+           "position_of", "present", "score_of", "within"]  # fmt: skip
 
 _POINTER = re.compile(rb"([0-9]{1,15}):([0-9a-f]{64})")
+_HEAD = re.compile(rb"weir:\{(.{1,100})/([0-9]{1,5})\}:head")
 _ID = re.compile(rb"[0-9a-f]{64}")
 
 
@@ -52,6 +53,21 @@ def pointed(pointer: bytes | None, where: str) -> str | None:
     if read is None:
         raise CheckpointCorrupt(where, f"no pointer to a record: {pointer[:40]!r}")
     return read[2].decode()
+
+
+def line_of(key: bytes) -> Line | None:
+    """The line that `weir:{model/shard}:head` belongs to.
+
+    >>> line_of(b"weir:{phishing/0}:head")
+    Line(model='phishing', shard=0)
+    >>> line_of(b"weir:{no model/0}:head") is None
+    True
+    """
+    read = _HEAD.fullmatch(key)
+    try:
+        return Line(read[1].decode("ascii", "replace"), int(read[2])) if read else None
+    except ValueError:
+        return None
 
 
 def is_id(text: bytes) -> bool:

@@ -25,6 +25,7 @@ from checkpoints.redis_replies import (
     capped,
     id_of,
     is_id,
+    line_of,
     number_of,
     payload_of,
     pointed,
@@ -60,6 +61,7 @@ T = TypeVar("T")
 _BATCH = 16  # chunks or records in one round trip
 _BEATS_MAX = 1000  # of one line
 _FOLLOWED = 5  # times that a pointer may move away while it is being followed
+_SCANS_MAX, _SCANNED = 100, 1000  # rounds, and keys in a round, to find the lines in
 _SMALL = 1023  # bytes of a pointer, a name or a token, at most
 
 
@@ -235,6 +237,17 @@ class RedisStore:
         return self._get(line, name, CONTROL_BYTES_MAX)
 
     # Reading -----------------------------------------------------------------------------------
+
+    def lines(self) -> list[Line]:
+        cursor, names = 0, set[bytes]()
+        for _ in range(_SCANS_MAX):
+            cursor, keys = self._redis.ask(
+                "SCAN", cursor, "MATCH", "weir:{*}:head", "COUNT", _SCANNED, doing="list the models"
+            )
+            names.update(keys)
+            if not int(cursor):
+                break
+        return sorted(line for name in names if (line := line_of(name)))
 
     def head(self, line: Line) -> bytes | None:
         return self._follow(line, "head", "manifest", MANIFEST_BYTES_MAX)

@@ -232,6 +232,10 @@ class Store(Protocol):
 
     # Reading -----------------------------------------------------------------------------------
 
+    def lines(self) -> list[Line]:
+        """The lines that have a head, in order; of very many in a large Redis perhaps not all."""
+        ...
+
     def head(self, line: Line) -> bytes | None:
         """The envelope of the head, None when nothing was ever committed."""
         ...

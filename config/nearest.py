@@ -31,6 +31,20 @@ def nearest(word: str, names: Iterable[str]) -> str | None:
     return max((close, short), key=lambda found: found[0])[1]
 
 
+def nearest_first(word: str, names: Iterable[str]) -> list[str]:
+    """All the names, those most like `word` first.
+
+    >>> nearest_first("drfit", ["returns", "drift", "phishing"])
+    ['drift', 'returns', 'phishing']
+    """
+    sought = _plain(word)
+
+    def unlike(name: str) -> tuple[float, str]:
+        return -difflib.SequenceMatcher(None, sought, _plain(name)).ratio(), name
+
+    return sorted(names, key=unlike)
+
+
 def did_you_mean(word: str, names: Iterable[str]) -> str:
     """A tail for a message: ` (did you mean "x"?)`, or nothing.
 

@@ -29,7 +29,7 @@ DRIVERS = {
 PASSED_ALONG = {"CollectorRegistry"}
 # What the tests build on and the program does not: a store that dies when told to, and the checks
 # that every estimator must pass.
-FOR_TESTS = {"checkpoints.memory_store", "learner.checks"}
+FOR_TESTS = {"checkpoints.memory_hints", "checkpoints.memory_store", "learner.checks"}
 
 
 def tracked(*suffixes):

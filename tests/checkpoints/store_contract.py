@@ -252,6 +252,11 @@ class StoreContract(DamageContract):
         control = a_control(line, command="rollback", to="v1")
         assert store.command(line, control=control, version=used).outcome is Outcome.STALE
 
+    def test_the_lines_are_those_that_have_a_head(self, store: AnyStore, line: Line) -> None:
+        history(store, line, granted(store, line).token, length=2)
+        granted(store, Line(f"{line.model}-not-begun"))
+        assert [each for each in store.lines() if each.model.startswith(line.model)] == [line]
+
     @pytest.mark.parametrize("command", ["pin", "tag"])
     def test_what_a_command_names_must_be_kept(
         self, store: AnyStore, line: Line, command: str

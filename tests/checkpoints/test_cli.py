@@ -4,9 +4,11 @@ import json
 
 import pytest
 
+from checkpoints.line import Line
+from checkpoints.manifest import Counts
 from checkpoints.memory_store import MemoryStore
-from tests.checkpoints.builders import granted, history
-from tests.checkpoints.operators import LINE, command_line
+from tests.checkpoints.builders import committed, granted, history
+from tests.checkpoints.operators import LINE, command_line, state
 
 MODEL = LINE.model
 WHY = ("--reason", "because")
@@ -78,3 +80,66 @@ def test_an_order_that_stood_already_is_told_so(weir, words, said):
     assert weir(*words, *WHY)[1].startswith(f"phishing: {said}: nothing changed; serving v")
     assert "nothing changed" in weir("audit", MODEL)[1]
     assert json.loads(weir(*words, *WHY, "--json")[1])["changed"] is False
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("status", "phishin"), ("verify", "phishin"), ("unpin", "phishin", *WHY),
+     ("rollback", "phishin", "v1", "--mode", "forget", *WHY)],
+)  # fmt: skip
+def test_a_model_that_is_not_there_is_told_with_those_that_are(weir, store, words):
+    """The nearest first, at most five; exit 3."""
+    for name in "abcdef":
+        other = Line(f"other-{name}")
+        committed(store, other, granted(store, other).token, number=1)
+
+    code, said = weir(*words)
+
+    assert code == 3
+    assert said.startswith(
+        "weir: phishin: this store holds no version of it; it holds phishing, other-"
+    )
+    assert " and 2 more; a new model is begun by `weir dev --model FILE`" in said
+
+
+def test_a_store_without_any_model_is_told_so():
+    """Then it is more likely to be the wrong store."""
+    code, said = command_line(MemoryStore())("status", MODEL)
+
+    assert code == 3
+    assert "it holds no model at all: check WEIR_REDIS__URL, or --data-dir" in said
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("show", MODEL, "stabel"), ("pin", MODEL, "stabel", *WHY), ("verify", MODEL, "stabel")],
+)
+def test_a_tag_that_is_not_there_is_told_with_those_that_are(weir, words):
+    """The nearest first, and the pin; exit 3."""
+    code, said = weir(*words)
+    assert (code, "no version has the tag 'stabel'; there are no tags;" in said) == (3, True)
+
+    for version, name in (("v1", "best"), ("v2", "stable")):
+        weir("tag", MODEL, version, "--tag", name, *WHY)
+    weir("pin", MODEL, "v4", *WHY)
+
+    assert "the tags are stable (v2), best (v1); v4 is pinned;" in weir(*words)[1]
+
+
+@pytest.mark.parametrize("name", ["17", "v0", "a b"])
+def test_what_is_neither_a_version_nor_a_tag_is_a_usage_error(weir, name):
+    """Exit 2."""
+    code, said = weir("show", MODEL, name)
+
+    assert code == 2
+    assert "write v and its number, as in v17" in said
+
+
+def test_status_says_why_events_were_refused(store, weir):
+    """The commonest reason first."""
+    assert "refused    0\n" in weir("status", MODEL)[1]
+    counts = Counts(refused=1205, refused_by={"not_json": 3, "bad_label": 1202})
+    token, parent = granted(store, LINE).token, state(store).head
+    committed(store, LINE, token, number=6, parent=parent, counts=counts)
+
+    assert "refused    1205 (bad_label 1,202, not_json 3)\n" in weir("status", MODEL)[1]

@@ -18,6 +18,7 @@ from checkpoints.errors import (
 )
 from checkpoints.lineage import accounted, advanced
 from checkpoints.memory_store import DieAt, Died, MemoryStore
+from checkpoints.missing import NoSuchTag
 from checkpoints.orders import Order, Unsupported
 from checkpoints.store import Outcome
 from tests.checkpoints.builders import (
@@ -249,10 +250,19 @@ def test_a_version_that_never_was_is_not_found(operator, versions, command):
 
 
 def test_what_is_no_version_is_a_usage_error(operator, versions):
-    """Neither a number nor a tag."""
-    for to in ("5", "v0", "vx", "best", "V2"):
+    """Neither a number nor a name that a tag may have."""
+    for to in ("5", "v0", "a b"):
         with pytest.raises(BadCommand):
             operator.run(LINE, order("pin", to))
+
+
+def test_a_tag_that_is_not_there_is_not_found(operator, versions):
+    """Exit 3, with the tags that are."""
+    operator.run(LINE, order("tag", "v2", tag="good"))
+    for to in ("vx", "best", "V2"):
+        with pytest.raises(NoSuchTag, match=r"the tags are good \(v2\)") as refusal:
+            operator.run(LINE, order("pin", to))
+        assert refusal.value.exit_code == 3
 
 
 def test_an_unknown_model_is_not_found(operator):

@@ -91,7 +91,7 @@ def test_numbers_are_stored_as_their_type_reads_them() -> None:
     ],
 )
 def test_a_signed_body_that_is_no_manifest_is_refused(field: str, wrong: object) -> None:
-    with pytest.raises(Tampered, match="phishing/0"):
+    with pytest.raises(Tampered, match="phishing"):
         open_version(forged(fields() | {field: wrong}), VERIFIER, LINE)
 
 
@@ -130,7 +130,7 @@ def test_a_later_format_says_so() -> None:
 
 def test_another_line_s_version_is_refused() -> None:
     version = a_version(Line("other"))
-    with pytest.raises(Tampered, match="of other/0"):
+    with pytest.raises(Tampered, match="of other"):
         open_version(version.envelope, VERIFIER, LINE)
     with pytest.raises(Tampered, match="not of phishing/1"):
         open_version(a_version(LINE).envelope, VERIFIER, Line("phishing", 1))

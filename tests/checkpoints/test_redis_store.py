@@ -56,7 +56,7 @@ def raw(valkey_server: ValkeyServer) -> Iterator[Redis]:
 
 
 def key(line: Line, name: str) -> str:
-    return f"weir:{{{line}}}:{name}"
+    return f"{line.prefix}{name}"
 
 
 class TestRedisStore(StoreContract):

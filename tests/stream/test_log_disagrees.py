@@ -158,7 +158,7 @@ def test_records_deleted_behind_the_head_are_no_trouble(place):
 
 def empty_store(at):
     connection = RedisConnection(at.redis)
-    keys = connection.ask("KEYS", f"weir:{{{at.line}}}:*", doing="list")
+    keys = connection.ask("KEYS", f"{at.line.prefix}*", doing="list")
     assert keys
     connection.ask("DEL", *keys, doing="empty it")
     connection.close()
