@@ -278,12 +278,18 @@ def _diagnosis(paths: list[Path], data_dir: Path | None) -> "Iterator[Finding]":
     from config.dev_file import with_dev_servers
     from stream import doctor as of_streams
 
-    settings = with_dev_servers(_settings("doctor", {"data_dir": data_dir}))
+    given = _settings("doctor", {"data_dir": data_dir})
+    settings = with_dev_servers(given)
     models = []
     for path in paths:
         model_file, found = of_streams.model_findings(path)
         yield from found
         models += [model_file] if model_file else []
+    servers = (settings.kafka.bootstrap_servers, settings.redis.url)
+    # Keys that an ended `weir dev` has left behind are no sign of servers.
+    if paths and not any(servers) and not any(given.signing.model_dump().values()):
+        yield _models_alone(settings)
+        return
     keys, found = of_versions.key_findings(_signing(settings))
     yield from found
     heads: dict[str, Version | None] = {}
@@ -303,30 +309,48 @@ def _not_given(about: str, variable: str, settings: "Settings") -> "Finding":
     from config.findings import error
 
     what = f"not given, and no weir dev runs in {settings.data_dir}"
-    return error(about, what, f"set {variable}, or --data-dir", exit_code=2)
+    mend = f"set {variable}, or --data-dir; a running `weir dev` gives Kafka, Redis and keys"
+    return error(about, what, mend, exit_code=2)
+
+
+def _models_alone(settings: "Settings") -> "Finding":
+    from config.findings import fine
+
+    what = f"not checked: none is configured, and no weir dev runs in {settings.data_dir}; "
+    how = "`weir dev` gives all three, WEIR_KAFKA__…, WEIR_REDIS__… and WEIR_SIGNING__… name yours"
+    return fine("kafka, redis, keys", what + how)
 
 
 def _model_files(paths: list[Path]) -> "list[tuple[Path, ModelFile]]":
     """The model files, loaded; no two of one name."""
     from config.model_file import load_model_file
 
-    found = [(path.resolve(), load_model_file(path)) for path in paths]
-    names = [model.name for _, model in found]
-    for name in names:
-        if names.count(name) > 1:
-            raise typer.BadParameter(f"two model files are named {name}", param_hint="--model")
-    return found
+    return _named_apart([(path.resolve(), load_model_file(path)) for path in paths])
 
 
 def _buildable(paths: list[Path]) -> "list[tuple[Path, ModelFile]]":
     """The same, and River or Vowpal Wabbit know all that they name."""
-    from config.errors import ModelFileError
-    from learner.check_spec import spec_problems
+    from config.errors import ModelFileError, Problem
+    from config.model_file import ModelFile
+    from learner.check_spec import checked_model_file
 
-    found = _model_files(paths)
-    problems = [m.source.problem(p.key, p.message) for _, m in found for p in spec_problems(m)]
+    found: list[tuple[Path, ModelFile]] = []
+    problems: list[Problem] = []
+    for path in paths:
+        try:
+            found.append((path.resolve(), checked_model_file(path)))
+        except ModelFileError as error:
+            problems += error.problems
     if problems:
         raise ModelFileError(problems)
+    return _named_apart(found)
+
+
+def _named_apart(found: "list[tuple[Path, ModelFile]]") -> "list[tuple[Path, ModelFile]]":
+    names = [model.name for _, model in found]
+    for name in names:
+        if names.count(name) > 1:
+            raise typer.BadParameter(f"two model files are named {name}", param_hint="--model")
     return found
 
 

@@ -23,9 +23,18 @@ class Problem:
     key: str
     message: str
 
+    @property
+    def place(self) -> str:
+        """`file:line`, or the file alone."""
+        return f"{self.file}:{self.line}" if self.line else self.file
+
+    @property
+    def told(self) -> str:
+        """The key, and what is wrong with it."""
+        return ": ".join(part for part in (self.key, self.message) if part)
+
     def __str__(self) -> str:
-        place = f"{self.file}:{self.line}" if self.line else self.file
-        return ": ".join(part for part in (place, self.key, self.message) if part)
+        return f"{self.place}: {self.told}"
 
 
 class ConfigError(Exception):

@@ -13,7 +13,8 @@ class Finding:
     """One thing that was looked at.
 
     Args:
-        about: What it belongs to: a model file's path, `kafka`, `redis`, `keys`, a model's name.
+        about: What it belongs to: a model file (of an error, with the line), `kafka`, `redis`,
+            `keys`, a model's name.
         level: `error`: a process would refuse to start, or stop.
         what: How it is.
         mend: What to do about it; empty where it is fine.

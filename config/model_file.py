@@ -5,6 +5,8 @@ whether River or Vowpal Wabbit know a name is for `learner/` to say.
 """
 
 import math
+from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -261,7 +263,7 @@ class ModelFile(Section):
     _source: Source = PrivateAttr(default_factory=lambda: Source(file="model file"))
 
     def model_post_init(self, context: Any, /) -> None:
-        """Take the source along that `_from_document` hands over."""
+        """Take the source along that `_draft` hands over."""
         if isinstance(context, Source):
             self._source = context
 
@@ -352,13 +354,33 @@ class ModelFile(Section):
         return trust
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A model file that may have mistakes.
+
+    Args:
+        model: What is right of it; None where there is no task to check the rest by.
+        problems: The mistakes, in the order of their lines.
+        wrong: Sections with mistakes, which are not in `model`; a learner is, but another.
+    """
+
+    model: ModelFile | None
+    problems: tuple[Problem, ...]
+    wrong: frozenset[str] = frozenset()
+
+
+def read_draft(path: Path) -> Draft:
+    """Read the model file at `path`, whatever is wrong with it."""
+    return _draft(read_file(path))
+
+
 def load_model_file(path: str | Path) -> ModelFile:
     """Read and check the model file at `path`.
 
     Raises:
         ModelFileError: with every problem found, each with its line.
     """
-    return _from_document(read_file(Path(path)))
+    return _right(read_draft(Path(path)))
 
 
 def parse_model_file(text: str, *, file: str = "model file") -> ModelFile:
@@ -372,21 +394,43 @@ def parse_model_file(text: str, *, file: str = "model file") -> ModelFile:
     config.errors.ModelFileError: m:1: task: is missing
     m:2: tsak: is not a key that is known here (did you mean "task"?)
     """
-    return _from_document(read_text(text, file=file))
+    return _right(_draft(read_text(text, file=file)))
 
 
-def _from_document(document: Document) -> ModelFile:
+def _right(draft: Draft) -> ModelFile:
+    if draft.model is None or draft.problems:
+        raise ModelFileError(draft.problems)
+    return draft.model
+
+
+def _draft(document: Document) -> Draft:
     if document.value is None and document.problems:  # no YAML: the rest would mislead
-        raise ModelFileError(document.problems)
+        return Draft(model=None, problems=document.problems)
+    content = {} if document.value is None else document.value
     try:
-        content = {} if document.value is None else document.value
         model = ModelFile.model_validate(content, context=document.source)
     except ValidationError as error:
         found = (*document.problems, *_problems(error, document.source))
-        raise ModelFileError(sorted(found, key=lambda problem: problem.line)) from None
-    if document.problems:
-        raise ModelFileError(document.problems)
-    return model
+        places = (place_of(each) for each in error.errors(include_url=False))
+        wrong = frozenset(str(place[0]) for place in places if place)
+        return Draft(
+            model=_rest(content, wrong, document.source),
+            problems=tuple(sorted(found, key=lambda problem: problem.line)),
+            wrong=wrong,
+        )
+    return Draft(model=model, problems=document.problems)
+
+
+def _rest(content: JsonValue, wrong: Collection[str], source: Source) -> ModelFile | None:
+    """The file without the sections that are wrong."""
+    if not isinstance(content, dict) or "task" in wrong:
+        return None
+    right = {key: each for key, each in content.items() if str(key) not in wrong}
+    needed = {"name": "model", "learner": {"vw": ""}}
+    try:
+        return ModelFile.model_validate({**needed, **right}, context=source)
+    except ValidationError:  # a section that is right needs one that is wrong
+        return None
 
 
 def _problems(error: ValidationError, source: Source) -> list[Problem]:

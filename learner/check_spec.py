@@ -1,44 +1,85 @@
 """Whether a model file can be built, told before anything is started."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
 
-from config.model_file import ModelFile
+from config.errors import ModelFileError
+from config.model_file import ModelFile, read_draft
 from learner.build import build_estimator
 from learner.drift import Detectors
 from learner.errors import SpecError
+from learner.river_spec import step_problems
 from learner.scores import Scores
 
 
-def spec_problems(model_file: ModelFile) -> list[SpecError]:
-    """What the model file asks for that does not exist or does not fit; all of it.
+def checked_model_file(path: Path) -> ModelFile:
+    """The model file at `path`: its text is right, and all that it names can be built.
+
+    Raises:
+        ModelFileError: with the problems of both kinds, in the order of the lines.
+    """
+    draft = read_draft(path)
+    found = list(draft.problems)
+    if draft.model is not None:
+        source = draft.model.source
+        problems = spec_problems(draft.model, unread=draft.wrong)
+        found += [source.problem(each.key, each.message) for each in problems]
+    if found or draft.model is None:
+        raise ModelFileError(sorted(dict.fromkeys(found), key=lambda problem: problem.line))
+    return draft.model
+
+
+def spec_problems(model_file: ModelFile, *, unread: Collection[str] = ()) -> list[SpecError]:
+    """What the model file asks for that does not exist or does not fit.
+
+    Of each metric, each detector and each step of the learner the first problem; how the steps fit
+    each other, the task and the metrics is told once each of them is right.
+
+    Args:
+        unread: Sections that something else stands for, since they are wrong already.
 
     >>> from config.model_file import parse_model_file
     >>> wrong = "{name: a, task: binary, learner: {river: [linear_model.Logistic]}, metrics: [F2]}"
     >>> [problem.key for problem in spec_problems(parse_model_file(wrong))]
     ['metrics[0]', 'learner.river[0]']
     """
-    parts: tuple[Callable[[], object], ...] = (
-        lambda: Scores(model_file.metrics, model_file.task, model_file.scores),
-        lambda: Detectors(model_file.drift, model_file.task),
-        lambda: _estimator_with_chances(model_file),
-    )
-    return [problem for part in parts if (problem := _problem(part)) is not None]
+    task, windows = model_file.task, model_file.scores
+    metrics, drift = model_file.metrics, model_file.drift
+    found = [
+        *_problems_of("metrics", len(metrics), lambda i: Scores([metrics[i]], task, windows)),
+        *_problems_of("drift", len(drift), lambda i: Detectors([drift[i]], task)),
+    ]
+    if "learner" in unread:
+        return found
+    steps = list(step_problems(model_file.learner.river or []))
+    if steps:
+        return found + steps
+    wrong = {problem.key for problem in found}
+    return found + list(_learner_problems(model_file, wrong))
 
 
-def _problem(build: Callable[[], object]) -> SpecError | None:
+def _problems_of(section: str, count: int, build: Callable[[int], object]) -> Iterator[SpecError]:
+    """The problem of each item of a list, which is built as the only one of its list."""
+    for position in range(count):
+        try:
+            build(position)
+        except SpecError as problem:
+            below = problem.key.removeprefix(f"{section}[0]")
+            yield SpecError(f"{section}[{position}]{below}", problem.message)
+
+
+def _learner_problems(model_file: ModelFile, wrong: Collection[str]) -> Iterator[SpecError]:
+    """The estimator as a whole; scores that read probabilities need one that has them."""
     try:
-        build()
+        estimator = build_estimator(model_file)
     except SpecError as problem:
-        return problem
-    return None
-
-
-def _estimator_with_chances(model_file: ModelFile) -> None:
-    """Build the estimator; scores that read probabilities need one that has them."""
-    estimator = build_estimator(model_file)
+        yield problem
+        return
     if model_file.task == "regression" or estimator.has_probabilities:
         return
     for position, name in enumerate(model_file.metrics):
+        key = f"metrics[{position}]"
+        if key in wrong:
+            continue
         if Scores([name], model_file.task, model_file.scores).wants_probabilities:
-            what = f"{name} reads probabilities, and this learner has none"
-            raise SpecError(f"metrics[{position}]", what)
+            yield SpecError(key, f"{name} reads probabilities, and this learner has none")

@@ -6,6 +6,7 @@ components is a pipeline, and the rest is data.
 """
 
 import inspect
+from collections.abc import Iterator
 from typing import Any
 
 from river import base, compose
@@ -39,6 +40,19 @@ one',)
             key, name = f"{KEY}[{i}]", type(step).__name__
             raise SpecError(key, f"{name} is not a transformer, so it can only be the last step")
     return _pipeline(steps, KEY), tuple(builder.notes)
+
+
+def step_problems(spec: list[Any]) -> Iterator[SpecError]:
+    """The first problem of each step by itself; whether they make a pipeline is not asked.
+
+    >>> [problem.key for problem in step_problems(["preprocessing.StandardScalr", "no.Name"])]
+    ['learner.river[0]', 'learner.river[1]']
+    """
+    for i, each in enumerate(spec):
+        try:
+            _Builder().component(each, f"{KEY}[{i}]")
+        except SpecError as problem:
+            yield problem
 
 
 class _Builder:

@@ -13,11 +13,11 @@ from kafka.errors import KafkaError
 
 from checkpoints.errors import CheckpointError
 from checkpoints.manifest import Manifest, Version
-from config.errors import ModelFileError
+from config.errors import ModelFileError, Problem
 from config.findings import Finding, error, fine, warning
-from config.model_file import ModelFile, load_model_file
+from config.model_file import ModelFile
 from config.settings import KafkaSettings
-from learner.check_spec import spec_problems
+from learner.check_spec import checked_model_file
 from stream import kafka_client
 from stream.commit import software
 from stream.errors import StreamError
@@ -40,17 +40,17 @@ _MEND_ADDRESS = (
 def model_findings(path: Path) -> tuple[ModelFile | None, list[Finding]]:
     """The model file, if it can be used, and what is wrong with it."""
     try:
-        model_file = load_model_file(path)
-    except ModelFileError as problems:
-        found = problems.problems
-    else:
-        source = model_file.source
-        found = tuple(source.problem(p.key, p.message) for p in spec_problems(model_file))
-        if not found:
-            what = f"model {model_file.name}, {model_file.task}, can be built"
-            return model_file, [fine(str(path), what)]
-    mend = "mend this line of the model file"
-    return None, [error(str(path), str(each), mend, exit_code=2) for each in found]
+        model_file = checked_model_file(path)
+    except ModelFileError as wrong:
+        return None, [_mistake(each) for each in wrong.problems]
+    what = f"model {model_file.name}, {model_file.task}, can be built"
+    return model_file, [fine(str(path), what)]
+
+
+def _mistake(problem: Problem) -> Finding:
+    can_be_read = problem.line > 0
+    mend = "mend this line of the model file" if can_be_read else "name a file that can be read"
+    return error(problem.place, problem.told, mend, exit_code=2)
 
 
 def kafka_findings(

@@ -247,11 +247,36 @@ def test_every_problem_of_a_model_file_is_told(tmp_path):
     model_file, found = model_findings(path)
     assert model_file is None
     assert exit_code(found) == 2
-    assert "m.yaml:3" in found[0].what
+    assert found[0].about == f"{path}:3"
+    assert found[0].what.startswith("learner.river[0]: river has no linear_model.")
 
     path.write_text("name: a\ntsak: binary\n")
     _, found = model_findings(path)
     assert len(found) == 3
+
+    _, (found,) = model_findings(tmp_path / "nosuch.yaml")
+    assert (found.about, found.what) == (f"{tmp_path}/nosuch.yaml", "there is no such file")
+    assert found.mend == "name a file that can be read"
+
+
+def test_a_model_file_can_be_checked_before_anything_is_set_up(tmp_path):
+    """Exit 0 for a right one, and one line says that nothing else was checked."""
+    path = tmp_path / "m.yaml"
+    path.write_text("name: a\ntask: binary\nlearner: {river: [linear_model.LogisticRegression]}\n")
+    make_keys(tmp_path / "keys")  # what an ended `weir dev` leaves behind
+    options = ("--model", path, "--data-dir", tmp_path)
+
+    code, output = weir_doctor(*options)
+    assert (code, len(output.splitlines())) == (0, 2)
+    assert "kafka, redis, keys: not checked: none is configured" in output
+
+    code, output = weir_doctor(*options, WEIR_REDIS__URL="redis://127.0.0.1:1/0")
+    assert code == 2
+    assert "a running `weir dev` gives Kafka, Redis and keys" in output
+    assert weir_doctor("--data-dir", tmp_path)[0] == 2  # nothing at all was checked
+
+    path.write_text("name: a\ntask: binary\nlearner: {river: [no.Name]}\n")
+    assert weir_doctor(*options)[0] == 2
 
 
 def signing(**given):
