@@ -273,7 +273,14 @@ def _misfit(text: str, document: Any, names: Sequence[str]) -> Problem:
     if field[1].startswith("missing"):
         return _about([*path, field[2]], "missing_field", "it is missing")
     hint = did_you_mean(field[2], names)
+    if not path and _is_bare(document, names) and '"features"' not in hint:
+        hint = '; features belong under "features"'
     return _about([*path, field[2]], "unknown_field", f"it is no field that is known here{hint}")
+
+
+def _is_bare(document: Any, names: Sequence[str]) -> bool:
+    """Whether features may have been sent without anything around them."""
+    return "features" in names and not {"features", "instances"} & document.keys()
 
 
 def _about(path: Path, code: str, what: str) -> Problem:

@@ -122,6 +122,8 @@ class Predictor:
         found, breathed = [], time.monotonic()
         facts, new_id = self._facts(line, loaded), self._new_id
         for number, features in enumerate(instances):
+            if type(features.get("features")) is dict:
+                _refuse_wrapped(line, features, ("instances", number, "features"))
             answer = self._ask(line, loaded, features, ("instances", number))
             answer["prediction_id"] = new_id()
             answer |= facts
@@ -178,6 +180,14 @@ class Predictor:
             example=_EXAMPLE,
             problems=(400, 404, 413, 415, 422, 503),
         )
+
+
+def _refuse_wrapped(line: ServedLine, instance: Features, place: Sequence[str | int]) -> None:
+    """Refuse an instance that is written as a single question is: {"features": {…}, "id"?}."""
+    is_group = any(name.startswith("features.") for name in line.model_file.features or ())
+    if instance.keys() <= {"features", "id", "key"} and not is_group:
+        what = "an instance is the features themselves, not an object that has them"
+        raise _about(place, "bad_value", what)
 
 
 def _about(place: Sequence[str | int], code: str, what: str) -> Problem:

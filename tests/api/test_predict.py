@@ -74,6 +74,12 @@ def test_predicting_changes_nothing(api: Running) -> None:
         ({"features": {}, "id": 3}, "wrong_type", "/id"),
         ({"features": {}, "id": "x" * 2000}, "too_large", "/id"),
         ({"instances": [{}], "id": "x"}, "bad_value", "/id"),
+        ({"instances": [{"features": {"a": 1}}]}, "bad_value", "/instances/0/features"),
+        (
+            {"instances": [{}, {"features": {}, "id": "x", "key": "k"}]},
+            "bad_value",
+            "/instances/1/features",
+        ),
         ({"features": {"https": 1e13}}, "out_of_bounds", "/features/https"),
         ({"instances": [{}, {"https": -1e13}]}, "out_of_bounds", "/instances/1/https"),
         ({"features": {"https": "x" * 2000}}, "too_large", "/features/https"),
@@ -97,6 +103,28 @@ def test_a_body_that_cannot_be_answered_is_refused_by_its_field(
     assert (answer.status_code, problem["code"]) == (422, code)
     assert [error["pointer"] for error in problem["errors"]] == [pointer]
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_an_instance_may_have_a_group_of_that_name_beside_others(api: Running) -> None:
+    """Only what looks like a question is taken for one."""
+    instances = [{"features": {"a": 1}, "https": 1}, {"features": 1}, {"id": "x"}]
+    assert api.post(PATH, {"instances": instances}).status_code == 200
+
+
+def test_features_sent_bare_are_told_where_they_belong(api: Running) -> None:
+    """To predict and among events; not where there are features already."""
+    told = 'it is no field that is known here; features belong under "features"'
+    events = PATH.replace("predict", "events")
+    for path, body, pointer in [
+        (PATH, {"size": 1, "color": 0}, "/size"),
+        (events, {"size": 1, "label": True}, "/size"),
+        (events, {"events": [{"size": 1}]}, "/events/0/size"),
+    ]:
+        errors = api.post(path, body).json()["errors"]
+        assert errors == [{"pointer": pointer, "message": told}]
+    mended = api.post(PATH, {"fetures": {"a": 1}}).json()["detail"]
+    assert mended.endswith('known here (did you mean "features"?)')
+    assert "belong" not in api.post(PATH, {"features": {}, "size": 1}).json()["detail"]
 
 
 @pytest.mark.parametrize(
