@@ -236,6 +236,7 @@ def send(
     null: Annotated[str, typer.Option(help="CSV: a text that means absent.")] = "",
     rate: Annotated[float | None, typer.Option(help="Events a second.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Events at most.")] = None,
+    go_on: Annotated[bool, typer.Option("--go-on", hidden=True)] = False,
     data_dir: DataDir = None,
 ) -> None:
     """Publish events to a model's topic; ends when all are acknowledged."""
@@ -248,7 +249,10 @@ def send(
     settings = _connected("send", data_dir, kafka=True)
     names = tuple(name.strip() for name in columns.split(",")) if columns else None
     chosen = Columns(label=label, id=id_column, key=key, features=names, null=null)
-    done = send_all(settings.kafka, model_file, source, chosen, rate=rate, limit=limit)
+    again = f"to start over, stop weir dev and remove {settings.data_dir}" if go_on else None
+    done = send_all(
+        settings.kafka, model_file, source, chosen, rate=rate, limit=limit, start_over=again
+    )
     typer.echo(json.dumps(done))
 
 

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 SIMILARITY_MIN = 0.6
 
 
-def nearest(word: str, names: Iterable[str]) -> str | None:
+def nearest(word: str, names: Iterable[str], *, is_whole: bool = False) -> str | None:
     """The one of `names` that `word` was most likely meant to be, or None.
 
     Case, dashes and underscores do not count. For names with dots the last part alone may
-    match: newcomers leave out the module.
+    match: newcomers leave out the module. Not with `is_whole`, for names that end alike.
 
     >>> nearest("acuracy", ["Accuracy", "ROCAUC"])
     'Accuracy'
@@ -27,6 +27,8 @@ def nearest(word: str, names: Iterable[str]) -> str | None:
         last_part.setdefault(_plain(name.rpartition(".")[2]), name)
     sought = _plain(word)
     close = _closest(sought, whole)
+    if is_whole:
+        return close[1]
     short = _closest(sought.rpartition(".")[2], last_part)
     return max((close, short), key=lambda found: found[0])[1]
 
@@ -45,15 +47,17 @@ def nearest_first(word: str, names: Iterable[str]) -> list[str]:
     return sorted(names, key=unlike)
 
 
-def did_you_mean(word: str, names: Iterable[str]) -> str:
+def did_you_mean(word: str, names: Iterable[str], *, is_whole: bool = False) -> str:
     """A tail for a message: ` (did you mean "x"?)`, or nothing.
 
     >>> "unknown key" + did_you_mean("tsak", ["task", "name"])
     'unknown key (did you mean "task"?)'
+    >>> did_you_mean("phising.events", ["drift.events", "phishing.events"], is_whole=True)
+    ' (did you mean "phishing.events"?)'
     >>> did_you_mean("xyz", ["task"])
     ''
     """
-    found = nearest(word, names)
+    found = nearest(word, names, is_whole=is_whole)
     return f' (did you mean "{found}"?)' if found else ""
 
 

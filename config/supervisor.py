@@ -41,6 +41,7 @@ class _Child:
     process: Process | None = None
     failures: int = 0
     is_up: asyncio.Event = field(default_factory=asyncio.Event)  # ready once, done, or lost
+    is_done: bool = False  # it was a one-shot, and its work is done
     is_lost: bool = False  # ended for good, and the others go on
     bad_parts: str | None = None  # what was last said of its file
     life: asyncio.Task[None] | None = None
@@ -91,6 +92,10 @@ class Supervisor:
                 found[child.spec.name] = child.process.pid
                 found.update(self._parts(child, child.process.pid))
         return found
+
+    def is_done(self, name: str) -> bool:
+        """Whether the one-shot of that name has done its work; not if it was stopped before."""
+        return any(child.is_done for child in self._children if child.spec.name == name)
 
     def stop(self, code: int = 0) -> None:
         """Begin to stop everything; `run` then returns the `code` that came first."""
@@ -245,6 +250,7 @@ class Supervisor:
         match verdict(code, was_ready=was_ready, is_one_shot=child.spec.one_shot):
             case Verdict.DONE:
                 self._say(f"{child.spec.name} is done")
+                child.is_done = True
                 child.is_up.set()
                 return None
             case Verdict.NEVER_AGAIN:

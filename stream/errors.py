@@ -1,5 +1,9 @@
 """What can go wrong at the log: each error says where, and what to do next."""
 
+from collections.abc import Iterable
+
+from config.nearest import did_you_mean
+
 
 class StreamError(Exception):
     """The root of this room's errors; `exit_code` is the program's (CONTRACT: exit codes)."""
@@ -34,10 +38,12 @@ class TopicMissingError(StreamError):
 
     exit_code = 3
 
-    def __init__(self, topic: str, address: str) -> None:
+    def __init__(self, topic: str, address: str, *, existing: Iterable[str] = ()) -> None:
+        hint = did_you_mean(topic, existing, is_whole=True)
         super().__init__(
-            f"topic {topic} does not exist at {address}: create it, or start once with "
-            "--create-topics"
+            f"topic {topic} does not exist at {address}{hint}: "
+            "`topics` in the model file names it; `weir dev --model FILE` and "
+            "`weir learn --create-topics` make a model's topics"
         )
         self.topic = topic
 

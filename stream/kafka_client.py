@@ -158,8 +158,19 @@ def require(kafka: KafkaSettings, names: Iterable[str]) -> dict[str, Topic]:
     found = describe(kafka, wanted)
     for name in wanted:
         if name not in found:
-            raise TopicMissingError(name, str(kafka.bootstrap_servers))
+            address = str(kafka.bootstrap_servers)
+            raise TopicMissingError(name, address, existing=_names(kafka))
     return found
+
+
+def _names(kafka: KafkaSettings) -> list[str]:
+    """Every topic but Kafka's own and those of dead letters."""
+    with closing(admin(kafka)) as client:
+        try:
+            names = client.list_topics()
+        except KafkaError as error:
+            raise KafkaUnavailableError(str(kafka.bootstrap_servers), error) from error
+    return sorted(name for name in names if not name.startswith(("__", dead_letter_topic(""))))
 
 
 def create_topics(kafka: KafkaSettings, model_file: ModelFile, *, partitions: int) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from kafka.errors import KafkaError, UnknownTopicOrPartitionError
 from config.settings import KafkaSettings
 from stream import kafka_client
 from stream.errors import KafkaUnavailableError, StreamError, TopicMissingError
+from stream.numbered import Header
 
 log = logging.getLogger(__name__)
 
@@ -64,10 +66,10 @@ class Producer:
         self.sent = 0
         self.acknowledged = 0
 
-    def send(self, value: bytes, key: bytes | None) -> None:
+    def send(self, value: bytes, key: bytes | None, headers: Sequence[Header] = ()) -> None:
         """Queue one record."""
         try:
-            future = self._producer.send(self._topic, value=value, key=key)
+            future = self._producer.send(self._topic, value=value, key=key, headers=list(headers))
         except KafkaError as error:
             raise NotAcknowledgedError(self._topic, self.acknowledged, error) from error
         self._in_flight.append(future)

@@ -17,11 +17,13 @@ from config.nearest import did_you_mean
 from learner.values import Refusal
 from learner.vw_text import parse_line
 from stream.errors import StreamError
-from stream.streams import river_stream
+from stream.streams import require_stream, river_stream
 
 Outgoing = tuple[bytes, bytes | None]
 Scalar = bool | int | float | str
 
+_RIVER = "river:"
+_KINDS = (".csv", ".ndjson", ".vw")
 _TRUE_FALSE = {"true": True, "false": False}
 # Python reads 1_000, and digits of every script, as numbers too; a file means text by them.
 _WHOLE = re.compile(r"[+-]?[0-9]+")
@@ -68,22 +70,59 @@ def records(source: str, model_file: ModelFile, columns: Columns) -> Iterator[Ou
     Raises:
         SendError: It is none of these, or cannot be read; with file and line.
     """
-    if source.startswith("river:"):
-        yield from _from_river(source.removeprefix("river:"), columns)
-        return
-    path = Path(source)
-    kind = path.suffixes[-2] if path.suffix == ".gz" and len(path.suffixes) > 1 else path.suffix
+    kind, path = _kind(source), Path(source)
     try:
-        if kind == ".csv":
+        if kind == _RIVER:
+            yield from _from_river(source.removeprefix(_RIVER), columns)
+        elif kind == ".csv":
             yield from _from_csv(path, model_file, columns)
         elif kind == ".ndjson":
             yield from _from_ndjson(path)
-        elif kind == ".vw":
-            yield from _from_vw(path, model_file.limits)
         else:
-            raise SendError(f"{source}: --from takes .csv, .ndjson, .vw (or .gz), or river:NAME")
+            yield from _from_vw(path, model_file.limits)
     except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
         raise SendError(f"{source}: {error}") from error
+
+
+def check_source(source: str, columns: Columns) -> None:
+    """See that `source` is there and that every option given means something to it.
+
+    Raises:
+        SendError, UnknownStreamError: With what is wrong, and the nearest right thing.
+    """
+    kind = _kind(source)
+    given = {
+        "--label": columns.label,
+        "--id": columns.id,
+        "--key": columns.key,
+        "--null": columns.null,
+        "--columns": columns.features if kind != _RIVER else None,
+    }
+    idle = [option for option, value in given.items() if value] if kind != ".csv" else []
+    if idle:
+        raise SendError(f"{source}: {' and '.join(idle)} can be said of CSV files only")
+    if kind == _RIVER:
+        require_stream(source.removeprefix(_RIVER))
+        return
+    try:
+        _open(Path(source)).close()
+    except OSError as error:
+        raise SendError(f"cannot read {source}: {error.strerror or error}") from error
+
+
+def has_labels(source: str, columns: Columns) -> bool:
+    """False of a CSV file of which no column is the label's; of other sources it is not known."""
+    return _kind(source) != ".csv" or columns.label is not None
+
+
+def _kind(source: str) -> str:
+    """`river:`, or what the name of the file ends with, `.gz` left out."""
+    if source.startswith(_RIVER):
+        return _RIVER
+    kind = Path(source.removesuffix(".gz")).suffix
+    if kind not in _KINDS:
+        raise SendError(f"{source}: --from takes .csv, .ndjson, .vw (or .gz), or river:NAME")
+    return kind
 
 
 def _from_ndjson(path: Path) -> Iterator[Outgoing]:

@@ -5,16 +5,18 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
 from config.model_file import ModelFile
 from config.settings import KafkaSettings
+from stream.numbered import header, sent_before
 from stream.producer import Producer
-from stream.readers import Columns, Outgoing, records
+from stream.readers import Columns, Outgoing, check_source, has_labels, records
 
 _PROGRESS_EVERY_S = 1.0
 # Pacing looks at the clock once for so many records, at high rates.
 _LOOK_EVERY = 50
+
+Numbered = tuple[int, Outgoing]
 
 
 def send(
@@ -25,34 +27,68 @@ def send(
     *,
     rate: float | None,
     limit: int | None,
+    start_over: str | None = None,
 ) -> dict[str, int]:
     """Publish the records of `source` in order; what was sent and acknowledged.
 
     Args:
         rate: Records a second; None: as fast as Kafka takes them.
         limit: Records at most.
+        start_over: Go on where an earlier call ended: number the records, and leave out those
+            that are in the topic. The text says how to have all of them sent again.
 
     Raises:
         SendError, StreamError: The source cannot be read, or Kafka does not take a record.
+        KeyboardInterrupt: As it came, when what was queued is delivered and told.
     """
-    if ".csv" in Path(source).suffixes and columns.label is None:
-        what = "no --label: an event without a label is refused in this version"
-        print(f"weir: {source}: {what}", file=sys.stderr, flush=True)
-    producer = Producer(kafka, model_file.topics.events)
-    progress = _Progress(model_file.topics.events)
+    check_source(source, columns)
+    topic = model_file.topics.events
+    producer = Producer(kafka, topic)
+    progress = _Progress(topic)
     outgoing = itertools.islice(records(source, model_file, columns), limit)
+    numbered: Iterator[Numbered] = enumerate(outgoing)
+    is_numbered = start_over is not None
     with closing(producer):
-        for value, key in _paced(outgoing, rate):
-            producer.send(value, key)
-            if producer.sent % _LOOK_EVERY == 0 and progress.is_due():
-                producer.settle()
-                progress.say(producer.sent, producer.acknowledged)
-        producer.finish()
+        if start_over is not None:
+            numbered = _rest(kafka, topic, source, numbered, start_over)
+        try:
+            for number, (value, key) in _paced(numbered, rate):
+                producer.send(value, key, [header(source, number)] if is_numbered else ())
+                if producer.sent % _LOOK_EVERY == 0 and progress.is_due():
+                    producer.settle()
+                    progress.say(producer.sent, producer.acknowledged)
+            producer.finish()
+        except KeyboardInterrupt:
+            producer.close()
+            producer.settle()
+            progress.say(producer.sent, producer.acknowledged, is_last=True)
+            _say(f"{source}: interrupted, the rest was not sent")
+            raise
     progress.say(producer.sent, producer.acknowledged, is_last=True)
+    if producer.sent and not has_labels(source, columns):
+        _say(
+            f"{source}: these {producer.sent:,} events carry no label, and this release refuses "
+            "them as missing_label: name the label's column with --label"
+        )
     return {"sent": producer.sent, "acknowledged": producer.acknowledged}
 
 
-def _paced(outgoing: Iterator[Outgoing], rate: float | None) -> Iterator[Outgoing]:
+def _rest(
+    kafka: KafkaSettings, topic: str, source: str, all_of_it: Iterator[Numbered], start_over: str
+) -> Iterator[Numbered]:
+    """What of `all_of_it` is not in the topic yet."""
+    before = sent_before(kafka, topic, source)
+    rest = (each for each in all_of_it if each[0] not in before)
+    first = next(rest, None)
+    if first is None:
+        _say(f"{source} is in {topic} already, all of it: nothing is sent; {start_over}")
+        return iter(())
+    if len(before):
+        _say(f"{source}: {len(before):,} events are in {topic} already, the rest is sent")
+    return itertools.chain([first], rest)
+
+
+def _paced(outgoing: Iterator[Numbered], rate: float | None) -> Iterator[Numbered]:
     if rate is None:
         yield from outgoing
         return
@@ -62,6 +98,10 @@ def _paced(outgoing: Iterator[Outgoing], rate: float | None) -> Iterator[Outgoin
         if ahead_s > 0.002:
             time.sleep(ahead_s)
         yield record
+
+
+def _say(what: str) -> None:
+    print(f"weir: {what}", file=sys.stderr, flush=True)
 
 
 class _Progress:

@@ -39,14 +39,25 @@ def river_stream(name: str) -> Iterator[tuple[dict[str, Any], Any]]:
     Raises:
         UnknownStreamError: With the nearest right name.
     """
+    require_stream(name)
     if name == DRIFTING:
         return _drifting()
-    kinds = {**_shipped(), **_generated()}
-    if name not in kinds:
-        raise UnknownStreamError(f"no stream river:{name}{did_you_mean(name, stream_names())}")
-    if not _has_one_label(kinds[name]):
+    return iter(_made({**_shipped(), **_generated()}[name]))
+
+
+def require_stream(name: str) -> None:
+    """See that there is such a stream.
+
+    Raises:
+        UnknownStreamError: With the nearest right name, else with all of them.
+    """
+    names = stream_names()
+    if name in names:
+        return
+    if name in {**_shipped(), **_generated()}:
         raise UnknownStreamError(f"river:{name} has several labels an example: it fits no model")
-    return iter(_made(kinds[name]))
+    hint = did_you_mean(name, names) or f": there are {', '.join(names)}"
+    raise UnknownStreamError(f"no stream river:{name}{hint}")
 
 
 def _made(kind: Any) -> Any:

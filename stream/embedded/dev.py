@@ -61,7 +61,7 @@ class DevPlan:
 
     @property
     def producer(self) -> str | None:
-        """The name of the demo's producer, where it still has something to send."""
+        """The name of the demo's producer."""
         return next((s.name for s in self.specs if s.one_shot), None)
 
     def lose(self, process: str, code: int) -> None:
@@ -142,7 +142,7 @@ def plan(
     ]
     api = _api(program, [path for path, _ in models], common, api_port, directory, lost)
     senders = []
-    if demo is not None and not _sent_mark(directory, demo).exists():
+    if demo is not None:
         senders = [_sender(program, models[0][0], DEMOS[demo], demo, common, directory)]
     url = f"http://127.0.0.1:{api_port}"
     metrics = {name: f"http://127.0.0.1:{p}/metrics" for name, p in ports.items()}
@@ -156,16 +156,6 @@ def plan(
         demo=demo,
         lost=lost,
     )
-
-
-def mark_sent(found: DevPlan) -> None:
-    """Remember that the demo's events are sent, so that a later start does not send them again."""
-    if found.demo is not None:
-        _sent_mark(found.directory, found.demo).touch()
-
-
-def _sent_mark(directory: Path, demo: str) -> Path:
-    return directory / f"demo-{demo}.sent"
 
 
 def _servers(
@@ -291,7 +281,7 @@ def _sender(
     common: Mapping[str, str],
     directory: Path,
 ) -> ProcessSpec:
-    source = ("--from", f"river:{demo.stream}", "--rate", str(demo.rate))
+    source = ("--from", f"river:{demo.stream}", "--rate", str(demo.rate), "--go-on")
     return ProcessSpec(
         name=f"producer:{name}",
         argv=(*program, "send", "--model", str(path), *source),

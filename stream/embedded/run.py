@@ -25,7 +25,7 @@ from config.model_file import ModelFile
 from config.processes import DataDirLock
 from config.settings import Settings
 from config.supervisor import Supervisor
-from stream.embedded.dev import DevPlan, Drain, StoreAt, mark_sent, plan, this_program
+from stream.embedded.dev import DevPlan, Drain, StoreAt, plan, this_program
 
 log = logging.getLogger(__name__)
 
@@ -90,48 +90,37 @@ async def _run(
             _announce(found, models)
 
     supervisor = Supervisor(found.specs, on_change=on_change, on_lost=found.lose)
-    watching = asyncio.create_task(
-        _watch(found, models, store_at(found.redis), supervisor, exit_after_drain=exit_after_drain)
+    if not exit_after_drain:
+        return await supervisor.run()
+    draining = asyncio.create_task(
+        _end_when_drained(found, models, store_at(found.redis), supervisor)
     )
     try:
         return await supervisor.run()
     finally:
-        watching.cancel()
+        draining.cancel()
 
 
-async def _watch(
-    found: DevPlan,
-    models: list[ModelFile],
-    store: Store,
-    supervisor: Supervisor,
-    *,
-    exit_after_drain: bool,
+async def _end_when_drained(
+    found: DevPlan, models: list[ModelFile], store: Store, supervisor: Supervisor
 ) -> None:
-    """Remember when the demo has sent everything; end when all of it is learned, if asked to."""
+    """Stop everything when all that was sent is learned, and print where each model stands."""
     heads = _Heads(store, make_keys(found.directory / "keys").verifier)
-    state = {"has_begun": False, "is_sending": found.producer is not None}
     drain = Drain(
         models,
         committed=heads.offsets,
         ends=lambda model: _ends(found.kafka, model.topics.events),
         lost=found.lost,
-        is_sending=lambda: state["is_sending"],
+        is_sending=lambda: found.producer is not None and not supervisor.is_done(found.producer),
         quiet_s=0.0 if found.demo else _DRAIN_QUIET_S,
     )
-    while True:
+    told = None
+    while told is None:
         await asyncio.sleep(_DRAIN_LOOK_S)
-        if state["is_sending"]:
-            is_running = found.producer in supervisor.pids
-            if state["has_begun"] and not is_running:
-                state["is_sending"] = False
-                mark_sent(found)
-            state["has_begun"] = state["has_begun"] or is_running
-        if exit_after_drain and found.file.exists():
+        if found.file.exists():
             told = await asyncio.to_thread(_told_if_drained, drain, heads, models)
-            if told is not None:
-                print(told, end="", flush=True)
-                supervisor.stop(next(iter(found.lost.values()), 0))
-                return
+    print(told, end="", flush=True)
+    supervisor.stop(next(iter(found.lost.values()), 0))
 
 
 def _told_if_drained(drain: Drain, heads: "_Heads", models: list[ModelFile]) -> str | None:

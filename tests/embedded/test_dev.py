@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -191,3 +192,42 @@ def test_a_redis_that_is_silent_does_not_hold_up_the_ready_check(tmp_path: Path)
         began = time.monotonic()
         assert not learner.is_ready()
         assert time.monotonic() - began < 4 * READY_CHECK_MAX_S
+
+
+@pytest.mark.timeout(240)
+def test_a_demo_that_was_stopped_while_it_sent_sends_the_rest(tmp_path: Path) -> None:
+    """Each event once: Ctrl-C in the middle, a second start, and a third that has nothing left."""
+    with demo(tmp_path) as dev:
+        until(dev.is_ready, what="ready", limit_s=90)
+        until(lambda: re.search(r" [2-9]\d\d acknowledged", dev.said) is not None, what="200")
+        dev.process.send_signal(signal.SIGINT)
+        assert dev.process.wait(30) == 130
+
+    for told in ("events are in phishing.events already, the rest is sent", "nothing is sent"):
+        with demo(tmp_path, "--exit-after-drain") as dev:
+            assert dev.process.wait(120) == 0, dev.said
+            assert dev.process.stdout is not None
+            *_, status = dev.process.stdout.read().decode().splitlines()
+        assert told in dev.said
+        assert (json.loads(status)["learned"], json.loads(status)["refused"]) == (1250, 0)
+    assert f"to start over, stop weir dev and remove {tmp_path}" in dev.said
+
+
+@contextlib.contextmanager
+def demo(directory: Path, *options: str) -> Iterator[Dev]:
+    """A demo with servers of its own."""
+    command = [str(PROGRAM), "dev", "--demo", "phishing", "--port", "0", "--kafka-port", "0"]
+    with (
+        (directory / "said").open("wb") as said,
+        subprocess.Popen(
+            [*command, "--data-dir", str(directory), *options],
+            cwd=directory,
+            stdout=subprocess.PIPE,
+            stderr=said,
+        ) as process,
+    ):
+        try:
+            yield Dev(process, directory)
+        finally:
+            process.terminate()
+            process.wait(30)

@@ -10,7 +10,7 @@ from river.datasets import synth
 
 from config.model_file import parse_model_file
 from learner.values import Event
-from stream.readers import Columns, SendError, records
+from stream.readers import Columns, SendError, check_source, records
 from stream.streams import DRIFT_AT, DRIFTING, UnknownStreamError, river_stream, stream_names
 from stream.wire import decoder
 
@@ -246,3 +246,19 @@ def test_the_drifting_stream_turns_where_it_says():
     first = synth.STAGGER(classification_function=2, seed=42).take(DRIFT_AT)
     rest = synth.STAGGER(classification_function=0, seed=43).take(DRIFT_AT)
     assert made == [*first, *rest]
+
+
+@pytest.mark.parametrize(
+    ("source", "columns", "said"),
+    [
+        ("a.ndjson", Columns(label="y"), "--label can be said of CSV files only"),
+        ("a.vw.gz", Columns(id="n", features=("a",)), "--id and --columns can be said of CSV"),
+        ("river:SEA", Columns(key="k"), "--key can be said of CSV files only"),
+        ("a.csv.zip", Columns(), "--from takes"),
+    ],
+)
+def test_an_option_that_would_mean_nothing_is_refused(source, columns, said):
+    """Rather than passed over: a usage error."""
+    with pytest.raises(SendError, match=said) as raised:
+        check_source(source, columns)
+    assert raised.value.exit_code == 2

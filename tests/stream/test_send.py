@@ -1,18 +1,24 @@
 """Publishing on a real broker: in order, all acknowledged, at the rate asked for."""
 
 import asyncio
+import os
+import signal
+import subprocess
+import sys
 import time
 from contextlib import closing
+from pathlib import Path
 
 import msgspec
 import pytest
-from kafka import KafkaConsumer, TopicPartition
+from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 
 from config.model_file import parse_model_file
 from config.settings import KafkaSettings
-from stream.errors import KafkaUnavailableError, TopicMissingError
-from stream.producer import NotAcknowledgedError, Publisher
-from stream.readers import Columns, SendError
+from stream.errors import KafkaUnavailableError, StreamError, TopicMissingError
+from stream.numbered import HEADER, header, sent_before
+from stream.producer import NotAcknowledgedError, Producer, Publisher
+from stream.readers import Columns, SendError, records
 from stream.send import send
 
 MODEL = "name: {}\ntask: binary\nlearner: {{river: [linear_model.LogisticRegression]}}\n"
@@ -23,14 +29,15 @@ def kafka(kafka_server):
     return KafkaSettings(bootstrap_servers=kafka_server.address)
 
 
-def sent_from(kafka, name, source, *, rate=None, limit=None):
+def sent_from(kafka, name, source, *, rate=None, limit=None, label=None, start_over=None):
     model = parse_model_file(MODEL.format(name))
-    return send(kafka, model, str(source), Columns(), rate=rate, limit=limit)
+    columns = Columns(label=label)
+    return send(kafka, model, str(source), columns, rate=rate, limit=limit, start_over=start_over)
 
 
-def read(kafka, topic):
-    """Every record of partition 0."""
-    place = TopicPartition(topic, 0)
+def read(kafka, topic, partition=0):
+    """Every record of a partition."""
+    place = TopicPartition(topic, partition)
     consumer = KafkaConsumer(
         bootstrap_servers=kafka.bootstrap_servers, group_id=None, auto_offset_reset="earliest"
     )
@@ -72,11 +79,114 @@ def test_limit_and_rate_hold(kafka, make_topic, unique_name):
     assert len(read(kafka, topic)) == 40
 
 
-def test_a_missing_topic_is_said_before_anything_is_read(kafka, unique_name):
-    """Exit code 3."""
-    with pytest.raises(TopicMissingError, match="--create-topics") as raised:
-        sent_from(kafka, unique_name, "nothing.csv")
+def test_a_missing_topic_is_said_with_what_makes_it(kafka, make_topic, unique_name):
+    """Exit code 3; the nearest topic that exists is named."""
+    topic = make_topic()
+
+    with pytest.raises(TopicMissingError) as raised:
+        sent_from(kafka, unique_name[:-1], "river:SEA")
+
     assert raised.value.exit_code == 3
+    assert f'(did you mean "{topic}"?)' in str(raised.value)
+    for way in ("`topics` in the model file", "weir dev --model", "weir learn --create-topics"):
+        assert way in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("nosuch.csv", r"^cannot read nosuch\.csv: No such file or directory$"),
+        ("river:Phising", r'river:Phising \(did you mean "Phishing"\?\)$'),
+        ("river:Nosuch", r"river:Nosuch: there are .*SEA"),
+    ],
+)
+def test_a_source_that_is_not_there_is_said_first(unique_name, source, said, capsys):
+    """Before Kafka is asked for anything; nothing else is said."""
+    nowhere = KafkaSettings(bootstrap_servers="127.0.0.1:1")
+
+    with pytest.raises(StreamError, match=said) as raised:
+        sent_from(nowhere, unique_name, source)
+
+    assert raised.value.exit_code == 2
+    assert capsys.readouterr().err == ""
+
+
+def test_events_without_a_label_are_told_of_at_the_end(
+    kafka, make_topic, unique_name, tmp_path, capsys
+):
+    """They are sent all the same; with a label nothing is said."""
+    make_topic()
+    (tmp_path / "data.csv").write_text("a,b\n1,2\n3,4\n")
+
+    assert sent_from(kafka, unique_name, tmp_path / "data.csv")["acknowledged"] == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert "these 2 events carry no label" in last
+    assert "missing_label" in last
+
+    sent_from(kafka, unique_name, tmp_path / "data.csv", label="b")
+    assert "carry no label" not in capsys.readouterr().err
+
+
+def test_what_is_in_the_topic_is_left_out_by_a_sender_that_goes_on(
+    kafka, make_topic, unique_name, capsys
+):
+    """Whatever the order in which Kafka took it, and whoever else sent in between."""
+    topic = make_topic(partitions=2)
+    model = parse_model_file(MODEL.format(unique_name))
+    producer = Producer(kafka, topic)
+    every = list(records("river:Phishing", model, Columns()))
+    for number in (0, 1, 3, 4):
+        value, key = every[number]
+        producer.send(value, key, [header("river:Phishing", number)])
+    producer.send(every[2][0], None)
+    producer.send(every[2][0], None, [header("river:SEA", 2)])
+    producer.finish()
+
+    for count, told in ((6, "4 events are in"), (0, f"remove {unique_name}")):
+        done = sent_from(
+            kafka, unique_name, "river:Phishing", limit=10, start_over=f"remove {unique_name}"
+        )
+        assert done == {"sent": count, "acknowledged": count}
+        assert told in capsys.readouterr().err
+
+    there = [dict(record.headers).get(HEADER) for p in (0, 1) for record in read(kafka, topic, p)]
+    ours = sorted(int(h.rpartition(b"#")[2]) for h in there if h and h.startswith(b"river:Ph"))
+    assert ours == list(range(10))
+
+
+def test_a_topic_that_has_lost_records_is_never_sent_them_again(kafka, make_topic, unique_name):
+    """What came before the last that is left counts as sent."""
+    topic = make_topic()
+    sent_from(kafka, unique_name, "river:Phishing", limit=10, start_over="")
+    with closing(KafkaAdminClient(bootstrap_servers=kafka.bootstrap_servers)) as admin:
+        admin.delete_records({TopicPartition(topic, 0): 7})
+
+    before = sent_before(kafka, topic, "river:Phishing")
+
+    assert [number in before for number in (0, 6, 9, 10)] == [True, True, True, False]
+
+
+@pytest.mark.timeout(60)
+def test_ctrl_c_says_how_many_were_acknowledged(kafka, make_topic, unique_name, tmp_path):
+    """Exit code 130, and what it says is what is there."""
+    topic = make_topic()
+    (tmp_path / "model.yaml").write_text(MODEL.format(unique_name))
+    command = [Path(sys.executable).with_name("weir"), "send", "--model", "model.yaml"]
+    with subprocess.Popen(
+        [*command, "--from", "river:SEA", "--rate", "100"],
+        cwd=tmp_path,
+        env={**os.environ, "WEIR_KAFKA__BOOTSTRAP_SERVERS": kafka.bootstrap_servers},
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        process.stderr.readline()  # a second's progress
+        process.send_signal(signal.SIGINT)
+        *_, counts, told = process.stderr.read().splitlines()
+
+    assert process.returncode == 130
+    assert told == "weir: river:SEA: interrupted, the rest was not sent"
+    assert f"{len(read(kafka, topic)):,} acknowledged" in counts
 
 
 def test_what_was_sent_before_an_unreadable_line_is_there(kafka, make_topic, unique_name, tmp_path):
