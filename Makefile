@@ -10,14 +10,16 @@ DATA ?=
 # make torture TRIALS=200: trials in which the learner is killed, of 1 and of 4 partitions each.
 TRIALS ?= 200
 
+# make demo OPTIONS="--port 8001 --kafka-port 9093": see weir dev --help.
+OPTIONS ?=
 # make bench RUNS=5: runs of every section; a run that was stopped is gone on with.
 RUNS ?= 1
 # make profile CASE="VW, text": which learner; see CASES in benchmarks/throughput.py.
 CASE ?= logistic regression
 
-.PHONY: setup test lint demo parity bench bench-readme bench-long bench-peers profile torture
+.PHONY: help setup test lint demo parity bench bench-readme bench-long bench-peers profile torture
 
-setup: .venv/ready
+setup: .venv/ready  ## Python packages into .venv
 
 .venv/ready: pyproject.toml uv.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "weir needs Python 3.11 or newer; set PYTHON=" >&2; exit 2; }
@@ -26,40 +28,44 @@ setup: .venv/ready
 	@.venv/bin/uv sync --frozen --inexact --quiet
 	@touch $@
 
-test: lint
+test: lint  ## lint, then every test
 	.venv/bin/python -m pytest -q -n 2 --dist loadfile
 
-lint: setup
+lint: setup  ## ruff, mypy, and the direction of imports
 	.venv/bin/ruff check --quiet .
 	.venv/bin/ruff format --check --quiet .
 	.venv/bin/mypy --no-error-summary
 	.venv/bin/lint-imports --no-logo
 
-demo: setup
-	.venv/bin/weir dev --demo drift || test $$? = 130
+# Ctrl-C is for weir to obey: the trap keeps the shell from dying of it, and make from saying so.
+demo: setup  ## Kafka, Redis, learner and API, and a stream with a drift in it
+	@trap : INT; .venv/bin/weir dev --demo drift $(OPTIONS) || test $$? = 130
 
-parity: setup
+parity: setup  ## the same scores as River and Vowpal Wabbit alone (DATA=DIR)
 	.venv/bin/python -m benchmarks.parity $(DATA)
 
 # Every figure side by side, about 13 minutes a run: a table, results.json and results.svg.
-bench: setup
+bench: setup  ## every figure side by side, about 13 minutes a run (RUNS=5)
 	.venv/bin/python -m benchmarks.bench --runs $(RUNS)
 
 # The figures of results.json into benchmarks/README.md.
-bench-readme: setup
+bench-readme: setup  ## the figures of results.json into benchmarks/README.md
 	.venv/bin/python -m benchmarks.report
 
 # Five sizes of a model, then ten million events one by one: long.json.
-bench-long: setup
+bench-long: setup  ## five sizes of a model, then ten million events one by one
 	.venv/bin/python -m benchmarks.long
 
 # The same model served by MLflow, MLServer, BentoML and Weir: peers.json.
-bench-peers: setup
+bench-peers: setup  ## the same model served by MLflow, MLServer, BentoML and Weir
 	.venv/bin/python -m benchmarks.peers
 
 # Flame graphs of source and learner: profile-source.svg, profile-learner.svg.
-profile: setup
+profile: setup  ## flame graphs of source and learner (CASE="VW, text")
 	.venv/bin/python -m benchmarks.flames --case "$(CASE)"
 
-torture: setup
+torture: setup  ## the learner killed again and again (TRIALS=200)
 	.venv/bin/python -m tests.stream.torture --trials $(TRIALS)
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))

@@ -127,7 +127,10 @@ def create_app(
         *Ordering(served, store, keys, threads).operations(),
         *Health(served, metrics).operations(),
     ]
-    operations += _documentation(operations, settings, with_keys=access.keys is not None)
+    first = next(iter(served.lines), "MODEL")
+    operations += _documentation(
+        operations, settings, model=first, with_keys=access.keys is not None
+    )
 
     def endpoint(operation: Operation, path: dict[str, str] | None = None) -> Endpoint:
         limit = settings.api.max_body_bytes
@@ -171,7 +174,7 @@ async def _refresh(access: Access) -> None:
 
 
 def _documentation(
-    operations: Sequence[Operation], settings: Settings, *, with_keys: bool
+    operations: Sequence[Operation], settings: Settings, *, model: str, with_keys: bool
 ) -> list[Operation]:
     """The two operations that describe all the others, and themselves.
 
@@ -181,7 +184,7 @@ def _documentation(
 
     @functools.cache
     def document() -> dict[str, Any]:
-        return openapi_document([*operations, *found], with_keys=with_keys)
+        return openapi_document([*operations, *found], model=model, with_keys=with_keys)
 
     async def openapi(call: Call) -> Answer:
         del call

@@ -21,8 +21,8 @@ _TAGS = {
     "on call": "Probes and metrics.",
 }
 _PATH_PARAMETERS = {
-    "model": ("The model's name.", "phishing"),
-    "version": ("A version, written v and its number.", "v1"),
+    "model": "The model's name.",
+    "version": "A version, written v and its number.",
 }
 _PROBLEM_EXAMPLE = {
     "type": "/docs#wrong_type",
@@ -39,18 +39,22 @@ _PROBLEM_EXAMPLE = {
 }
 
 
-def openapi_document(operations: Sequence[Operation], *, with_keys: bool) -> dict[str, Any]:
+def openapi_document(
+    operations: Sequence[Operation], *, model: str, with_keys: bool
+) -> dict[str, Any]:
     """The document of these operations.
 
     Args:
+        model: A model that is served, for the examples of paths.
         with_keys: Whether API keys are asked for.
     """
+    examples = {"model": model, "version": "v1"}
     kinds = [ProblemDocument, *(kind for each in operations for kind in _kinds(each))]
     schemas, components = msgspec.json.schema_components(kinds, ref_template=_REF)
     schema_of = dict(zip(map(str, kinds), schemas, strict=True))
     paths: dict[str, dict[str, Any]] = {}
     for operation in operations:
-        described = _operation(operation, schema_of, with_keys=with_keys)
+        described = _operation(operation, schema_of, examples, with_keys=with_keys)
         paths.setdefault(operation.path, {})[operation.method.lower()] = described
     found: dict[str, Any] = {
         "openapi": "3.1.0",
@@ -87,13 +91,18 @@ def _schema(kind: Any, schema_of: Mapping[str, Any]) -> Any:
 
 
 def _operation(
-    operation: Operation, schema_of: Mapping[str, Any], *, with_keys: bool
+    operation: Operation,
+    schema_of: Mapping[str, Any],
+    examples: Mapping[str, str],
+    *,
+    with_keys: bool,
 ) -> dict[str, Any]:
+    of_path = _path_parameters(operation.path, examples)
     found: dict[str, Any] = {
         "operationId": operation.id,
         "tags": [operation.tag],
         "summary": operation.summary,
-        "parameters": [*_path_parameters(operation.path), *map(_parameter, operation.parameters)],
+        "parameters": [*of_path, *map(_parameter, operation.parameters)],
         "responses": _responses(operation, schema_of, with_keys=with_keys),
     }
     if operation.what:
@@ -114,8 +123,8 @@ def _operation(
     return found
 
 
-def _path_parameters(path: str) -> Iterable[dict[str, Any]]:
-    for name, (what, example) in _PATH_PARAMETERS.items():
+def _path_parameters(path: str, examples: Mapping[str, str]) -> Iterable[dict[str, Any]]:
+    for name, what in _PATH_PARAMETERS.items():
         if f"{{{name}}}" in path:
             yield {
                 "name": name,
@@ -123,7 +132,7 @@ def _path_parameters(path: str) -> Iterable[dict[str, Any]]:
                 "required": True,
                 "description": what,
                 "schema": {"type": "string"},
-                "example": example,
+                "example": examples[name],
             }
 
 

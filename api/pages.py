@@ -74,7 +74,9 @@ def _operation(path: str, method: str, operation: Mapping[str, Any], base: str) 
         f"<p>{html.escape(operation['summary'])}.</p>",
         f"<p>{html.escape(operation.get('description', ''))}</p>",
     ]
-    where = base + path.format(model="phishing", version="v1")
+    parameters = operation["parameters"]
+    of_path = {each["name"]: each["example"] for each in parameters if each["in"] == "path"}
+    where = base + path.format_map(of_path)
     content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
     if not content:
         parts.append(f"<pre>curl {html.escape(where)}</pre>")

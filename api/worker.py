@@ -125,7 +125,7 @@ class Worker:
             for message in self._link.read():
                 self._obey(message)
         except LinkLostError:
-            self._end_now("the loader has gone")
+            self._end_now()
         except Exception:  # the border: the loader replaces a worker that cannot follow it
             log.exception("this worker cannot go on")
             self._retire()
@@ -163,8 +163,9 @@ class Worker:
             self._reported = report
             self._link.post(report)
 
-    def _end_now(self, why: str) -> None:
-        log.error("%s", why)
+    def _end_now(self) -> None:
+        # No error of this worker's: whoever runs the loader tells of its end, or has ended it.
+        log.info("the loader has gone: this worker ends with it")
         assert self._server is not None
         self._server.should_exit = self._server.force_exit = True
         asyncio.get_running_loop().remove_reader(self._link.fileno())

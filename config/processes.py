@@ -40,13 +40,18 @@ class ProcessError(Exception):
 
 
 class PortTakenError(ProcessError):
-    """Another program listens on the port. Choose another port with the option named."""
+    """Another program listens there. Choose another port with the option named, each at once."""
 
     exit_code = 2
 
-    def __init__(self, port: int, *, option: str) -> None:
-        super().__init__(f"port {port} is taken: choose another with {option}")
-        self.port, self.option = port, option
+    def __init__(self, taken: Mapping[str, int]) -> None:
+        super().__init__(
+            "; ".join(
+                f"port {port} is taken: choose another with {option} (0: any that is free)"
+                for option, port in taken.items()
+            )
+        )
+        self.taken = dict(taken)
 
 
 class DataDirHeldError(ProcessError):
@@ -90,6 +95,7 @@ class ProcessSpec:
             long as another of those that spare the others is left.
         parts: A file in which it names its own children, those of its session, by
             `config.roll_call.write_parts`. There need not be one.
+        unheard: Texts; a line of its output that holds one is of no concern and not passed on.
     """
 
     name: str
@@ -104,6 +110,7 @@ class ProcessSpec:
     one_shot: bool = False
     spares_others: bool = False
     parts: Path | None = None
+    unheard: tuple[str, ...] = ()
 
     def is_ready(self) -> bool:
         """Whether the running process serves."""
@@ -134,20 +141,19 @@ def is_port_free(port: int) -> bool:
         return True
 
 
-def chosen_port(port: int | None, *, option: str) -> int:
-    """The port asked for, else (0, or None) a free one.
+def chosen_ports(asked: Mapping[str, int]) -> dict[str, int]:
+    """The ports asked for, each by the option that chooses it; for a 0 a free one.
 
-    >>> chosen_port(0, option="--port") > 0
+    >>> chosen_ports({"--port": 0})["--port"] > 0
     True
 
     Raises:
-        PortTakenError: The port asked for is taken; `option` is what chooses another.
+        PortTakenError: Some are taken; all of them are named.
     """
-    if not port:
-        return free_port()
-    if not is_port_free(port):
-        raise PortTakenError(port, option=option)
-    return port
+    taken = {option: port for option, port in asked.items() if port and not is_port_free(port)}
+    if taken:
+        raise PortTakenError(taken)
+    return {option: port or free_port() for option, port in asked.items()}
 
 
 def exchange(address: str, request: bytes, reply_bytes: int) -> bytes:

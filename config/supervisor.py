@@ -317,7 +317,9 @@ class Supervisor:
                 if len(begun) >= _LINE_MAX_BYTES:
                     lines, begun = [*lines, begun], b""
                 for line in lines:
-                    self._print(f"{prefix} {line.decode(errors='replace')}")
+                    text = line.decode(errors="replace")
+                    if not any(each in text for each in child.spec.unheard):
+                        self._print(f"{prefix} {text}")
         finally:
             if begun:
                 self._print(f"{prefix} {begun.decode(errors='replace')}")

@@ -19,8 +19,8 @@ class ModelFileChangedError(Conflict):
         super().__init__(
             f"model {model}: the model file is not the one {version} was learned by: "
             + "; ".join(differences),
-            advice="put it back, or give the changed model a name of its own and begin it with "
-            "`weir learn --new`",
+            advice="put it back, or give the changed model a name of its own: `weir dev` begins it "
+            "by itself, elsewhere `weir learn --new` does",
         )
         self.differences = differences
 

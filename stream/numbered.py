@@ -65,6 +65,7 @@ def sent_before(kafka: KafkaSettings, topic: str, source: str) -> Sent:
             client_id="weir-send",
             group_id=None,
             auto_offset_reset="earliest",
+            enable_auto_commit=False,
             **kafka_client.options(kafka),
         )
         with closing(consumer):

@@ -20,7 +20,7 @@ from checkpoints.line import Line
 from checkpoints.signing import make_keys
 from checkpoints.store import Store
 from config.model_file import ModelFile
-from config.processes import READY_CHECK_MAX_S, ProcessSpec, chosen_port, exchange, free_port
+from config.processes import READY_CHECK_MAX_S, ProcessSpec, chosen_ports, exchange, free_port
 from config.settings import Settings
 from stream.embedded import kafka
 from stream.embedded.jars import fetch_jars, user_cache
@@ -128,8 +128,12 @@ def plan(
     """
     directory = settings.data_dir.resolve()
     models = list(model_files)
-    api_port = chosen_port(port, option="--port")
-    servers, kafka_address, redis_url = _servers(settings, directory, kafka_port)
+    asked = {"--port": port}
+    if settings.kafka.bootstrap_servers is None:
+        asked["--kafka-port"] = kafka_port
+    chosen = chosen_ports(asked)
+    api_port = chosen["--port"]
+    servers, kafka_address, redis_url = _servers(settings, directory, chosen.get("--kafka-port"))
     make_keys(directory / "keys")
     common = _environment(directory, kafka_address, redis_url)
     common["WEIR_KAFKA__TOPIC_PARTITIONS"] = str(settings.kafka.topic_partitions)
@@ -159,17 +163,19 @@ def plan(
 
 
 def _servers(
-    settings: Settings, directory: Path, kafka_port: int
+    settings: Settings, directory: Path, kafka_port: int | None
 ) -> tuple[list[ProcessSpec], str, str]:
-    """The servers that no address is given for, and the addresses of both."""
+    """The servers that no address is given for, and the addresses of both.
+
+    Args:
+        kafka_port: Where no address is given for Kafka.
+    """
     specs = []
-    kafka_address = settings.kafka.bootstrap_servers
-    if kafka_address is None:
-        port = chosen_port(kafka_port, option="--kafka-port")
+    kafka_address = settings.kafka.bootstrap_servers or f"127.0.0.1:{kafka_port}"
+    if kafka_port is not None:
         jars = fetch_jars(user_cache(), base=settings.kafka.jars_base)
         java = kafka.find_java()
-        specs.append(kafka.prepare(directory / "kafka", port=port, jars=jars, java=java))
-        kafka_address = f"127.0.0.1:{port}"
+        specs.append(kafka.prepare(directory / "kafka", port=kafka_port, jars=jars, java=java))
     if settings.redis.url is not None:
         return specs, kafka_address, settings.redis.url.get_secret_value()
     port = free_port()

@@ -11,7 +11,7 @@ import pytest
 from api.answers import ProblemDocument
 from api.openapi import _alternatives
 from api.operation import Operation
-from tests.api.serving import Running, phishing, running, until
+from tests.api.serving import PHISHING, Running, phishing, running, until
 
 ROUTES = {
     ("POST", "/v1/models/{model}/predict"),
@@ -145,6 +145,18 @@ def test_the_pages_need_nothing_from_elsewhere(api: Running) -> None:
         assert "<script" not in answer.text
         assert not re.search(r'(src|href)="(https?:)?//', answer.text)
     assert all(f'id="{each.id}"' in api.get("/docs").text for each in api.app.operations)
+
+
+def test_the_examples_name_a_model_that_is_served() -> None:
+    """Whoever copies one asks a model that is there."""
+    with running(PHISHING.replace("name: phishing", "name: other"), learned=0) as api:
+        page = api.get("/docs").text
+        paths = api.get("/openapi.json").json()["paths"]
+
+    assert "/v1/models/other/predict -H" in page
+    assert "/v1/models/phishing" not in page
+    (model,) = paths["/v1/models/{model}/predict"]["post"]["parameters"]
+    assert (model["name"], model["example"]) == ("model", "other")
 
 
 def test_a_problem_type_leads_to_its_place_in_the_documentation(api: Running) -> None:

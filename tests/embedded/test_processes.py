@@ -16,7 +16,7 @@ from config.processes import (
     PortTakenError,
     ProcessSpec,
     ServerProcess,
-    chosen_port,
+    chosen_ports,
     free_port,
 )
 from tests.embedded.waiting import is_running, until
@@ -32,21 +32,27 @@ sys.stdin.read()
 """
 
 
-def test_a_taken_port_names_the_option() -> None:
+def test_taken_ports_are_told_together_each_with_its_option() -> None:
     """The whole message is one line that says what to do."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
+    with (
+        socket.create_server(("127.0.0.1", 0)) as one,
+        socket.create_server(("127.0.0.1", 0)) as two,
+    ):
+        first, second = one.getsockname()[1], two.getsockname()[1]
         with pytest.raises(PortTakenError) as taken:
-            chosen_port(port, option="--kafka-port")
+            chosen_ports({"--port": first, "--kafka-port": second, "--other": 0})
 
-    assert str(taken.value) == f"port {port} is taken: choose another with --kafka-port"
+    assert str(taken.value) == (
+        f"port {first} is taken: choose another with --port (0: any that is free); "
+        f"port {second} is taken: choose another with --kafka-port (0: any that is free)"
+    )
 
 
 def test_a_free_port_is_taken_as_asked() -> None:
     """What was asked for is what is used."""
     port = free_port()
 
-    assert chosen_port(port, option="--port") == port
+    assert chosen_ports({"--port": port}) == {"--port": port}
 
 
 def test_one_holder_of_a_data_directory(tmp_path: Path) -> None:

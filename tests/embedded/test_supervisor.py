@@ -82,6 +82,22 @@ def test_started_in_order_and_stopped_in_reverse(tmp_path: Path) -> None:
     ]
 
 
+def test_what_is_of_no_concern_is_not_passed_on(tmp_path: Path) -> None:
+    """The lines before and after it are; a one-shot counts as done only when its work is."""
+    script = "echo one; echo 'WARNING no matter'; echo two; exit 0"
+    run = Run(
+        shell("a", script, tmp_path, unheard=("no matter",), one_shot=True),
+        shell("b", FOREVER, tmp_path, one_shot=True),
+    )
+
+    async def during(run: Run) -> None:
+        await soon(lambda: run.supervisor.is_done("a"), what="done")
+
+    assert run(during) == 0
+    assert run.lines == ["a | one", "a | two", "weir | a is done"]
+    assert not run.supervisor.is_done("b")
+
+
 def test_a_killed_child_is_started_again_at_once(tmp_path: Path) -> None:
     """One line says so, and the new pid is told."""
 
