@@ -1,0 +1,59 @@
+"""The program that a how-to prints does what it says, on a real broker."""
+
+import re
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+from types import SimpleNamespace
+
+from config.model_file import parse_model_file
+from config.settings import KafkaSettings, load_settings
+from learner.values import Reason, Refusal
+from stream import kafka_client
+from stream.dead_letters import DeadLetters
+from stream.embedded.kafka import KafkaServer
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "dead-letters.md"
+MODEL = "name: {}\ntask: binary\nlearner: {{river: [linear_model.LogisticRegression]}}\n"
+
+
+def program(address: str, topic: str) -> str:
+    """The page's program, for a topic and a broker of the test's own."""
+    (text,) = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(), re.DOTALL | re.MULTILINE)
+    return text.replace("127.0.0.1:9092", address).replace("returns.events", topic)
+
+
+def refuse(kafka: KafkaSettings, topic: str, values: list[bytes | None]) -> None:
+    """Write a dead letter for each, as a learner would."""
+    with closing(DeadLetters(kafka, "m")) as letters:
+        for offset, value in enumerate(values):
+            record = SimpleNamespace(
+                topic=topic, partition=0, offset=offset, key=None, value=value, headers=[]
+            )
+            letters.send(record, Refusal(Reason.not_json, "no JSON", "decode"))
+        letters.flush()
+
+
+def test_dead_letters_are_read_as_the_page_says(
+    kafka_server: KafkaServer, unique_name: str
+) -> None:
+    """Reason, place and bytes, of a record without a value too; then it ends."""
+    given = {"kafka": {"bootstrap_servers": kafka_server.address}}
+    kafka = load_settings(given, environ={}).kafka
+    model = parse_model_file(MODEL.format(unique_name))
+    kafka_client.create_topics(kafka, model, partitions=1)
+    topic = model.topics.events
+    refuse(kafka, topic, [b"\x00 nonsense", None])
+
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program(kafka_server.address, topic)],
+        capture_output=True, text=True, check=True, timeout=50,
+    )  # fmt: skip
+
+    assert done.stdout.splitlines() == [
+        f"not_json  {topic}-0 at 0  no JSON",
+        r"    b'\x00 nonsense'",
+        f"not_json  {topic}-0 at 1  no JSON",
+        "    b''",
+    ]
