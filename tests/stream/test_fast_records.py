@@ -125,7 +125,7 @@ def send_as_other_clients_may(address, key):
     assert answered.error_code == 0
 
 
-@pytest.mark.parametrize("codec", [None, "gzip", "zstd"])
+@pytest.mark.parametrize("codec", [None, "gzip", "snappy", "lz4", "zstd"])
 def test_records_are_the_same(kafka_server, make_topic, codec):
     """Every field, whatever the record holds, however many are asked for."""
     begins, count = fill(kafka_server.address, make_topic(), codec=codec)

@@ -20,7 +20,7 @@ from stream.record_batches import Record
 
 KEY = TopicPartition("topic", 3)
 EPOCH_MS = 1_700_000_000_000
-GZIP, SNAPPY, ZSTD = 1, 2, 4
+GZIP, SNAPPY, LZ4, ZSTD = 1, 2, 3, 4
 APPEND_TIME, TRANSACTIONAL, CONTROL = 0x08, 0x10, 0x20
 ABORT, COMMIT = 0, 1
 ATTRIBUTES_AT, LAST_DELTA_AT, MAX_TIME_AT, COUNT_AT = 21, 23, 35, 57
@@ -140,7 +140,7 @@ def batches(draw, codecs=(0, 0, GZIP, ZSTD)):
 
 
 @settings(deadline=None)
-@given(batches(), st.data())
+@given(batches(codecs=(0, 0, GZIP, SNAPPY, LZ4, ZSTD)), st.data())
 def test_records_are_those_of_kafka_python(made, data):
     """Of any batches, from any offset within, however many are taken at a time."""
     written, first, end = made
@@ -182,7 +182,7 @@ KINDS = {
 }
 
 
-@pytest.mark.parametrize("codec", [0, GZIP, ZSTD])
+@pytest.mark.parametrize("codec", [0, GZIP, SNAPPY, LZ4, ZSTD])
 @pytest.mark.parametrize("kind", KINDS)
 def test_such_records_are_decoded_together(kind, codec):
     """None of these is handed back."""
@@ -287,7 +287,7 @@ def test_offsets_that_do_not_ascend_are_left_to_kafka_python():
     same(data)
 
 
-@pytest.mark.parametrize("codec", [SNAPPY, 7])
+@pytest.mark.parametrize("codec", [5, 7])
 def test_an_unknown_codec_has_the_same_name(codec):
     """After the records before it."""
     data = batch(PLAIN) + batch(PLAIN, base=80, flags=codec)
