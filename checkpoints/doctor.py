@@ -81,8 +81,11 @@ def _memory(about: str, connection: RedisConnection) -> Finding:
         return fine(about, f"{_mib(used)} used, maxmemory is not set")
     what = f"{_mib(used)} of {_mib(limit)} (maxmemory) used"
     if used > _FULL_SHARE * limit:
-        mend = "raise maxmemory, or lower `checkpoint.keep` in the model files: a full Redis "
-        return warning(about, what, mend + "refuses new versions")
+        mend = (
+            "raise maxmemory, or lower `checkpoint.keep` in the model files and start the learners "
+            "again: a full Redis refuses new versions"
+        )
+        return warning(about, what, mend)
     return fine(about, what)
 
 

@@ -42,7 +42,7 @@ __all__ = ["Finding", "RedisConnection"]
 T = TypeVar("T")
 
 _LUA = Path(__file__).with_name("lua")
-_OLDEST = (7, 0)  # scripts that a full server refuses before their first write: `#!lua`
+_OLDEST = (7, 0)  # scripts that say whether a full server may run them: `#!lua`
 
 _FIRST_PAUSE_S = 0.02
 _LONGEST_PAUSE_S = 0.5
@@ -216,15 +216,19 @@ class RedisConnection:
 
 
 _ADVICE_FORBIDDEN = "give WEIR_REDIS__URL a user that may read, write and run scripts on weir:*"
-_ADVICE_FULL = "nothing was changed; raise maxmemory, or lower `checkpoint.keep` in the model file"
+_ADVICE_FULL = (
+    "nothing was changed; raise maxmemory, or lower `checkpoint.keep` in the model file and start "
+    "the learner again, which then drops what is no longer kept"
+)
 _ADVICE_DISK = "nothing was changed; make room on the disk of Redis"
 
 
 @functools.cache
 def _script(name: str) -> tuple[str, str]:
     """The source of a script with what all share, and the SHA-1 by which Redis knows it."""
-    parts = (_LUA / f"{part}.lua" for part in ("shared", name))
-    source = "#!lua\n" + "\n".join(part.read_text("utf-8") for part in parts)
+    shared, own = ((_LUA / f"{part}.lua").read_text("utf-8") for part in ("shared", name))
+    flags, _, body = own.partition("\n")
+    source = "\n".join((flags, shared, body))
     return source, sha1(source.encode(), usedforsecurity=False).hexdigest()
 
 

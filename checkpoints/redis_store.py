@@ -393,21 +393,17 @@ class RedisStore:
         text = msgspec.json.encode(payload)
         if len(text) > BEAT_BYTES_MAX:
             raise TooLarge(f"{line} {role} {name}", bytes_found=len(text), bytes_max=BEAT_BYTES_MAX)
-        prefix, member, ttl_ms, now_ms = (
-            _prefix(line),
-            f"{role}/{name}",
-            _ms(ttl_s),
-            self._clock_ms(),
-        )
-        commands: list[tuple[object, ...]] = [
-            ("SET", f"{prefix}beat:{member}", text, "PX", ttl_ms),
-            ("SET", f"{prefix}beat:{role}", text, "PX", ttl_ms),
-            ("SET", f"{prefix}serving:{member}", serving or "", "PX", ttl_ms),
-            ("ZADD", f"{prefix}beats", now_ms + ttl_ms, member),
-            ("ZREMRANGEBYSCORE", f"{prefix}beats", "-inf", now_ms - _BEATS_FORGOTTEN_MS),
-            ("ZREMRANGEBYRANK", f"{prefix}beats", 0, -_BEATS_MAX - 1),
-        ]
-        self._redis.ask_all(commands, doing=f"note that {name} is alive", together=True)
+        ttl_ms, now_ms = _ms(ttl_s), self._clock_ms()
+        arguments = {
+            "role": role,
+            "name": name,
+            "serving": serving or "",
+            "ttl_ms": ttl_ms,
+            "expires_at_ms": now_ms + ttl_ms,
+            "forgotten_before_ms": now_ms - _BEATS_FORGOTTEN_MS,
+            "beats_max": _BEATS_MAX,
+        }
+        self._redis.run("beat", _prefix(line), arguments, text, doing=f"note that {name} is alive")
 
     def beats(self, line: Line, role: str) -> dict[str, Beat]:
         members = [member for member in self._members(line) if member.startswith(f"{role}/")]

@@ -3,7 +3,7 @@
 import logging
 import time
 
-from checkpoints.errors import Tampered
+from checkpoints.errors import StoreUnavailable, Tampered
 from checkpoints.held import read_books
 from checkpoints.line import Line
 from checkpoints.lineage import fold, seal_lineage
@@ -46,6 +46,16 @@ class Pruner:
         self._versions, self._lineages, self._held = books.versions, books.lineages, books.held
         # The first commit of a worker prunes: one that is restored often must not put it off.
         self._commits = _EVERY_COMMITS - 1
+
+    def began(self, head: Version) -> None:
+        """A learner goes on from `head`: the old ones go before it adds any.
+
+        So a `keep` that was lowered makes room in a store too full for another version.
+        """
+        try:
+            self.prune(head=head)
+        except StoreUnavailable as error:
+            log.warning("pruning put off: %s", error)
 
     def committed(self, version: Version) -> None:
         """A version was added; every tenth time the old ones go."""

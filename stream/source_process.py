@@ -193,6 +193,9 @@ class SourceProcess:
             stack.callback(watch.end)
             positions = positions_of(head.manifest) if head else self._first_positions()
             self._begin(granted, head, positions)
+            pruner = self._pruner(granted)
+            if head is not None:
+                pruner.began(head)
             dead_letters = DeadLetters(self.settings.kafka, self.model_file.name)
             stack.callback(dead_letters.close)
             source = KafkaSource(self.settings.kafka, self.model_file.name, positions)
@@ -213,7 +216,7 @@ class SourceProcess:
                 watch=watch,
                 source=source,
                 dead_letters=dead_letters,
-                pruner=self._pruner(granted),
+                pruner=pruner,
                 mirror=mirror,
                 metrics=metrics,
             ).hold()

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Take the line: a new token, which fences every older one.
 -- args: holder, nonce, lease_ms, manifest_bytes_max
 -- Returns {'HELD', holder, ms left} or {'GRANTED', token, head id, head envelope, highest}.

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Write a control record, and with it a version where the command makes one.
 -- args: control = {id, seq, previous ('' for none)}, named = ids of versions that must be kept,
 --       idempotency ('' or a hash), repeats_s, control_bytes_max, audit_kept,

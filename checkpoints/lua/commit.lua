@@ -1,3 +1,4 @@
+#!lua
 -- Make a version the head.
 -- args: token, version = {id, number, parent ('' for none), segments = {{sha256, bytes}, …},
 --       control_seq = the newest command that its maker had obeyed}

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Forget versions, and the segments that no kept version names.
 -- args: token, head (id), control (id, '' for none), drop = ids, kept = ids that get a lineage
 -- ARGV[2..]: lineage envelopes, in the order of `kept`

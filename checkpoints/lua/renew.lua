@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Extend the lease of the holder of the newest token; lease_ms 0 ends it.
 -- args: holder, token, lease_ms
 -- Returns 1, or 0 when the token has been superseded.

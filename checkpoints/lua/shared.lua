@@ -1,4 +1,5 @@
--- What the scripts of one line share; the loader puts it in front of each of them.
+-- What the scripts of one line share; the loader puts it in front of each of them, behind its
+-- first line.
 --
 -- KEYS[1]  the prefix of the line's keys, `weir:{model/shard}:`; its hash tag keeps all of a
 --          line's keys on one node of a cluster. Below, names without the prefix:
@@ -20,8 +21,9 @@
 --   moved         channel a hint that head or control have moved
 -- ARGV[1]  the arguments, JSON; ARGV[2..] signed envelopes.
 --
--- A script has no rollback: every check comes before the first write, and none is started with
--- allow-oom, so a full server refuses it whole.
+-- A script has no rollback: every check comes before the first write. A full server refuses a
+-- commit whole; the other scripts say allow-oom, for they write little, and without them neither
+-- could room be made nor an order be given.
 
 local args = cjson.decode(ARGV[1])
 

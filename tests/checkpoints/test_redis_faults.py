@@ -222,3 +222,28 @@ def test_a_full_server_refuses_a_commit_whole(own_server: ValkeyServer, line: Li
         raw.config_set("maxmemory", 0)
     assert store.commit(line, token=token, version=version) is Outcome.OK
     store.close()
+
+
+def test_a_full_server_lets_room_be_made_and_orders_be_given(
+    own_server: ValkeyServer, line: Line
+) -> None:
+    """Whatever adds no version: leases, heartbeats, commands, pruning."""
+    store = RedisStore(RedisConnection(own_server.url, deadline_s=2))
+    token = granted(store, line).token
+    old = committed(store, line, token, number=1)
+    head = committed(store, line, token, number=2, parent=old)
+    with Redis.from_url(own_server.url) as raw:
+        raw.config_set("maxmemory", 1)
+        assert store.renew(line, holder="h", token=token, lease_s=60)
+        store.beat(line, role="learner", name="h", payload={"state": "idle"}, ttl_s=60)
+        assert store.beats(line, "learner") == {"h": {"state": "idle"}}
+        control = a_control(line)
+        assert store.command(line, control=control).outcome is Outcome.OK
+        store.release(line, holder="h", token=token)
+        token = granted(store, line).token
+        outcome = store.prune(
+            line, token=token, head=head.id, control=control, drop=[old.id], lineages={}
+        )
+        assert outcome is Outcome.OK
+    assert [each.id for each in store.versions(line, limit=9)] == [head.id]
+    store.close()

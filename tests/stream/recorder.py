@@ -1,5 +1,6 @@
 """A learner that remembers what it learned: the witness of the kill tests."""
 
+import random
 from typing import Any
 
 from river import linear_model, preprocessing
@@ -25,3 +26,11 @@ class Recorder:
 
 class AnotherRecorder(Recorder):
     """Of another name, for a model file that has changed."""
+
+
+class HeavyRecorder(Recorder):
+    """Of which each version takes 256 KiB of the store."""
+
+    def learn_one(self, x: dict[str, Any], y: bool) -> None:
+        super().learn_one(x, y)
+        self.ballast = random.Random(x["n"]).randbytes(256 << 10)
