@@ -143,9 +143,7 @@ class Predictor:
         counts = self._counts[line.name]
         try:
             answer = loaded.model.predict(features)
-        except (KeyboardInterrupt, SystemExit):
-            raise
-        except BaseException as error:  # a panic in River's Rust is no Exception
+        except BaseException as error:  # a panic in River's Rust is no Exception, nor is an exit
             # Whatever a learner makes of odd features (a text where it adds), it is the request.
             counts["failed"].add()
             log.warning("%s: a prediction raised %s: %s", line.name, type(error).__name__, error)

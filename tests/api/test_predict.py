@@ -1,5 +1,7 @@
 """Predictions: what they say, which version they are from, and what is refused."""
 
+from typing import Any
+
 import pytest
 
 from config.model_file import parse_model_file
@@ -212,3 +214,31 @@ def test_labels_of_the_model_file_are_answered_by_their_names() -> None:
         body = api.post("/v1/models/named/predict", {"features": phishing(1)[0][0]}).json()
         assert body["prediction"] in ("DOWN", "UP")
         assert set(body["probabilities"]) == {"DOWN", "UP"}
+
+
+class Leaving:
+    """A learner that ends the program, or means to, where a question says so."""
+
+    def learn_one(self, x: dict[str, Any], y: bool) -> None:
+        """Nothing."""
+
+    def predict_one(self, x: dict[str, Any]) -> bool:
+        if "exit" in x:
+            raise SystemExit(3)
+        if "interrupt" in x:
+            raise KeyboardInterrupt
+        return True
+
+
+@pytest.mark.parametrize("feature", ["exit", "interrupt"])
+def test_a_learner_that_would_end_the_program_only_fails_to_answer(feature: str) -> None:
+    """As with any other error of its own; the next question is answered."""
+    learner = '{python: "tests.api.test_predict:Leaving"}'
+    model = f"name: phishing\ntask: binary\nlearner: {learner}\ntrust: [tests]\n"
+    with running(model, learned=10) as api:
+        answer = api.post(PATH, {"features": {feature: 1}})
+
+        problem = answer.json()
+        assert (answer.status_code, problem["code"]) == (422, "prediction_failed")
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert api.post(PATH, {"features": {"a": 1}}).json()["prediction"] is True
