@@ -52,7 +52,8 @@ class LogDisagreesError(StreamError):
     """The log is not the one that the head was learned from.
 
     Operator: never start again from zero without deciding to. Either bring the right log back
-    (address, topic), or begin a new line with `--new --abandon-history`.
+    (address, topic), or begin a new line: under another name, or under the same once the model's
+    keys in Redis are deleted. While the store holds a version, `--new` does nothing.
     """
 
     exit_code = 4
@@ -60,7 +61,8 @@ class LogDisagreesError(StreamError):
     def __init__(self, model: str, topic: str, partition: int, offset: int, why: str) -> None:
         super().__init__(
             f"model {model}: {topic}-{partition} at offset {offset}: {why}. Bring the right log "
-            "back, or give up what was learned with `weir learn --new --abandon-history`"
+            "back. To give up what was learned instead, delete the model's keys in Redis "
+            f"(weir:{{{model}/0}}:*), then say `weir learn --new --abandon-history`"
         )
         self.topic, self.partition, self.offset = topic, partition, offset
 
@@ -69,7 +71,9 @@ class UnreadableLogError(StreamError):
     """kafka-python cannot read a record at all, so that it can be neither learned nor refused.
 
     A damaged batch, or a header whose name is not UTF-8. Operator: look at the record with another
-    client; `kafka-delete-records` past it, then begin behind it, or repair the topic.
+    client, and repair the topic, from a sound replica if there is one. Deleting the record does not
+    help this model: what comes next for it is then gone (`LogDisagreesError`). Where the topic
+    cannot be repaired, a model of another name can begin behind the record, or this one anew.
     """
 
     exit_code = 4
@@ -77,7 +81,9 @@ class UnreadableLogError(StreamError):
     def __init__(self, model: str, where: str, cause: object) -> None:
         super().__init__(
             f"model {model}: a record at or after {where} cannot be read ({cause}); look at it "
-            "with another client: nothing after it is learned until it is gone"
+            "with another client and repair the topic: nothing after it is learned until then. If "
+            "it cannot be repaired, a model of another name can begin behind it: `weir learn --new "
+            "--from TIME`"
         )
 
 

@@ -123,7 +123,14 @@ def test_retention_past_the_heads_offset_ends_it(place):
             client.delete_records({key: 150})
 
         assert ended(at.start()) == 4
+        assert ended(at.start(is_new=True, abandon_history=True)) == 4
         assert at.consumed() == 100
+
+        empty_store(at)
+        process = at.start(is_new=True, abandon_history=True)
+        at.until(lambda: at.consumed() == 200, "it begins anew")
+        assert at.stop(process) == 0
+        assert learned(at) == [*range(150, 200)]
 
 
 def test_retention_that_overtakes_a_running_source_is_an_error(place):
