@@ -31,6 +31,7 @@ from tests.embedded.waiting import is_running, until
 from weir import _store_at
 
 MODEL = "name: {name}\ntask: binary\nlearner: {{river: [linear_model.{learner}]}}\n"
+DRAIN_WAIT_S = 6.0  # thrice as long as everything must stand still before it ends
 PROGRAM = Path(sys.executable).with_name("weir")
 
 
@@ -109,6 +110,23 @@ class Rig:
         with closing(kafka_client.admin(kafka)) as client:
             client.alter_group_offsets(kafka_client.group_id(name), offsets)
 
+    @contextlib.contextmanager
+    def transaction(self, name: str, count: int, *, is_committed: bool = True) -> Iterator[None]:
+        """Publish in a transaction, which ends after the body."""
+        options = {"bootstrap_servers": self.kafka, "transactional_id": name}
+        with closing(KafkaProducer(**options)) as producer:
+            producer.init_transactions()
+            producer.begin_transaction()
+            for number in range(count):
+                event = {"features": {"a": number}, "label": number % 2 == 0}
+                producer.send(f"{name}.events", json.dumps(event).encode())
+            producer.flush()
+            yield
+            if is_committed:
+                producer.commit_transaction()
+            else:
+                producer.abort_transaction()
+
     def publish(self, name: str, count: int) -> None:
         with closing(KafkaProducer(bootstrap_servers=self.kafka)) as producer:
             for number in range(count):
@@ -167,6 +185,32 @@ def test_a_learner_that_cannot_go_on_is_stopped_alone(
         assert dev.state(at.good) == "idle"
         assert dev.file["pids"].keys() == {"api", f"learner:{at.good}", f"source:{at.good}"}
         assert dev.stop() == 0
+
+
+@pytest.mark.timeout(240)
+def test_a_log_that_ends_with_a_transaction_is_drained(
+    tmp_path: Path, kafka_server: KafkaServer, valkey_server: ValkeyServer, unique_name: str
+) -> None:
+    """Committed or aborted; while one is open, its records may still have to be learned."""
+    at = rig(tmp_path, kafka_server, valkey_server, unique_name)
+    at.write(at.good)
+    at.write(at.bad)
+
+    with at.dev("--exit-after-drain") as dev:
+        until(dev.is_ready, what="ready", limit_s=60)
+        with at.transaction(at.bad, 10):
+            pass
+        with at.transaction(at.bad, 7, is_committed=False):
+            pass
+        with at.transaction(at.good, 10):
+            time.sleep(DRAIN_WAIT_S)
+            assert dev.process.poll() is None, dev.said
+        assert dev.process.wait(60) == 0
+        assert dev.process.stdout is not None
+        printed = dev.process.stdout.read().decode()
+
+    found = [json.loads(line) for line in printed.splitlines() if line.startswith("{")]
+    assert [(each["name"], each["learned"]) for each in found] == [(at.good, 10), (at.bad, 10)]
 
 
 def test_a_redis_that_is_silent_does_not_hold_up_the_ready_check(tmp_path: Path) -> None:
