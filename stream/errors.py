@@ -70,9 +70,10 @@ class LogDisagreesError(StreamError):
 class UnreadableLogError(StreamError):
     """kafka-python cannot read a record at all, so that it can be neither learned nor refused.
 
-    A damaged batch. Operator: look at the record with another client, and repair the topic, from a sound replica if there is one. Deleting the record does not
-    help this model: what comes next for it is then gone (`LogDisagreesError`). Where the topic
-    cannot be repaired, a model of another name can begin behind the record, or this one anew.
+    A damaged batch. Operator: look at the record with another client, and repair the topic, from a
+    sound replica if there is one. Deleting the record does not help this model: what comes next for
+    it is then gone (`LogDisagreesError`). Where the topic cannot be repaired, a model of another
+    name can begin behind the record, or this one anew.
     """
 
     exit_code = 4
