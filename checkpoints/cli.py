@@ -341,7 +341,10 @@ def tag(
 
 
 def _run(at: Connection, model: str, order: Order, *, as_json: bool) -> None:
-    operator = Operator(at.store, at.keys.signer("operator"), at.keys.verifier, who=at.who)
+    operator = Operator(
+        at.store, at.keys.signer("operator"), at.keys.verifier,
+        who=at.who, on_wait=functools.partial(typer.echo, err=True),
+    )  # fmt: skip
     body = operator.run(_line(model), order)
     if as_json:
         _print_json(body)

@@ -10,6 +10,8 @@ control record, with a rollback one signed version more, written by one atomic c
         If the line moved meanwhile, again from O1.
     O5  Wait until the live learner (freeze, thaw) and     It is ordered; those who are down will
         the live API processes say that they obey.         obey when they start.
+    O6  A freeze that no learner says to obey fences the   A learner that seemed dead may commit
+        line: whoever wakes begins again from the head.    until it looks.
 """
 
 import dataclasses
@@ -49,13 +51,15 @@ from checkpoints.missing import VersionDropped, dropped, named_number, no_such_m
 from checkpoints.orders import Order, Unsupported
 from checkpoints.reader import LineReader, LineState
 from checkpoints.signing import Signer, Verifier
-from checkpoints.store import Beat, Outcome, Store
+from checkpoints.store import Outcome, Store
+from checkpoints.waiting import is_behind, named, obeyed_seq
 
 __all__ = ["Operator", "Order", "Unsupported", "VersionDropped"]
 
 _ATTEMPTS_MAX = 20  # a learner commits once a second or so, an attempt takes milliseconds
 _IN_FORCE_S = 10.0
 _LOOK_S = 0.02
+_USUAL_S = 1.0  # most orders are in force before
 _TAGS_MAX = 100
 _LOOKED_BACK = 100  # control records, for those that `--expect` names
 _FOR_LEARNERS = frozenset({"freeze", "thaw"})  # the others need no learner to be in force
@@ -87,6 +91,7 @@ class Operator:
         steady_s: Seconds, monotonic; waiting ends by it.
         pause: Called between two looks, with seconds.
         in_force_s: How long to wait for live processes to obey.
+        on_wait: Told whom we wait for, where that takes longer than usual.
     """
 
     def __init__(
@@ -100,10 +105,11 @@ class Operator:
         steady_s: Callable[[], float] = time.monotonic,
         pause: Callable[[float], None] = time.sleep,
         in_force_s: float = _IN_FORCE_S,
+        on_wait: Callable[[str], None] = lambda _what: None,
     ) -> None:
         self._store, self._signer, self._verifier, self._who = store, signer, verifier, who
         self._clock_ms, self._steady_s, self._pause = clock_ms, steady_s, pause
-        self._in_force_s = in_force_s
+        self._in_force_s, self._on_wait = in_force_s, on_wait
 
     def run(
         self, line: Line, order: Order, *, idempotency_key: str | None = None
@@ -292,11 +298,17 @@ class Operator:
     def _wait_until_obeyed(self, line: Line, record: ControlRecord) -> None:
         """Until no live process is behind the command; one that is down holds nothing up."""
         roles = ("api", "learner") if record.command.command in _FOR_LEARNERS else ("api",)
-        deadline_s = self._steady_s() + self._in_force_s
-        while late := self._late(line, roles, record):
-            if self._steady_s() >= deadline_s:
-                raise _not_in_force(line, record, ", ".join(late))
+        began_s, said = self._steady_s(), ""
+        while late := ", ".join(self._late(line, roles, record)):
+            waited_s = self._steady_s() - began_s
+            if waited_s >= self._in_force_s:
+                raise _not_in_force(line, record, late)
+            if waited_s >= _USUAL_S and late != said:
+                said = late
+                self._on_wait(f"{line}: waiting for {late}")
             self._pause(_LOOK_S)
+        if record.command.command == "freeze":
+            self._fence_unless_obeyed(line, record)  # O6
 
     def _late(self, line: Line, roles: Sequence[str], record: ControlRecord) -> list[str]:
         try:
@@ -307,7 +319,17 @@ class Operator:
             ]
         except StoreUnavailable as error:
             raise _not_in_force(line, record, "the store") from error
-        return [who for who, beat in beats if _is_behind(beat, record.seq)]
+        now_ms = self._clock_ms()
+        return [named(who, beat, now_ms) for who, beat in beats if is_behind(beat, record.seq)]
+
+    def _fence_unless_obeyed(self, line: Line, record: ControlRecord) -> None:
+        """A learner that nobody hears of any more may be at work all the same."""
+        try:
+            beats = self._store.beats(line, "learner").values()
+            if not any(obeyed_seq(beat) >= record.seq for beat in beats):
+                self._store.fence(line, by=f"{self._who[:80]}:{record.command.id[:16]}")
+        except StoreUnavailable as error:
+            raise _not_in_force(line, record, "the store") from error
 
 
 def _answer(plan: _Plan, *, is_dry_run: bool) -> dict[str, Any]:
@@ -401,13 +423,6 @@ def _is_same(order: Order, command: Command) -> bool:
     given = (order.command, order.mode, order.tag, order.reason.strip())
     was = (command.command, command.mode, command.tag or None, command.reason)
     return same_target and given == was
-
-
-def _is_behind(beat: Beat, seq: int) -> bool:
-    """A beat is unsigned: one that says nonsense holds nobody up."""
-    obeyed = beat.get("control_seq", 0)
-    is_at_work = beat.get("state") not in ("stopped", "failed")
-    return is_at_work and isinstance(obeyed, int) and obeyed < seq
 
 
 def _not_in_force(line: Line, record: ControlRecord, late: str) -> NotInForce:

@@ -23,6 +23,7 @@ from checkpoints.memory_hints import MemoryHints
 from checkpoints.signing import digest
 from checkpoints.store import (
     BEAT_BYTES_MAX,
+    BEAT_SHOWN_S,
     CHUNK_BYTES,
     ORPHAN_S,
     REPEATS_S,
@@ -84,6 +85,7 @@ class _Chunk:
 class _Beat:
     payload: Beat
     serving: str | None
+    shown_until: float
     expires_at: float
 
 
@@ -333,6 +335,12 @@ class MemoryStore:
         envelope, until = books.repeats.get(key or "", (None, 0.0))
         return envelope if until > self._clock() else None
 
+    def fence(self, line: Line, *, by: str) -> None:
+        with self._change(line, "fence") as books:
+            nonce = f"operator {by}"
+            if books.token.partition(":")[2] != nonce:
+                self._fence(books, nonce)
+
     def recall(self, line: Line, idempotency_key: str) -> bytes | None:
         with self._lock:
             return self._repeat(self._books(line), idempotency_key)
@@ -400,7 +408,8 @@ class MemoryStore:
 
     def _position(self, books: _Books) -> Position:
         learners = [beat for (role, _), beat in self._live(books) if role == "learner"]
-        learner = learners[-1].payload if learners else None
+        is_shown = bool(learners) and learners[-1].shown_until > self._clock()
+        learner = learners[-1].payload if is_shown else None
         return Position(head=books.head, control=books.ordered, learner=learner)
 
     def hints(self, lines: Sequence[Line]) -> Hints:
@@ -432,7 +441,8 @@ class MemoryStore:
             beats = self._books(line).beats
             beats.pop((role, name), None)
             read = msgspec.json.decode(text)
-            beats[role, name] = _Beat(read, serving, self._clock() + ttl_s)
+            now = self._clock()
+            beats[role, name] = _Beat(read, serving, now + min(ttl_s, BEAT_SHOWN_S), now + ttl_s)
 
     def _live(self, books: _Books) -> list[tuple[tuple[str, str], _Beat]]:
         now = self._clock()

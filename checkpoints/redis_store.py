@@ -37,6 +37,7 @@ from checkpoints.redis_replies import (
 from checkpoints.signing import digest
 from checkpoints.store import (
     BEAT_BYTES_MAX,
+    BEAT_SHOWN_S,
     CHUNK_BYTES,
     LINEAGE_BYTES_MAX,
     ORPHAN_S,
@@ -217,7 +218,7 @@ class RedisStore:
             "control_bytes_max": CONTROL_BYTES_MAX,
             "audit_kept": AUDIT_KEPT,
             "chunk_bytes": CHUNK_BYTES,
-            "nonce": f"operator {record.command.who[:80]}:{control.id[:16]}",
+            "nonce": _nonce(f"{record.command.who[:80]}:{control.id[:16]}"),
         }
         envelopes = [control.envelope]
         if version is not None:
@@ -231,6 +232,10 @@ class RedisStore:
         where = f"{line}, an earlier command"
         first = capped(earlier[0], CONTROL_BYTES_MAX, where=where) if earlier else None
         return Reply(outcome=Outcome(outcome.decode()), earlier=first)
+
+    def fence(self, line: Line, *, by: str) -> None:
+        with self._steps("fence"):
+            self._redis.run("fence", _prefix(line), {"nonce": _nonce(by)}, doing=f"fence {line}")
 
     def recall(self, line: Line, idempotency_key: str) -> bytes | None:
         name = f"repeat:{_hashed(idempotency_key)}"
@@ -399,6 +404,7 @@ class RedisStore:
             "name": name,
             "serving": serving or "",
             "ttl_ms": ttl_ms,
+            "shown_ms": min(ttl_ms, _ms(BEAT_SHOWN_S)),
             "expires_at_ms": now_ms + ttl_ms,
             "forgotten_before_ms": now_ms - _BEATS_FORGOTTEN_MS,
             "beats_max": _BEATS_MAX,
@@ -447,6 +453,11 @@ def _prefix(line: Line) -> str:
 
 def _ms(seconds: float) -> int:
     return max(1, round(seconds * 1000))
+
+
+def _nonce(by: str) -> str:
+    """What a token says that an operator made."""
+    return f"operator {by}"
 
 
 def _hashed(idempotency_key: str) -> str:

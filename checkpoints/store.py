@@ -34,6 +34,10 @@ LINEAGE_BYTES_MAX = 64 << 20
 BEAT_BYTES_MAX = 64 << 10
 ORPHAN_S = 600  # a segment that no commit has named by then is gone
 REPEATS_S = 24 * 3600  # how long an idempotency key is remembered
+# An order waits for whoever has beaten within this time; it must be shorter than an order waits,
+# and so long that a process which only stands still for a while is not taken for dead.
+BEAT_TTL_S = 9.0
+BEAT_SHOWN_S = 3.0  # users are shown as silent who has not beaten for so long
 
 Beat = Mapping[str, Any]
 OnStep = Callable[[str], None]
@@ -50,6 +54,8 @@ STEPS = (
     "commit.after",
     "command.before",
     "command.after",
+    "fence.before",
+    "fence.after",
     "prune.before",
     "prune.after",
     "renew.before",
@@ -127,7 +133,8 @@ class Position:
 
     head: str | None  # id
     control: str | None  # id
-    learner: Beat | None  # the newest beat of role "learner", unsigned: a courtesy
+    # The newest beat of role "learner", none when that is silent; unsigned: a courtesy.
+    learner: Beat | None
 
 
 class Hints(Protocol):
@@ -226,6 +233,14 @@ class Store(Protocol):
         """
         ...
 
+    def fence(self, line: Line, *, by: str) -> None:
+        """Give the line a new token, so that a learner which nobody hears of commits no more.
+
+        The lease, head and orders stay. A learner that took the line meanwhile finds itself fenced,
+        and takes it again. While the newest token is the one that `by` made, nothing is changed.
+        """
+        ...
+
     def recall(self, line: Line, idempotency_key: str) -> bytes | None:
         """The control envelope that was written under this key in the last 24 hours."""
         ...
@@ -298,16 +313,17 @@ class Store(Protocol):
     ) -> None:
         """Say that `name` is alive for `ttl_s`; `serving` (id) keeps that version from pruning.
 
-        A waiting stand-by uses a role of its own: `poll` shows the newest beat of "learner".
+        A waiting stand-by uses a role of its own: `poll` shows the newest beat of "learner", and
+        that for `BEAT_SHOWN_S` at the most. A beat takes the place of the one of the same name.
         """
         ...
 
     def beats(self, line: Line, role: str) -> dict[str, Beat]:
-        """The live beats of a role, by name."""
+        """The beats of a role that still stand, by name; some may be of processes that are gone."""
         ...
 
     def in_use(self, line: Line) -> frozenset[str]:
-        """Ids of the versions that somebody said to be serving and is alive."""
+        """Ids of the versions that somebody says to be serving whose beat still stands."""
         ...
 
 

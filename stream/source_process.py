@@ -18,7 +18,7 @@ from checkpoints.line import Line
 from checkpoints.manifest import Version
 from checkpoints.mending import taken
 from checkpoints.signing import Keys
-from checkpoints.store import Granted, HeldBy, Store
+from checkpoints.store import BEAT_TTL_S, Granted, HeldBy, Store
 from config.model_file import ModelFile
 from config.settings import Settings
 from stream import kafka_client
@@ -37,7 +37,7 @@ from stream.restore import positions_of
 from stream.source import KafkaSource, first_offsets
 from stream.status import Status
 from stream.suspects import Suspects
-from stream.watch import BEAT_TTL_S, Watch
+from stream.watch import Watch
 
 log = logging.getLogger(__name__)
 

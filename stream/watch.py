@@ -12,7 +12,7 @@ from checkpoints.control import open_control
 from checkpoints.errors import CheckpointError, StoreUnavailable
 from checkpoints.line import Line
 from checkpoints.signing import Verifier
-from checkpoints.store import Store
+from checkpoints.store import BEAT_SHOWN_S, BEAT_TTL_S, Store
 from stream.board import Board
 from stream.metrics import LearnerMetrics
 from stream.status import Status
@@ -21,7 +21,6 @@ log = logging.getLogger(__name__)
 
 _LOOK_EVERY_S = 0.1
 _BEAT_EVERY_S = 0.5
-BEAT_TTL_S = 3.0
 _SAY_EVERY_S = 3.0
 
 
@@ -103,7 +102,7 @@ class Watch(threading.Thread):
             role="learner",
             name=self._holder,
             payload=self._status.beat(self._holder),
-            ttl_s=BEAT_TTL_S,
+            ttl_s=BEAT_SHOWN_S if self._status.state == "stopped" else BEAT_TTL_S,
         )
 
     def _obey(self, control_id: str | None) -> None:

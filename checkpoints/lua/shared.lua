@@ -17,7 +17,8 @@
 --   audit         zset    id by seq, of the kept control records
 --   control:ID    string  signed envelope of a control record
 --   repeat:KEY    string  control envelope by hashed idempotency key, expires after a day
---   beats         zset    `role/name` by expiry in ms; beat:… and serving:… expire by themselves
+--   beats         zset    `role/name` by expiry in ms; beat:… and serving:… expire by themselves,
+--                         the newest of a role, beat:ROLE, before those of its processes
 --   moved         channel a hint that head or control have moved
 -- ARGV[1]  the arguments, JSON; ARGV[2..] signed envelopes.
 --

@@ -228,10 +228,10 @@ def _learner(
 
 def _learns(store: Store, line: Line) -> bool:
     try:
-        beats = store.beats(line, "learner")
+        beat = store.poll([line])[line].learner
     except StoreUnavailable:  # it is being started again
         return False
-    return any(beat.get("state") in _UP for beat in beats.values())
+    return beat is not None and beat.get("state") in _UP
 
 
 def _api(

@@ -15,6 +15,7 @@ from checkpoints.signing import Keys
 from tests.checkpoints.builders import LEARNER, OPERATOR, VERIFIER
 
 LINE = Line("phishing")
+NOW_MS = 1_700_000_000_000
 
 
 class Steady:
@@ -32,10 +33,10 @@ class Steady:
         self.meanwhile()
 
 
-def an_operator(store, steady, *, who: str = "ann@host") -> Operator:
+def an_operator(store, steady, *, who: str = "ann@host", **more) -> Operator:
     return Operator(
         store, OPERATOR, VERIFIER, who=who,
-        clock_ms=lambda: 1_700_000_000_000, steady_s=steady, pause=steady.pause,
+        clock_ms=lambda: NOW_MS, steady_s=steady, pause=steady.pause, **more,
     )  # fmt: skip
 
 

@@ -257,6 +257,34 @@ class StoreContract(DamageContract):
         granted(store, Line(f"{line.model}-not-begun"))
         assert [each for each in store.lines() if each.model.startswith(line.model)] == [line]
 
+    def test_a_fence_stops_the_learner_and_changes_nothing_else(
+        self, store: AnyStore, line: Line
+    ) -> None:
+        token = granted(store, line, holder="first", lease_s=60).token
+        one = committed(store, line, token, number=1)
+        before = store.poll([line])
+        store.fence(line, by="ann:1")
+        put(store, line, b"late")
+        late = a_version(line, number=2, parent=one, model=b"late")
+        assert store.commit(line, token=token, version=late) is Outcome.FENCED
+        assert not store.renew(line, holder="first", token=token, lease_s=5)
+        assert store.poll([line]) == before
+        assert isinstance(store.acquire(line, holder="second", lease_s=60), HeldBy)
+        again = granted(store, line, holder="first")
+        assert again.head == one.envelope
+        assert store.commit(line, token=again.token, version=late) is Outcome.OK
+
+    def test_a_fence_that_is_sent_twice_is_one(self, store: AnyStore, line: Line) -> None:
+        def count() -> int:
+            return int(granted(store, line).token.partition(":")[0])
+
+        before = count()
+        store.fence(line, by="ann:1")
+        store.fence(line, by="ann:1")
+        assert count() == before + 2
+        store.fence(line, by="ann:1")
+        assert count() == before + 4
+
     @pytest.mark.parametrize("command", ["pin", "tag"])
     def test_what_a_command_names_must_be_kept(
         self, store: AnyStore, line: Line, command: str
@@ -427,6 +455,13 @@ class StoreContract(DamageContract):
         assert set(store.beats(line, "learner")) == {"a:1", "c"}
         assert store.poll([line])[line].learner == {"state": "learning"}
 
+    def test_a_beat_takes_the_place_of_one_of_the_same_name(
+        self, store: AnyStore, line: Line
+    ) -> None:
+        for payload in ({"pid": 1}, {"pid": 2}):
+            store.beat(line, role="api", name="host:8000 1f", payload=payload, ttl_s=60)
+        assert store.beats(line, "api") == {"host:8000 1f": {"pid": 2}}
+
     def test_a_beat_too_large_is_refused(self, store: AnyStore, line: Line) -> None:
         payload = {"text": "x" * BEAT_BYTES_MAX}
         with pytest.raises(TooLarge):
@@ -486,4 +521,5 @@ def a_whole_life(store: AnyStore, line: Line) -> None:
         line, token=token, head=back.id, control=control, drop=[second.id], lineages={}
     )
     assert pruned is Outcome.OK
+    store.fence(line, by=f"ann:{number}")
     store.release(line, holder="host-1", token=token)

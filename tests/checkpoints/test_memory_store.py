@@ -6,7 +6,7 @@ import pytest
 
 from checkpoints.line import Line
 from checkpoints.memory_store import MemoryStore
-from checkpoints.store import ORPHAN_S, REPEATS_S, Outcome
+from checkpoints.store import BEAT_SHOWN_S, BEAT_TTL_S, ORPHAN_S, REPEATS_S, Outcome
 from tests.checkpoints.builders import a_control, a_version, granted, put
 from tests.checkpoints.store_contract import NOTHING, StoreContract
 
@@ -67,6 +67,15 @@ def test_a_beat_ends(store: MemoryStore, line: Line, clock: Clock) -> None:
     clock.now_s += 2
     assert store.poll([line])[line] == NOTHING
     assert (store.beats(line, "learner"), store.in_use(line)) == ({}, frozenset())
+
+
+def test_a_silent_learner_is_not_shown_and_still_waited_for(
+    store: MemoryStore, line: Line, clock: Clock
+) -> None:
+    store.beat(line, role="learner", name="a", payload={"n": 1}, ttl_s=BEAT_TTL_S)
+    clock.now_s += BEAT_SHOWN_S
+    assert store.poll([line])[line] == NOTHING
+    assert store.beats(line, "learner") == {"a": {"n": 1}}
 
 
 def test_an_idempotency_key_is_forgotten_after_a_day(

@@ -21,7 +21,7 @@ from checkpoints.line import Line
 from checkpoints.manifest import MANIFEST_BYTES_MAX
 from checkpoints.redis_connection import RedisConnection
 from checkpoints.redis_store import RedisStore
-from checkpoints.store import ORPHAN_S, HeldBy, Outcome
+from checkpoints.store import BEAT_SHOWN_S, BEAT_TTL_S, ORPHAN_S, HeldBy, Outcome
 from tests.checkpoints.builders import (
     a_control,
     a_rollback,
@@ -84,6 +84,14 @@ def test_a_beat_runs_out(store: RedisStore, line: Line) -> None:
     store.beat(line, role="learner", name="a", payload={}, ttl_s=0.05, serving="a" * 64)
     until(lambda: store.poll([line])[line] == NOTHING)
     assert (store.beats(line, "learner"), store.in_use(line)) == ({}, frozenset())
+
+
+def test_a_silent_learner_is_shown_no_longer_than_it_beats(
+    store: RedisStore, line: Line, raw: Redis
+) -> None:
+    store.beat(line, role="learner", name="a", payload={}, ttl_s=BEAT_TTL_S)
+    assert 0 < raw.pttl(key(line, "beat:learner")) <= 1000 * BEAT_SHOWN_S
+    assert raw.pttl(key(line, "beat:learner/a")) > 1000 * BEAT_SHOWN_S
 
 
 def test_only_what_a_version_names_stays(store: RedisStore, line: Line, raw: Redis) -> None:

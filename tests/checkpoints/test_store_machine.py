@@ -226,6 +226,14 @@ class StoreMachine(RuleBasedStateMachine):
         control = self.an_order("rollback", to=to, last_version=next(self.orders))
         self.order(control, back, {target}, death)
 
+    @rule(death=deaths)
+    def fence(self, death: str) -> None:
+        """An operator fences whoever holds the line; the learner that did lives on as a zombie."""
+        by = f"ann:{next(self.orders)}"
+        self.attempt(lambda: self.store.fence(self.line, by=by), "fence", death)
+        if death != "before":
+            self.model.token = "the operator's"
+
     @precondition(lambda self: self.model.ever)
     @rule(data=st.data(), death=deaths)
     def pin(self, data: st.DataObject, death: str) -> None:
@@ -394,6 +402,14 @@ class ForgetsTheFence(MemoryStore):
         return super().commit(line, token=self._books(line).token, version=version)
 
 
+class FencesNobody(MemoryStore):
+    """A mutant: an operator's fence leaves the token as it was."""
+
+    def fence(self, line: Line, *, by: str) -> None:
+        self.on_step("fence.before")
+        self.on_step("fence.after")
+
+
 class ForgetsHighest(MemoryStore):
     """A mutant: numbers may be used again."""
 
@@ -435,6 +451,7 @@ class NamesLostOrders(MemoryStore):
     [
         ForgetsTheParent,
         ForgetsTheFence,
+        FencesNobody,
         ForgetsHighest,
         LosesSharedSegments,
         TrustsThePointer,

@@ -151,6 +151,29 @@ def test_a_slow_learner_still_hears_and_commits(place):
         assert at.payload()["estimator"].learned == list(range(consumed))
 
 
+def test_a_learner_that_seemed_dead_commits_nothing_after_a_freeze(place):
+    """Nobody heard of it, so the freeze fenced it; it wakes, and stands still at the head."""
+    place["model_text"] = place["model_text"].replace("recorder:Recorder", "raising:Slow")
+    with rig(**place, lease_seconds=60.0) as at:
+        process = at.start()
+        at.send_events(events(500, seed=10))
+        at.until(lambda: at.consumed() > 3, "a version holds some", 20)
+        at.until(lambda: at.beat()["uncommitted"] > 0, "it has learned more", 20)
+        paused = at.pause(process)
+        at.store.beat(at.line, role="learner", name="learner", payload={}, ttl_s=0.3)
+        freeze(at)
+        frozen = at.head()
+        at.wake(paused)
+
+        at.until(lambda: at.beat().get("control_seq") == 1, "it obeys", 20)
+        at.until(lambda: at.beat().get("state") == "frozen", "it begins again, frozen", 20)
+        assert at.head() == frozen
+        order(at, "thaw")
+        at.until(lambda: at.consumed() > frozen.manifest.counts.learned, "it goes on", 20)
+        assert at.stop(process) == 0
+        assert at.payload()["estimator"].learned == list(range(at.consumed()))
+
+
 def test_a_freeze_is_not_in_force_while_nothing_can_be_committed(place):
     """What was learned is in no version: the operator's command says so, with exit 5."""
     place["model_text"] = place["model_text"].replace("recorder:Recorder", "raising:Unwritable")
@@ -192,9 +215,13 @@ def test_a_feature_beyond_64_bits_reaches_the_learner_whole(place):
 
 
 def freeze(at):
+    order(at, "freeze")
+
+
+def order(at, command):
     """As the command line does, which waits until it is in force."""
     operator = Operator(at.store, at.keys.signer("operator"), at.keys.verifier, who="test")
-    operator.run(at.line, Order(command="freeze", reason="test"))
+    operator.run(at.line, Order(command=command, reason="test"))
 
 
 def _waits_or_is_gone(pid):
