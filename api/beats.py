@@ -5,16 +5,18 @@ import os
 import socket
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from api.served import Place
 from checkpoints.errors import CheckpointError
 from checkpoints.line import Line
-from checkpoints.store import Store
+from checkpoints.signing import digest
+from checkpoints.store import BEAT_TTL_S, Store
 
 log = logging.getLogger(__name__)
 
 BEAT_S = 1.0
-_BEAT_TTL_S = 3.0
+_AWAY_S = 0.5  # between two beats while the store is down
 
 
 class Beats:
@@ -23,17 +25,36 @@ class Beats:
     Args:
         store: Where they are left.
         clock_ms: Unix, UTC.
+        name: Ours, and that of whoever was here before us; see `name_of`.
+
+    Attributes:
+        unheard: Why the store has never taken one yet.
     """
 
-    def __init__(self, store: Store, clock_ms: Callable[[], int]) -> None:
-        self._store, self._clock_ms = store, clock_ms
-        self._name = f"{socket.gethostname()}:{os.getpid()}"
-        self._beaten_at = 0.0
+    def __init__(self, store: Store, clock_ms: Callable[[], int], *, name: str) -> None:
+        self._store, self._clock_ms, self._name = store, clock_ms, name
         self._said: dict[str, Place] = {}
+        self._round_at: float | None = None  # all lines were said
+        self._retry_at = 0.0
+        self._is_known = False
+        self.unheard: CheckpointError | None = None
+
+    @property
+    def stand(self) -> bool:
+        """Whether operators see us: only then may we look for what they order."""
+        return self._round_at is not None and time.monotonic() - self._round_at < BEAT_TTL_S
+
+    @property
+    def rests_s(self) -> float:
+        """Seconds until there is another try, while they do not stand."""
+        return max(0.0, self._retry_at - time.monotonic())
 
     def say(self, places: Mapping[str, Place]) -> None:
         """Say how far we are, by model: at once where that is new, else every second."""
-        is_due = time.monotonic() - self._beaten_at >= BEAT_S
+        now = time.monotonic()
+        if now < self._retry_at:
+            return
+        is_due = self._round_at is None or now - self._round_at >= BEAT_S
         try:
             for name, place in places.items():
                 if is_due or self._said.get(name) != place:
@@ -41,9 +62,16 @@ class Beats:
                     self._said[name] = place
         except CheckpointError as error:
             log.warning("%s", error)
-            self._said.clear()
+            self.unheard = None if self._is_known else error
+            self.doubt()
+            return
         if is_due:
-            self._beaten_at = time.monotonic()
+            self._round_at, self._is_known, self.unheard = now, True, None
+
+    def doubt(self) -> None:
+        """The store is away, and may have lost what we said: say it anew when it answers."""
+        self._said.clear()
+        self._round_at, self._retry_at = None, time.monotonic() + _AWAY_S
 
     def end(self) -> None:
         """Say that nobody need wait for us any more."""
@@ -54,7 +82,7 @@ class Beats:
                 log.warning("%s", error)
                 return
 
-    def _beat(self, name: str, place: Place, *, state: str, ttl_s: float = _BEAT_TTL_S) -> None:
+    def _beat(self, name: str, place: Place, *, state: str, ttl_s: float = BEAT_TTL_S) -> None:
         payload = {
             "state": state,
             "control_seq": place.control_seq,
@@ -66,3 +94,15 @@ class Beats:
         self._store.beat(
             Line(name), role="api", name=self._name, payload=payload, ttl_s=ttl_s, serving=serving
         )
+
+
+def name_of(door: socket.socket) -> str:
+    """`host:port` and a mark of this machine, network and address.
+
+    Nobody else can listen there while we do, so whoever does so next takes over our heartbeat: it
+    has not to run out. The mark tells apart machines and containers that have one host name.
+    """
+    address, port = door.getsockname()[:2]
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text()
+    network = Path("/proc/self/ns/net").stat().st_ino
+    return f"{socket.gethostname()}:{port} {digest(f'{boot} {network} {address}'.encode())[:6]}"

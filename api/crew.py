@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 _START_MAX_S = 30.0
 _RETIRED_MAX_S = HEAD_S + BODY_S + 5.0  # no request that keeps to its deadlines is cut off
 _RETIRED_MAX = 4  # old workers a seat; clients that dawdle must not fill the memory with them
+_NOWHERE = Place(0, None, None)
 _SETTLED_AFTER_S = 1.0  # one that lived shorter is not replaced at once, for ever and ever
 
 
@@ -109,13 +110,18 @@ class Crew:
 
     @property
     def places(self) -> dict[str, Place]:
-        """How far all that may answer are together, by model; empty before the first answers."""
-        if not any(hand.answers for hand in self._hands):
-            return {}
+        """How far all that may answer are together, by model; nowhere while there are none.
+
+        Operators must know of us before the first one may answer.
+        """
         found = [hand.places for hand in self._hands if hand.may_answer]
         return {
-            name: min((each[name] for each in found), key=lambda it: it.control_seq)
-            for name in found[0]
+            each.name: min(
+                (places[each.name] for places in found),
+                key=lambda it: it.control_seq,
+                default=_NOWHERE,
+            )
+            for each in self._job.model_files
         }
 
     @property

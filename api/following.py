@@ -126,6 +126,7 @@ class Following:
         generation: Grows when something was loaded that others should not load themselves.
         ordered: The newest generation that operators wait for.
         unheard: Why the store has never answered yet.
+        is_away: The store did not answer when it was last asked.
     """
 
     def __init__(
@@ -147,7 +148,7 @@ class Following:
         self._obeyed: dict[str, int] = {}  # the newest command when the line was last loaded
         self._dropped: list[Loaded] = []
         self._look_at = self._collected_at = 0.0
-        self._is_away = False
+        self.is_away = False
 
     @property
     def standings(self) -> Standings:
@@ -180,9 +181,9 @@ class Following:
         except CheckpointError as error:
             self._heard_nothing(error)
             return
-        if self._is_away:
+        if self.is_away:
             log.info("the store answers")
-        self._is_away, self.unheard = False, None
+        self.is_away, self.unheard = False, None
         self._look_at = time.monotonic() + LOOK_S
         self._ask_for_warm()
 
@@ -299,7 +300,7 @@ class Following:
         log.warning("%s; what is loaded goes on answering", error)
         if all(line.state is None for line in self.lines.values()):
             self.unheard = error
-        self._is_away = True
+        self.is_away = True
         self._look_at = time.monotonic() + _AWAY_S
 
 

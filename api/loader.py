@@ -24,7 +24,7 @@ from types import FrameType
 from prometheus_client import CollectorRegistry
 
 from api.access import access_of
-from api.beats import Beats
+from api.beats import Beats, name_of
 from api.crew import Crew, books_of
 from api.door import Passage, listen
 from api.events import Publisher
@@ -95,15 +95,26 @@ class Loader:
     def _attend(self) -> None:
         """All that a turn does besides loading."""
         following, crew = self._following, self._crew
-        if self._kill_at is None:
-            following.look(hinted=self._hints.take())
-        if following.unheard is not None and time.monotonic() > self._give_up_at:
-            raise following.unheard
+        self._look()
+        unheard = self._beats.unheard or following.unheard
+        if unheard is not None and time.monotonic() > self._give_up_at:
+            raise unheard
         crew.tell(following.standings)
         asked = Asked(following.generation, following.ordered, following.has_more)
         crew.attend(asked, following.loaded)
         self._beats.say(crew.places)
         self._attended_at = time.monotonic()
+
+    def _look(self) -> None:
+        """See where the lines stand, but never unseen: who gives orders waits for us first."""
+        hinted = self._hints.take()
+        if not self._beats.stand:
+            self._beats.say(self._crew.places)
+        if self._kill_at is not None or not self._beats.stand:
+            return
+        self._following.look(hinted=hinted)
+        if self._following.is_away:
+            self._beats.doubt()
 
     def _meanwhile(self) -> None:
         if time.monotonic() - self._attended_at < _ATTEND_S:
@@ -129,7 +140,8 @@ class Loader:
             poll.register(link, select.POLLIN | (select.POLLOUT if link.is_pending else 0))
         if self._hints.fileno() >= 0:
             poll.register(self._hints, select.POLLIN)
-        if not poll.poll(1000 * min(self._following.rests_s, _TURN_MAX_S)):
+        rests_s = self._following.rests_s if self._beats.stand else self._beats.rests_s
+        if not poll.poll(1000 * min(rests_s, _TURN_MAX_S)):
             self._following.rest()
         with contextlib.suppress(BlockingIOError):
             self._wakened.recv(100)
@@ -193,7 +205,7 @@ def run_api(
             settings=settings, model_files=models, store=store, keys=keys, publisher=publisher,
             door=door, passage=passage, tallies=tallies, scratch=scratch, drain_s=drain_s,
         )  # fmt: skip
-        beats = Beats(store, lambda: time.time_ns() // 1_000_000)
+        beats = Beats(store, lambda: time.time_ns() // 1_000_000, name=name_of(door))
         wait_s = settings.learner.start_wait_seconds
         loader = Loader(following, Crew(job, workers), beats, hints, start_wait_s=wait_s)
         log.info("answering at http://%s:%d", settings.api.host, door.getsockname()[1])

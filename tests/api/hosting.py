@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -65,6 +64,7 @@ class Host:
     name: str
     store: RedisStore
     learnings: list[Learning] = field(repr=False)
+    command: list[str] = field(repr=False)  # starts it
 
     @property
     def learning(self) -> Learning:
@@ -104,6 +104,16 @@ class Host:
         self.learning.acquire()
         self.learning.learn([({"https": 1}, True)])
         return self.learning.commit(**changes).manifest.name
+
+    def start_again(self) -> None:
+        """Kill -9 of all of it, and another on the same port."""
+        self.process.kill()
+        self.process.wait()
+        self.process = _started(self.command)
+
+    def beats(self) -> list[dict[str, Any]]:
+        """What it says of the first model."""
+        return [dict(each) for each in self.store.beats(Line(self.name), "api").values()]
 
     def serves(self, version: str) -> bool:
         """Whether whoever answers next does so by this version."""
@@ -158,19 +168,25 @@ def hosting(
     settings = json.dumps({"port": port, "workers": workers, **api})
     told = [json.dumps(texts), redis_url, settings, kafka]
     command = [sys.executable, "-W", "ignore", "-c", _PROGRAM, *told]
-    environment = {**os.environ, "PYTHONPATH": str(Path.cwd()), "PYTHONHASHSEED": "0"}
     with tempfile.TemporaryDirectory() as scratch:
         learnings = [Learning(parse_model_file(text), store, Path(scratch)) for text in texts]
         for learning in learnings if is_begun else ():
             _begin(learning)
-        with subprocess.Popen(command, env=environment) as process:
-            host = Host(process, workers, f"http://127.0.0.1:{port}", name, store, learnings)
+        with _started(command) as process:
+            url = f"http://127.0.0.1:{port}"
+            host = Host(process, workers, url, name, store, learnings, command)
             try:
                 until(host.is_ready if is_begun else host.is_live, limit_s=60)
                 yield host
             finally:
-                process.send_signal(signal.SIGKILL)
+                host.process.kill()
+                host.process.wait()
     store.close()
+
+
+def _started(command: list[str]) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, "PYTHONPATH": str(Path.cwd()), "PYTHONHASHSEED": "0"}
+    return subprocess.Popen(command, env=environment)
 
 
 def _begin(learning: Learning) -> None:

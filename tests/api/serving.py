@@ -238,7 +238,7 @@ def followed(app: Api, model_file: ModelFile, store: Store, scratch: Path) -> It
         on_load=lambda model, outcome: metrics.loads(model, outcome).add(),
         scratch=scratch,
     )  # fmt: skip
-    beats, hints = Beats(store, now_ms), store.hints([Line(model_file.name)])
+    beats, hints = Beats(store, now_ms, name="test"), store.hints([Line(model_file.name)])
     is_over = threading.Event()
 
     def follow() -> None:

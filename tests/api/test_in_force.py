@@ -1,0 +1,140 @@
+"""An order says in force when it is: also when an API stands still, starts, or is killed."""
+
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from api.beats import Beats, name_of
+from api.door import listen
+from api.served import Place
+from checkpoints.embedded import ValkeyServer
+from checkpoints.errors import StoreUnavailable
+from checkpoints.line import Line
+from checkpoints.memory_store import MemoryStore
+from checkpoints.store import BEAT_SHOWN_S
+from tests.api.hosting import Host, hosting
+from tests.api.serving import until
+
+LINE = Line("phishing")
+FIRST, NEXT = Place(1, 1, "a" * 64), Place(2, 2, "b" * 64)
+
+
+class FragileStore(MemoryStore):
+    """A store that can be away."""
+
+    is_away = False
+    beaten = 0
+
+    def beat(self, *given: object, **named: object) -> None:
+        self.beaten += 1
+        if self.is_away:
+            raise StoreUnavailable("redis://nowhere", doing="beat", cause="it is away")
+        super().beat(*given, **named)
+
+
+def test_beats_stand_until_the_store_is_away_and_are_all_said_anew() -> None:
+    store = FragileStore()
+    beats = Beats(store, lambda: 0, name="one")
+    assert not beats.stand
+    beats.say({"phishing": FIRST})
+    assert beats.stand
+    beats.say({"phishing": FIRST})
+    assert store.beaten == 1
+
+    store.is_away = True
+    beats.say({"phishing": NEXT})
+    assert not beats.stand
+    assert beats.unheard is None
+    beats.say({"phishing": NEXT})
+    assert store.beaten == 2  # it is not asked again at once
+
+    store.is_away = False
+    until(lambda: beats.rests_s == 0)
+    beats.say({"phishing": NEXT})
+    assert beats.stand
+    assert store.beats(LINE, "api")["one"]["control_seq"] == 2
+
+
+def test_a_store_that_was_never_there_is_told() -> None:
+    store = FragileStore()
+    store.is_away = True
+    beats = Beats(store, lambda: 0, name="one")
+    beats.say({"phishing": FIRST})
+    assert "away" in str(beats.unheard)
+
+
+def test_the_next_at_one_place_has_the_same_name_and_others_have_others() -> None:
+    with listen("127.0.0.1", 0) as door:
+        name, port = name_of(door), door.getsockname()[1]
+        assert name.startswith(f"{socket.gethostname()}:{port} ")
+        with listen("127.0.0.2", port) as beside:
+            assert name_of(beside) != name
+    with listen("127.0.0.1", port) as door:
+        assert name_of(door) == name
+
+
+@pytest.fixture(scope="module")
+def host(valkey_server: ValkeyServer) -> Iterator[Host]:
+    with hosting(valkey_server.url, "in-force", workers=2) as found:
+        yield found
+
+
+def test_a_loader_that_stands_still_is_waited_for_while_its_workers_answer(host: Host) -> None:
+    newest = host.commit()
+    until(lambda: host.serves(newest))
+    until(lambda: len(host.workers) == 2)
+    os.kill(host.process.pid, signal.SIGSTOP)
+    time.sleep(BEAT_SHOWN_S + 0.5)
+    with ThreadPoolExecutor() as pool:
+        order = pool.submit(host.order, "rollback", to="v1", mode="forget")
+        with pytest.raises(TimeoutError):
+            order.result(timeout=1.0)
+        assert host.serves(newest)  # so it is not in force
+        os.kill(host.process.pid, signal.SIGCONT)
+
+        assert host.serves(order.result(timeout=5)["version"])
+
+
+def test_no_answer_is_older_than_an_order_that_was_in_force_when_it_was_asked(host: Host) -> None:
+    """While the API is killed and starts, and orders come all the time."""
+    host.commit()
+    floor, too_old, answered, is_over = [0], [], [0], threading.Event()
+
+    def ask() -> None:
+        while not is_over.is_set():
+            due = floor[0]
+            try:
+                found = int(host.ask()["version"][1:])
+            except (httpx.TransportError, AssertionError):  # it starts, and has none yet
+                time.sleep(0.002)
+                continue
+            answered[0] += 1
+            if found < due:
+                too_old.append((due, found))
+
+    threads = [threading.Thread(target=ask) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        until(lambda: answered[0] > 0)
+        host.start_again()
+        give_up_at, orders_since = time.monotonic() + 20, 0
+        while orders_since < 5 and time.monotonic() < give_up_at:
+            floor[0] = int(host.order("rollback", to="v1", mode="forget")["version"][1:])
+            orders_since += host.is_ready()
+            time.sleep(0.01)
+    finally:
+        is_over.set()
+        for thread in threads:
+            thread.join()
+
+    assert orders_since == 5
+    assert too_old == []
+    assert [beat["pid"] for beat in host.beats()] == [host.process.pid]  # the old one's is its own
