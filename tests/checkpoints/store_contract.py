@@ -9,12 +9,13 @@ from contextlib import closing
 import pytest
 
 from checkpoints.control import open_control
-from checkpoints.errors import CheckpointCorrupt, TooLarge
+from checkpoints.errors import CheckpointCorrupt
 from checkpoints.line import Line
 from checkpoints.manifest import open_version
 from checkpoints.memory_store import DieAt, Died, MemoryStore
 from checkpoints.redis_store import RedisStore
-from checkpoints.store import BEAT_BYTES_MAX, CHUNK_BYTES, STEPS, HeldBy, Hints, Outcome, Position
+from checkpoints.store import CHUNK_BYTES, STEPS, HeldBy, Hints, Outcome, Position
+from tests.checkpoints.beat_contract import BeatContract
 from tests.checkpoints.builders import (
     VERIFIER,
     a_control,
@@ -34,7 +35,7 @@ AnyStore = MemoryStore | RedisStore
 NOTHING = Position(head=None, control=None, learner=None)
 
 
-class StoreContract(DamageContract):
+class StoreContract(DamageContract, BeatContract):
     """Give fixtures `store` (either kind), `line` (fresh) and `wait_s` (let leases run out)."""
 
     # Taking the line ---------------------------------------------------------------------------
@@ -444,28 +445,6 @@ class StoreContract(DamageContract):
             committed(store, line, granted(store, line).token, number=1)
             assert _is_hinted(hints)
             assert not hints.take()
-
-    # Heartbeats --------------------------------------------------------------------------------
-
-    def test_beats_are_listed_by_role_and_name(self, store: AnyStore, line: Line) -> None:
-        store.beat(line, role="learner", name="a:1", payload={"state": "idle"}, ttl_s=60)
-        store.beat(line, role="api", name="b/2", payload={"n": 1}, ttl_s=60)
-        store.beat(line, role="learner", name="c", payload={"state": "learning"}, ttl_s=60)
-        assert store.beats(line, "api") == {"b/2": {"n": 1}}
-        assert set(store.beats(line, "learner")) == {"a:1", "c"}
-        assert store.poll([line])[line].learner == {"state": "learning"}
-
-    def test_a_beat_takes_the_place_of_one_of_the_same_name(
-        self, store: AnyStore, line: Line
-    ) -> None:
-        for payload in ({"pid": 1}, {"pid": 2}):
-            store.beat(line, role="api", name="host:8000 1f", payload=payload, ttl_s=60)
-        assert store.beats(line, "api") == {"host:8000 1f": {"pid": 2}}
-
-    def test_a_beat_too_large_is_refused(self, store: AnyStore, line: Line) -> None:
-        payload = {"text": "x" * BEAT_BYTES_MAX}
-        with pytest.raises(TooLarge):
-            store.beat(line, role="learner", name="a", payload=payload, ttl_s=60)
 
     # Dying -------------------------------------------------------------------------------------
 
