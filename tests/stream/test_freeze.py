@@ -57,6 +57,8 @@ class Life:
         if self.process is not None:
             self.at.kill(self.process)
             self.process = None
+            # An order waits for it no longer than a second.
+            self.at.store.beat(self.at.line, role="learner", name="learner", payload={}, ttl_s=1)
 
     def send(self) -> None:
         made = events(BATCH, seed=self.sent)
