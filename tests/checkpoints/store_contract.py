@@ -30,12 +30,13 @@ from tests.checkpoints.builders import (
     ref_of,
 )
 from tests.checkpoints.damage_contract import DamageContract
+from tests.checkpoints.fence_contract import FenceContract
 
 AnyStore = MemoryStore | RedisStore
 NOTHING = Position(head=None, control=None, learner=None)
 
 
-class StoreContract(DamageContract, BeatContract):
+class StoreContract(DamageContract, BeatContract, FenceContract):
     """Give fixtures `store` (either kind), `line` (fresh) and `wait_s` (let leases run out)."""
 
     # Taking the line ---------------------------------------------------------------------------
@@ -257,34 +258,6 @@ class StoreContract(DamageContract, BeatContract):
         history(store, line, granted(store, line).token, length=2)
         granted(store, Line(f"{line.model}-not-begun"))
         assert [each for each in store.lines() if each.model.startswith(line.model)] == [line]
-
-    def test_a_fence_stops_the_learner_and_changes_nothing_else(
-        self, store: AnyStore, line: Line
-    ) -> None:
-        token = granted(store, line, holder="first", lease_s=60).token
-        one = committed(store, line, token, number=1)
-        before = store.poll([line])
-        store.fence(line, by="ann:1")
-        put(store, line, b"late")
-        late = a_version(line, number=2, parent=one, model=b"late")
-        assert store.commit(line, token=token, version=late) is Outcome.FENCED
-        assert not store.renew(line, holder="first", token=token, lease_s=5)
-        assert store.poll([line]) == before
-        assert isinstance(store.acquire(line, holder="second", lease_s=60), HeldBy)
-        again = granted(store, line, holder="first")
-        assert again.head == one.envelope
-        assert store.commit(line, token=again.token, version=late) is Outcome.OK
-
-    def test_a_fence_that_is_sent_twice_is_one(self, store: AnyStore, line: Line) -> None:
-        def count() -> int:
-            return int(granted(store, line).token.partition(":")[0])
-
-        before = count()
-        store.fence(line, by="ann:1")
-        store.fence(line, by="ann:1")
-        assert count() == before + 2
-        store.fence(line, by="ann:1")
-        assert count() == before + 4
 
     @pytest.mark.parametrize("command", ["pin", "tag"])
     def test_what_a_command_names_must_be_kept(

@@ -117,7 +117,7 @@ def test_who_is_waited_for_is_told_and_since_when_it_is_silent(store, steady, ve
 
     an_operator(store, steady, on_wait=told.append).run(LINE, order("pin", "v2"))
 
-    assert told == ["phishing/0: waiting for api one (silent since 2023-11-14T22:13:16.000Z)"]
+    assert told == ["phishing: waiting for api one (silent since 2023-11-14T22:13:16.000Z)"]
 
 
 def token_count(store) -> int:
