@@ -88,6 +88,12 @@ class Channel:
         Raises:
             ChannelClosedError: The other process is gone, and all it sent was returned before.
         """
+        return [decode(payload) for payload in self.payloads(timeout_s)]
+
+    def payloads(self, timeout_s: float = 0.0) -> list[bytes]:
+        """The same, for `messages.decode` when each is needed: read long before, what is decoded
+        would have left the processor's cache again.
+        """
         if timeout_s > 0.0:
             select.select([self._socket], [], [], timeout_s)
         try:
@@ -101,7 +107,7 @@ class Channel:
         self._received += read
         return self._whole()
 
-    def _whole(self) -> list[Message]:
+    def _whole(self) -> list[bytes]:
         """The messages that are complete."""
         buffer, at, found = self._received, 0, []
         while len(buffer) - at >= _LENGTH.size:
@@ -109,7 +115,7 @@ class Channel:
             end = at + _LENGTH.size + length
             if end > len(buffer):
                 break
-            found.append(decode(bytes(memoryview(buffer)[at + _LENGTH.size : end])))
+            found.append(bytes(memoryview(buffer)[at + _LENGTH.size : end]))
             at = end
         if at:
             del buffer[:at]

@@ -12,7 +12,7 @@ from learner.examples import Examples
 from learner.values import Stage
 
 Anchor: TypeAlias = dict[str, Any]
-# Begins an array as JSON, and none as MessagePack.
+# Begins an array as JSON, and none as MessagePack. Only a batch is ever JSON.
 _JSON = b"["
 
 
@@ -195,6 +195,8 @@ Message: TypeAlias = (
     | LastWords
 )
 
+# The tags that stand behind the array's own byte.
+_TAKEN_IN_TURN = frozenset({2, 3, 5})
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Message).decode
 _encode_json = msgspec.json.Encoder().encode
@@ -214,6 +216,16 @@ def encode(message: Message) -> bytes:
         return _encode(message)
     except OverflowError:
         return _encode_json(message)
+
+
+def is_taken_in_turn(payload: bytes) -> bool:
+    """Whether these are the bytes of something that happens in the log: a batch, a new partition, a
+    stretch without records.
+
+    >>> is_taken_in_turn(encode(Passed("t", 0, 7))), is_taken_in_turn(encode(Cleared("ab")))
+    (True, False)
+    """
+    return payload[:1] == _JSON or payload[1] in _TAKEN_IN_TURN
 
 
 def decode(payload: bytes) -> Message:

@@ -20,7 +20,16 @@ from stream.channel import Channel
 from stream.commit import SnapshotFailedError
 from stream.committer import Committer
 from stream.memory import check_memory
-from stream.messages import Batch, Cleared, NewPartition, Passed, Took
+from stream.messages import (
+    Batch,
+    Cleared,
+    Message,
+    NewPartition,
+    Passed,
+    Took,
+    decode,
+    is_taken_in_turn,
+)
 from stream.positions import RUNS_MAX, Positions
 from stream.suspects import Place, Suspects
 
@@ -70,7 +79,7 @@ class Worker:
         self._uncommitted_max, self._memory_max = uncommitted_max, memory_max
         self._due_at = time.monotonic() + self._every_s
         self._settled = settled
-        self._batches: deque[Batch | NewPartition | Passed] = deque()
+        self._batches: deque[bytes] = deque()
         self._learn_errors: list[Place] = []
         self._cut_records = self._cut_errors = self._failures = 0
         self._cut_at = 0.0
@@ -101,7 +110,7 @@ class Worker:
             elif self._committer.is_busy:
                 self._wait(0.0)
             if self._batches:
-                self._take(self._batches.popleft())
+                self._take(decode(self._batches.popleft()))
             self._keep_up()
         self._commit_what_is_new()
         self._settle()
@@ -112,23 +121,29 @@ class Worker:
         waited_for = [self._channel] if beside is None else [self._channel, beside]
         ready, _, _ = select.select(waited_for, [], [], timeout_s)
         if self._channel in ready:
-            for message in self._channel.receive():
-                match message:
-                    case Cleared():
-                        self._committer.cleared(message)
-                    case Batch() | NewPartition() | Passed():
-                        self._batches.append(message)
+            for payload in self._channel.payloads():
+                if is_taken_in_turn(payload):
+                    self._batches.append(payload)
+                else:
+                    self._hear(decode(payload))
         self._look()
 
-    def _take(self, batch: Batch | NewPartition | Passed) -> None:
-        if isinstance(batch, NewPartition):
-            self._positions.add_partition((batch.topic, batch.partition), batch.first)
-        elif isinstance(batch, Passed):
-            self._positions.passed((batch.topic, batch.partition), batch.following)
-        elif self._suspects:
-            self._take_carefully(batch)
-        else:
-            self._learn(batch)
+    def _hear(self, message: Message) -> None:
+        assert isinstance(message, Cleared), f"the source said {message}"
+        self._committer.cleared(message)
+
+    def _take(self, message: Message) -> None:
+        match message:
+            case Batch() if self._suspects:
+                self._take_carefully(message)
+            case Batch():
+                self._learn(message)
+            case NewPartition(topic, partition, first):
+                self._positions.add_partition((topic, partition), first)
+            case Passed(topic, partition, following):
+                self._positions.passed((topic, partition), following)
+            case _:
+                raise AssertionError(f"{message} has no turn")
 
     def _learn(self, batch: Batch) -> None:
         examples = batch.examples
