@@ -47,7 +47,9 @@ class CommitEndedError(StreamError):
 
 
 class CommitLostError(StreamError):
-    """The process that made a version died when the head may have moved: restore the head."""
+    """The process that made a version died when the head may have moved, or before there was one:
+    restore the head, or begin once more.
+    """
 
     def __init__(self, line: Line, code: int | None) -> None:
         super().__init__(f"{line}: the commit's own process ended with {code}; restoring the head")
@@ -94,7 +96,7 @@ class Committer:
         self._coreless_at: float | None = None
         self._runs: list[list[object]] = []
         self._announced: str | None = None
-        self._is_cleared = False
+        self._is_cleared = self._is_given_up = False
 
     @property
     def is_busy(self) -> bool:
@@ -156,7 +158,7 @@ class Committer:
         finally:
             theirs.close()
         self._channel, self._runs = ours, cut.runs
-        self._announced, self._is_cleared = None, False
+        self._announced, self._is_cleared, self._is_given_up = None, False, False
         now = time.monotonic()
         self._stall_s, self._silent_at = now - started, now + _WRITING_MAX_S
         self._coreless_at = coreless_s()
@@ -221,11 +223,17 @@ class Committer:
         raise CommitEndedError(message)
 
     def _without_a_word(self) -> CommitFailed:
-        """The process is gone and did not say how it went."""
+        """The process is gone and did not say how it went.
+
+        Where somebody else has killed it, learning goes on and the next one is made; a line that
+        begins, which has to have a version first, begins once more.
+        """
         assert self._pid is not None, "it was asked for its channel"
         code = ended(self._pid, wait=True)
         self._pid = None
-        if self._is_cleared:
+        was_killed = code is not None and code < 0 and not self._is_given_up
+        if self._is_cleared or (self.head is None and was_killed):
+            self._reap()
             raise CommitLostError(self._line, code)
         return self._never_written(f"its process ended with {code}")
 
@@ -234,6 +242,7 @@ class Committer:
 
     def _kill(self) -> None:
         assert self._pid is not None, "it is busy"
+        self._is_given_up = True
         os.kill(self._pid, signal.SIGKILL)
 
     def _reap(self) -> None:

@@ -15,7 +15,7 @@ from learner.examples import Examples
 from learner.trainer import Trainer
 from stream import committer as committing
 from stream.commit import SnapshotFailedError
-from stream.committer import Committer
+from stream.committer import CommitLostError, Committer
 from stream.messages import Announced, Cleared
 from stream.positions import Positions, fingerprint
 from tests.checkpoints.builders import LEARNER, VERIFIER
@@ -107,6 +107,15 @@ def test_whatever_a_learner_raises_when_it_is_written_down_learning_goes_on(monk
     with pytest.raises(SnapshotFailedError, match="SystemExit: enough"):
         at.look_until(lambda: False)
     assert at.positions.has_moved
+
+
+def test_a_line_whose_first_version_s_process_is_killed_begins_once_more():
+    """Else it would end as one that cannot be written down at all."""
+    at = Learning()
+    os.kill(at.begin(), signal.SIGKILL)
+
+    with pytest.raises(CommitLostError, match="ended with -9"):
+        at.look_until(lambda: False)
 
 
 def test_a_process_that_stops_is_ended_and_the_next_version_holds_all(monkeypatch):
