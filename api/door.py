@@ -10,6 +10,7 @@ import logging
 import os
 import socket
 import struct
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -63,12 +64,12 @@ class Rest:
     is_new: bool
 
 
-class Guest(asyncio.Protocol):
+class Guest(asyncio.Protocol, ABC):
     """A connection's protocol, as far as the door knows it."""
 
+    @abstractmethod
     def settle(self, rest: Rest) -> None:
         """The connection was another process's before."""
-        raise NotImplementedError
 
 
 class Passage:

@@ -4,6 +4,7 @@ The topic itself is asked, and no file beside it: a sender that was killed knows
 Kafka took last, and a record that is sent twice would be learned twice.
 """
 
+import re
 from collections.abc import Iterable
 from contextlib import closing
 
@@ -18,6 +19,8 @@ HEADER = "weir-source"
 
 Header = tuple[str, bytes]
 _POLL_MS = 500
+# Anybody may write such a header: what is no number of ours is passed over.
+_NUMBER = re.compile(rb"[0-9]{1,15}")
 
 
 def header(source: str, number: int) -> Header:
@@ -76,7 +79,8 @@ def sent_before(kafka: KafkaSettings, topic: str, source: str) -> Sent:
                 for records in consumer.poll(timeout_ms=_POLL_MS).values():
                     values = (v for r in records for name, v in r.headers if name == HEADER)
                     ours = (v for v in values if v is not None and v.startswith(begin_with))
-                    numbers.update(int(value.removeprefix(begin_with)) for value in ours)
+                    texts = (value.removeprefix(begin_with) for value in ours)
+                    numbers.update(int(each) for each in texts if _NUMBER.fullmatch(each))
     except (KafkaError, OSError) as error:
         raise KafkaUnavailableError(str(kafka.bootstrap_servers), error) from error
     return Sent(numbers, is_cut=any(begins.values()))

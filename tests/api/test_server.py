@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -300,29 +300,19 @@ def test_who_is_on_the_way_in_when_a_worker_leaves_goes_to_the_next_as_well() ->
 
         server = make_server(
             app, door, passage,
-            on_open=leave_amid_arrivals, on_left=lambda: left.append(len(taken(passage))),
+            on_open=leave_amid_arrivals, on_left=lambda: left.append(len(taken(passage.take))),
         )  # fmt: skip
         server.run()
 
-        assert taken(passage) == []
-        assert left == [CLIENTS - len(accepted(door))]
+        assert taken(passage.take) == []
+        assert left == [CLIENTS - len(taken(door.accept))]
 
 
-def taken(passage: Passage) -> list[socket.socket]:
-    """What is in it, closed."""
+def taken(take: Callable[[], tuple[socket.socket, object]]) -> list[socket.socket]:
+    """All that wait there, closed."""
     found = []
     with contextlib.suppress(BlockingIOError):
         while True:
-            found.append(passage.take()[0])
-            found[-1].close()
-    return found
-
-
-def accepted(door: socket.socket) -> list[socket.socket]:
-    """Who waits before it, closed."""
-    found = []
-    with contextlib.suppress(BlockingIOError):
-        while True:
-            found.append(door.accept()[0])
+            found.append(take()[0])
             found[-1].close()
     return found
