@@ -15,6 +15,7 @@ from typing import Any, Literal
 from config.model_file import Drift, Task
 from learner.detectors import build_detector, detector_kind
 from learner.errors import SpecError
+from learner.inline_attributes import set_attributes
 
 # The values that `after` is the mean of.
 RECENT = 100
@@ -148,7 +149,7 @@ class _Watch:
         }
 
     def load(self, dumped: dict[str, Any]) -> None:
-        vars(self.detector).update(dumped["detector"])
+        set_attributes(self.detector, dumped["detector"])
         self.total, self.count = dumped["since"]
         self.last, self.episode = dumped["last"], dumped["episode"]
 

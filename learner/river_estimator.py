@@ -11,6 +11,7 @@ from typing import Any
 from river import base, compose
 
 from learner.estimator import Predicted
+from learner.pipeline_steps import steps_of
 
 Predict = Callable[[Any], Predicted]
 
@@ -43,18 +44,24 @@ class RiverEstimator:
         self, model: Any, *, wants_probabilities: bool, notes: tuple[str, ...] = ()
     ) -> None:
         self._model = model
-        self._learn_one = model.learn_one
+        steps = steps_of(model)
+        self._learn_one = model.learn_one if steps is None else steps.learn
+        self._learn_weighted = model.learn_one
         self.notes = notes
         self.takes_weight = takes_weight(model)
         self.has_probabilities = _has_probabilities(model)
-        self.predict = _predictor(model, wants_probabilities=wants_probabilities)
+        if steps is None:
+            self.predict = _predictor(model, wants_probabilities=wants_probabilities)
+        else:
+            answer = _predictor(steps.last, wants_probabilities=wants_probabilities)
+            self.predict = _after(steps.transform, answer)
 
     def learn(self, x: Any, y: Any, w: float | None, /) -> None:
         """Learn one example, with its weight if it has one."""
         if w is None:
             self._learn_one(x, y)
         else:
-            self._learn_one(x, y, w=w)
+            self._learn_weighted(x, y, w=w)
 
     def dump(self) -> object:
         """The model itself; whoever pickles it must do so before it learns again."""
@@ -113,6 +120,10 @@ def _predictor(model: Any, *, wants_probabilities: bool) -> Predict:
     if not wants_probabilities:
         return _label_only(model.predict_one)
     return _label_and_probabilities(model.predict_one, predict_proba_one)
+
+
+def _after(transform: Callable[[Any], Any], answer: Predict) -> Predict:
+    return lambda x: answer(transform(x))
 
 
 def _label_only(predict_one: Callable[[Any], Any]) -> Predict:

@@ -91,6 +91,7 @@ class Committer:
         self.head = head
         self.interval_s = model_file.checkpoint.every_seconds
         self._pid: int | None = None
+        self._leaving: int | None = None
         self._channel: Channel | None = None
         self._silent_at = self._stall_s = 0.0
         self._coreless_at: float | None = None
@@ -127,6 +128,7 @@ class Committer:
         """
         assert not self.is_busy, "one commit at a time"
         started = time.monotonic()
+        self._see_off()
         cut = Cut(
             head=self.head,
             number=self._highest + 1,
@@ -203,9 +205,11 @@ class Committer:
         return None
 
     def _adopt(self, message: Committed) -> Version:
-        self._reap()
+        started = time.monotonic()
+        self._let_go()
         version = open_version(message.envelope, self._keys.verifier, self._line)
         self.head, self._highest = version, version.number  # C7
+        self._stall_s += time.monotonic() - started
         self.interval_s = interval_s(
             self._model_file.checkpoint.every_seconds,
             stall_s=self._stall_s,
@@ -244,6 +248,19 @@ class Committer:
         assert self._pid is not None, "it is busy"
         self._is_given_up = True
         os.kill(self._pid, signal.SIGKILL)
+
+    def _let_go(self) -> None:
+        """The process has said its last word. What it leaves behind is large, and takes the system
+        milliseconds to clear away: nobody waits for that."""
+        assert self._channel is not None, "it is busy"
+        self._channel.close()
+        self._leaving, self._pid, self._channel = self._pid, None, None
+
+    def _see_off(self) -> None:
+        """Wait until the process that made the last version is gone; it is, by now."""
+        if self._leaving is not None:
+            ended(self._leaving, wait=True)
+            self._leaving = None
 
     def _reap(self) -> None:
         if self._channel is not None:

@@ -24,6 +24,7 @@ from stream.board import Board
 from stream.channel import Channel
 from stream.committer import Committer
 from stream.ends import DONE, end_with
+from stream.huge_pages import use_huge_pages
 from stream.messages import Begin, Finished, Ready, Settled
 from stream.numbers import Numbers
 from stream.positions import Positions
@@ -133,7 +134,7 @@ class LearnerProcess:
         begins = {(topic, partition): at for topic, partition, at in begin.first_offsets}
         positions = Positions(topic_ids=begin.topic_ids, begins=begins, next_offsets=dict(begins))
         trainer = Trainer(self.model_file, scratch)
-        check_restorable(trainer, self.model_file, scratch)
+        check_restorable(self.model_file, scratch)
         for note in trainer.notes:
             log.info("%s: %s", self._line, note)
         log.info("%s: begun, untrained, at %s", self._line, positions.offsets_json())
@@ -141,8 +142,9 @@ class LearnerProcess:
 
 
 def _settle_memory() -> None:
-    """Keep the garbage collector off what lives as long as the worker."""
+    """Keep the garbage collector off what lives as long as the worker, and forks short."""
     gc.collect()
     gc.freeze()
     # A model makes few cycles; the default of 700 would look a hundred times a second.
     gc.set_threshold(50_000, 20, 100)
+    use_huge_pages()

@@ -13,6 +13,7 @@ from checkpoints.reader import LineReader
 from checkpoints.signing import normal
 from checkpoints.unpickle import loads
 from config.model_file import ModelFile
+from learner.inline_attributes import inline_attributes
 from learner.trainer import Saved, Trainer
 from stream.commit import software
 from stream.model_change import adopted_sections, check_software
@@ -48,7 +49,8 @@ def restore(
         segments = reader.load_segments(head)
     except CheckpointCorrupt as problem:
         raise damaged_head(reader, manifest.line, manifest.name, problem.what) from problem
-    payload = loads(segments["model"], model_file.trust)
+    with inline_attributes():
+        payload = loads(segments["model"], model_file.trust)
     saved = Saved(
         payload=payload,
         window=segments["window"],
@@ -59,13 +61,16 @@ def restore(
     return Restored(trainer=trainer, positions=positions_of(manifest), adopted=adopted)
 
 
-def check_restorable(trainer: Trainer, model_file: ModelFile, scratch: Path | None) -> None:
+def check_restorable(model_file: ModelFile, scratch: Path | None) -> None:
     """Find out before anything is learned that a snapshot of this learner can be loaded again.
+
+    It is tried on a trainer of its own: see `learner.inline_attributes` for what pickling does to
+    one that is to learn.
 
     Raises:
         CheckpointError, RestoreError: It cannot; a crash would have lost all that was learned.
     """
-    snapshot = trainer.snapshot(version="v0")
+    snapshot = Trainer(model_file, scratch).snapshot(version="v0")
     saved = Saved(
         payload=loads(snapshot.model, model_file.trust),
         window=snapshot.window,
