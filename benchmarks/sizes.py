@@ -36,15 +36,19 @@ topics: {{events: {topic}}}
 _STALL = "weir_checkpoint_duration_seconds"
 _WORK = "weir_checkpoint_work_seconds_total"
 _LEARNED = "weir_events_processed_total"
-_INTERVAL = "weir_checkpoint_interval_seconds"
 _LOOK_S = 0.1
 # More than is learned in a second, and between a freeze and the next.
 _EVENTS_A_SECOND = 80_000
 _AHEAD = 500_000
+# Until it is read: more than the API needs, and the versions served before.
+_STARTING_S = 20.0
+# Commits while it is read, at least.
+_KNOWN = 2
 # A large model is read for longer, since its versions come seldom, and the largest is written less
-# often.
-_READ_LONGER = {"16": 3.0}
+# often. Of the one whose age has a goal so many versions are let go by first.
+_READ_LONGER = {"16": 3.0, "64": 2.0}
 _COMMITTED_LESS = {"64": 0.3}
+_SETTLED = {"16": 5}
 
 
 def label(size: str) -> str:
@@ -66,7 +70,7 @@ class _Commits:
     url: str
     stalls_s: list[float] = field(default_factory=list)
     works_s: list[float] = field(default_factory=list)
-    intervals_s: list[float] = field(default_factory=list)
+    seen_at: list[float] = field(default_factory=list)
     _was: dict[str, float] = field(default_factory=dict)
 
     def look(self) -> int:
@@ -79,16 +83,22 @@ class _Commits:
             more = {name: now[name] - self._was[name] for name in (f"{_STALL}_sum", _WORK)}
             self.stalls_s += [more[f"{_STALL}_sum"] / count] * count
             self.works_s += [more[_WORK] / count] * count
-            self.intervals_s.append(now[_INTERVAL])
+            self.seen_at += [time.perf_counter()] * count
         self._was = now
         return len(self.stalls_s)
+
+    @property
+    def between_s(self) -> float:
+        """From one commit to the next, on average."""
+        return (self.seen_at[-1] - self.seen_at[0]) / (len(self.seen_at) - 1)
 
 
 def at_size(
     size: str, servers: Servers, streams: Streams, *, run: int, scale: Scale
 ) -> dict[str, float]:
     """Stall, work, interval and age of a model that weighs so many megabytes."""
-    topic = streams.at_least(_AHEAD)
+    seconds = scale.reading_s * _READ_LONGER.get(size, 1.0)
+    topic = streams.at_least(int(_EVENTS_A_SECOND * (seconds + _STARTING_S * scale.events)))
     text = MODEL.format(name=f"size-{size}-{run}", size=size, topic=topic)
     with rig(
         kafka=servers.kafka,
@@ -101,9 +111,9 @@ def at_size(
         at.until(lambda: at.head() is not None, "the line begins")
         with serving(servers, text) as url:
             commits = _Commits(f"http://127.0.0.1:{at.metrics_port}/metrics")
-            seconds = scale.reading_s * _READ_LONGER.get(size, 1.0)
-            streams.at_least(at.consumed() + int(_EVENTS_A_SECOND * seconds) + _AHEAD)
-            ages = _ages(f"{url}/v1/models/{at.line.model}/predict", commits, seconds)
+            predict = f"{url}/v1/models/{at.line.model}/predict"
+            ages = _ages(predict, commits, seconds, _SETTLED.get(size, 1))
+        between_s = commits.between_s
         count = int(scale.commits * _COMMITTED_LESS.get(size, 1.0)) + 1
         _freeze_and_thaw(at, streams, commits, count)
     at_this = f"at {label(size)}"
@@ -111,19 +121,24 @@ def at_size(
         f"stall a commit {at_this}, p50 ms": percentile(commits.stalls_s, 0.5) * 1000,
         f"stall a commit {at_this}, p99 ms": percentile(commits.stalls_s, 0.99) * 1000,
         f"work a commit {at_this}, CPU s": median(commits.works_s),
-        f"from version to version {at_this}, s": median(commits.intervals_s),
+        f"from version to version {at_this}, s": between_s,
         f"age of the served model {at_this}, p50 s": percentile(ages, 0.5),
         f"age of the served model {at_this}, p99 s": percentile(ages, 0.99),
     }
 
 
-def _ages(url: str, commits: _Commits, seconds: float) -> list[float]:
-    """The served model's age in seconds while the learner learns, from its first commit on."""
+def _ages(url: str, commits: _Commits, seconds: float, settled: int) -> list[float]:
+    """The served model's age in seconds while the learner learns.
+
+    From a version on that was made when the cadence had forgotten how the API started.
+    """
     found: list[float] = []
     commits.look()
     until(lambda: _has_learned(url), "a model that has learned is served")
+    for _ in range(settled):
+        _until_it_grows(lambda: _reading(url)[0], _reading(url)[0], "the next version is served")
     deadline = time.perf_counter() + seconds
-    while time.perf_counter() < deadline:
+    while time.perf_counter() < deadline or len(commits.seen_at) < _KNOWN:
         found.append(_reading(url)[1])
         commits.look()
         time.sleep(_LOOK_S)

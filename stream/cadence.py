@@ -1,26 +1,50 @@
 """How often a version is made: as configured, or as seldom as its cost to the learner demands."""
 
+from collections import deque
 from pathlib import Path
 
 # A commit may take this share of the learner's time; a large model is committed less often.
 SHARE = 0.05
+# The versions whose cost counts.
+_VERSIONS = 4
 _SCHEDSTAT = Path("/proc/self/schedstat")
 
 
-def interval_s(every_s: float, *, stall_s: float, lost_s: float) -> float:
+class Cadence:
     """Seconds from one cut to the next.
+
+    What one version costs is at the mercy of what else the machine does meanwhile, so that the mean
+    of the last ones decides: over time they take the share, and none comes late for a bad moment.
 
     Args:
         every_s: As the model file has it.
-        stall_s: How long learning stood still for the last version.
-        lost_s: How long the learner had no core while that version was made beside it.
 
-    >>> interval_s(1.0, stall_s=0.01, lost_s=0.0)
+    Attributes:
+        interval_s: After the last version.
+
+    >>> cadence = Cadence(1.0)
+    >>> cadence.cost(stall_s=0.01, lost_s=0.0)
+    >>> cadence.interval_s
     1.0
-    >>> interval_s(1.0, stall_s=0.01, lost_s=0.4)
-    8.2
+    >>> cadence.cost(stall_s=0.01, lost_s=0.4)
+    >>> cadence.interval_s
+    4.2
     """
-    return max(every_s, round((stall_s + lost_s) / SHARE, 3))
+
+    def __init__(self, every_s: float) -> None:
+        self._every_s = self.interval_s = every_s
+        self._costs_s: deque[float] = deque(maxlen=_VERSIONS)
+
+    def cost(self, *, stall_s: float, lost_s: float) -> None:
+        """A version was made.
+
+        Args:
+            stall_s: How long learning stood still for it.
+            lost_s: How long the learner had no core while it was made beside it.
+        """
+        self._costs_s.append(stall_s + lost_s)
+        mean = sum(self._costs_s) / len(self._costs_s)
+        self.interval_s = max(self._every_s, round(mean / SHARE, 3))
 
 
 def coreless_s() -> float | None:

@@ -16,7 +16,7 @@ from checkpoints.store import Store
 from config.model_file import ModelFile
 from learner.trainer import Trainer
 from stream import channel as channels
-from stream.cadence import coreless_s, interval_s, lost_s
+from stream.cadence import Cadence, coreless_s, lost_s
 from stream.channel import Channel, ChannelClosedError
 from stream.commit import Cut, SnapshotFailedError, VersionMaker
 from stream.errors import StreamError
@@ -67,9 +67,6 @@ class Committer:
         highest: The highest number that anyone remembers; numbers begin above it.
         note_number: Told each number before it is used.
         tell: Sends a message to the source.
-
-    Attributes:
-        interval_s: From the last cut to the next, as the cadence has it.
     """
 
     def __init__(
@@ -89,9 +86,9 @@ class Committer:
         self._token, self._tell, self._note_number = token, tell, note_number
         self._highest = max(highest, head.number if head else 0)
         self.head = head
-        self.interval_s = model_file.checkpoint.every_seconds
+        self._cadence = Cadence(model_file.checkpoint.every_seconds)
         self._pid: int | None = None
-        self._leaving: int | None = None
+        self._leaving: list[int] = []
         self._channel: Channel | None = None
         self._silent_at = self._stall_s = 0.0
         self._coreless_at: float | None = None
@@ -103,6 +100,11 @@ class Committer:
     def is_busy(self) -> bool:
         """Whether a version is being made."""
         return self._pid is not None
+
+    @property
+    def interval_s(self) -> float:
+        """From the last cut to the next, in seconds."""
+        return self._cadence.interval_s
 
     @property
     def channel(self) -> Channel | None:
@@ -128,7 +130,6 @@ class Committer:
         """
         assert not self.is_busy, "one commit at a time"
         started = time.monotonic()
-        self._see_off()
         cut = Cut(
             head=self.head,
             number=self._highest + 1,
@@ -210,11 +211,8 @@ class Committer:
         version = open_version(message.envelope, self._keys.verifier, self._line)
         self.head, self._highest = version, version.number  # C7
         self._stall_s += time.monotonic() - started
-        self.interval_s = interval_s(
-            self._model_file.checkpoint.every_seconds,
-            stall_s=self._stall_s,
-            lost_s=lost_s(self._coreless_at, message.work_s),
-        )
+        lost = lost_s(self._coreless_at, message.work_s)
+        self._cadence.cost(stall_s=self._stall_s, lost_s=lost)
         self._tell(Committed(message.envelope, self._stall_s, message.work_s, self.interval_s))
         return version
 
@@ -250,17 +248,14 @@ class Committer:
         os.kill(self._pid, signal.SIGKILL)
 
     def _let_go(self) -> None:
-        """The process has said its last word. What it leaves behind is large, and takes the system
-        milliseconds to clear away: nobody waits for that."""
+        """The process has said its last word. What it held takes the system up to 50 ms to clear
+        away, and nobody waits for that."""
         assert self._channel is not None, "it is busy"
+        assert self._pid is not None, "it is busy"
         self._channel.close()
-        self._leaving, self._pid, self._channel = self._pid, None, None
-
-    def _see_off(self) -> None:
-        """Wait until the process that made the last version is gone; it is, by now."""
-        if self._leaving is not None:
-            ended(self._leaving, wait=True)
-            self._leaving = None
+        self._leaving = [pid for pid in self._leaving if ended(pid, wait=False) is None]
+        self._leaving.append(self._pid)
+        self._pid = self._channel = None
 
     def _reap(self) -> None:
         if self._channel is not None:
