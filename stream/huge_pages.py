@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 _MAPS = Path("/proc/self/maps")
 # Writable memory that is no file's: the heap, and what Python asks the system for.
-_OURS = re.compile(r"([0-9a-f]+)-([0-9a-f]+) rw-p \S+ 00:00 0 +(?:\[heap\])?$")
+_OURS = re.compile(r"([0-9a-f]+)-([0-9a-f]+) rw-p \S+ 00:00 0 *(?:\[heap\])?$")
 _SIZE = 2 << 20
 _MADV_COLLAPSE = 25  # Linux 6.1; elsewhere the number means nothing and is refused
 
