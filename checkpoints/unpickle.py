@@ -197,12 +197,13 @@ class _Unpickler(pickle.Unpickler):
     def __init__(self, file: io.BytesIO, trust: tuple[str, ...]) -> None:
         super().__init__(file)
         self._trust = tuple(f"{package}." for package in trust if package)
-        self._before: list[tuple[Any, dict[str, Any]]] = []
+        self._before: dict[int, tuple[Any, dict[str, Any]]] = {}
 
     def find_class(self, module: str, name: str) -> Any:
-        """What `module.name` stands for; called once for each name in the pickle."""
+        """What `module.name` stands for; called whenever the pickle names it."""
         found = self._admitted(module, name)
-        self._before.append((found, _attributes(found)))
+        if id(found) not in self._before:  # how it looked before anything was done to it
+            self._before[id(found)] = found, _attributes(found)
         return found
 
     def _admitted(self, module: str, name: str) -> Any:
@@ -227,7 +228,7 @@ class _Unpickler(pickle.Unpickler):
         An instruction of the pickle language sets attributes on any object, a class among them,
         and `find_class` is not asked.
         """
-        touched = [thing for thing, before in self._before if _restore(thing, before)]
+        touched = [thing for thing, before in self._before.values() if _restore(thing, before)]
         return sorted({thing.__qualname__ for thing in touched})
 
 

@@ -12,7 +12,7 @@ Source: CPython 3.11, Objects/object_layout.md; Modules/_pickle.c, `load_build`.
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -46,7 +46,7 @@ def set_attributes(target: object, state: dict[str, Any]) -> None:
     >>> detector.delta
     0.5
     """
-    if _descriptors(type(target)).isdisjoint(state):
+    if _are_plain(state) and _descriptors(type(target)).isdisjoint(state):
         for name, value in state.items():
             object.__setattr__(target, sys.intern(name), value)
     else:  # an attribute of that name would be caught by the class
@@ -55,10 +55,19 @@ def set_attributes(target: object, state: dict[str, Any]) -> None:
 
 def _set_attributes(self: base.Base, state: Any) -> None:
     """As `object` would, by pickle's rules: a dict, or one for `__dict__` and one for slots."""
+    own = getattr(super(base.Base, self), _HOOK, None)
+    if own is not None:  # of a class that River's base class stands before
+        own(state)
+        return
     attributes, slots = state if type(state) is tuple else (state, None)
-    set_attributes(self, attributes or {})
+    if attributes is not None:
+        set_attributes(self, attributes)
     for name, value in (slots or {}).items():
         setattr(self, name, value)
+
+
+def _are_plain(names: Iterable[Any]) -> bool:
+    return set(map(type, names)) <= {str}
 
 
 def _descriptors(cls: type) -> frozenset[str]:

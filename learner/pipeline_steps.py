@@ -9,35 +9,35 @@ Source: `river.compose.pipeline`, `Pipeline.learn_one` and `Pipeline._transform_
 """
 
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from river import base, compose
 
+Verb = Callable[..., Any]
+
+# River's own question to a step, whether it learns from the label; it has no public name.
+_is_supervised = attrgetter("_supervised")
+
 
 class Steps(NamedTuple):
-    """What a pipeline does, as functions.
+    """A pipeline's verbs; `learn_one` takes no weight, and `predict_proba_one` may be missing."""
 
-    Attributes:
-        transform: Features as the last step wants them; learns nothing.
-        learn: One example, without a weight.
-        last: The step that answers.
-    """
-
-    transform: Callable[[Any], Any]
-    learn: Callable[[Any, Any], None]
-    last: Any
+    learn_one: Verb
+    predict_one: Verb
+    predict_proba_one: Verb | None
 
 
 def steps_of(model: Any) -> Steps | None:
-    """The steps of a pipeline that is nothing but plain transformers and a model; else None.
+    """The verbs of a pipeline that is nothing but plain transformers and a model; else None.
 
     The steps are the pipeline's own: what one learns, the other has learned.
 
     >>> from river import linear_model, preprocessing
     >>> model = preprocessing.StandardScaler() | linear_model.LogisticRegression()
     >>> steps = steps_of(model)
-    >>> steps.learn({"x": 3.0}, True)
-    >>> steps.last.predict_one(steps.transform({"x": 1.0})) == model.predict_one({"x": 1.0})
+    >>> steps.learn_one({"x": 3.0}, True)
+    >>> steps.predict_one({"x": 1.0}) == model.predict_one({"x": 1.0})
     True
     >>> steps_of(linear_model.LogisticRegression()) is None
     True
@@ -45,35 +45,38 @@ def steps_of(model: Any) -> Steps | None:
     if type(model) is not compose.Pipeline or len(model.steps) < 2:
         return None
     *before, last = model.steps.values()
-    if not all(map(_is_plain, before)) or not _is(last, base.Classifier, base.Regressor):
+    if not all(map(_is_plain, before)) or not _is_model(last):
         return None
     transforms = tuple(step.transform_one for step in before)
     learns = tuple((step.learn_one, step.transform_one) for step in before)
     learn_last = last.learn_one
 
-    def transform(x: Any) -> Any:
-        for each in transforms:
-            x = each(x)
-        return x
-
-    def learn(x: Any, y: Any) -> None:
+    def learn_one(x: Any, y: Any) -> None:
         for learn_step, transform_step in learns:
             learn_step(x)
             x = transform_step(x)
         learn_last(x=x, y=y)
 
-    return Steps(transform, learn, last)
+    def after_all(verb: Verb) -> Verb:
+        def of_the_last(x: Any) -> Any:
+            for transform_one in transforms:
+                x = transform_one(x)
+            return verb(x)
+
+        return of_the_last
+
+    proba = getattr(last, "predict_proba_one", None)
+    return Steps(learn_one, after_all(last.predict_one), proba and after_all(proba))
 
 
 def _is_plain(step: Any) -> bool:
     """Whether it transforms, learns without the label, and has no steps within."""
-    return _is(step, base.Transformer) and not _is(
-        step,
-        base.SupervisedTransformer,
-        base.MiniBatchSupervisedTransformer,
-        base.Wrapper,
-        compose.TransformerUnion,
-    )
+    is_transformer = _is(step, base.Transformer) and not _is(step, compose.TransformerUnion)
+    return is_transformer and not _is_supervised(step)
+
+
+def _is_model(step: Any) -> bool:
+    return _is(step, base.Classifier, base.Regressor) and _is_supervised(step)
 
 
 def _is(step: Any, *kinds: type) -> bool:

@@ -1,7 +1,7 @@
 """Progressive validation: each example is predicted and scored before the learner sees its label.
 
-The one place that calls `learn`. The order is the contract: predict, detect, learn. What was
-predicted is scored in one go for the examples of a call; nothing that is learned depends on that.
+The one place that calls `learn`. The order is the contract: predict, score, detect, learn; a score
+taken after learning would be a training score.
 
 Source: Blum, Kalai and Langford, "Beating the hold-out", COLT 1999.
 """
@@ -14,7 +14,6 @@ from typing import Any, Protocol, TypeAlias, cast
 from learner.drift import Detection, Detectors
 from learner.estimator import Estimator, Probabilities
 from learner.scores import Scores
-from learner.tallies import Scored
 
 Found: TypeAlias = list[tuple[int, Detection]]
 Steps: TypeAlias = Callable[[Sequence[Any], Sequence[Any], Sequence[float | None] | None], Found]
@@ -79,15 +78,13 @@ def progressive_steps(
     """
     learn: Any = estimator.learn  # what it returns depends on `is_within`
     predict, is_within = estimator.predict, estimator.predicts_as_it_learns
-    detect, wants_loss = detectors.update, scores.wants_loss
+    feeds, detect, wants_loss = scores.feeds, detectors.update, scores.wants_loss
     told = cast("ReportsLoss", estimator)
 
     def steps(xs: Sequence[Any], ys: Sequence[Any], ws: Sequence[float | None] | None) -> Found:
         # All in one loop: a call costs as much as a score, and this is where every event passes.
         found: Found = []
-        scored: list[Scored] = []
-        unscored: list[int] = []
-        place, before, nonfinite = 0, tally.scored, 0
+        place, scored, nonfinite = 0, tally.scored, 0
         predicted: Any  # as the task has it
         try:
             for x, y, w in zip(xs, ys, repeat(None) if ws is None else ws, strict=False):
@@ -95,29 +92,24 @@ def progressive_steps(
                 if wants_loss:
                     scores.add_loss(told.last_loss, told.last_weight)
                 if predicted is None:
-                    unscored.append(place)
+                    pass
                 elif not isfinite(predicted) if is_regression else _are_wild(probabilities):
-                    unscored.append(place)
                     nonfinite += 1
                 else:
+                    for feed in feeds:
+                        feed(y, predicted, probabilities)
                     error = abs(y - predicted) if is_regression else int(predicted != y)
-                    detections = detect(error, before + len(scored))
+                    detections = detect(error, scored)
+                    scored += 1
                     if detections:
                         found += [(place, each) for each in detections]
-                    # A copy: a learner may hand out the same dict again, changed.
-                    scored.append((y, predicted, probabilities and dict(probabilities)))
                 if not is_within:
                     learn(x, y, w)
                 place += 1
         except (Exception, SystemExit, KeyboardInterrupt) as error:
             raise StepFailedError(place, error) from error
-        try:
-            scores.update(scored)
-        except Exception as error:
-            places = [each for each in range(place) if each not in unscored]
-            raise StepFailedError(places[_first_unscorable(scores, scored)], error) from error
         tally.learned += place
-        tally.scored, tally.nonfinite = before + len(scored), tally.nonfinite + nonfinite
+        tally.scored, tally.nonfinite = scored, tally.nonfinite + nonfinite
         return found
 
     return steps
@@ -126,16 +118,3 @@ def progressive_steps(
 def _are_wild(probabilities: Probabilities | None) -> bool:
     """Whether some are NaN or infinite."""
     return probabilities is not None and not isfinite(sum(probabilities.values()))
-
-
-def _first_unscorable(scores: Scores, scored: Sequence[Scored]) -> int:
-    """Which of these predictions is none that a score can take: a list where a label should be.
-
-    The scores are half-updated by then, and go where the learner goes.
-    """
-    for index, each in enumerate(scored):
-        try:
-            scores.update([each])
-        except Exception:
-            return index
-    raise AssertionError("predictions that cannot be scored together can be scored one by one")

@@ -44,17 +44,12 @@ class RiverEstimator:
         self, model: Any, *, wants_probabilities: bool, notes: tuple[str, ...] = ()
     ) -> None:
         self._model = model
-        steps = steps_of(model)
-        self._learn_one = model.learn_one if steps is None else steps.learn
-        self._learn_weighted = model.learn_one
+        verbs = steps_of(model) or model
+        self._learn_one, self._learn_weighted = verbs.learn_one, model.learn_one
         self.notes = notes
         self.takes_weight = takes_weight(model)
         self.has_probabilities = _has_probabilities(model)
-        if steps is None:
-            self.predict = _predictor(model, wants_probabilities=wants_probabilities)
-        else:
-            answer = _predictor(steps.last, wants_probabilities=wants_probabilities)
-            self.predict = _after(steps.transform, answer)
+        self.predict = _predictor(model, verbs, wants_probabilities=wants_probabilities)
 
     def learn(self, x: Any, y: Any, w: float | None, /) -> None:
         """Learn one example, with its weight if it has one."""
@@ -111,19 +106,15 @@ def _has_probabilities(model: Any) -> bool:
     return has_own and hasattr(model, "predict_proba_one")
 
 
-def _predictor(model: Any, *, wants_probabilities: bool) -> Predict:
+def _predictor(model: Any, verbs: Any, *, wants_probabilities: bool) -> Predict:
     if not _has_probabilities(model):
-        return _label_only(model.predict_one)
-    last, predict_proba_one = type(final_step(model)), model.predict_proba_one
+        return _label_only(verbs.predict_one)
+    last, predict_proba_one = type(final_step(model)), verbs.predict_proba_one
     if getattr(last, "predict_one", None) is base.Classifier.predict_one:
         return _label_of(predict_proba_one, wants_probabilities=wants_probabilities)
     if not wants_probabilities:
-        return _label_only(model.predict_one)
-    return _label_and_probabilities(model.predict_one, predict_proba_one)
-
-
-def _after(transform: Callable[[Any], Any], answer: Predict) -> Predict:
-    return lambda x: answer(transform(x))
+        return _label_only(verbs.predict_one)
+    return _label_and_probabilities(verbs.predict_one, predict_proba_one)
 
 
 def _label_only(predict_one: Callable[[Any], Any]) -> Predict:

@@ -6,7 +6,7 @@ with the same events, to the last bit.
 
 import inspect
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from river import metrics
@@ -17,7 +17,7 @@ from config.model_file import Task
 from config.nearest import did_you_mean
 from learner.errors import SpecError
 from learner.mean_scores import MEAN_SCORES
-from learner.tallies import TALLIES, LossTally, Scored, Tally, river_metric
+from learner.tallies import TALLIES, LossTally, Tally, river_metric
 
 VW_LOSS = "VWLoss"
 
@@ -42,12 +42,14 @@ class Scores:
         wants_probabilities: `update` needs the probabilities; a learner that has none does not
             do for these scores.
         wants_loss: `add_loss` must be called for every example learned.
+        feeds: What `update` calls, one after the other; a loop that is in a hurry may itself.
 
     Raises:
         SpecError: A name is unknown, or does not suit the task; with the nearest right one.
 
     >>> scores = Scores(["Accuracy", "F1"], "binary", Windows())
-    >>> scores.update([(True, True, None), (False, True, None), (True, True, None)])
+    >>> for y, y_pred in [(True, True), (False, True), (True, True)]:
+    ...     scores.update(y, y_pred, None)
     >>> scores.report()["F1"]
     {'lifetime': 0.8, 'rolling': 0.8, 'fading': None}
     """
@@ -57,14 +59,20 @@ class Scores:
             _check(name, task, f"metrics[{position}]")
         self._names = tuple(names)
         self._windows = windows
-        self._tallies: list[Tally] = _fresh(self._names, windows)
+        self._use(_fresh(self._names, windows))
         self.wants_probabilities = any(_reads_probabilities(name) for name in names)
         self.wants_loss = VW_LOSS in names
 
-    def update(self, scored: Sequence[Scored]) -> None:
-        """Score predictions, in the order they were made; one of None is not to be among them."""
-        for tally in self._tallies:
-            tally.update(scored)
+    def update(self, y: Any, y_pred: Any, probabilities: dict[Any, float] | None) -> None:
+        """Score one prediction; one of None or {} is not to be scored and not for here.
+
+        Args:
+            y: The truth, native: False or True for a binary task.
+            y_pred: The label or number predicted.
+            probabilities: By native label; read only where `wants_probabilities`.
+        """
+        for feed in self.feeds:
+            feed(y, y_pred, probabilities)
 
     def add_loss(self, loss: float, weight: float) -> None:
         """Take the loss that Vowpal Wabbit reports for an example, times its weight, and that."""
@@ -107,7 +115,13 @@ class Scores:
                 tally.load(entry["state"])
                 kept.append(tally)
                 missing = [name for name in missing if name not in names]
-        self._tallies = [*kept, *_fresh(missing, self._windows)]
+        self._use([*kept, *_fresh(missing, self._windows)])
+
+    def _use(self, tallies: list[Tally]) -> None:
+        self._tallies = tallies
+        self.feeds: list[Callable[[Any, Any, Any], None]] = [
+            tally.update for tally in tallies if not isinstance(tally, LossTally)
+        ]
 
 
 def _check(name: str, task: Task, key: str) -> None:

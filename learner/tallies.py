@@ -3,8 +3,7 @@
 A tally keeps the least from which River's own formula can be computed later: counts of (truth,
 prediction) pairs for whatever reads a confusion matrix, a running mean, and so on. River's
 metrics are built and fed only when someone asks, so an event costs a fraction of a microsecond
-and asking changes nothing. Predictions come a batch at a time, which costs half of one by one;
-the arithmetic is the same, event after event.
+and asking changes nothing.
 
 Each tally serves one or more names and knows their lifetime, rolling and fading values. `dump`
 returns plain values that may share the tally's own: pickle them before the next event.
@@ -12,9 +11,9 @@ returns plain values that may share the tally's own: pickle them before the next
 
 from bisect import bisect_left
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from math import inf
-from typing import Any, ClassVar, Protocol, TypeAlias
+from typing import Any, ClassVar, Protocol
 
 from river import metrics, stats
 
@@ -22,9 +21,6 @@ from config.model_file import Scores as Windows
 from learner.mean_scores import MEAN_SCORES
 
 State = dict[str, Any]
-# A scored prediction, all native: the truth (False or True for a binary task), the label or number
-# predicted, and the probabilities by label where a score reads them.
-Scored: TypeAlias = tuple[Any, Any, dict[Any, float] | None]
 
 
 class Tally(Protocol):
@@ -38,8 +34,8 @@ class Tally(Protocol):
     kind: ClassVar[str]
     names: tuple[str, ...]
 
-    def update(self, scored: Sequence[Scored], /) -> None:
-        """Take scored predictions, oldest first."""
+    def update(self, y: Any, y_pred: Any, probabilities: Any, /) -> None:
+        """Take one scored event."""
 
     def lifetime(self, name: str) -> float | None:
         """Over every event so far; None before the first."""
@@ -74,18 +70,15 @@ class PairTally:
         self._factor = windows.fading
         self._hits = self._mass = 0.0
 
-    def update(self, scored: Sequence[Scored], /) -> None:
-        self._count([(y, y_pred) for y, y_pred, _ in scored])
-        hits, mass, factor = self._hits, self._mass, self._factor
-        for y, y_pred, _ in scored:
-            hits = hits * factor + (y == y_pred)
-            mass = mass * factor + 1.0
-        self._hits, self._mass = hits, mass
-
-    def _count(self, pairs: Sequence[tuple[Any, Any]]) -> None:
-        self._recent.extend(pairs)
-        for pair, count in Counter(pairs).items():  # in the order they were first seen
-            self._pairs[pair] = self._pairs.get(pair, 0) + count
+    def update(self, y: Any, y_pred: Any, _: object, /) -> None:
+        pair = (y, y_pred)
+        self._recent.append(pair)
+        try:
+            self._pairs[pair] += 1
+        except KeyError:
+            self._pairs[pair] = 1
+        self._hits = self._hits * self._factor + (y == y_pred)
+        self._mass = self._mass * self._factor + 1.0
 
     def lifetime(self, name: str) -> float | None:
         return _over_pairs(name, self._pairs)
@@ -119,14 +112,16 @@ class CurveTally(PairTally):
     def __init__(self, names: tuple[str, ...], windows: Windows) -> None:
         super().__init__(names, windows)
         self._thresholds: list[float] = river_metric("ROCAUC").thresholds
-        self._edges: list[float] = [*self._thresholds, inf]
+        self._edges = [*self._thresholds, inf]
 
-    def update(self, scored: Sequence[Scored], /) -> None:
-        self._count([(y, self._edge(probabilities)) for y, _, probabilities in scored])
-
-    def _edge(self, probabilities: Any) -> float:
-        p: float = probabilities.get(True, 0.0)
-        return self._edges[bisect_left(self._thresholds, p)]
+    def update(self, y: Any, _: object, probabilities: Any, /) -> None:
+        p = probabilities.get(True, 0.0)
+        pair = (y, self._edges[bisect_left(self._thresholds, p)])
+        self._recent.append(pair)
+        try:
+            self._pairs[pair] += 1
+        except KeyError:
+            self._pairs[pair] = 1
 
 
 class MeanTally:
@@ -142,14 +137,13 @@ class MeanTally:
         self._factor = windows.fading
         self._recent: deque[float] = deque(maxlen=windows.rolling)
 
-    def update(self, scored: Sequence[Scored], /) -> None:
-        losses = [self._loss(*each) for each in scored]
-        self._recent.extend(losses)
-        for loss in losses:
-            self._count += 1.0
-            self._mean += (1.0 / self._count) * (loss - self._mean)
-            self._faded = self._faded * self._factor + loss
-            self._mass = self._mass * self._factor + 1.0
+    def update(self, y: Any, y_pred: Any, probabilities: Any, /) -> None:
+        loss = self._loss(y, y_pred, probabilities)
+        self._recent.append(loss)
+        self._count += 1.0
+        self._mean += (1.0 / self._count) * (loss - self._mean)
+        self._faded = self._faded * self._factor + loss
+        self._mass = self._mass * self._factor + 1.0
 
     def lifetime(self, name: str) -> float | None:
         return MEAN_SCORES[name].present(self._mean) if self._count else None
@@ -184,7 +178,7 @@ class LossTally:
         self._factor = windows.fading
         self._recent: deque[tuple[float, float]] = deque(maxlen=windows.rolling)
 
-    def update(self, scored: Sequence[Scored], /) -> None:
+    def update(self, y: Any, y_pred: Any, probabilities: Any, /) -> None:
         """Nothing: the loss is Vowpal Wabbit's own and comes by `add`."""
 
     def add(self, loss: float, weight: float) -> None:
@@ -226,11 +220,11 @@ class RiverTally:
         self._reads_labels = getattr(self._metric, "requires_labels", True)
         self._recent: deque[tuple[Any, Any]] = deque(maxlen=windows.rolling)
 
-    def update(self, scored: Sequence[Scored], /) -> None:
-        for y, y_pred, probabilities in scored:
-            prediction = y_pred if self._reads_labels else probabilities
-            self._metric.update(y, prediction)
-            self._recent.append((y, prediction))
+    def update(self, y: Any, y_pred: Any, probabilities: Any, /) -> None:
+        # A copy: a learner may hand out the same dict again, changed.
+        prediction = y_pred if self._reads_labels else dict(probabilities)
+        self._metric.update(y, prediction)
+        self._recent.append((y, prediction))
 
     def lifetime(self, _: str) -> float | None:
         return _value(self._metric) if self._recent else None

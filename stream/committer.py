@@ -249,11 +249,13 @@ class Committer:
 
     def _let_go(self) -> None:
         """The process has said its last word. What it held takes the system up to 50 ms to clear
-        away, and nobody waits for that."""
+        away, and nobody waits for that; one that is still there at the next version is ended."""
         assert self._channel is not None, "it is busy"
         assert self._pid is not None, "it is busy"
         self._channel.close()
         self._leaving = [pid for pid in self._leaving if ended(pid, wait=False) is None]
+        for pid in self._leaving:
+            os.kill(pid, signal.SIGKILL)
         self._leaving.append(self._pid)
         self._pid = self._channel = None
 

@@ -71,8 +71,10 @@ def check_restorable(model_file: ModelFile, scratch: Path | None) -> None:
         CheckpointError, RestoreError: It cannot; a crash would have lost all that was learned.
     """
     snapshot = Trainer(model_file, scratch).snapshot(version="v0")
+    with inline_attributes():
+        payload = loads(snapshot.model, model_file.trust)
     saved = Saved(
-        payload=loads(snapshot.model, model_file.trust),
+        payload=payload,
         window=snapshot.window,
         drifts=snapshot.drifts,
         refused_by={},

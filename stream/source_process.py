@@ -187,7 +187,7 @@ class SourceProcess:
         )
         self.status.own_heads = frozenset({head.id}) if head else frozenset()
         with contextlib.ExitStack() as stack:
-            watch = self._watch(granted, metrics)
+            watch = self._watch(granted, metrics, head)
             watch.look()
             watch.start()
             stack.callback(watch.end)
@@ -225,7 +225,7 @@ class SourceProcess:
             watch.beat()
             self.store.release(self._line, holder=self.holder, token=granted.token)
 
-    def _watch(self, granted: Granted, metrics: LearnerMetrics) -> Watch:
+    def _watch(self, granted: Granted, metrics: LearnerMetrics, head: Version | None) -> Watch:
         return Watch(
             self.store,
             self.keys.verifier,
@@ -236,6 +236,7 @@ class SourceProcess:
             board=self.board,
             status=self.status,
             metrics=metrics,
+            orders_seen=head.manifest.orders_seen if head else 0,
         )
 
     def _first_positions(self) -> Positions:

@@ -33,6 +33,7 @@ class Watch(threading.Thread):
         lease_s: How long the lease stands after the last renewal.
         board: Freeze and thaw are written here.
         status: Set by the source's loop, told to the world here.
+        orders_seen: Orders up to this one were obeyed before: no news any more.
 
     Attributes:
         moved: The head is no longer ours: a rollback, or another learner.
@@ -50,11 +51,13 @@ class Watch(threading.Thread):
         board: Board,
         status: Status,
         metrics: LearnerMetrics,
+        orders_seen: int = 0,
     ) -> None:
         super().__init__(name=f"watch-{line.model}", daemon=True)
         self._store, self._verifier, self._line = store, verifier, line
         self._holder, self._token, self._lease_s = holder, token, lease_s
         self._board, self._status, self._metrics = board, status, metrics
+        self._orders_seen = orders_seen
         self.moved = False
         self._ended = threading.Event()
         self._control_id: str | None = None
@@ -119,7 +122,7 @@ class Watch(threading.Thread):
                 "control record %d came after %d: ignored", record.seq, self._board.control_seq
             )
             return
-        if record.seq > self._board.control_seq:
+        if record.seq > max(self._board.control_seq, self._orders_seen):
             command = record.command
             log.info("%s: %s by %s: %s", self._line, command.command, command.who, command.reason)
         self._board.frozen = record.frozen

@@ -52,6 +52,7 @@ def program(body: bytes) -> bytes:
 
 
 SCALER = named("river.preprocessing.scale", "StandardScaler")
+REGRESSION = named("river.linear_model.log_reg", "LogisticRegression")
 ROLLING = named("river.utils.rolling", "Rolling")
 BAGGING = named("river.ensemble.bagging", "LeveragingBaggingClassifier")
 GETATTR = named("builtins", "getattr")
@@ -149,13 +150,16 @@ CORPUS = {
     "Rolling of Popen": call(ROLLING, named("subprocess", "Popen"), TOUCH),
     "iter of a callable": call(named("builtins", "iter"), named("builtins", "int"), b"K\x01"),
     # BUILD: attributes and state of what is shared
-    "BUILD: a method of a class": state(SCALER, slots(learn_one=named("builtins", "dict"))),
-    "BUILD: a new attribute of a class": state(SCALER, slots(evil=b"N")),
-    "BUILD: a class's name": state(SCALER, slots(__qualname__=text("os"))),
+    "BUILD: a method of a class": state(REGRESSION, slots(predict_one=named("builtins", "dict"))),
+    "BUILD: a method of a class that is named again": (
+        state(REGRESSION, slots(predict_one=named("builtins", "dict"))) + b"0" + REGRESSION
+    ),
+    "BUILD: a new attribute of a class": state(REGRESSION, slots(evil=b"N")),
+    "BUILD: a class's name": state(REGRESSION, slots(__qualname__=text("os"))),
     "BUILD: a class's bases": state(
         SCALER, slots(__bases__=named("river.base.base", "Base") + b"\x85")
     ),
-    "BUILD: a class's dict": state(SCALER, pairs(learn_one=b"N")),
+    "BUILD: a class's dict": state(REGRESSION, pairs(learn_one=b"N")),
     "BUILD: a function's defaults": state(
         named("copy", "deepcopy"), slots(__defaults__=b"N\x85")
     ),
@@ -251,7 +255,8 @@ def test_a_crafted_pickle_has_no_effect(name, tmp_path, monkeypatch):
 
 
 def shared_state() -> list[object]:
-    shared = [preprocessing.StandardScaler, collections.Counter, drift.ADWIN]
+    river = [preprocessing.StandardScaler, linear_model.LogisticRegression, drift.ADWIN]
+    shared = [*river, collections.Counter]
     functions = [copy.deepcopy, loads]
     return [
         dict(os.environ),

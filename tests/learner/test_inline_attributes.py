@@ -42,6 +42,25 @@ class Slotted(base.Base):
         self.here, self.there = 1, 2
 
 
+class Locked:
+    """Not River's, with a state of its own."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, lock="made anew")
+
+
+class Mixed(base.Base, Locked):
+    def __init__(self) -> None:
+        self.lock, self.count = "first", 1
+
+
+class Column(str):
+    __slots__ = ()
+
+
 def reloaded(thing: Any) -> Any:
     pickled = pickle.dumps(thing)
     with inline_attributes():
@@ -81,6 +100,17 @@ def test_slots_and_attributes_are_both_there():
     loaded = reloaded(Slotted())
 
     assert (loaded.here, loaded.there) == (1, 2)
+
+
+def test_a_state_of_its_own_further_on_among_its_bases_is_heard():
+    assert vars(reloaded(Mixed())) == {"lock": "made anew", "count": 1}
+
+
+def test_names_that_are_no_plain_strings_are_names_all_the_same():
+    odd = Marked()
+    setattr(odd, Column("age"), 7)
+
+    assert reloaded(odd).age == 7
 
 
 def test_a_class_is_not_changed_by_a_state_that_says_so():

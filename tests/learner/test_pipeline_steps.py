@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from river import (
     anomaly,
+    base,
     compose,
     feature_extraction,
     feature_selection,
@@ -19,6 +20,19 @@ from river.datasets import Phishing
 
 from learner.pipeline_steps import steps_of
 from learner.river_estimator import RiverEstimator
+
+
+class ByLabel(base.Transformer):
+    """A transformer of somebody's own that learns from the label all the same."""
+
+    _supervised = True
+
+    def learn_one(self, x, y):
+        pass
+
+    def transform_one(self, x):
+        return x
+
 
 Scaler, Regression = preprocessing.StandardScaler, linear_model.LogisticRegression
 
@@ -47,6 +61,7 @@ OTHER = {
         anomaly.QuantileFilter(anomaly.OneClassSVM(), q=0.9) | Scaler() | Regression()
     ),
     "pipeline within": lambda: compose.Pipeline(Scaler(), Scaler() | Regression()),
+    "own supervised step": lambda: ByLabel() | Regression(),
     "transformers only": lambda: Scaler() | preprocessing.MinMaxScaler(),
 }
 
@@ -57,8 +72,8 @@ def outcome(build: Any, *, by_steps: bool) -> tuple[list[Any], Any]:
     steps = steps_of(model)
     for x, y in Phishing():
         if by_steps:
-            answers.append(steps.last.predict_proba_one(steps.transform(x)))
-            steps.learn(x, y)
+            answers.append(steps.predict_proba_one(x))
+            steps.learn_one(x, y)
         else:
             answers.append(model.predict_proba_one(x))
             model.learn_one(x, y)
@@ -81,7 +96,7 @@ def test_other_models_are_left_to_river(name: str) -> None:
     assert steps_of(OTHER[name]()) is None
 
 
-@pytest.mark.parametrize("build", [*PLAIN.values(), *list(OTHER.values())[:5]])
+@pytest.mark.parametrize("build", [*PLAIN.values(), *list(OTHER.values())[:6]])
 def test_an_estimator_answers_as_river_does_with_and_without_weights(build: Any) -> None:
     ours, rivers = build(), build()
     estimator = RiverEstimator(ours, wants_probabilities=True)
@@ -101,10 +116,10 @@ def test_what_the_steps_learn_is_in_the_pipeline_that_is_pickled() -> None:
     model = PLAIN["scaler"]()
     steps = steps_of(model)
     for x, y in Phishing().take(100):
-        steps.learn(x, y)
+        steps.learn_one(x, y)
 
     again = pickle.loads(pickle.dumps(model))
 
     x, _ = next(iter(Phishing()))
-    assert again.predict_proba_one(x) == steps.last.predict_proba_one(steps.transform(x))
+    assert again.predict_proba_one(x) == steps.predict_proba_one(x)
     assert again.predict_proba_one(x) != PLAIN["scaler"]().predict_proba_one(x)

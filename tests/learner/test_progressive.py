@@ -1,4 +1,4 @@
-"""Predict, detect, learn, and score at the end: what came of it is told by place."""
+"""Predict, score, detect, learn: what came of it is told by place."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ class Scripted:
     """Answers as it is told; its order of calls is kept.
 
     Args:
-        answers: What to predict, by `x`; one list of probabilities is handed out again and again.
+        answers: What to predict, by `x`; one dict of probabilities is handed out again and again.
     """
 
     flattens = True

@@ -41,7 +41,8 @@ def stream(task: str, count: int, seed: int = 1) -> Iterator[Event]:
 
 
 def feed(scores: Scores, events: Iterator[Event] | list[Event]) -> Scores:
-    scores.update(list(events))
+    for event in events:
+        scores.update(*event)
     return scores
 
 
@@ -78,7 +79,7 @@ def test_scores_asked_for_together_and_often_equal_each_alone(task: Task) -> Non
     random.Random(3).shuffle(names)
     scores = Scores(names, task, Windows(rolling=50))
     for position, event in enumerate(stream(task, 700)):
-        scores.update([event])
+        scores.update(*event)
         if position % 97 == 0:
             scores.report()
 
@@ -97,7 +98,7 @@ def test_scores_equal_rivers_progressive_validation_of_a_learner() -> None:
     names = ["Accuracy", "F1", "CohenKappa", "MCC", "ROCAUC", "LogLoss"]
     learner, scores = model(), Scores(names, "binary", Windows())
     for x, y in Phishing():
-        scores.update([(y, learner.predict_one(x), learner.predict_proba_one(x))])
+        scores.update(y, learner.predict_one(x), learner.predict_proba_one(x))
         learner.learn_one(x, y)
 
     report = scores.report()
@@ -140,7 +141,8 @@ def test_everything_is_null_before_the_first_scored_event(task: Task) -> None:
 
 def test_values_that_are_not_finite_are_null() -> None:
     scores = Scores(["MSE", "RMSLE"], "regression", Windows(rolling=1))
-    scores.update([(1.0, 1e300, None), (1.0, -3.0, None)])
+    scores.update(1.0, 1e300, None)
+    scores.update(1.0, -3.0, None)
 
     assert scores.report()["MSE"] == {"lifetime": None, "rolling": 16.0, "fading": None}
     assert dict.fromkeys(("lifetime", "rolling", "fading")) == scores.report()["RMSLE"]
@@ -164,7 +166,7 @@ def test_extreme_probabilities_cost_what_river_says() -> None:
 def test_vw_loss_is_the_sum_of_losses_over_the_sum_of_weights() -> None:
     scores = Scores(["VWLoss"], "binary", Windows(rolling=2, fading=0.5))
     for loss, weight in [(4.0, 1.0), (1.0, 2.0), (3.0, 2.0)]:
-        scores.update([(True, True, None)])
+        scores.update(True, True, None)
         scores.add_loss(loss, weight)
 
     expected = {"lifetime": 8 / 5, "rolling": 4 / 4, "fading": (1 + 0.5 + 3) / (0.25 + 1 + 2)}
@@ -188,7 +190,7 @@ def test_a_restored_dump_goes_on_as_if_never_interrupted(task: Task) -> None:
     update = second.update  # may be held by its caller from before the restore
     second.restore(pickle.loads(pickle.dumps(first.dump())))
     for event in events[500:]:
-        update([event])
+        update(*event)
 
     assert whole.report() == second.report()
 
@@ -218,6 +220,21 @@ def test_a_narrower_window_keeps_its_newest_events() -> None:
     narrow.restore(pickle.loads(pickle.dumps(wide.dump())))
 
     assert river_value("Accuracy", events[-10:]) == narrow.report()["Accuracy"]["rolling"]
+
+
+def test_a_learner_may_hand_out_the_same_probabilities_again_and_change_them() -> None:
+    names = ["LogLoss", "CrossEntropy", "ROCAUC", "RollingROCAUC"]
+    events = list(stream("binary", 30))
+    scores, handed_out = Scores(names, "binary", Windows()), {}
+    for y, y_pred, probabilities in events:
+        handed_out.update(probabilities or {})
+        scores.update(y, y_pred, handed_out)
+
+    report = scores.report()
+
+    assert [river_value(name, events) for name in names] == [
+        report[name]["rolling"] for name in names
+    ]
 
 
 @pytest.mark.parametrize(

@@ -14,12 +14,12 @@ from config.model_file import parse_model_file
 from learner.examples import Examples
 from learner.trainer import Trainer
 from stream import committer as committing
-from stream.commit import SnapshotFailedError
+from stream.commit import SnapshotFailedError, VersionMaker
 from stream.committer import CommitLostError, Committer
 from stream.messages import Announced, Cleared
 from stream.positions import Positions, fingerprint
 from tests.checkpoints.builders import LEARNER, VERIFIER
-from tests.embedded.waiting import is_running
+from tests.embedded.waiting import is_running, until
 
 KEY = ("events", 0)
 MODEL = parse_model_file(
@@ -116,6 +116,29 @@ def test_a_line_whose_first_version_s_process_is_killed_begins_once_more():
 
     with pytest.raises(CommitLostError, match="ended with -9"):
         at.look_until(lambda: False)
+
+
+def test_a_process_that_lingers_after_its_last_word_is_ended_at_the_next_version(monkeypatch):
+    """What it held would stay in memory."""
+    made = VersionMaker.make
+
+    def make_and_linger(*args):
+        code = made(*args)
+        time.sleep(60)
+        return code
+
+    monkeypatch.setattr(VersionMaker, "make", make_and_linger)
+    at = Learning()
+    lingering = at.begin()
+    at.finish()
+    assert is_running(lingering)
+
+    again = Learning()
+    again.committer._leaving = at.committer._leaving
+    again.begin()
+    again.finish()
+
+    until(lambda: not is_running(lingering), what="it is gone")
 
 
 def test_a_process_that_stops_is_ended_and_the_next_version_holds_all(monkeypatch):
