@@ -144,7 +144,7 @@ def test_a_slow_learner_still_hears_and_commits(place):
         at.send_events(events(500, seed=8))
         at.until(lambda: at.consumed() > 3, "a version holds some", 20)
         freeze(at)
-        assert at.beat()["state"] == "frozen"
+        at.until(lambda: at.beat()["state"] == "frozen", "its state is told", 5)
         consumed = at.consumed()
 
         assert at.stop(process) == 0
