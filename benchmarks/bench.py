@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks import recovery, serving, throughput, workers
+from benchmarks import recovery, rollbacks, serving, throughput, workers
 from benchmarks.filling import Streams
 from benchmarks.journal import Journal, say
 from benchmarks.machine import load
@@ -29,8 +29,6 @@ from benchmarks.scale import FULL, Scale
 from benchmarks.sizes import at_size
 from checkpoints.embedded import ValkeyServer
 from stream.embedded.kafka import KafkaServer
-
-SIZES = {"2 KB": serving.LOGISTIC, "16 MB": '{python: "benchmarks.ballast:of_16_mb"}'}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +52,8 @@ def _size(size: str, at: Place) -> dict[str, float]:
     return at_size(size, at.servers, at.streams, run=at.run, scale=at.scale)
 
 
-def _rollbacks(size: str, at: Place) -> dict[str, float]:
-    return serving.rollbacks(at.servers, run=at.run, size=size, learner=SIZES[size])
+def _rollbacks(at: Place) -> dict[str, float]:
+    return rollbacks.to_three_workers(at.servers, run=at.run, scale=at.scale)
 
 
 def _predictions(at: Place) -> dict[str, float]:
@@ -86,11 +84,10 @@ def _standby(at: Place) -> dict[str, float]:
 SECTIONS: dict[str, Section] = {
     **{name: partial(_speed, name) for name in throughput.CASES},
     **{f"size {size}": partial(_size, size) for size in ("0", "16", "64")},
-    **{f"rollback {size}": partial(_rollbacks, size) for size in SIZES},
     "predictions": _predictions,
     "workers": partial(_workers, workers.worker_rates),
     "swaps": partial(_workers, workers.swaps),
-    "rollback to three workers": partial(_workers, workers.rollbacks_to_three),
+    "rollback to three workers": _rollbacks,
     "recovery": _under_dev,
     "cold start": _cold_start,
     "standby": _standby,

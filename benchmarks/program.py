@@ -57,12 +57,12 @@ def running(process: ServerProcess) -> Iterator[None]:
 
 
 @contextmanager
-def serving(servers: Servers, text: str) -> Iterator[str]:
+def serving(servers: Servers, text: str, *, workers: int = 1) -> Iterator[str]:
     """`weir serve` of one model; the API's URL, when it serves."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     served = program(
-        *("serve", "--model", str(model_file(servers.folder, text))),
+        *("serve", "--model", str(model_file(servers.folder, text)), "--workers", str(workers)),
         environment={**_environment(servers), "WEIR_API__PORT": str(port)},
         log=servers.folder / "serve.log",
         ready=lambda: answers(f"{url}/readyz"),

@@ -14,6 +14,7 @@ class Scale:
         reading_s: Of reading the age of the served model while the learner is at its fastest.
         commits: Whose stall is measured, at each size.
         deaths: Of each process whose recovery is timed.
+        rollbacks: To three workers, of each size.
         load_s: Of each load on an HTTP server.
         pairs: Of loads, where servers are compared.
     """
@@ -24,6 +25,7 @@ class Scale:
     reading_s: float = 20.0
     commits: int = 30
     deaths: int = 3
+    rollbacks: int = 15
     load_s: float = 5.0
     pairs: int = 3
 
@@ -31,5 +33,13 @@ class Scale:
 FULL = Scale()
 # Enough to see that everything still measures; its figures mean nothing.
 TINY = Scale(
-    window_s=0.3, events=0.2, warm_up=0.1, reading_s=1.0, commits=2, deaths=1, load_s=0.5, pairs=1
+    window_s=0.3,
+    events=0.2,
+    warm_up=0.1,
+    reading_s=1.0,
+    commits=2,
+    deaths=1,
+    rollbacks=1,
+    load_s=0.5,
+    pairs=1,
 )

@@ -1,14 +1,11 @@
-"""Serving while learning: predictions a second, age of what is served, rollback to served."""
+"""Predictions a second of one process, against an empty route of the same server."""
 
 import itertools
-import json
 import multiprocessing
-import statistics
 import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 import msgspec
@@ -19,7 +16,6 @@ from starlette.responses import Response
 from api.loader import run_api
 from benchmarks.load import drive
 from benchmarks.parity import Servers
-from checkpoints.commands import Operator, Order
 from checkpoints.redis_connection import RedisConnection
 from checkpoints.redis_store import RedisStore
 from checkpoints.signing import make_keys
@@ -30,9 +26,6 @@ from tests.stream.rig import Rig, rig
 
 _SECONDS = 5.0
 _CONNECTIONS = 32
-_ROLLBACKS = 20
-_SAMPLES = 100
-_STALL = "weir_checkpoint_duration_seconds"
 
 MODEL = """
 name: {name}
@@ -67,80 +60,9 @@ def prediction_rates(servers: Servers, *, run: int) -> dict[str, float]:
     }
 
 
-def ages(servers: Servers, *, run: int, size: str, learner: str) -> dict[str, float]:
-    """How old the served model is while the learner learns as fast as it can; seconds."""
-    count = 200_000 if size == "2 KB" else 500_000
-    name = f"age-{size.split(maxsplit=1)[0]}-{run}"
-    with _api(servers, MODEL.format(name=name, learner=learner)) as (at, port):
-        at.send(_events(count))
-        found = []
-        while len(found) < _SAMPLES and at.consumed() < count:
-            answer = _predict(port, name)
-            if answer["learned"] > 0:
-                found.append(answer["age_seconds"])
-            time.sleep(0.05)
-        at.until(lambda: at.consumed() == count, "all is learned", limit_s=300)
-        stalls = _stalls(at)
-    found.sort()
-    return {
-        f"age p50 at {size}, s": found[len(found) // 2],
-        f"age p99 at {size}, s": found[int(len(found) * 0.99)],
-        f"stall a commit at {size}, mean ms": stalls["mean_ms"],
-        f"commits at {size}": stalls["count"],
-    }
-
-
-def rollbacks(servers: Servers, *, run: int, size: str, learner: str) -> dict[str, float]:
-    """From giving the command to the first answer by the version that it made; seconds."""
-    name = f"back-{size.split(maxsplit=1)[0]}-{run}"
-    with _api(servers, MODEL.format(name=name, learner=learner)) as (at, port):
-        at.send(_events(2_000))
-        at.until(lambda: at.consumed() == 2_000, "all is learned")
-        operator = Operator(at.store, at.keys.signer("operator"), at.keys.verifier, who="benchmark")
-        took = []
-        for _ in range(_ROLLBACKS):
-            order = Order(command="rollback", to="v1", mode="forget", reason="benchmark")
-            started = time.perf_counter()
-            version = operator.run(at.line, order)["version"]
-            at.until(partial(_is_served, port, name, version), "it is served")
-            took.append(time.perf_counter() - started)
-    return {
-        f"rollback to served at {size}, median s": statistics.median(took),
-        f"rollback to served at {size}, max s": max(took),
-    }
-
-
 def _events(count: int) -> list[bytes | None]:
     pairs = itertools.islice(itertools.cycle(datasets.Phishing()), count)
     return [msgspec.json.encode({"features": x, "label": y}) for x, y in pairs]
-
-
-def _predict(port: int, name: str) -> dict[str, Any]:
-    request = urllib.request.Request(
-        f"http://127.0.0.1:{port}/v1/models/{name}/predict",
-        b'{"features": {"is_popular": 1}}',
-        {"content-type": "application/json"},
-    )
-    with urllib.request.urlopen(request, timeout=10) as answer:
-        found: dict[str, Any] = json.loads(answer.read())
-    return found
-
-
-def _is_served(port: int, name: str, version: str) -> bool:
-    return bool(_predict(port, name)["version"] == version)
-
-
-def _stalls(at: Rig) -> dict[str, float]:
-    """From the learner's own histogram: the time that learning stood still for commits."""
-    url = f"http://127.0.0.1:{at.metrics_port}/metrics"
-    with urllib.request.urlopen(url, timeout=10) as answer:
-        lines = answer.read().decode().splitlines()
-    values = {
-        line.split("{")[0].rsplit("_", 1)[1]: float(line.rsplit(" ", 1)[1])
-        for line in lines
-        if line.startswith((f"{_STALL}_sum", f"{_STALL}_count"))
-    }
-    return {"mean_ms": values["sum"] / values["count"] * 1000, "count": values["count"]}
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""One port, several workers: rates for a CPU-second, swaps under load, rollbacks to all of them.
+"""One port, several workers: rates for a CPU-second, swaps under load.
 
 `python -m benchmarks.workers` measures these alone; `make bench` among the others.
 """
@@ -9,24 +9,21 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
 import msgspec
 from river import datasets
 
 from benchmarks.load import Load, drive
 from checkpoints.embedded import ValkeyServer
-from tests.api.hosting import HEAVY, LIGHT, Host, hosting
+from tests.api.hosting import HEAVY, Host, hosting
 from tests.api.serving import until
 
 _SECONDS = 5.0
 _CONNECTIONS = 32
 _SWAPS = 4
 _SWAP_EVERY_S = 5.0
-_ROLLBACKS = 15
-_CLIENTS = 12  # connections that are kept, so that each of three workers has some
 _TICKS_A_SECOND = 100  # of /proc
 
 
@@ -63,37 +60,6 @@ def swaps(redis_url: str, *, run: int) -> dict[str, float]:
         "p99 at half load, 16 MB swapped every 5 s, ms": busy.p99_ms,
         "p99.9 at half load, 16 MB swapped every 5 s, ms": busy.p999_ms,
     }
-
-
-def rollbacks_to_three(redis_url: str, *, run: int) -> dict[str, float]:
-    """From giving the command until every connection of three workers is answered by it."""
-    figures = {}
-    for size, model, is_warm in (
-        ("2 KB", LIGHT, False),
-        ("16 MB", HEAVY, False),
-        ("16 MB kept warm", HEAVY, True),
-    ):
-        name = f"back-{size.replace(' ', '-')}-{run}"
-        with hosting(redis_url, name, model=model, workers=3) as host, ExitStack() as held:
-            _settled(host, 3)
-            clients = [held.enter_context(httpx.Client()) for _ in range(_CLIENTS)]
-            took = [_rollback(host, clients, is_warm=is_warm) for _ in range(_ROLLBACKS)]
-        figures[f"rollback to three workers at {size}, median s"] = statistics.median(took)
-        figures[f"rollback to three workers at {size}, max s"] = max(took)
-    return figures
-
-
-def _rollback(host: Host, clients: list[httpx.Client], *, is_warm: bool) -> float:
-    if is_warm:
-        serving = host.ask()["version"]
-        host.order("tag", to=serving, tag="stable")
-    newest = host.commit()
-    target = serving if is_warm else "v1"
-    until(lambda: all(host.ask(each)["version"] == newest for each in clients))
-    started = time.perf_counter()
-    version = host.order("rollback", to=target, mode="forget")["version"]
-    until(lambda: all(host.ask(each)["version"] == version for each in clients))
-    return time.perf_counter() - started
 
 
 def _drive(host: Host, *, rate: float | None = None, seconds: float = _SECONDS) -> Load:
@@ -136,7 +102,7 @@ def main() -> int:
     found: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as folder, ValkeyServer(Path(folder)) as redis:
         for run in range(runs):
-            for measure in (worker_rates, swaps, rollbacks_to_three):
+            for measure in (worker_rates, swaps):
                 for name, value in measure(redis.url, run=run).items():
                     found.setdefault(name, []).append(value)
                     print(f"{name:<55} {value:>12,.4g}", flush=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import flames, throughput
+from benchmarks import flames, rollbacks, throughput
 from benchmarks.bench import Place
 from benchmarks.journal import Journal
 from benchmarks.long import curve
@@ -32,6 +32,14 @@ def test_a_size(at: Place) -> None:
     """Every commit is told apart, and versions grow old."""
     found = at_size("0", at.servers, at.streams, run=0, scale=TINY)
 
+    assert all(value > 0 for value in found.values())
+
+
+def test_rollbacks_beside_a_learner_that_learns(at: Place) -> None:
+    """Small and large, loaded anew and kept loaded."""
+    found = rollbacks.to_three_workers(at.servers, run=0, scale=TINY)
+
+    assert len(found) == 2 * 3
     assert all(value > 0 for value in found.values())
 
 
