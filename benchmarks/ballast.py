@@ -5,6 +5,15 @@ from typing import Any
 
 from river import linear_model, preprocessing
 
+# A model file, but for its topics; `size` is "0", "16" and so on, as in the names below.
+MODEL = """
+name: {name}
+task: binary
+learner: {{python: "benchmarks.ballast:of_{size}_mb"}}
+trust: [benchmarks]
+metrics: [Accuracy]
+drift: [{{on: error, detector: ADWIN}}]
+"""
 # Pickled, a float under a name of its own takes about this much.
 _BYTES_EACH = 22
 

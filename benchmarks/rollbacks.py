@@ -14,6 +14,7 @@ import httpx
 import msgspec
 from kafka import KafkaProducer
 
+from benchmarks.ballast import MODEL
 from benchmarks.filling import phishing
 from benchmarks.parity import Servers
 from benchmarks.program import serving
@@ -22,14 +23,6 @@ from benchmarks.scale import Scale
 from checkpoints.commands import Operator, Order
 from tests.stream.rig import Rig, rig
 
-MODEL = """
-name: {name}
-task: binary
-learner: {{python: "benchmarks.ballast:of_{size}_mb"}}
-trust: [benchmarks]
-metrics: [Accuracy]
-drift: [{{on: error, detector: ADWIN}}]
-"""
 _WORKERS = 3
 _CONNECTIONS = 12
 # Ten times a second so many.

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from statistics import median
 
+from benchmarks.ballast import MODEL as BALLAST
 from benchmarks.filling import Streams
 from benchmarks.parity import Servers
 from benchmarks.program import serving
@@ -24,15 +25,7 @@ from checkpoints.errors import NotInForce
 from config.processes import free_port
 from tests.stream.rig import Rig, rig
 
-MODEL = """
-name: {name}
-task: binary
-learner: {{python: "benchmarks.ballast:of_{size}_mb"}}
-trust: [benchmarks]
-metrics: [Accuracy]
-drift: [{{on: error, detector: ADWIN}}]
-topics: {{events: {topic}}}
-"""
+MODEL = BALLAST + "topics: {{events: {topic}}}\n"
 _STALL = "weir_checkpoint_duration_seconds"
 _WORK = "weir_checkpoint_work_seconds_total"
 _LEARNED = "weir_events_processed_total"

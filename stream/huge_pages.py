@@ -1,4 +1,4 @@
-"""Memory in pages of 2 MiB: what a fork copies of the learner is then a tenth.
+"""Memory in pages of 2 MiB, so that a fork has less of the learner to copy.
 
 Forking copies the table of the learner's pages, which learning waits for: 4 KiB each, 30,000 where
 nothing but the imports is in memory. A page that the learner writes to afterwards is split off, so
