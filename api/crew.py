@@ -10,7 +10,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from api.generations import Asked, Generations
@@ -130,6 +130,11 @@ class Crew:
         places = [it for hand in self._hands if hand.may_answer for it in hand.places.items()]
         return frozenset(name for name, place in places if place.number is None)
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether no worker begins, and none is about to end."""
+        return all(hand.answers and not hand.is_retired for hand in self._hands)
+
     def tell(self, standings: Standings) -> None:
         """Pass on where the lines stand and which are awaited, where that is new."""
         news = {name: each for name, each in standings.items() if self._told.get(name) != each}
@@ -139,11 +144,11 @@ class Crew:
                 self._post(hand, Tell(news, awaited))
         self._told, self._told_awaited = standings, awaited
 
-    def attend(self, asked: Asked, loaded: Mapping[str, Loaded]) -> None:
+    def attend(self, asked: Asked, at_hand: Mapping[str, Sequence[Loaded]]) -> None:
         """Hear the workers, bury the dead, retire the old, fork what is missing.
 
         Args:
-            asked: What `loaded` is, and for whom.
+            asked: What `at_hand` is, and for whom.
         """
         for hand in list(self._hands):
             self._hear(hand)
@@ -158,7 +163,7 @@ class Crew:
             hand.retired_at = time.monotonic()
             self._post(hand, Retire())
         self._kill_surplus()
-        self._fork_missing(turn.missing, asked.newest, loaded)
+        self._fork_missing(turn.missing, asked.newest, at_hand)
 
     def drain(self) -> None:
         """Let them all be not ready, and end a little later; replace none."""
@@ -172,16 +177,18 @@ class Crew:
         for hand in list(self._hands):
             self._bury(hand)
 
-    def _fork_missing(self, count: int, generation: int, loaded: Mapping[str, Loaded]) -> None:
+    def _fork_missing(
+        self, count: int, generation: int, at_hand: Mapping[str, Sequence[Loaded]]
+    ) -> None:
         for _ in range(count):
             if not self._free_books or time.monotonic() < self._fork_at:
                 return
-            self._fork(generation, loaded)
+            self._fork(generation, at_hand)
 
-    def _fork(self, generation: int, loaded: Mapping[str, Loaded]) -> None:
+    def _fork(self, generation: int, at_hand: Mapping[str, Sequence[Loaded]]) -> None:
         ours, theirs = link_pair()
         book, parent = self._free_books.pop(0), os.getpid()
-        served = Served(self._job.model_files, loaded, self._job.scratch)
+        served = Served(self._job.model_files, at_hand, self._job.scratch)
         served.take(self._told)
         served.awaited = self._told_awaited
         pid = os.fork()

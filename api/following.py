@@ -124,7 +124,7 @@ class Following:
 
     Attributes:
         generation: Grows when something was loaded that others should not load themselves.
-        ordered: The newest generation that operators wait for.
+        ordered: The oldest generation that can obey all that operators have ordered.
         unheard: Why the store has never answered yet.
         is_away: The store did not answer when it was last asked.
     """
@@ -156,9 +156,12 @@ class Following:
         return {line.name: line.standing for line in self.lines.values()}
 
     @property
-    def loaded(self) -> dict[str, Loaded]:
-        """What answers, by model."""
-        return {line.name: line.loaded for line in self.lines.values() if line.loaded}
+    def at_hand(self) -> dict[str, list[Loaded]]:
+        """What is in memory, by model: what answers, and what is kept warm."""
+        return {
+            line.name: [*([line.loaded] if line.loaded else []), *self._warm.kept(line.name)]
+            for line in self.lines.values()
+        }
 
     @property
     def has_more(self) -> bool:
@@ -220,11 +223,10 @@ class Following:
         self._on_load(line.name, "ok")
         self._warm.offer(line.name, loaded)
         if loaded.segment is None and not (old and old.model_hash == loaded.model_hash):
-            self.generation += 1
             self._dropped += [old] if old else []
             self._settle(is_urgent=is_ordered)
-        if is_ordered:
-            self.ordered = self.generation
+        if is_ordered:  # what workers have in memory is served as soon as they are told
+            self.ordered = max(self.ordered, loaded.generation)
         self._obeyed[line.name] = _seq(line)
 
     def _settle(self, *, is_urgent: bool) -> None:
@@ -267,11 +269,16 @@ class Following:
                 if _seq(each) != began[each.name] and _is_overtaken(each, line, version):
                     raise GivenUp
 
-        return load(line.reader, version, line.model_file, self._scratch, between)
+        loaded = load(line.reader, version, line.model_file, self._scratch, between)
+        if loaded.segment is not None:
+            return loaded
+        self.generation += 1
+        return dataclasses.replace(loaded, generation=self.generation)
 
     def _keep_warm(self, name: str, version: Version, meanwhile: Meanwhile) -> None:
         try:
             self._warm.offer(name, self._load(self.lines[name], version, meanwhile))
+            self._settle(is_urgent=False)
         except GivenUp:
             return
         except (KeyboardInterrupt, SystemExit):

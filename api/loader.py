@@ -7,7 +7,8 @@
       └─ …            replaced when it dies; all are killed by the kernel when the loader dies
 
 A large model reaches the workers by forking them anew (26 to 40 ms at a time of unpickling would
-hold up every answer of a process that loads it itself), a small one is sent to them. While the
+hold up every answer of a process that loads it itself), a small one is sent to them. One that is
+kept warm is in their memory from their birth: to serve it, they need only be told. While the
 loader is busy with a load it goes on looking after everything else, between two frames of it.
 """
 
@@ -101,7 +102,7 @@ class Loader:
             raise unheard
         crew.tell(following.standings)
         asked = Asked(following.generation, following.ordered, following.has_more)
-        crew.attend(asked, following.loaded)
+        crew.attend(asked, following.at_hand)
         self._beats.say(crew.places)
         self._attended_at = time.monotonic()
 
@@ -141,7 +142,7 @@ class Loader:
         if self._hints.fileno() >= 0:
             poll.register(self._hints, select.POLLIN)
         rests_s = self._following.rests_s if self._beats.stand else self._beats.rests_s
-        if not poll.poll(1000 * min(rests_s, _TURN_MAX_S)):
+        if not poll.poll(1000 * min(rests_s, _TURN_MAX_S)) and self._crew.is_settled:
             self._following.rest()
         with contextlib.suppress(BlockingIOError):
             self._wakened.recv(100)

@@ -41,6 +41,8 @@ class Loaded:
     Attributes:
         segment: What it was loaded from, where another process may as well load it, too; None
             where that would take long.
+        generation: The first generation of workers that were forked with it in memory, where
+            they cannot load it themselves; 0 otherwise.
     """
 
     version: Version
@@ -49,6 +51,7 @@ class Loaded:
     created_at_ms: int
     model: ServedModel
     segment: bytes | None = None
+    generation: int = 0
 
     def serving_as(self, version: Version) -> "Loaded":
         """The same model under the name of another version that has it, as a rollback makes one."""

@@ -61,12 +61,14 @@ class ServedLine:
         refusals: How many different things were not believed, or odd, so far.
     """
 
-    def __init__(self, model_file: ModelFile, loaded: Loaded | None = None) -> None:
+    def __init__(self, model_file: ModelFile, at_hand: Sequence[Loaded] = ()) -> None:
         self.model_file = model_file
         self.name = model_file.name
         self.line = Line(model_file.name)
         self.state: LineState | None = None
-        self.loaded = loaded
+        self.loaded: Loaded | None = None
+        # Never let go: other processes have that memory too, and to free it would copy it first.
+        self._at_hand = {each.model_hash: each for each in at_hand}
         self.load_problem: str | None = None
         self.obeyed_seq = 0
         self.doubts: tuple[str, ...] = ()
@@ -118,8 +120,9 @@ class ServedLine:
         version, loaded = standing.version, self.loaded
         if version is None or (loaded and loaded.version.id == version.id):
             return
-        if loaded and loaded.model_hash == model_hash(version):
-            self.loaded = loaded.serving_as(version)
+        at_hand = self._at_hand.get(model_hash(version), loaded)
+        if at_hand and at_hand.model_hash == model_hash(version):
+            self.loaded = at_hand.serving_as(version)
         elif standing.segment is not None:
             self.loaded = opened(version, standing.segment, self.model_file, scratch)
 
@@ -129,7 +132,7 @@ class Served:
 
     Args:
         model_files: Of the models to serve.
-        loaded: Versions that are loaded already, by model.
+        at_hand: Versions that are in memory already, by model.
         scratch: A private folder in memory, for learners that load only from a path.
 
     Attributes:
@@ -140,11 +143,11 @@ class Served:
     def __init__(
         self,
         model_files: Iterable[ModelFile],
-        loaded: Mapping[str, Loaded] | None = None,
+        at_hand: Mapping[str, Sequence[Loaded]] | None = None,
         scratch: Path | None = None,
     ) -> None:
-        at_hand = loaded or {}
-        self.lines = {each.name: ServedLine(each, at_hand.get(each.name)) for each in model_files}
+        found = at_hand or {}
+        self.lines = {each.name: ServedLine(each, found.get(each.name, ())) for each in model_files}
         self.is_draining = False
         self.awaited: frozenset[str] = frozenset()
         self._scratch = scratch

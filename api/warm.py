@@ -45,6 +45,10 @@ class Warm:
         """What `version` needs, if it is at hand."""
         return self._kept.get((model, model_hash(version)))
 
+    def kept(self, model: str) -> list[Loaded]:
+        """What is at hand of a model."""
+        return [loaded for (name, _), loaded in self._kept.items() if name == model]
+
     def offer(self, model: str, loaded: Loaded) -> None:
         """Keep what is loaded, if it is wanted."""
         key = (model, loaded.model_hash)

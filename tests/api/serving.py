@@ -245,8 +245,8 @@ def followed(app: Api, model_file: ModelFile, store: Store, scratch: Path) -> It
         while not is_over.wait(0.01):
             following.look(hinted=hints.take())
             following.load(lambda: None)
-            for name, loaded in following.loaded.items():
-                served.lines[name].loaded = loaded
+            for line in following.lines.values():
+                served.lines[line.name].loaded = line.loaded
             served.take(following.standings)
             beats.say(served.places)
         beats.end()

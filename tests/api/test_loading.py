@@ -13,6 +13,7 @@ from checkpoints.commands import Operator, Order
 from checkpoints.manifest import SegmentRef
 from checkpoints.memory_store import MemoryStore
 from config.model_file import parse_model_file
+from learner.served import ServedModel
 from tests.api.hosting import HEAVY, LIGHT
 from tests.api.serving import Learning
 from tests.checkpoints.builders import OPERATOR, VERIFIER
@@ -71,6 +72,11 @@ class Bench:
             self.following.look(hinted=True)
 
     @property
+    def model(self) -> ServedModel:
+        assert self.line.loaded is not None
+        return self.line.loaded.model
+
+    @property
     def serving(self) -> str | None:
         return self.line.loaded.name if self.line.loaded else None
 
@@ -107,14 +113,14 @@ def test_a_version_that_is_kept_warm_is_not_loaded_again(heavy: Bench, command: 
         heavy.order("unpin")
         heavy.order("pin", to="v1")
     heavy.turn()
-    fetched, model = list(heavy.store.fetched), heavy.following.loaded["m"].model
+    fetched, model = list(heavy.store.fetched), heavy.model
 
     version = heavy.order("rollback", to="v1", mode="forget")["version"]
     heavy.turn()
 
     assert heavy.serving == version
     assert heavy.store.fetched == fetched
-    assert (heavy.following.loaded["m"].model is model) == (command == "pin")
+    assert (heavy.model is model) == (command == "pin")
 
 
 def test_a_tag_is_warmed_beside_what_is_served(heavy: Bench) -> None:
@@ -126,6 +132,22 @@ def test_a_tag_is_warmed_beside_what_is_served(heavy: Bench) -> None:
     assert (heavy.serving, len(heavy.store.fetched)) == (second, 3)
     heavy.turn()
     assert len(heavy.store.fetched) == 3
+
+
+def test_going_back_to_what_workers_have_in_memory_asks_for_no_new_ones(heavy: Bench) -> None:
+    heavy.commit()
+    heavy.turn()
+    heavy.order("tag", to="v1", tag="stable")
+    heavy.turn()
+    assert (heavy.following.generation, heavy.following.ordered) == (3, 0)  # each is shared
+
+    heavy.order("rollback", to="v1", mode="forget")
+    heavy.turn()
+    assert (heavy.following.generation, heavy.following.ordered) == (3, 3)
+
+    heavy.order("rollback", to="v2", mode="forget")
+    heavy.turn()
+    assert (heavy.following.generation, heavy.following.ordered) == (4, 4)
 
 
 def test_no_more_is_kept_warm_than_the_limit_allows(tmp_path: Path) -> None:

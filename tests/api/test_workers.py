@@ -219,6 +219,24 @@ def test_a_version_that_is_kept_warm_comes_back(heavy: Host) -> None:
     assert heavy.serves(version)
 
 
+def test_workers_have_what_is_kept_warm_and_need_only_be_told(heavy: Host) -> None:
+    old = heavy.commit()
+    until(lambda: heavy.serves(old))
+    newest = heavy.commit()
+    until(lambda: heavy.serves(newest))
+    until(lambda: len(heavy.workers) == 3)
+    without = set(heavy.workers)
+    heavy.order("tag", to=old, tag="stable")  # loaded beside what is served
+    until(lambda: len(heavy.workers) == 3 and not without & set(heavy.workers))
+    workers = heavy.workers
+
+    version = heavy.order("rollback", to=old, mode="forget")["version"]
+
+    with clients(8) as eight:
+        assert {heavy.ask(client)["version"] for client in eight} == {version}
+    assert heavy.workers == workers
+
+
 def test_more_large_models_than_workers_are_kept_reach_them(valkey_server: ValkeyServer) -> None:
     model = HEAVY.replace("of_16_mb", "of_300_kb")  # loaded faster than a worker begins
     with hosting(valkey_server.url, "many", model=model, models=8) as host, asking(host) as seen:
