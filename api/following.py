@@ -325,5 +325,6 @@ def _seq(line: FollowedLine) -> int:
 def _is_overtaken(moved: FollowedLine, line: FollowedLine, version: Version) -> bool:
     """Whether the line that has moved needs something else than this load."""
     if moved is line and moved.state is not None:
-        return moved.state.serving is not version
+        serving = moved.state.serving
+        return serving is None or model_hash(serving) != model_hash(version)
     return moved.wanted is not None

@@ -45,7 +45,10 @@ def to_three_workers(servers: Servers, *, run: int, scale: Scale) -> dict[str, f
 
 
 def _rollbacks(servers: Servers, text: str, tag: str, count: int) -> list[float]:
-    """Seconds of each. A tagged version is kept; one that is tagged `stable` stays loaded too."""
+    """Seconds of each. A tagged version is kept; one that is tagged `stable` stays loaded too.
+
+    The first is not counted: what is to be kept loaded may not be loaded yet.
+    """
     with ExitStack() as stack:
         at = stack.enter_context(
             rig(
@@ -64,10 +67,10 @@ def _rollbacks(servers: Servers, text: str, tag: str, count: int) -> list[float]
         url = stack.enter_context(serving(servers, text, workers=_WORKERS))
         clients = [stack.enter_context(httpx.Client(base_url=url)) for _ in range(_CONNECTIONS)]
         took, made = [], _number(at)
-        for _ in range(count):
+        for _ in range(1 + count):
             made, seconds = _rollback(at, operator, target, clients, made)
             took.append(seconds)
-    return took
+    return took[1:]
 
 
 def _rollback(

@@ -4,6 +4,7 @@ import os
 import time
 import urllib.request
 from collections.abc import Callable, Sequence
+from http.client import HTTPException
 from pathlib import Path
 
 _LIMIT_S = 120.0
@@ -24,7 +25,7 @@ def scrape(url: str) -> dict[str, float]:
     try:
         with urllib.request.urlopen(url, timeout=5) as answer:
             lines = answer.read().decode().splitlines()
-    except OSError:
+    except (OSError, HTTPException):  # it ends, maybe amid its answer
         return {}
     found: dict[str, float] = {}
     for line in lines:

@@ -188,6 +188,22 @@ def test_a_load_is_given_up_for_a_command_and_not_for_a_commit(heavy: Bench) -> 
     assert heavy.serving == "v3"
 
 
+def test_what_is_being_loaded_when_it_is_ordered_is_not_begun_anew(heavy: Bench) -> None:
+    heavy.commit()
+    heavy.turn()
+    heavy.order("tag", to="v1", tag="stable")
+    orders = ["rollback"]
+
+    def meanwhile() -> None:
+        if orders:
+            heavy.order(orders.pop(), to="v1", mode="forget")
+        heavy.following.look(hinted=True)
+
+    heavy.turn(meanwhile)
+
+    assert (heavy.serving, len(heavy.store.fetched)) == ("v3", 3)  # v1, v2, v1 once again
+
+
 def test_a_failed_load_is_tried_again_later_and_for_another_version_at_once(
     tmp_path: Path,
 ) -> None:
