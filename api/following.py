@@ -31,6 +31,7 @@ LOOK_S = 0.1  # hints usually come before
 _AWAY_S = 0.5  # between two looks while the store is down
 _UNCOLLECTED_MAX_S = 5.0  # while one load follows the other
 _RETRY_FIRST_S, _RETRY_MAX_S = 0.5, 30.0
+_DROPPED_MAX = 2  # models that nobody needs any more; slow clients may keep old workers for long
 
 OnLoad = Callable[[str, str], None]  # model, outcome: "ok" or "failed"
 Meanwhile = Callable[[], None]
@@ -223,7 +224,7 @@ class Following:
         self._on_load(line.name, "ok")
         self._warm.offer(line.name, loaded)
         if loaded.segment is None and not (old and old.model_hash == loaded.model_hash):
-            self._dropped += [old] if old else []
+            self._drop([old] if old else [])
             self._settle(is_urgent=is_ordered)
         if is_ordered:  # what workers have in memory is served as soon as they are told
             self.ordered = max(self.ordered, loaded.generation)
@@ -244,6 +245,11 @@ class Following:
                 gc.collect()
                 self._collected_at = time.monotonic()
         gc.freeze()
+
+    def _drop(self, loaded: Iterable[Loaded]) -> None:
+        """Nobody needs these any more: free them when there is time, or when there are many."""
+        self._dropped.extend(loaded)
+        del self._dropped[:-_DROPPED_MAX]
 
     def rest(self) -> None:
         """There is time: free what was dropped in a hurry."""
@@ -299,7 +305,8 @@ class Following:
                     found.append(line.reader.version_by_id(pointer.id))
                 except CheckpointError as error:
                     log.warning("%s: v%d is not kept warm: %s", line.line, pointer.number, error)
-            self._dropped += self._warm.want(line.name, found)
+            self._drop(self._warm.want(line.name, found))
+        for line in self.lines.values():  # orders for one line may make room for another's
             if line.loaded is not None:
                 self._warm.offer(line.name, line.loaded)
 

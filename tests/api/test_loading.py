@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -186,6 +188,21 @@ def test_a_load_is_given_up_for_a_command_and_not_for_a_commit(heavy: Bench) -> 
     heavy.order("unpin")
     heavy.turn()
     assert heavy.serving == "v3"
+
+
+def test_orders_that_leave_no_time_do_not_fill_the_memory(heavy: Bench) -> None:
+    heavy.commit()
+    heavy.turn()
+    models = []
+    for _ in range(4):
+        for version in ("v1", "v2"):
+            heavy.order("pin", to=version)
+            heavy.turn()
+            models.append(weakref.ref(heavy.model))
+
+    gc.unfreeze()
+    gc.collect()
+    assert sum(model() is not None for model in models) <= 3  # one answers, two are let go
 
 
 def test_what_is_being_loaded_when_it_is_ordered_is_not_begun_anew(heavy: Bench) -> None:
