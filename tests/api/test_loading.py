@@ -40,19 +40,28 @@ class CountingStore(MemoryStore):
 class Bench:
     """A learner's part, an operator's and the loader's, over one store."""
 
-    def __init__(self, scratch: Path, model: str, warm_bytes_max: int = 1 << 30) -> None:
-        self.model_file = parse_model_file(model.format(name="m"))
-        self.store = CountingStore()
+    def __init__(
+        self,
+        scratch: Path,
+        model: str,
+        warm_bytes_max: int = 1 << 30,
+        *,
+        name: str = "m",
+        beside: Bench | None = None,
+    ) -> None:
+        self.model_file = parse_model_file(model.format(name=name))
+        others = [beside.model_file] if beside else []
+        self.store: CountingStore = beside.store if beside else CountingStore()
         self.learning = Learning(self.model_file, self.store, scratch)
         self.following = Following(
-            [self.model_file], self.store, VERIFIER,
+            [*others, self.model_file], self.store, VERIFIER,
             on_load=lambda _model, outcome: self.outcomes.append(outcome),
             scratch=scratch,
             warm_bytes_max=warm_bytes_max,
         )  # fmt: skip
         self.outcomes: list[str] = []
         self.operator = Operator(self.store, OPERATOR, VERIFIER, who="test")
-        self.line = self.following.lines["m"]
+        self.line = self.following.lines[name]
 
     def commit(self, **changes: Any) -> str:
         self.learning.acquire()
@@ -160,6 +169,25 @@ def test_no_more_is_kept_warm_than_the_limit_allows(tmp_path: Path) -> None:
     bench.turn()
 
     assert len(bench.store.fetched) == 1
+
+
+def test_what_answers_is_kept_when_another_model_makes_room_for_it(tmp_path: Path) -> None:
+    first = Bench(tmp_path, HEAVY, name="first")
+    first.commit()
+    first.order("pin", to="v1")
+    size = first.line.reader.version(1).manifest.segments["model"].raw_bytes
+    both = Bench(tmp_path, HEAVY, warm_bytes_max=size, name="second", beside=first)
+    both.commit()
+    both.order("tag", to="v1", tag="stable")
+    both.turn()
+    assert [len(loaded) for loaded in both.following.at_hand.values()] == [2, 1]
+    fetched = list(both.store.fetched)
+
+    first.order("unpin")
+    both.turn()
+
+    assert [len(loaded) for loaded in both.following.at_hand.values()] == [1, 2]
+    assert both.store.fetched == fetched
 
 
 def test_a_version_with_the_same_model_needs_no_load(heavy: Bench) -> None:
