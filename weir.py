@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from checkpoints.cli import Connection
     from checkpoints.manifest import Version
     from checkpoints.redis_store import RedisStore
-    from checkpoints.signing import Keys
+    from checkpoints.signing import Keys, Role
     from config.findings import Finding
     from config.model_file import ModelFile
     from config.settings import Settings
@@ -205,7 +205,7 @@ def learn(
         model_file,
         options,
         open_store=open_store,
-        keys=_keys(settings),
+        keys=_keys(settings, signs_as="learner"),  # a standby must know before it is needed
         check_store=functools.partial(_require_safe, open_store),
     )
     raise typer.Exit(learner.run())
@@ -415,10 +415,10 @@ def _store_at(url: str, *, deadline_s: float = 10.0) -> "RedisStore":
     return RedisStore(RedisConnection(url, deadline_s=deadline_s, timeout_s=timeout_s))
 
 
-def _keys(settings: "Settings") -> "Keys":
+def _keys(settings: "Settings", signs_as: "Role | None" = None) -> "Keys":
     from checkpoints.signing import load_keys
 
-    return load_keys(_signing(settings))
+    return load_keys(_signing(settings), signs_as=signs_as)
 
 
 def _signing(settings: "Settings") -> Any:

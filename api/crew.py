@@ -9,6 +9,7 @@ newest generation.
 import logging
 import os
 import signal
+import socket
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,8 +26,9 @@ from config.restarts import backoff_s, how_it_ended
 log = logging.getLogger(__name__)
 
 _START_MAX_S = 30.0
-_RETIRED_MAX_S = HEAD_S + BODY_S + 5.0  # no request that keeps to its deadlines is cut off
-_RETIRED_MAX = 4  # old workers a seat; clients that dawdle must not fill the memory with them
+_RETIRED_MAX_S = HEAD_S + BODY_S + 5.0  # no request that keeps to its deadlines is cut off, but
+_RETIRED_MAX = 4  # old workers a seat: clients that dawdle must not fill the memory with them
+_LEFT_AFTER_S = 0.3  # a worker asks itself ten times a second whether to stop
 _NOWHERE = Place(0, None, None)
 _SETTLED_AFTER_S = 1.0  # one that lived shorter is not replaced at once, for ever and ever
 
@@ -97,6 +99,7 @@ class Crew:
         self._told: Standings = {}
         self._told_awaited: frozenset[str] = frozenset()
         self._is_ending = False
+        self._close_at: float | None = None
 
     @property
     def links(self) -> list[Link]:
@@ -157,6 +160,7 @@ class Crew:
                 log.error("worker %d is overdue: killed", hand.pid)
                 _kill(hand)
         if self._is_ending:
+            self._close_door()
             return
         turn = self._generations.turn(asked, self._hands, time.monotonic())
         for hand in turn.retire:
@@ -168,6 +172,7 @@ class Crew:
     def drain(self) -> None:
         """Let them all be not ready, and end a little later; replace none."""
         self._is_ending = True
+        self._close_at = time.monotonic() + self._job.drain_s + _LEFT_AFTER_S
         for hand in list(self._hands):
             self._post(hand, Drain())
 
@@ -176,6 +181,12 @@ class Crew:
         self._is_ending = True
         for hand in list(self._hands):
             self._bury(hand)
+
+    def _close_door(self) -> None:
+        """Refuse who comes when all have left the door: nobody would let them in."""
+        if self._close_at is not None and time.monotonic() >= self._close_at:
+            self._close_at = None
+            self._job.door.shutdown(socket.SHUT_RDWR)
 
     def _fork_missing(
         self, count: int, generation: int, at_hand: Mapping[str, Sequence[Loaded]]

@@ -95,6 +95,8 @@ class FollowedLine:
                 log.error("%s: not obeyed: %s", self.line, problem)
         for warning in state.warnings:
             log.error("%s: %s", self.line, warning)
+        if self.state is None and state.serving is None:
+            log.info("%s: no version yet: served as soon as its learner commits one", self.line)
         self.state = state
 
     def succeed(self, loaded: Loaded) -> None:
@@ -147,6 +149,8 @@ class Following:
         self._warm = Warm(warm_bytes_max)
         self._warmed: dict[str, Control | None] = {}
         self._obeyed: dict[str, int] = {}  # the newest command when the line was last loaded
+        self._turns = list(self.lines.values())  # whose turn it is comes first
+        self._gave_way: set[str] = set()  # since they were last loaded
         self._dropped: list[Loaded] = []
         self._look_at = self._collected_at = 0.0
         self.is_away = False
@@ -196,31 +200,47 @@ class Following:
 
         Args:
             meanwhile: Called every millisecond or so of a long load. When it finds that operators
-                want something else, the load is given up.
+                want something else, the load is given up; when that is of another line, only once,
+                so that nobody's orders keep those for another line waiting.
         """
-        for line in self.lines.values():
-            wanted = line.wanted
-            if wanted is not None:
-                self._serve(line, wanted, meanwhile)
-                return True
+        line = self._next()
+        if line is not None and line.wanted is not None:
+            self._serve(line, line.wanted, meanwhile)
+            return True
         missing = self._warm.missing()
         if missing is not None:
             self._keep_warm(*missing, meanwhile)
         return missing is not None
 
+    def _next(self) -> FollowedLine | None:
+        """The line to load for: what is ordered or has given way first, else each in its turn."""
+        due = [line for line in self._turns if line.wanted is not None]
+        pressing = [it for it in due if it.name in self._gave_way or self._is_ordered(it)]
+        return next(iter(pressing or due), None)
+
+    def _is_ordered(self, line: FollowedLine) -> bool:
+        return _seq(line) != self._obeyed.get(line.name, 0)
+
     def _serve(self, line: FollowedLine, wanted: Version, meanwhile: Meanwhile) -> None:
+        self._turns.remove(line)
+        self._turns.append(line)
         try:
-            loaded = self._found(line, wanted) or self._load(line, wanted, meanwhile)
+            loaded = self._found(line, wanted) or self._load(
+                line, wanted, meanwhile, gives_way=line.name not in self._gave_way
+            )
         except GivenUp:
+            self._gave_way.add(line.name)
             return
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:  # whatever a learner's own code makes of a snapshot
             line.fail(wanted, error)
+            self._gave_way.discard(line.name)
             self._on_load(line.name, "failed")
             return
-        old, is_ordered = line.loaded, _seq(line) != self._obeyed.get(line.name, 0)
+        old, is_ordered = line.loaded, self._is_ordered(line)
         line.succeed(loaded)
+        self._gave_way.discard(line.name)
         self._on_load(line.name, "ok")
         self._warm.offer(line.name, loaded)
         if loaded.segment is None and not (old and old.model_hash == loaded.model_hash):
@@ -265,13 +285,16 @@ class Following:
         refuse_other(wanted, line.model_file)
         return found.serving_as(wanted)
 
-    def _load(self, line: FollowedLine, version: Version, meanwhile: Meanwhile) -> Loaded:
-        began = {each.name: _seq(each) for each in self.lines.values()}
+    def _load(
+        self, line: FollowedLine, version: Version, meanwhile: Meanwhile, *, gives_way: bool
+    ) -> Loaded:
+        watched = list(self.lines.values()) if gives_way else [line]
+        began = {each.name: _seq(each) for each in watched}
 
         def between() -> None:
             meanwhile()
             # Only for a command: with versions that come faster than they load, none would be.
-            for each in self.lines.values():
+            for each in watched:
                 if _seq(each) != began[each.name] and _is_overtaken(each, line, version):
                     raise GivenUp
 
@@ -283,7 +306,8 @@ class Following:
 
     def _keep_warm(self, name: str, version: Version, meanwhile: Meanwhile) -> None:
         try:
-            self._warm.offer(name, self._load(self.lines[name], version, meanwhile))
+            loaded = self._load(self.lines[name], version, meanwhile, gives_way=True)
+            self._warm.offer(name, loaded)
             self._settle(is_urgent=False)
         except GivenUp:
             return

@@ -95,7 +95,7 @@ def _why(line: ServedLine) -> str:
     """Why it is not ready."""
     if line.loaded is not None:
         return "another worker of this host has no version yet"
-    return line.load_problem or "no version"
+    return line.why_none
 
 
 def _row(name: str, loaded: Any) -> str:

@@ -81,10 +81,17 @@ class ServedLine:
             Problem: None is loaded yet.
         """
         if self.loaded is None:
-            doubt = f"what stands there is not believed: {self.doubts[0]}" if self.doubts else None
-            why = self.load_problem or doubt or "the learner has not committed one yet"
-            raise Problem(503, "not_ready", f"{self.name} has no version loaded: {why}")
+            why = f"{self.name} has no version loaded: {self.why_none}"
+            raise Problem(503, "not_ready", why)
         return self.loaded
+
+    @property
+    def why_none(self) -> str:
+        """Why no version answers, if none does."""
+        doubt = f"what stands there is not believed: {self.doubts[0]}" if self.doubts else None
+        wanted = self.state.serving if self.state else None
+        coming = f"v{wanted.number} is being loaded" if wanted else None
+        return self.load_problem or doubt or coming or "the learner has not committed one yet"
 
     def known(self) -> LineState:
         """Where the line stands, once it has a version.

@@ -429,5 +429,6 @@ def _not_in_force(line: Line, record: ControlRecord, late: str) -> NotInForce:
     command = record.command
     return NotInForce(
         f"{line}: {command.command} is ordered (command {command.id}) but not yet obeyed by {late}",
-        advice="it holds: they will obey when they answer again; `weir status` shows when",
+        advice="it holds: they will obey as soon as they can, a large model takes a while to load; "
+        "`weir status` shows when",
     )

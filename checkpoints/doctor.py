@@ -96,7 +96,9 @@ def key_findings(signing: SigningSettings) -> tuple[Keys | None, list[Finding]]:
     except KeyProblem as problem:
         return None, [_as_error("keys", problem)]
     known = ", ".join(keys.verifier.key_ids)
-    found = [fine("keys", f"records of these are believed: {known}")]
+    roles = " and ".join(it.role for it in (keys.learner, keys.operator) if it)
+    may = f"private keys here: {roles}" if roles else "no private key here: nothing can be signed"
+    found = [fine("keys", f"records of these are believed: {known}; {may}")]
     return keys, found + list(_strangers(signing, keys))
 
 

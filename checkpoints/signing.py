@@ -190,11 +190,15 @@ class Keys:
         """
         found = self.learner if role == "learner" else self.operator
         if found is None:
-            raise KeyProblem(
-                f"no private {role} key is configured",
-                advice=f"set WEIR_SIGNING__{role.upper()}_KEY to its PEM file",
-            )
+            raise _no_private_key(role)
         return found
+
+
+def _no_private_key(role: Role) -> KeyProblem:
+    return KeyProblem(
+        f"no private {role} key is configured",
+        advice=f"set WEIR_SIGNING__{role.upper()}_KEY to its PEM file",
+    )
 
 
 class SigningSettings(Protocol):
@@ -210,16 +214,22 @@ class SigningSettings(Protocol):
     def operator_public(self) -> str | Path | None: ...
 
 
-def load_keys(settings: SigningSettings) -> Keys:
+def load_keys(settings: SigningSettings, *, signs_as: Role | None = None) -> Keys:
     """The keys that `settings` name. A public key follows from its private one.
 
     A public PEM may hold several keys one after the other: all are believed, so that records
     signed by the old key stay readable while it is replaced.
 
+    Args:
+        signs_as: What this process cannot do without.
+
     Raises:
         KeyProblem: a file is missing, not an Ed25519 PEM, or readable by every user; or a role
-            has no key at all, and nothing could be verified.
+            has no key at all, and nothing could be verified; or the private one that it cannot
+            do without is missing.
     """
+    if signs_as is not None and not getattr(settings, f"{signs_as}_key"):
+        raise _no_private_key(signs_as)
     learner = _load_signer(settings.learner_key, "learner")
     operator = _load_signer(settings.operator_key, "operator")
     verifier = Verifier(

@@ -51,11 +51,16 @@ def _not_bool(value: object) -> object:
     return value
 
 
+def _size_or_none(value: object) -> int:
+    return 0 if str(value).strip() == "0" else size_bytes(value)
+
+
 Names = Annotated[tuple[str, ...], BeforeValidator(_separated)]
 Whole = Annotated[int, BeforeValidator(_not_bool), Field(ge=1)]
 Port = Annotated[int, BeforeValidator(_not_bool), Field(ge=0, le=65535)]  # 0: any free one
 Seconds = Annotated[float, BeforeValidator(_not_bool), Field(gt=0, allow_inf_nan=False)]
 Size = Annotated[int, BeforeValidator(size_bytes)]
+SizeOrNone = Annotated[int, BeforeValidator(_size_or_none)]
 
 
 class Section(BaseModel):
@@ -146,7 +151,7 @@ class ApiSettings(Section):
         max_body_bytes: Bytes of a request's body.
         workers: Processes that answer.
         warm_max_bytes: Of the pinned and `stable` versions that are kept loaded, as their
-            snapshots are unpacked.
+            snapshots are unpacked; 0: none.
     """
 
     host: str = "127.0.0.1"
@@ -156,7 +161,7 @@ class ApiSettings(Section):
     allow_origins: Names = ()
     max_body_bytes: Size = 1 << 20
     workers: Whole = 1
-    warm_max_bytes: Size = 256 << 20
+    warm_max_bytes: SizeOrNone = 256 << 20
 
 
 class SigningSettings(Section):

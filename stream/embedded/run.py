@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import shlex
 import sys
 import time
 from collections.abc import Mapping
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 
 _DRAIN_LOOK_S = 0.3
 _DRAIN_QUIET_S = 2.0
+_LOOKS = ("versions", "drifts", "status")  # what a newcomer does next
 
 
 def run_dev(
@@ -172,7 +174,9 @@ def _ends(address: str, topic: str) -> Mapping[str, int]:
 
 def _announce(found: DevPlan, models: list[ModelFile]) -> None:
     """The links, on stdout: what a newcomer does next."""
-    name = models[0].name
+    here, folder = Path.cwd(), found.directory
+    near = folder.relative_to(here) if folder.is_relative_to(here) else folder
+    there = "" if near == Settings().data_dir else f" --data-dir {shlex.quote(str(near))}"
     lines = (
         "",
         "  Weir is up. Ctrl-C stops it; the same command starts it again where it was.",
@@ -187,7 +191,10 @@ def _announce(found: DevPlan, models: list[ModelFile]) -> None:
             for model, code in found.lost.items()
         ),
         "",
-        f"  weir versions {name}        weir drifts {name}        weir status {name}",
+        *(
+            "  " + (" " * 8).join(f"weir {it} {model.name}{there}" for it in _LOOKS)
+            for model in models
+        ),
         "",
     )
     print("\n".join(lines), flush=True)

@@ -218,6 +218,47 @@ def test_a_load_is_given_up_for_a_command_and_not_for_a_commit(heavy: Bench) -> 
     assert heavy.serving == "v3"
 
 
+def test_orders_for_one_line_do_not_keep_those_for_another_waiting(tmp_path: Path) -> None:
+    first = Bench(tmp_path, HEAVY, name="first")
+    first.commit()
+    first.commit()
+    both = Bench(tmp_path, HEAVY, name="second", beside=first)
+    both.commit()
+    second = both.commit()
+    both.turn()
+    assert both.serving == second
+    both.order("pin", to="v1")
+    given = 0
+
+    def meanwhile() -> None:  # each load of theirs meets another order for the first
+        nonlocal given
+        if given < 40 and both.following.lines["first"].wanted is None:
+            given += 1
+            first.order("pin", to=f"v{1 + given % 2}")
+        both.following.look(hinted=True)
+
+    while both.serving != "v1":
+        assert given < 5
+        both.following.look(hinted=True)
+        assert both.following.load(meanwhile)
+
+    assert given > 0
+
+
+def test_each_line_has_its_turn(tmp_path: Path) -> None:
+    first = Bench(tmp_path, HEAVY, name="first")
+    first.commit()
+    both = Bench(tmp_path, HEAVY, name="second", beside=first)
+    both.commit()
+
+    for _ in range(2):  # the first has something new whenever it has been loaded
+        both.following.look(hinted=True)
+        both.following.load(lambda: None)
+        first.commit()
+
+    assert both.serving == "v1"
+
+
 def test_orders_that_leave_no_time_do_not_fill_the_memory(heavy: Bench) -> None:
     heavy.commit()
     heavy.turn()

@@ -184,4 +184,9 @@ def test_a_model_without_a_version_is_named_by_the_ready_probe() -> None:
     with running(learned=0) as api:
         answer = api.get("/readyz")
         assert (answer.status_code, answer.json()["code"]) == (503, "not_ready")
-        assert answer.json()["errors"] == [{"pointer": "/models/phishing", "message": "no version"}]
+        assert answer.json()["errors"] == [
+            {
+                "pointer": "/models/phishing",
+                "message": "the learner has not committed one yet",
+            }
+        ]

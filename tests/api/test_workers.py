@@ -273,6 +273,27 @@ def test_sigterm_ends_all_in_order(valkey_server: ValkeyServer) -> None:
         assert {beat["state"] for beat in beats} <= {"stopped"}
 
 
+def test_who_comes_when_all_is_about_to_end_is_refused_at_once(
+    valkey_server: ValkeyServer,
+) -> None:
+    with hosting(valkey_server.url, "closing", workers=2) as host:
+        address = ("127.0.0.1", int(host.url.rpartition(":")[2]))
+        with socket.create_connection(address) as slow:  # keeps its worker for some seconds
+            slow.sendall(b"POST /v1/models/closing/predict HTTP/1.1\r\nHost: localhost\r\n")
+            until(lambda: len(host.workers) == 2)
+            host.process.send_signal(signal.SIGTERM)
+            until(lambda: _is_refused(address), limit_s=3)
+            assert host.process.poll() is None
+
+
+def _is_refused(address: tuple[str, int]) -> bool:
+    try:
+        socket.create_connection(address, timeout=1).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
 def test_each_worker_publishes_events_by_a_producer_of_its_own(
     valkey_server: ValkeyServer,
     kafka_server: KafkaServer,

@@ -121,6 +121,14 @@ def test_keys_are_loaded_from_paths_or_text(tmp_path: Path) -> None:
         keys.signer("operator")
 
 
+def test_who_must_sign_and_cannot_is_told_at_once(tmp_path: Path) -> None:
+    make_keys(tmp_path)
+    public = {f"{role}_public": tmp_path / f"{role}.pub" for role in ("learner", "operator")}
+    assert load_keys(Settings(**public)).learner is None
+    with pytest.raises(KeyProblem, match="WEIR_SIGNING__LEARNER_KEY"):
+        load_keys(Settings(**public), signs_as="learner")
+
+
 def test_a_public_file_may_hold_several_keys(tmp_path: Path) -> None:
     both = public_pem(LEARNER.public) + "\n# the old one\n" + public_pem(STRANGER.public)
     operator = public_pem(OPERATOR.public)

@@ -87,6 +87,7 @@ def test_a_file_or_section_without_content_changes_nothing(weir_yaml, content):
         ("WEIR_KAFKA__SSL_CHECK_HOSTNAME", "false", ("kafka", "ssl_check_hostname"), False),
         ("WEIR_API__ALLOW_HOSTS", "a, b", ("api", "allow_hosts"), ("a", "b")),
         ("WEIR_API__MAX_BODY_BYTES", "2MiB", ("api", "max_body_bytes"), 2 << 20),
+        ("WEIR_API__WARM_MAX_BYTES", "0", ("api", "warm_max_bytes"), 0),
         ("WEIR_LEARNER__LEASE_SECONDS", "0.5", ("learner", "lease_seconds"), 0.5),
     ],
 )

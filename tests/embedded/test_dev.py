@@ -161,6 +161,8 @@ def test_a_learner_that_cannot_begin_keeps_nobody_from_learning(
     (line,) = [json.loads(line) for line in printed.splitlines() if line.startswith("{")]
     assert (line["name"], line["learned"]) == (at.good, 10)
     assert f"NOT LEARNING  {at.bad}" in printed
+    for model in (at.good, at.bad):
+        assert f"weir status {model} --data-dir ." in printed
     (why,) = [line for line in dev.said.splitlines() if "a restart cannot mend" in line]
     assert why.startswith(f"weir | learner:{at.bad} ended with code 4")
 
