@@ -26,8 +26,8 @@ from config.restarts import backoff_s, how_it_ended
 log = logging.getLogger(__name__)
 
 _START_MAX_S = 30.0
-_RETIRED_MAX_S = HEAD_S + BODY_S + 5.0  # no request that keeps to its deadlines is cut off, but
-_RETIRED_MAX = 4  # old workers a seat: clients that dawdle must not fill the memory with them
+_RETIRED_MAX_S = HEAD_S + BODY_S + 5.0  # time for every request that keeps to its deadlines
+_RETIRED_MAX = 4  # old workers a seat; clients that dawdle must not fill the memory with them
 _LEFT_AFTER_S = 0.3  # a worker asks itself ten times a second whether to stop
 _NOWHERE = Place(0, None, None)
 _SETTLED_AFTER_S = 1.0  # one that lived shorter is not replaced at once, for ever and ever

@@ -95,7 +95,7 @@ class FollowedLine:
                 log.error("%s: not obeyed: %s", self.line, problem)
         for warning in state.warnings:
             log.error("%s: %s", self.line, warning)
-        if self.state is None and state.serving is None:
+        if self.state is None and state.serving is None and not state.problems:
             log.info("%s: no version yet: served as soon as its learner commits one", self.line)
         self.state = state
 
@@ -203,19 +203,19 @@ class Following:
                 want something else, the load is given up; when that is of another line, only once,
                 so that nobody's orders keep those for another line waiting.
         """
-        line = self._next()
-        if line is not None and line.wanted is not None:
-            self._serve(line, line.wanted, meanwhile)
+        due = self._due()
+        if due is not None:
+            self._serve(*due, meanwhile)
             return True
         missing = self._warm.missing()
         if missing is not None:
             self._keep_warm(*missing, meanwhile)
         return missing is not None
 
-    def _next(self) -> FollowedLine | None:
-        """The line to load for: what is ordered or has given way first, else each in its turn."""
-        due = [line for line in self._turns if line.wanted is not None]
-        pressing = [it for it in due if it.name in self._gave_way or self._is_ordered(it)]
+    def _due(self) -> tuple[FollowedLine, Version] | None:
+        """What to serve next: what is ordered or has given way first, else each line in turn."""
+        due = [(line, line.wanted) for line in self._turns if line.wanted is not None]
+        pressing = [it for it in due if it[0].name in self._gave_way or self._is_ordered(it[0])]
         return next(iter(pressing or due), None)
 
     def _is_ordered(self, line: FollowedLine) -> bool:

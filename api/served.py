@@ -88,6 +88,8 @@ class ServedLine:
     @property
     def why_none(self) -> str:
         """Why no version answers, if none does."""
+        if self.state is None:
+            return "the store has not answered yet"
         doubt = f"what stands there is not believed: {self.doubts[0]}" if self.doubts else None
         wanted = self.state.serving if self.state else None
         coming = f"v{wanted.number} is being loaded" if wanted else None

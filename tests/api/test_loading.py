@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from api.following import Following
+from api.served import ServedLine
 from checkpoints.commands import Operator, Order
 from checkpoints.manifest import SegmentRef
 from checkpoints.memory_store import MemoryStore
@@ -288,6 +289,23 @@ def test_what_is_being_loaded_when_it_is_ordered_is_not_begun_anew(heavy: Bench)
     heavy.turn(meanwhile)
 
     assert (heavy.serving, len(heavy.store.fetched)) == ("v3", 3)  # v1, v2, v1 once again
+
+
+def test_why_nothing_answers_yet_is_told(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, HEAVY)
+    served = ServedLine(bench.model_file)
+    whys = [served.why_none]
+    for step in (lambda: None, bench.commit):
+        step()
+        bench.following.look(hinted=True)
+        served.take(bench.line.standing, None)
+        whys.append(served.why_none)
+
+    assert whys == [
+        "the store has not answered yet",
+        "the learner has not committed one yet",
+        "v1 is being loaded",
+    ]
 
 
 def test_a_failed_load_is_tried_again_later_and_for_another_version_at_once(

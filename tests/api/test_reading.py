@@ -182,6 +182,7 @@ def test_probes_and_pages_take_what_balancers_add(api: Running, path: str) -> No
 
 def test_a_model_without_a_version_is_named_by_the_ready_probe() -> None:
     with running(learned=0) as api:
+        until(lambda: api.app.served.line("phishing").state is not None)
         answer = api.get("/readyz")
         assert (answer.status_code, answer.json()["code"]) == (503, "not_ready")
         assert answer.json()["errors"] == [
