@@ -44,11 +44,13 @@ def build_estimator(
         )
     if learner.python is not None:
         model: Any = build_python(learner.python, model_file.trust)
-        return RiverEstimator(model, wants_probabilities=wants_probabilities)
+        return RiverEstimator(model, task=model_file.task, wants_probabilities=wants_probabilities)
     assert learner.river is not None, "the model file has exactly one learner"
     model, notes = build_pipeline(learner.river)
     check_task(model, model_file.task)
-    return RiverEstimator(model, wants_probabilities=wants_probabilities, notes=notes)
+    return RiverEstimator(
+        model, task=model_file.task, wants_probabilities=wants_probabilities, notes=notes
+    )
 
 
 def restore_estimator(
@@ -88,7 +90,7 @@ def restore_estimator(
             raise RestoreError(f"{type(dumped).__module__} is not listed under trust:")
     else:
         _check_restored(dumped, model_file.task)
-    return RiverEstimator(dumped, wants_probabilities=wants_probabilities)
+    return RiverEstimator(dumped, task=model_file.task, wants_probabilities=wants_probabilities)
 
 
 def build_screen(model_file: ModelFile) -> Screen:

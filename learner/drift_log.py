@@ -121,4 +121,4 @@ def _rfc3339(timestamp_ms: int) -> str:
 
 
 def _finite(mean: float) -> float | None:
-    return mean if math.isfinite(mean) else None  # a sum of huge distances may overflow
+    return float(mean) if math.isfinite(mean) else None  # a sum of huge distances may overflow

@@ -10,8 +10,10 @@ from typing import Any
 
 from river import base, compose
 
+from config.model_file import Task
 from learner.estimator import Predicted
 from learner.pipeline_steps import steps_of
+from learner.plain import Border
 
 Predict = Callable[[Any], Predicted]
 
@@ -19,15 +21,17 @@ Predict = Callable[[Any], Predicted]
 class RiverEstimator:
     """An object with River's verbs: `learn_one`, `predict_one` and perhaps `predict_proba_one`.
 
-    Its predictions are River's own `predict_one`, to the last bit and in ties.
+    Its predictions are River's own `predict_one`, to the last bit and in ties, as plain values.
 
     Args:
         model: The object. It is what `dump` gives, and is learned in place.
+        task: What it predicts.
         wants_probabilities: Whether predictions come with them, where the model has them.
         notes: What was settled for the user when it was built.
 
     >>> from river import dummy
-    >>> estimator = RiverEstimator(dummy.PriorClassifier(), wants_probabilities=True)
+    >>> model = dummy.PriorClassifier()
+    >>> estimator = RiverEstimator(model, task="binary", wants_probabilities=True)
     >>> estimator.predict({})
     (None, {})
     >>> estimator.learn({}, True, None)
@@ -41,7 +45,12 @@ class RiverEstimator:
     predict: Predict
 
     def __init__(
-        self, model: Any, *, wants_probabilities: bool, notes: tuple[str, ...] = ()
+        self,
+        model: Any,
+        *,
+        task: Task,
+        wants_probabilities: bool,
+        notes: tuple[str, ...] = (),
     ) -> None:
         self._model = model
         verbs = steps_of(model) or model
@@ -49,7 +58,8 @@ class RiverEstimator:
         self.notes = notes
         self.takes_weight = takes_weight(model)
         self.has_probabilities = _has_probabilities(model)
-        self.predict = _predictor(model, verbs, wants_probabilities=wants_probabilities)
+        border = Border(final_step(model), task)
+        self.predict = _predictor(model, verbs, border, wants_probabilities=wants_probabilities)
 
     def learn(self, x: Any, y: Any, w: float | None, /) -> None:
         """Learn one example, with its weight if it has one."""
@@ -106,42 +116,79 @@ def _has_probabilities(model: Any) -> bool:
     return has_own and hasattr(model, "predict_proba_one")
 
 
-def _predictor(model: Any, verbs: Any, *, wants_probabilities: bool) -> Predict:
+def _predictor(model: Any, verbs: Any, border: Border, *, wants_probabilities: bool) -> Predict:
     if not _has_probabilities(model):
-        return _label_only(verbs.predict_one)
+        return _label_only(verbs.predict_one, border)
     last, predict_proba_one = type(final_step(model)), verbs.predict_proba_one
     if getattr(last, "predict_one", None) is base.Classifier.predict_one:
-        return _label_of(predict_proba_one, wants_probabilities=wants_probabilities)
+        likeliest = _label_and_all if wants_probabilities else _label_of
+        return likeliest(predict_proba_one, border)
     if not wants_probabilities:
-        return _label_only(verbs.predict_one)
-    return _label_and_probabilities(verbs.predict_one, predict_proba_one)
+        return _label_only(verbs.predict_one, border)
+    return _label_and_probabilities(verbs.predict_one, predict_proba_one, border)
 
 
-def _label_only(predict_one: Callable[[Any], Any]) -> Predict:
-    return lambda x: (predict_one(x), None)
+# Each looks at the type of what it hands on, which is all that plain answers cost.
 
 
-def _label_of(predict_proba_one: Callable[[Any], Any], *, wants_probabilities: bool) -> Predict:
-    """The label by the rule of River's `Classifier.predict_one`: the first of the likeliest."""
+def _label_only(predict_one: Callable[[Any], Any], border: Border) -> Predict:
+    kinds, plain_label = border.kinds, border.label
 
-    def predict_both(x: Any) -> Predicted:
+    def predict(x: Any) -> Predicted:
+        p = predict_one(x)
+        return (p if type(p) in kinds else plain_label(p)), None
+
+    return predict
+
+
+def _label_of(predict_proba_one: Callable[[Any], Any], border: Border) -> Predict:
+    """The label by the rule of River's `Classifier.predict_one`: the first of the likeliest.
+
+    Where its probability is NaN, they are handed on beside it: they tell what the label is worth.
+    """
+    kinds = border.kinds
+    plain_chances: Callable[[Any], Any] = border.chances
+
+    def predict(x: Any) -> Predicted:
         p = predict_proba_one(x)
+        if type(p) is not dict:
+            p = plain_chances(p)
+        if not p:
+            return None, None
+        label = max(p, key=p.get)
+        chance = p[label]
+        if type(label) in kinds and chance == chance:
+            return label, None
+        p = plain_chances(p)
+        label = max(p, key=p.get)
+        return label, (None if p[label] == p[label] else p)
+
+    return predict
+
+
+def _label_and_all(predict_proba_one: Callable[[Any], Any], border: Border) -> Predict:
+    """As `_label_of`, with the probabilities."""
+    plain_chances: Callable[[Any], Any] = border.chances
+
+    def predict(x: Any) -> Predicted:
+        p = plain_chances(predict_proba_one(x))
         return (max(p, key=p.get) if p else None), p
 
-    def predict_label(x: Any) -> Predicted:
-        p = predict_proba_one(x)
-        return (max(p, key=p.get) if p else None), None
-
-    return predict_both if wants_probabilities else predict_label
+    return predict
 
 
 def _label_and_probabilities(
-    predict_one: Callable[[Any], Any], predict_proba_one: Callable[[Any], Any]
+    predict_one: Callable[[Any], Any], predict_proba_one: Callable[[Any], Any], border: Border
 ) -> Predict:
+    kinds, plain_label, plain_chances = border.kinds, border.label, border.chances
+
     def predict(x: Any) -> Predicted:
+        label = predict_one(x)
+        if type(label) not in kinds:
+            label = plain_label(label)
         try:
-            return predict_one(x), predict_proba_one(x)
+            return label, plain_chances(predict_proba_one(x))
         except NotImplementedError:  # a wrapper of a model that has labels only
-            return predict_one(x), None
+            return label, None
 
     return predict

@@ -194,4 +194,4 @@ def _fresh(names: Iterable[str], windows: Windows) -> list[Tally]:
 
 
 def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
+    return float(value) if value is not None and math.isfinite(value) else None

@@ -99,7 +99,7 @@ def test_other_models_are_left_to_river(name: str) -> None:
 @pytest.mark.parametrize("build", [*PLAIN.values(), *list(OTHER.values())[:6]])
 def test_an_estimator_answers_as_river_does_with_and_without_weights(build: Any) -> None:
     ours, rivers = build(), build()
-    estimator = RiverEstimator(ours, wants_probabilities=True)
+    estimator = RiverEstimator(ours, task="binary", wants_probabilities=True)
     weighs = estimator.takes_weight
 
     for n, (x, y) in enumerate(Phishing().take(300)):

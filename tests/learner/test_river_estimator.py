@@ -22,10 +22,12 @@ from river import (
 )
 from river.base import Base, Classifier
 
+from config.model_file import Task
 from learner.river_estimator import RiverEstimator, final_step, takes_weight
 from tests.learner.streams import binary, classes, numbers, only_numbers
 
 SCALER = preprocessing.StandardScaler
+TASKS: dict[Any, Task] = {binary: "binary", classes: "multiclass", numbers: "regression"}
 MODELS = {
     "logistic": (binary, lambda: SCALER() | linear_model.LogisticRegression()),
     "perceptron": (binary, linear_model.Perceptron),
@@ -79,13 +81,14 @@ def linear() -> Any:
 @pytest.mark.parametrize("name", MODELS)
 def test_predictions_are_rivers_own(name: str, *, wants: bool) -> None:
     stream, make = MODELS[name]
-    model, estimator = make(), RiverEstimator(make(), wants_probabilities=wants)
+    model = make()
+    estimator = RiverEstimator(make(), task=TASKS[stream], wants_probabilities=wants)
     for x, y in only_numbers(stream(400)):
         label, probabilities = estimator.predict(x)
         assert repr(label) == repr(model.predict_one(x))
         if probabilities is not None:
             assert wants
-            assert repr(probabilities) == repr(model.predict_proba_one(x))
+            assert repr(probabilities) == repr(dict(model.predict_proba_one(x)))
         model.learn_one(x, y)
         estimator.learn(x, y, None)
 
@@ -96,7 +99,7 @@ def test_predictions_are_rivers_own(name: str, *, wants: bool) -> None:
 )
 def test_probabilities_are_there_where_the_model_has_them(name: str, *, has: bool) -> None:
     stream, make = MODELS[name]
-    estimator = RiverEstimator(make(), wants_probabilities=True)
+    estimator = RiverEstimator(make(), task=TASKS[stream], wants_probabilities=True)
     for x, y in only_numbers(stream(5)):
         estimator.learn(x, y, None)
     assert (estimator.predict(x)[1] is not None) == has
@@ -118,7 +121,8 @@ class Indecisive(Classifier, Base):
 
 @pytest.mark.parametrize("wants", [True, False])
 def test_a_tie_goes_to_the_label_that_river_takes(*, wants: bool) -> None:
-    model, estimator = Indecisive(), RiverEstimator(Indecisive(), wants_probabilities=wants)
+    model = Indecisive()
+    estimator = RiverEstimator(Indecisive(), task="multiclass", wants_probabilities=wants)
     assert estimator.predict({})[0] is None
     for label in ["b", "a", "c"]:
         model.learn_one({}, label)
@@ -137,7 +141,9 @@ WEIGHTED = [
 class TestWeights:
     @pytest.mark.parametrize("make", WEIGHTED)
     def test_a_weight_reaches_the_last_step(self, make: Any) -> None:
-        light, heavy = (RiverEstimator(make(), wants_probabilities=True) for _ in range(2))
+        light, heavy = (
+            RiverEstimator(make(), task="binary", wants_probabilities=True) for _ in range(2)
+        )
         assert light.takes_weight
         for x, y in only_numbers(binary(30)):
             light.learn(x, y, None)
@@ -146,7 +152,11 @@ class TestWeights:
 
     def test_a_weight_of_one_is_no_weight(self) -> None:
         plain, weighted = (
-            RiverEstimator(SCALER() | linear_model.LogisticRegression(), wants_probabilities=True)
+            RiverEstimator(
+                SCALER() | linear_model.LogisticRegression(),
+                task="binary",
+                wants_probabilities=True,
+            )
             for _ in range(2)
         )
         for x, y in only_numbers(binary(100)):
@@ -180,7 +190,7 @@ def test_the_last_step_is_found_in_pipelines_of_pipelines() -> None:
 def test_rivers_first_scaled_prediction_may_be_nan() -> None:
     """A trap: MinMaxScaler divides 0 by 0 at first; whoever scores must look."""
     model = preprocessing.MinMaxScaler() | linear_model.LinearRegression()
-    estimator = RiverEstimator(model, wants_probabilities=False)
+    estimator = RiverEstimator(model, task="regression", wants_probabilities=False)
     stream = only_numbers(numbers(3))
     answers = []
     for x, y in stream:
