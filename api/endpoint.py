@@ -13,8 +13,9 @@ from urllib.parse import parse_qsl
 from api.access import Access
 from api.metrics import ApiMetrics
 from api.operation import Call, Operation, Query
-from api.problem import Answer, Problem, escaped, problem_of
+from api.problem import Answer, Problem, problem_of
 from config.nearest import did_you_mean
+from learner.events.why_malformed import json_pointer
 
 log = logging.getLogger(__name__)
 
@@ -203,8 +204,8 @@ def _unknown_parameters(query: Query, known: Sequence[str]) -> Problem:
     ]
     name, message = found[0]
     detail = f"{name[:200]!r}: {message}"
-    problem = Problem(422, "unknown_field", detail, pointer=escaped([name]), message=message)
-    problem.errors += [{"pointer": escaped([n]), "message": m} for n, m in found[1:]]
+    problem = Problem(422, "unknown_field", detail, pointer=json_pointer([name]), message=message)
+    problem.errors += [{"pointer": json_pointer([n]), "message": m} for n, m in found[1:]]
     return problem
 
 

@@ -1,7 +1,7 @@
-"""Events by HTTP: checked for their shape, published as they were written, acknowledged.
+"""Events by HTTP: decoded as the learner decodes them, published as written, acknowledged.
 
-What an event's content is worth is for the learner's gate to say; here only what can be no event
-at all is refused, so that the client hears of it at once.
+What an event's content is worth is for the learner's gate to say; what can be no event at all is
+refused here, so that the client is told at once.
 """
 
 import asyncio
@@ -14,6 +14,8 @@ from api.operation import Call, Operation, json_answer
 from api.problem import Answer, Problem, problem_of
 from api.served import Served
 from config.model_file import ModelFile
+from learner.events.decode import decoder
+from learner.values import Event
 
 EVENTS_MAX = 10_000
 _BATCH = 500  # records on their way at once
@@ -61,6 +63,7 @@ class Events:
 
     def __init__(self, served: Served, publisher: Publisher | None) -> None:
         self._served, self._publisher = served, publisher
+        self._decode = {name: decoder(each.model_file) for name, each in served.lines.items()}
 
     async def publish(self, call: Call) -> Answer:
         """Publish one event or several, in order; 202 when Kafka has acknowledged all.
@@ -69,13 +72,14 @@ class Events:
             Problem: 400, 422: an event is malformed, and none was published; 503: Kafka did not
                 acknowledge all, and some may be there (an `id` lets the learner refuse repeats).
         """
-        model_file = self._served.line(call.path["model"]).model_file
-        events = read_events(call.body)
-        _check(events, model_file)
+        line = self._served.line(call.path["model"])
+        _check_format(line.model_file)
+        events = read_events(call.body, self._decode[line.name])
+        _check_count(events)
         publisher = self._publisher
         if publisher is None:
             raise Problem(503, "unavailable", "this API was given no Kafka to publish to")
-        topic = model_file.topics.events
+        topic = line.model_file.topics.events
         found = await _publish_all(publisher, topic, events)
         items = []
         for (_, event), place in zip(events, found, strict=True):
@@ -138,7 +142,7 @@ class Events:
 
 
 async def _publish_all(
-    publisher: Publisher, topic: str, events: list[tuple[bytes, EventBody]]
+    publisher: Publisher, topic: str, events: list[tuple[bytes, Event]]
 ) -> list[Published]:
     """Publish in order, the first alone: one record finds out that Kafka is away, not thousands.
 
@@ -164,23 +168,20 @@ def _batches(count: int) -> Iterator[tuple[int, int]]:
         yield first, min(first + _BATCH, count)
 
 
-def _check(events: list[tuple[bytes, EventBody]], model_file: ModelFile) -> None:
+def _check_format(model_file: ModelFile) -> None:
     if model_file.topics.format != "json":
         topic = model_file.topics.events
         detail = f"{topic} takes lines of Vowpal Wabbit's text: `weir send`, or a Kafka client"
         raise Problem(422, "wrong_format", detail)
+
+
+def _check_count(events: list[tuple[bytes, Event]]) -> None:
     if not 0 < len(events) <= EVENTS_MAX:
         detail = f"/events: {len(events)} of them, from 1 to {EVENTS_MAX} are taken at once"
         raise Problem(422, "bad_value", detail, pointer="/events")
-    limit = model_file.limits.record
-    for number, (text, _) in enumerate(events):
-        if len(text) > limit:
-            pointer = f"/events/{number}" if len(events) > 1 else ""
-            detail = f"an event of {len(text)} bytes, limits.record is {limit}"
-            raise Problem(422, "too_large", detail, pointer=pointer)
 
 
-def _key(event: EventBody) -> bytes | None:
+def _key(event: Event) -> bytes | None:
     key = event.key if event.key is not None else event.id
     return None if key is None else key.encode()
 

@@ -16,8 +16,9 @@ from api.bodies import PredictBody, decoder
 from api.loading import Loaded
 from api.metrics import ApiMetrics
 from api.operation import Call, Operation
-from api.problem import Answer, Problem, escaped
+from api.problem import Answer, Problem
 from api.served import Served, ServedLine
+from learner.events.why_malformed import json_pointer
 from learner.values import Features, Refusal
 
 log = logging.getLogger(__name__)
@@ -189,7 +190,7 @@ def _refuse_wrapped(line: ServedLine, instance: Features, place: Sequence[str | 
 
 
 def _about(place: Sequence[str | int], code: str, what: str) -> Problem:
-    pointer = escaped(place)
+    pointer = json_pointer(place)
     return Problem(422, code, f"{pointer[:200]}: {what}", pointer=pointer, message=what)
 
 

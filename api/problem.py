@@ -4,7 +4,7 @@ Every error of the rooms below carries the exit code of the command line; here t
 becomes a status, so that both doors tell one story.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -27,6 +27,7 @@ TITLES: Mapping[str, str] = {
     "null_byte": "A string holds a null character",
     "unknown_field": "A field is not known here",
     "missing_field": "A field is missing",
+    "missing_label": "An event has no label",
     "bad_value": "A value cannot be right",
     "bad_label": "A label cannot be right",
     "too_many_features": "There are too many features",
@@ -132,12 +133,3 @@ def problem_of(error: Exception) -> Problem | None:
     status, code = found
     headers = ((b"retry-after", b"1"),) if status == HTTPStatus.SERVICE_UNAVAILABLE else ()
     return Problem(status, code, str(error), headers=headers)
-
-
-def escaped(parts: Sequence[str | int]) -> str:
-    """A JSON pointer (RFC 6901) to `parts`.
-
-    >>> escaped(["features", "a/b", 3])
-    '/features/a~1b/3'
-    """
-    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in parts)

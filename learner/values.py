@@ -51,8 +51,16 @@ class Event(msgspec.Struct, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why an event was not learned, where it was noticed, and what was wrong with it."""
+    """Why an event was not learned, and where it was noticed.
+
+    Attributes:
+        reason: Which of the contract's reasons.
+        detail: What was wrong, and with what.
+        stage: Who noticed it.
+        path: The field that it is about, from the top; empty where it is about the whole.
+    """
 
     reason: Reason
     detail: str
     stage: Stage
+    path: tuple[str | int, ...] = ()

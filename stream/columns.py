@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
+from learner.events.decode import Decode
 from learner.examples import Examples
 from learner.screen import Screen
 from learner.values import Refusal
-from stream.wire import Decode
 
 
 class Columns:

@@ -10,6 +10,7 @@ from checkpoints.manifest import open_version
 from checkpoints.signing import Verifier
 from config.model_file import ModelFile
 from learner.build import build_screen
+from learner.events.decode import decoder
 from stream.board import Board
 from stream.channel import Channel
 from stream.columns import Columns
@@ -36,7 +37,6 @@ from stream.source import KafkaSource
 from stream.status import Status
 from stream.suspects import Suspects
 from stream.watch import Watch
-from stream.wire import decoder
 
 log = logging.getLogger(__name__)
 

@@ -41,10 +41,11 @@ def test_several_events_keep_order_bytes_and_keys(api: Running) -> None:
 @pytest.mark.parametrize(
     ("body", "code", "pointer"),
     [
-        ({"label": True}, "missing_field", "/features"),
+        ({"label": True}, "wrong_type", "/features"),
         ({"features": None, "label": True}, "wrong_type", "/features"),
         ({"features": {"a": [1]}}, "wrong_type", "/features/a"),
-        ({"features": {}, "label": [True]}, "wrong_type", "/label"),
+        ({"features": {}, "label": [True]}, "bad_label", "/label"),
+        ({"id": "a", "label": True}, "missing_label", ""),
         ({"features": {}, "weight": "NaN"}, "wrong_type", "/weight"),
         ({"features": {}, "ts": "yesterday"}, "wrong_type", "/ts"),
         ({"features": {}, "ts": "2026-11-20T12:00:00"}, "wrong_type", "/ts"),

@@ -137,7 +137,7 @@ def test_features_sent_bare_are_told_where_they_belong(api: Running) -> None:
         (b'{"features": {}', 400, "not_json", ""),
         (b'{"features": {"a": 1},}', 400, "not_json", ""),
         (b"\xff\xfe{}", 400, "not_json", ""),
-        (b'{"features": {"a": "\\ud800"}}', 400, "not_json", ""),
+        (b'{"features": {"a": "\\ud800"}}', 422, "wrong_type", "/features/a"),
         (b'{"features": {"a": NaN}}', 422, "not_finite", "/features/a"),
         (b'{"features": {"a": -Infinity}}', 422, "not_finite", "/features/a"),
         (b'{"features": {"a": 1e400}}', 422, "not_finite", "/features/a"),

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import msgspec
 
 from learner.build import build_screen
+from learner.events.decode import decoder
 from learner.values import Reason
 from stream.columns import Columns
 from stream.feed import Feed
 from stream.messages import Took, decode, encode
 from stream.positions import fingerprint
 from stream.suspects import Suspects
-from stream.wire import decoder
 from tests.learner.streams import model_file
 
 FILE = model_file("binary", {"river": ["linear_model.LogisticRegression"]})

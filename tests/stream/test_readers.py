@@ -9,10 +9,10 @@ from river import datasets
 from river.datasets import synth
 
 from config.model_file import parse_model_file
+from learner.events.decode import decoder
 from learner.values import Event
 from stream.readers import Columns, SendError, check_source, records
 from stream.streams import DRIFT_AT, DRIFTING, UnknownStreamError, river_stream, stream_names
-from stream.wire import decoder
 
 MODEL = "name: a\ntask: binary\nlearner: {river: [linear_model.LogisticRegression]}\n"
 

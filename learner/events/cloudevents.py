@@ -10,14 +10,10 @@ from dataclasses import dataclass
 
 import msgspec
 
-from learner.values import Event, Reason, Refusal
-from stream.malformed import why_refused
+from learner.events.why_malformed import Mistake, why_malformed
+from learner.values import Event
 
 _STRUCTURED = b"application/cloudevents+json"
-# What can be wrong with an envelope before it is read as one; all else is a wrong type.
-_OF_THE_BYTES = frozenset(
-    {Reason.not_json, Reason.not_finite, Reason.null_byte, Reason.too_deep, Reason.out_of_bounds}
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,21 +47,18 @@ def attributes(headers: Sequence[tuple[str, bytes | None]]) -> Attributes | None
     return Attributes(id=_text(named.get("ce_id")), time=_text(named.get("ce_time")))
 
 
-def unwrap(value: bytes, *, depth_limit: int) -> tuple[bytes, Attributes] | Refusal:
+def unwrap(value: bytes, *, depth_max: int) -> tuple[bytes, Attributes] | Mistake:
     """The event inside a structured CloudEvent, and its attributes.
 
     Args:
         value: The record's bytes.
-        depth_limit: `limits.depth`; the envelope is one level more.
+        depth_max: Levels of brackets that are admitted; the envelope is one of them.
     """
     try:
         envelope = _decode_envelope(value)
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        found = why_refused(value, depth_limit=depth_limit + 1, error=error)
-        is_of_the_bytes = found.reason in _OF_THE_BYTES
-        reason = found.reason if is_of_the_bytes else Reason.wrong_type
-        detail = found.detail if is_of_the_bytes else str(error)
-        return Refusal(reason, f"CloudEvents envelope: {detail}"[:300], "decode")
+    except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
+        fields = _Envelope.__struct_fields__
+        return why_malformed(value, error, depth_max=depth_max, fields=fields)
     return bytes(envelope.data), Attributes(id=envelope.id, time=envelope.time)
 
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from config.model_file import parse_model_file
+from learner.events.decode import decoder
 from learner.values import Event, Reason, Refusal
-from stream.wire import decoder
 
 JSON_MODEL = "name: a\ntask: binary\nlearner: {river: [linear_model.LogisticRegression]}\n"
 VW_MODEL = "name: a\ntask: binary\nlearner: {vw: --quiet}\ntopics: {format: vw}\n"

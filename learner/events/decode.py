@@ -1,22 +1,22 @@
 """From the bytes of a record to an event, or to the reason why it is none.
 
 Pure and total: whatever the bytes, the answer is an `Event` or a `Refusal`. The fast path is one
-typed decode. What that refuses is read again, slowly, by `stream.malformed`, only to say why.
+typed decode. What that refuses is read again, slowly, by `why_malformed`, only to say why. Kafka's
+door and HTTP's decode by the same function, so an event that one takes the other takes, too.
 """
 
-import re
 import uuid
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from typing import TypeAlias
 
 import msgspec
 
 from config.model_file import ModelFile
+from learner.events import cloudevents
+from learner.events.times import is_rfc3339
+from learner.events.why_malformed import Mistake, null_character, why_malformed
 from learner.values import Event, Reason, Refusal
 from learner.vw_text import parse_line
-from stream import cloudevents
-from stream.malformed import why_refused
 
 Headers: TypeAlias = Sequence[tuple[str, bytes | None]]
 Decode: TypeAlias = Callable[[bytes | None, Headers], Event | Refusal]
@@ -25,9 +25,12 @@ _TOMBSTONE = Refusal(Reason.tombstone, "the record has no value", "decode")
 
 # Made anew by each process, so that no record can hold it.
 _NO_NAME = f"text-{uuid.uuid4()}"
-_RFC_3339 = re.compile(
-    r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE
-)
+FIELDS = ("id", "ts", "features", "label", "weight", "key")
+# What an event's reasons call the mistakes that have no name there.
+_REASONS = {"missing_field": Reason.wrong_type, "bad_value": Reason.wrong_type}
+_DETAIL_MAX = 300  # characters
+# Top level, features, one nested object: levels of brackets that `limits.depth` 2 admits.
+_LEVELS_ABOVE_FEATURES = 1
 
 
 class EventRecord(Event, forbid_unknown_fields=True):
@@ -54,7 +57,8 @@ def too_large(size: int, limit: int) -> Refusal:
 
 
 def _json_decoder(model_file: ModelFile) -> Decode:
-    record_limit, depth_limit = model_file.limits.record, model_file.limits.depth
+    record_limit = model_file.limits.record
+    levels = model_file.limits.depth + _LEVELS_ABOVE_FEATURES
     decode_event = msgspec.json.Decoder(EventRecord).decode
 
     def decode(value: bytes | None, headers: Headers = ()) -> Event | Refusal:
@@ -64,19 +68,19 @@ def _json_decoder(model_file: ModelFile) -> Decode:
             return too_large(len(value), record_limit)
         envelope = cloudevents.attributes(headers) if headers else None
         if envelope is not None and envelope.is_structured:
-            unwrapped = cloudevents.unwrap(value, depth_limit=depth_limit)
-            if isinstance(unwrapped, Refusal):
-                return unwrapped
+            unwrapped = cloudevents.unwrap(value, depth_max=levels + 1)
+            if isinstance(unwrapped, Mistake):
+                return _refusal(unwrapped, "CloudEvents envelope: ")
             value, envelope = unwrapped
         try:
             event = decode_event(value)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError) as error:
-            return why_refused(value, depth_limit=depth_limit, error=error)
+        except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
+            return _refusal(why_malformed(value, error, depth_max=levels, fields=FIELDS))
         if envelope is not None:
             cloudevents.complete(event, envelope)
         # An escaped null is rare enough that the mere bytes send the record the slow way.
         if b"\\u0000" in value or event.features is None or event.ts is not None:
-            refusal = _look_closer(value, event, depth_limit)
+            refusal = _look_closer(value, event)
             if refusal is not None:
                 return refusal
         return event
@@ -84,31 +88,26 @@ def _json_decoder(model_file: ModelFile) -> Decode:
     return decode
 
 
-def _look_closer(value: bytes, event: Event, depth_limit: int) -> Refusal | None:
+def _look_closer(value: bytes, event: Event) -> Refusal | None:
     """The checks that most records do not need."""
     if b"\\u0000" in value:
-        refusal = why_refused(value, depth_limit=depth_limit, error=None)
-        if refusal.reason is Reason.null_byte:
-            return refusal
+        mistake = null_character(value)
+        if mistake is not None:
+            return _refusal(mistake)
     if event.features is None:
         if event.label is not None and event.id is not None:
             detail = f"a label record (id {event.id!r}): labels that come late are not joined yet"
-            return Refusal(Reason.missing_label, detail, "decode")
-        return Refusal(Reason.wrong_type, "features is missing or null", "decode")
-    if isinstance(event.ts, str) and not _is_rfc3339(event.ts):
-        return Refusal(Reason.wrong_type, f"ts is not RFC 3339: {event.ts[:40]!r}", "decode")
+            return Refusal(Reason.missing_label, detail[:_DETAIL_MAX], "decode")
+        return _refusal(Mistake("missing_field", ("features",), "it is missing or null"))
+    if isinstance(event.ts, str) and not is_rfc3339(event.ts):
+        what = f"{event.ts[:40]!r} is no RFC 3339 time with its offset"
+        return _refusal(Mistake("wrong_type", ("ts",), what))
     return None
 
 
-def _is_rfc3339(text: str) -> bool:
-    if _RFC_3339.fullmatch(text) is None:
-        return False
-    try:
-        # A leap second is a time; Python knows none.
-        datetime.fromisoformat(text.upper().replace(":60", ":59"))
-    except ValueError:
-        return False
-    return True
+def _refusal(mistake: Mistake, prefix: str = "") -> Refusal:
+    reason = _REASONS.get(mistake.code) or Reason(mistake.code)
+    return Refusal(reason, f"{prefix}{mistake.detail}"[:_DETAIL_MAX], "decode", mistake.path)
 
 
 def _vw_decoder(model_file: ModelFile) -> Decode:
