@@ -15,12 +15,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from api.generations import Asked, Generations
-from api.link import Link, LinkLostError, link_pair
+from api.link import Drain, Link, Report, Retire, Tell, link_pair
 from api.loading import Loaded
 from api.receive_deadline import BODY_S, HEAD_S
 from api.served import Place, Served, Standings
-from api.worker import Drain, Job, Report, Retire, Tell, Worker
-from config.processes import die_with_parent
+from api.worker import Job, Worker
+from config.channel import ChannelClosedError
+from config.fork import ended, fork
 from config.restarts import backoff_s, how_it_ended
 
 log = logging.getLogger(__name__)
@@ -198,22 +199,17 @@ class Crew:
 
     def _fork(self, generation: int, at_hand: Mapping[str, Sequence[Loaded]]) -> None:
         ours, theirs = link_pair()
-        book, parent = self._free_books.pop(0), os.getpid()
+        book = self._free_books.pop(0)
         served = Served(self._job.model_files, at_hand, self._job.scratch)
         served.take(self._told)
         served.awaited = self._told_awaited
-        pid = os.fork()
-        if pid == 0:
-            code = 1
-            try:
-                die_with_parent(parent)
-                _forget_the_loader([ours, *self.links])
-                Worker(self._job, theirs, book, served).run()
-                code = 0
-            except BaseException:
-                log.exception("the worker has a fault")
-            finally:
-                os._exit(code)
+
+        def work() -> int:
+            _forget_the_loader([ours, *self.links])
+            Worker(self._job, theirs, book, served).run()
+            return 0
+
+        pid = fork(work)
         theirs.close()
         hand = _Hand(pid=pid, link=ours, generation=generation, book=book, born_as=served.places)
         self._hands.append(hand)
@@ -227,30 +223,30 @@ class Crew:
     def _hear(self, hand: _Hand) -> None:
         try:
             hand.link.flush()
-            for report in hand.link.read():
+            for report in hand.link.receive():
                 hand.report = report
                 if report.is_quiet and not hand.is_retired:  # told so by somebody else
                     hand.retired_at = time.monotonic()
-        except LinkLostError:
+        except ChannelClosedError:
             self._bury(hand)
 
     def _post(self, hand: _Hand, message: Tell | Retire | Drain) -> None:
         try:
             hand.link.post(message)
-        except LinkLostError:
+        except ChannelClosedError:
             self._bury(hand)
 
     def _bury(self, hand: _Hand) -> None:
         """Its link has ended, and so has it, or will at once."""
         _kill(hand)
-        _, status = os.waitpid(hand.pid, 0)
+        code = ended(hand.pid, wait=True)
+        assert code is not None, "it was waited for"
         hand.link.close()
         self._hands.remove(hand)
         self._job.tallies.end(hand.book)
         self._free_books.append(hand.book)
         if hand.is_retired or self._is_ending:
             return
-        code = os.waitstatus_to_exitcode(status)
         lived_s = time.monotonic() - hand.born_at
         self._early_deaths = self._early_deaths + 1 if lived_s < _SETTLED_AFTER_S else 0
         pause_s = backoff_s(self._early_deaths) if self._early_deaths > 1 else 0.0

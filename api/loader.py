@@ -138,7 +138,7 @@ class Loader:
         poll = select.poll()
         poll.register(self._wakened, select.POLLIN)
         for link in self._crew.links:
-            poll.register(link, select.POLLIN | (select.POLLOUT if link.is_pending else 0))
+            poll.register(link, select.POLLIN | (select.POLLOUT if link.has_unsent else 0))
         if self._hints.fileno() >= 0:
             poll.register(self._hints, select.POLLIN)
         rests_s = self._following.rests_s if self._beats.stand else self._beats.rests_s

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import signal
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,42 +17,17 @@ import uvloop
 from api.app import create_app
 from api.door import Passage
 from api.events import Publisher
-from api.link import Link, LinkLostError
-from api.served import Place, Served, Standings
+from api.link import Drain, Link, Report, Retire, Tell
+from api.served import Served
 from api.server import DRAIN_S, Server, make_server
 from api.tallies import Tallies
 from checkpoints.signing import Keys
 from checkpoints.store import Store
+from config.channel import ChannelClosedError
 from config.model_file import ModelFile
 from config.settings import Settings
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Tell:
-    """To a worker: where the lines stand now, and which models other workers do not have yet."""
-
-    standings: Standings
-    awaited: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Retire:
-    """To a worker: others take over; leave the connections to them and end."""
-
-
-@dataclass(frozen=True, slots=True)
-class Drain:
-    """To a worker: the whole program ends; be not ready, and end a little later."""
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """From a worker: how far it is; `is_quiet`: it begins no more requests."""
-
-    places: Mapping[str, Place]
-    is_quiet: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,9 +97,9 @@ class Worker:
 
     def _hear(self) -> None:
         try:
-            for message in self._link.read():
+            for message in self._link.receive():
                 self._obey(message)
-        except LinkLostError:
+        except ChannelClosedError:
             self._end_now()
         except Exception:  # the border: the loader replaces a worker that cannot follow it
             log.exception("this worker cannot go on")

@@ -46,11 +46,11 @@ from checkpoints.manifest import (
 from checkpoints.segments import pack
 from checkpoints.signing import Signer
 from checkpoints.store import Outcome, Store
+from config.channel import ChannelClosedError
 from config.model_file import ModelFile
 from learner.trainer import Snapshot, Trainer
-from stream.channel import Channel, ChannelClosedError
 from stream.errors import StreamError
-from stream.messages import Announced, Cleared, CommitFailed, Committed, Working
+from stream.messages import Announced, Channel, Cleared, CommitFailed, Committed, Working
 from stream.positions import Positions
 from stream.suspects import Place
 

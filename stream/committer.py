@@ -13,15 +13,22 @@ from checkpoints.line import Line
 from checkpoints.manifest import Version, open_version
 from checkpoints.signing import Keys
 from checkpoints.store import Store
+from config.channel import ChannelClosedError
+from config.fork import ended, fork
 from config.model_file import ModelFile
 from learner.trainer import Trainer
-from stream import channel as channels
 from stream.cadence import Cadence, coreless_s, lost_s
-from stream.channel import Channel, ChannelClosedError
 from stream.commit import Cut, SnapshotFailedError, VersionMaker
 from stream.errors import StreamError
-from stream.fork import ended, fork
-from stream.messages import Announced, Cleared, CommitFailed, Committed, Message
+from stream.messages import (
+    Announced,
+    Channel,
+    Cleared,
+    CommitFailed,
+    Committed,
+    Message,
+    pair,
+)
 from stream.positions import Positions
 from stream.suspects import Place
 
@@ -142,7 +149,7 @@ class Committer:
         )
         self._note_number(cut.number)
         trainer.drifts.settle(f"v{cut.number}")
-        ours, theirs = channels.pair()
+        ours, theirs = pair()
 
         def work() -> int:
             ours.close()

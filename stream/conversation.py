@@ -12,13 +12,13 @@ from config.model_file import ModelFile
 from learner.build import build_screen
 from learner.events.decode import decoder
 from stream.board import Board
-from stream.channel import Channel
 from stream.columns import Columns
 from stream.dead_letters import DeadLetters
 from stream.ends import MovedError
 from stream.feed import Feed
 from stream.messages import (
     Announced,
+    Channel,
     Cleared,
     CommitFailed,
     Committed,

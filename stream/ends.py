@@ -6,13 +6,13 @@ Codes up to 6 and 70 are the program's own; those here never leave it.
 import logging
 
 from checkpoints.errors import CheckpointError, Conflict, StoreUnavailable
+from config.channel import ChannelClosedError
 from config.errors import ConfigError
 from learner.errors import RestoreError, SpecError
 from learner.trainer import LearnFailedError
-from stream.channel import Channel, ChannelClosedError
 from stream.committer import CommitEndedError, CommitLostError
 from stream.errors import DeadLettersStuckError, KafkaUnavailableError, StreamError
-from stream.messages import LastWords, Raised
+from stream.messages import Channel, LastWords, Raised
 from stream.model_change import ModelFileChangedError, SoftwareChangedError
 
 log = logging.getLogger(__name__)

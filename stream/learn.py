@@ -19,17 +19,16 @@ from dataclasses import dataclass, field
 
 from checkpoints.signing import Keys
 from checkpoints.store import Store
+from config.channel import ChannelClosedError
+from config.fork import ended, fork
 from config.model_file import ModelFile
 from config.roll_call import write_parts
 from config.settings import Settings
-from stream import channel as channels
 from stream.board import Board
-from stream.channel import Channel, ChannelClosedError
 from stream.ends import AGAIN, AGAIN_LATER, DONE, ORPHANED
 from stream.errors import StreamError
-from stream.fork import ended, fork
 from stream.learner_process import LearnerProcess
-from stream.messages import LastWords, Raised, Settled
+from stream.messages import Channel, LastWords, Raised, Settled, pair
 from stream.numbers import Numbers, numbers_of
 from stream.source_process import LearnOptions, SourceProcess
 from stream.suspects import Suspects
@@ -162,9 +161,9 @@ class Learner:
                 part.kill()
 
     def _forked(self, board: Board, *, is_first: bool) -> tuple[_Part, _Part]:
-        to_learner, to_source = channels.pair()
-        source_keeper, source_end = channels.pair()
-        learner_keeper, learner_end = channels.pair()
+        to_learner, to_source = pair()
+        source_keeper, source_end = pair()
+        learner_keeper, learner_end = pair()
 
         def feed() -> int:
             for end in (to_source, source_keeper, learner_keeper, learner_end):

@@ -21,11 +21,10 @@ from config.scratch import private_folder
 from config.settings import Settings
 from learner.trainer import Trainer
 from stream.board import Board
-from stream.channel import Channel
 from stream.committer import Committer
 from stream.ends import DONE, end_with
 from stream.huge_pages import use_huge_pages
-from stream.messages import Begin, Finished, Ready, Settled
+from stream.messages import Begin, Channel, Finished, Ready, Settled
 from stream.numbers import Numbers
 from stream.positions import Positions
 from stream.restore import Restored, check_restorable, restore

@@ -8,6 +8,8 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from config import channel
+from config.channel import Channel as AnyChannel
 from learner.examples import Examples
 from learner.values import Stage
 
@@ -232,3 +234,12 @@ def decode(payload: bytes) -> Message:
     """The message in these bytes, which came from `encode` in a process of our own."""
     message: Message = _decode_json(payload) if payload[:1] == _JSON else _decode(payload)
     return message
+
+
+# Of the processes of one learner.
+Channel: TypeAlias = AnyChannel[Message]
+
+
+def pair() -> tuple[Channel, Channel]:
+    """Both ends of a new channel."""
+    return channel.pair(encode, decode)

@@ -23,12 +23,11 @@ from config.model_file import ModelFile
 from config.settings import Settings
 from stream import kafka_client
 from stream.board import Board
-from stream.channel import Channel
 from stream.conversation import Conversation
 from stream.dead_letters import DeadLetters
 from stream.ends import DONE, end_with
 from stream.errors import HistoryExistsError, NoHeadError, ServersAwayError
-from stream.messages import Begin
+from stream.messages import Begin, Channel
 from stream.metrics import LearnerMetrics
 from stream.mirror import Mirror, highest_mirrored
 from stream.positions import Positions

@@ -16,12 +16,12 @@ from config.model_file import ModelFile
 from learner.trainer import LearnFailedError, Trainer
 from learner.values import Reason
 from stream.board import Board
-from stream.channel import Channel
 from stream.commit import SnapshotFailedError
 from stream.committer import Committer
 from stream.memory import check_memory
 from stream.messages import (
     Batch,
+    Channel,
     Cleared,
     Message,
     NewPartition,

@@ -5,10 +5,10 @@ import threading
 
 import pytest
 
+from config.channel import ChannelClosedError
+from config.fork import ended, fork
 from learner.examples import Examples
-from stream.channel import ChannelClosedError, pair
-from stream.fork import ended, fork
-from stream.messages import Batch, Cleared
+from stream.messages import Batch, Cleared, pair
 
 
 @pytest.fixture
