@@ -15,7 +15,8 @@ class Strict(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class Prediction(Strict):
-    """An answer, and which version gave it. `prediction` is null while the model has none."""
+    """An answer, and which version gave it. `prediction` is null while the model has none;
+    `unknown_features` are names that it has never learned, 20 at most."""
 
     prediction: bool | int | float | str | None
     prediction_id: str
@@ -25,6 +26,7 @@ class Prediction(Strict):
     learned: int
     age_seconds: float
     probabilities: dict[str, float | None] | UnsetType = UNSET
+    unknown_features: list[str] | UnsetType = UNSET
 
 
 class Predictions(Strict):
@@ -85,6 +87,7 @@ class ModelView(Strict):
     drifts: int
     offsets: Offsets
     lag: int | None
+    advice: str | None
     frozen: bool
     pinned: str | None
     tags: dict[str, str]

@@ -136,7 +136,8 @@ def status(at: Connection, model: Model, *, as_json: Json = False) -> None:
         return
     keys = ("state", "version", "serving", "learned", "scored", "refused", "forgotten", "lag")
     facts = {key: body[key] for key in keys} | body["metrics"]
-    _print_facts({**facts, "refused": _refused(body)})
+    advice = {"advice": body["advice"]} if body["advice"] else {}
+    _print_facts({**facts, "refused": _refused(body), **advice})
 
 
 def versions(

@@ -202,13 +202,7 @@ class TooLarge(Refused):
 
 
 class UnsafePickle(Refused):
-    """A payload asks for something our table of what may be loaded does not hold.
-
-    Attributes:
-        names: The module and the name that it asks for; None where it is refused otherwise.
-    """
-
-    names: tuple[str, str] | None = None
+    """A payload asks for something our table of what may be loaded does not hold."""
 
 
 class UnsafeStore(Refused):

@@ -74,6 +74,7 @@ def model_view(state: LineState, *, now_ms: int, serving: Version | None = None)
         "drifts": manifest.drift_total,
         "offsets": _offsets(manifest),
         "lag": _live(state.learner, now_ms).get("lag"),
+        "advice": _live(state.learner, now_ms).get("advice"),
         "frozen": state.is_frozen,
         "pinned": f"v{record.pin.number}" if record and record.pin else None,
         "tags": {tag: f"v{p.number}" for tag, p in record.tags.items()} if record else {},

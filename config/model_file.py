@@ -31,6 +31,7 @@ from config.terms import (
     CountOrNone,
     Fraction,
     Label,
+    MissingWord,
     Module,
     Name,
     Number,
@@ -44,6 +45,8 @@ from config.terms import (
 from config.yaml_lines import Document, Source, read_file, read_text
 
 Task = Literal["binary", "multiclass", "regression"]
+# Texts that mean absent in CSV where the model file lists none.
+MISSING_IN_CSV = ("", "NA", "n/a", "null")
 Listed = Field(strict=False)  # a YAML list becomes a tuple
 
 
@@ -252,6 +255,7 @@ class ModelFile(Section):
     learner: Learner
     features: dict[str, FeatureSpec] | None = None
     strict: bool = False
+    missing: Annotated[tuple[MissingWord, ...], Listed] | None = None
     metrics: Annotated[tuple[Text, ...], Listed] = Field(default=(), validate_default=True)
     scores: Scores = Scores()
     drift: Annotated[tuple[Drift, ...], Listed] = ()

@@ -54,6 +54,15 @@ def _label(value: object) -> bool | int | str:
     raise wrong(f"must be text, a whole number, true or false, not {value!r}")
 
 
+def _missing_word(value: object) -> str:
+    """A text that means absent. YAML's own null, written without quotes, is the text null."""
+    if value is None:
+        return "null"
+    if not isinstance(value, str):
+        raise wrong(f'must list texts, so write "{str(value).lower()}" in quotes')
+    return value
+
+
 def _module(name: str) -> str:
     if not is_dotted_name(name):
         raise wrong(f"must name a module, such as my_package, not {name[:60]!r}")
@@ -104,6 +113,7 @@ def _whole(value: object) -> object:
 Name = Annotated[str, AfterValidator(_name)]
 Topic = Annotated[str, AfterValidator(_topic)]
 Label = Annotated[bool | int | str, PlainValidator(_label)]
+MissingWord = Annotated[str, PlainValidator(_missing_word)]
 Module = Annotated[str, AfterValidator(_module)]
 Component = Annotated[JsonValue, PlainValidator(_component)]
 Text = Annotated[str, Field(min_length=1)]

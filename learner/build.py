@@ -8,7 +8,6 @@ from river import base
 from config.model_file import ModelFile, Task
 from learner.errors import RestoreError, SpecError
 from learner.estimator import Estimator
-from learner.plain import name_of
 from learner.python_estimator import build_python, is_trusted
 from learner.river_estimator import RiverEstimator, final_step
 from learner.river_spec import build_pipeline
@@ -101,17 +100,18 @@ def build_screen(model_file: ModelFile) -> Screen:
         SpecError: As `build_estimator`.
     """
     estimator = build_estimator(model_file, wants_probabilities=False)
-    return Screen(model_file, flattens=estimator.flattens, takes_weight=estimator.takes_weight)
+    return screen_for(model_file, estimator)
 
 
-def name_and_key(model_file: ModelFile, estimator: Estimator) -> tuple[str, str]:
-    """The learner as its user knows it, and the section of the model file that asks for it."""
-    learner = model_file.learner
-    if learner.python is not None:
-        return learner.python, "learner.python"
-    if learner.vw is not None:
-        return "Vowpal Wabbit", "learner.vw"
-    return name_of(final_step(estimator.dump())), "learner.river"
+def screen_for(model_file: ModelFile, estimator: Estimator) -> Screen:
+    """The screen that suits an estimator that was built from the model file."""
+    return Screen(
+        model_file,
+        flattens=estimator.flattens,
+        takes_weight=estimator.takes_weight,
+        imputes=estimator.imputes,
+        fills=estimator.fills,
+    )
 
 
 def check_task(model: Any, task: Task) -> None:

@@ -17,6 +17,8 @@ class Estimator(Protocol):
     Attributes:
         flattens: True where nested features reach it as "outer.inner", False where it takes
             them nested.
+        imputes: whether a null reaches it as None; else it is left out.
+        fills: features that reach it as None where they are left out.
         takes_weight: whether `learn` admits a `w`.
         has_probabilities: whether its predictions can come with probabilities.
         predicts_as_it_learns: `learn` returns the prediction made before the update, so that
@@ -25,6 +27,8 @@ class Estimator(Protocol):
     """
 
     flattens: bool
+    imputes: bool
+    fills: tuple[str, ...]
     takes_weight: bool
     has_probabilities: bool
     predicts_as_it_learns: bool

@@ -21,7 +21,7 @@ class Examples(msgspec.Struct, array_like=True, gc=False):
         labels: The events' own, not yet the learner's.
         weights: None for an event without one.
         ids: None for an event without one.
-        names: All features' names that occur in `xs`.
+        names: All features' names that occur in `xs`, by kind (see `learner.kinds`); none of text.
     """
 
     topic: str
@@ -32,4 +32,4 @@ class Examples(msgspec.Struct, array_like=True, gc=False):
     labels: list[Any]
     weights: list[float | int | None] | None = None
     ids: list[str | None] | None = None
-    names: list[str] = []
+    names: dict[str, list[str]] = {}

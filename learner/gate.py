@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 
 from config.model_file import ModelFile
 from learner.examples import Examples
+from learner.kinds import Kinds
 from learner.labels import Labels
-from learner.values import Reason, Refusal
+from learner.values import Features, Reason, Refusal
 
 
 class Admitted(NamedTuple):
@@ -76,54 +77,65 @@ class Gate:
     def __init__(self, model_file: ModelFile, labels: Labels) -> None:
         self._limits = model_file.limits
         self._labels = labels
-        self._names: set[str] = set()
+        self._kinds = Kinds()
         self.ids = RecentIds(model_file.limits.duplicates)
 
     def admit(self, examples: Examples) -> Admitted:
         """Those that may be learned, which count as seen from now on; and why the others not."""
-        if examples.ids is None and self._names.issuperset(examples.names):
+        is_known = self._kinds.know(examples.names)
+        if is_known and examples.ids is None:
             ys = self._labels.natives(examples.labels)
             if ys is not None:
                 return Admitted(examples.xs, ys, examples.weights, range(len(ys)), ())
-        return self._admit_one_by_one(examples)
+        return self._admit_one_by_one(examples, is_known=is_known)
 
     def dump(self) -> dict[str, Any]:
         """The memory that snapshots keep beside the ids."""
-        return {"names": sorted(self._names), "labels": self._labels.dump()}
+        return {**self._kinds.dump(), "labels": self._labels.dump()}
 
     def restore(self, state: dict[str, Any], ids: Iterable[str]) -> None:
         """Continue from `dump`ed memory and the ids of a snapshot."""
-        self._names = set(state["names"])
+        self._kinds.restore(state)
         self._labels.restore(state["labels"])
         self.ids = RecentIds(self._limits.duplicates, ids)
 
-    def _admit_one_by_one(self, examples: Examples) -> Admitted:
+    def _admit_one_by_one(self, examples: Examples, *, is_known: bool) -> Admitted:
         xs, ys, places, refused = [], [], [], []
         rows = zip(examples.xs, examples.labels, examples.ids or repeat(None), strict=False)
         for place, (x, label, event_id) in enumerate(rows):
-            y = self._one(x, label, event_id)
+            y = self._one(x, label, event_id, is_known=is_known)
             if type(y) is Refusal:
                 refused.append((place, y))
-            else:
-                xs.append(x)
-                ys.append(y)
-                places.append(place)
+                continue
+            if not is_known:
+                where = f"{examples.topic}-{examples.partition}-{examples.offsets[place]}"
+                self._kinds.learn(x, where)
+            xs.append(x)
+            ys.append(y)
+            places.append(place)
         weights = examples.weights
         ws = None if weights is None else [weights[place] for place in places]
         return Admitted(xs, ys, ws, places, refused)
 
-    def _one(self, x: Any, label: Any, event_id: str | None) -> Any:
-        """The learner's own label for an event that may be learned, and is remembered."""
+    def _one(self, x: Any, label: Any, event_id: str | None, *, is_known: bool) -> Any:
+        """The learner's own label for an event that may be learned; its id is remembered.
+
+        Args:
+            is_known: Whether its features are known for what they are.
+        """
         if event_id is not None and event_id in self.ids:
             return Refusal(Reason.duplicate, f"id {event_id!r} was seen before", "gate")
-        names = () if type(x) is str else x.keys() - self._names
-        if names and len(self._names) + len(names) > self._limits.names:
-            detail = f"{len(names)} new names beyond limits.names {self._limits.names}"
-            return Refusal(Reason.too_many_features, detail, "gate")
+        refusal = None if is_known else self._refused_features(x)
+        if refusal is not None:
+            return refusal
         y = self._labels.native(label)
-        if type(y) is Refusal:
-            return y
-        self._names.update(names)
-        if event_id is not None:
+        if event_id is not None and type(y) is not Refusal:
             self.ids.add(event_id)
         return y
+
+    def _refused_features(self, x: Features) -> Refusal | None:
+        new = x.keys() - self._kinds.names
+        if new and len(self._kinds.names) + len(new) > self._limits.names:
+            detail = f"{len(new)} new names beyond limits.names {self._limits.names}"
+            return Refusal(Reason.too_many_features, detail, "gate")
+        return self._kinds.refusal(x)

@@ -12,6 +12,7 @@ from river import base, compose
 
 from config.model_file import Task
 from learner.estimator import Predicted
+from learner.imputing import filled, imputes
 from learner.pipeline_steps import steps_of
 from learner.plain import Border
 
@@ -57,6 +58,8 @@ class RiverEstimator:
         self._learn_one, self._learn_weighted = verbs.learn_one, model.learn_one
         self.notes = notes
         self.takes_weight = takes_weight(model)
+        self.imputes = imputes(model)
+        self.fills = filled(model) if self.imputes else ()
         self.has_probabilities = _has_probabilities(model)
         border = Border(final_step(model), task)
         self.predict = _predictor(model, verbs, border, wants_probabilities=wants_probabilities)

@@ -4,38 +4,56 @@ Pure, and without memory of what was learned: it may run in another process than
 gate (`learner.gate`) asks what is left, of which it keeps the memory.
 """
 
+from collections.abc import Collection
 from typing import Any
 
-from config.model_file import FeatureSpec, ModelFile
+from config.model_file import ModelFile
+from learner.kinds import KINDS, NO_KIND, refused_by_spec
 from learner.values import Event, Features, Reason, Refusal, Scalar
+from learner.words import above, as_yaml, epoch_unit
 
 # Names found short enough are remembered up to so many: only a saving.
 _NAMES_REMEMBERED = 100_000
+_NUMBERS: tuple[Any, ...] = ()
 
 
 class Screen:
     """Checks events and the features of prediction requests.
 
     Args:
-        model_file: Its limits, features and `strict`.
+        model_file: Its limits, features, `missing` and `strict`.
         flattens: Whether nested features become `outer.inner`.
         takes_weight: Whether the learner can use a weight; else a weighted event is refused.
+        imputes: Whether what is absent reaches the learner as None, where an event says null.
+        fills: Features that reach it as None where an event does not name them either.
     """
 
-    def __init__(self, model_file: ModelFile, *, flattens: bool, takes_weight: bool) -> None:
+    def __init__(
+        self,
+        model_file: ModelFile,
+        *,
+        flattens: bool,
+        takes_weight: bool,
+        imputes: bool = False,
+        fills: Collection[str] = (),
+    ) -> None:
         self._limits = model_file.limits
         self._specs = model_file.features or {}
+        self._missing = frozenset(model_file.missing or ())
         self._strict = model_file.strict
-        self._flattens = flattens
+        self._flattens, self._imputes = flattens, imputes
+        self._fills = dict.fromkeys(fills).keys()
         self._takes_weight = takes_weight
         self._short_names: set[str] = set()
+        self._layouts: dict[tuple[Any, ...], set[str]] = {}
 
     def check(self, event: Event) -> Any:
         """The event's features as the learner takes them, or its line of text; or a `Refusal`."""
         if event.text is not None:
             x: Any = event.text
+            layout = _NUMBERS
         else:
-            x = self.features(event.features or {})
+            x, layout = self.screened(event.features or {})
             if type(x) is Refusal:
                 return x
         if event.label is None:
@@ -47,7 +65,24 @@ class Screen:
                 return refusal
         if event.id is not None and len(event.id) > self._limits.string:
             return _too_long("id", len(event.id), self._limits.string)
+        if type(x) is dict:
+            names = self._layouts.get(layout)
+            if names is None:
+                self._layouts[layout] = set(x)
+            elif not x.keys() <= names:
+                names.update(x)
         return x
+
+    def names(self) -> dict[str, list[str]]:
+        """Names of the features that passed `check` since this was last asked, by kind."""
+        found: dict[str, set[str]] = {}
+        for layout, names in self._layouts.items():
+            odd = layout[::2]
+            found.setdefault("number", set()).update(names.difference(odd))
+            for name, kind in zip(odd, layout[1::2], strict=True):
+                found.setdefault(KINDS.get(kind, NO_KIND), set()).add(name)
+        self._layouts = {}
+        return {kind: list(names) for kind, names in found.items()}
 
     def _refused_weight(self, weight: float) -> Refusal | None:
         if not 0.0 <= weight <= self._limits.value:
@@ -61,44 +96,73 @@ class Screen:
         """The features as the learner takes them, unchanged where nothing has to change; or a
         `Refusal`.
         """
+        return self.screened(features)[0]
+
+    def screened(self, features: Features) -> tuple[Any, tuple[Any, ...]]:
+        """The same, and name and type of each that is no number, one after the other."""
         if len(features) > self._limits.features:
-            count = sum(value is not None for value in features.values())
+            count = len(features) - sum(map(self._is_left_out, features.values()))
             if count > self._limits.features:
-                return _too_many(count, self._limits.features)
-        found = self._refused_values(features)
-        if type(found) is Refusal:
-            return found
+                return _too_many(count, self._limits.features), _NUMBERS
+        layout = self._odd_values(features)
+        if type(layout) is Refusal:
+            return layout, _NUMBERS
         if not (features.keys() <= self._short_names):
             refusal = self._refused_names(features)
             if refusal is not None:
-                return refusal
-        if found:
-            rebuilt = self._without_nulls(features)
+                return refusal, _NUMBERS
+        if layout is None or (self._fills and not features.keys() >= self._fills):
+            rebuilt = self._rebuilt(features)
             if isinstance(rebuilt, Refusal):
-                return rebuilt
-            features = rebuilt
+                return rebuilt, _NUMBERS
+            features, layout = rebuilt, _layout_of(rebuilt)
         if self._specs or self._strict:
             refusal = self._refused_by_schema(features)
             if refusal is not None:
-                return refusal
-        return features
+                return refusal, _NUMBERS
+        return features, tuple(layout)
 
-    def _refused_values(self, features: Features) -> Any:
-        """A refusal, or whether there are nulls or nested objects still to be looked at."""
-        bound, string_limit = self._limits.value, self._limits.string
+    def _odd_values(self, features: Features) -> Any:
+        """Name and type of each value that is no number; None where nulls, absent words or nested
+        objects are still to be looked at; or a refusal.
+        """
+        bound, string_limit, missing = self._limits.value, self._limits.string, self._missing
         has_more = False
+        odd: list[Any] = []
         value: Any  # its kind is looked at below
         for name, value in features.items():
             kind = type(value)
             if kind is float or kind is int:
                 if not -bound <= value <= bound:
-                    return _beyond(name, value, bound)
+                    refusal = self._beyond(name, value)
+                    if refusal is not None:
+                        return refusal
             elif kind is str:
                 if len(value) > string_limit:
                     return _too_long(name, len(value), string_limit)
-            elif kind is not bool:
+                if missing and value in missing:
+                    has_more = True
+                odd += (name, str)
+            elif kind is bool:
+                odd += (name, bool)
+            else:
                 has_more = True
-        return has_more
+        return None if has_more else odd
+
+    def _beyond(self, name: str, value: float) -> Refusal | None:
+        """The refusal of a number beyond `limits.value`, unless its feature has bounds of its own,
+        which are the more specific word.
+        """
+        spec, bound = self._specs.get(name), self._limits.value
+        lowest = spec.min if spec and spec.min is not None else -bound
+        highest = spec.max if spec and spec.max is not None else bound
+        return None if lowest <= value <= highest else beyond(name, value, bound)
+
+    def _is_left_out(self, value: Any) -> bool:
+        return not self._imputes and self._is_absent(value)
+
+    def _is_absent(self, value: Any) -> bool:
+        return value is None or (type(value) is str and value in self._missing)
 
     def _refused_names(self, features: Features) -> Refusal | None:
         for name in features:
@@ -108,47 +172,49 @@ class Screen:
             self._short_names.update(features)
         return None
 
-    def _without_nulls(self, features: Features) -> Features | Refusal:
-        """Nulls left out, nested objects checked and, where the learner wants it, flattened."""
+    def _rebuilt(self, features: Features) -> Features | Refusal:
+        """What is absent left out or, where the learner imputes, None; nested objects checked and,
+        where the learner wants it, flattened.
+        """
         kept: Features = {}
         count = 0
         for name, value in features.items():
-            if value is None:
-                continue
-            if not isinstance(value, dict):
-                if name in kept:
-                    return _given_twice(features, name)
-                kept[name] = value
-                count += 1
-                continue
-            if self._limits.depth < 2:
-                detail = f"feature {name!r} is nested, limits.depth is {self._limits.depth}"
-                return Refusal(Reason.too_deep, detail, "gate")
-            inner: dict[str, Scalar] = {k: v for k, v in value.items() if v is not None}
-            refusal = self._refused_inner(name, inner)
-            if refusal is not None:
-                return refusal
-            count += len(inner)
-            if self._flattens:
-                flat: Features = {f"{name}.{k}": v for k, v in inner.items()}
-                if not flat.keys().isdisjoint(kept):
-                    return _given_twice(features, min(flat.keys() & kept.keys()))
-                kept.update(flat)
-            else:
-                kept[name] = dict(inner)
-        return kept if count <= self._limits.features else _too_many(count, self._limits.features)
+            group = self._group(name, value) if isinstance(value, dict) else {name: value}
+            if isinstance(group, Refusal):
+                return group
+            group = {k: None if self._is_absent(v) else v for k, v in group.items()}
+            if not self._imputes:
+                group = {k: v for k, v in group.items() if v is not None}
+            count += len(group)
+            found: Features = {**group}
+            if isinstance(value, dict) and not self._flattens:
+                found = {name: group}
+            for full_name, each in found.items():
+                if kept.get(full_name) is None:
+                    kept[full_name] = each
+                elif each is not None:
+                    return _given_twice(features, full_name)
+        if count > self._limits.features:
+            return _too_many(count, self._limits.features)
+        return kept | {name: None for name in self._fills if name not in kept}
 
-    def _refused_inner(self, outer: str, inner: dict[str, Any]) -> Refusal | None:
+    def _group(self, outer: str, values: dict[str, Scalar]) -> dict[str, Scalar] | Refusal:
+        """The features within a nested one, by their full names if the learner wants it flat."""
         limits = self._limits
-        for name, value in inner.items():
+        if limits.depth < 2:
+            detail = f"feature {outer!r} is nested, limits.depth is {limits.depth}"
+            return Refusal(Reason.too_deep, detail, "gate")
+        for name, value in values.items():
             if isinstance(value, str):
                 if len(value) > limits.string:
                     return _too_long(f"{outer}.{name}", len(value), limits.string)
-            elif not -limits.value <= value <= limits.value:
-                return _beyond(f"{outer}.{name}", value, limits.value)
-            if len(name) > limits.string:
+            elif value is not None and not -limits.value <= value <= limits.value:
+                refusal = self._beyond(f"{outer}.{name}", value)
+                if refusal is not None:
+                    return refusal
+            if value is not None and len(name) > limits.string:
                 return _too_long("a feature's name", len(name), limits.string)
-        return None
+        return {f"{outer}.{k}": v for k, v in values.items()} if self._flattens else values
 
     def _refused_by_schema(self, features: Features) -> Refusal | None:
         for name, value in features.items():
@@ -156,8 +222,10 @@ class Screen:
             for inner, scalar in pairs:
                 full_name = name if inner is None else f"{name}.{inner}"
                 spec = self._specs.get(full_name)
+                if scalar is None:
+                    continue
                 if spec is not None:
-                    refusal = _refused_by_spec(full_name, scalar, spec)
+                    refusal = refused_by_spec(full_name, scalar, spec)
                     if refusal is not None:
                         return refusal
                 elif self._strict:
@@ -166,28 +234,28 @@ class Screen:
         return None
 
 
-_TYPES: dict[str, tuple[type, ...]] = {
-    "float": (float, int),
-    "int": (int,),
-    "string": (str,),
-    "bool": (bool,),
-}
+def _layout_of(features: Features) -> list[Any]:
+    """Name and type of each that is no number."""
+    odd: list[Any] = []
+    for name, value in features.items():
+        kind = type(value)
+        if kind is not float and kind is not int:
+            odd += (name, kind)
+    return odd
 
 
-def _refused_by_spec(name: str, value: Any, spec: FeatureSpec) -> Refusal | None:
-    if type(value) not in _TYPES[spec.type]:
-        detail = f"feature {name!r} is {type(value).__name__}, the model file says {spec.type}"
-        return Refusal(Reason.wrong_type, detail, "gate")
-    is_below = spec.min is not None and value < spec.min
-    if is_below or (spec.max is not None and value > spec.max):
-        detail = f"feature {name!r} is {value!r}, not within {spec.min} and {spec.max}"
-        return Refusal(Reason.out_of_bounds, detail, "gate")
-    return None
-
-
-def _beyond(name: str, value: object, bound: float) -> Refusal:
+def beyond(name: str, value: float, bound: float) -> Refusal:
+    """The refusal of a number that is beyond `limits.value`, and what would admit it."""
+    unit, admits = epoch_unit(value), above(value)
     detail = f"feature {name[:80]!r} is {str(value)[:40]}, limits.value is {bound:g}"
-    return Refusal(Reason.out_of_bounds, detail, "gate")
+    if unit is not None:
+        detail += f"; it looks like {unit}"
+    if admits is None:
+        return Refusal(Reason.out_of_bounds, detail, "gate")
+    kind = "float" if type(value) is float else "int"
+    side = f"max: {admits}" if value > 0 else f"min: -{admits}"
+    mend = f"limits: {{value: {admits}}} or features: {{{as_yaml(name)}: {{type: {kind}, {side}}}}}"
+    return Refusal(Reason.out_of_bounds, f"{detail}; {mend} admits it", "gate", mend=mend)
 
 
 def _too_long(name: str, length: int, limit: int) -> Refusal:

@@ -1,15 +1,17 @@
 """A committed model that answers predictions and learns nothing."""
 
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from config.model_file import ModelFile
-from learner.build import restore_estimator
+from learner.build import restore_estimator, screen_for
+from learner.kinds import Kinds
 from learner.labels import Labels
-from learner.probe import same_predicted
-from learner.screen import Screen
 from learner.values import Features, Refusal
+
+_UNKNOWN_MAX, _NAME_SHOWN = 20, 80
 
 
 class ProbeFailedError(Exception):
@@ -40,7 +42,10 @@ class ServedModel:
         )
         self._labels = Labels(model_file)
         self._labels.restore(payload["gate"]["labels"])
-        self._screen = Screen(model_file, flattens=self._estimator.flattens, takes_weight=True)
+        self._screen = screen_for(model_file, self._estimator)
+        self._kinds = Kinds()
+        self._kinds.restore(payload["gate"])
+        self._known = self._kinds.names | (model_file.features or {}).keys()
         self._has_chances = model_file.task != "regression"
         self._check(payload["probe"])
 
@@ -49,25 +54,53 @@ class ServedModel:
 
         Returns:
             `prediction`, None while the model has none, and for classes `probabilities` by the
-            label's JSON text, where the learner has any.
+            label's JSON text, where the learner has any. `unknown_features`, where there are any:
+            names of features that it has never learned, some of them.
         """
-        x = self._screen.features(features)
+        x, odd = self._screen.screened(features)
         if isinstance(x, Refusal):
             return x
+        unknown = None
+        if odd or not self._kinds.are_numbers(x):
+            refusal = self._kinds.refusal(x)
+            if refusal is not None:
+                return refusal
+            unknown = self._unknown(x)
         prediction, chances = self._labels.answer(self._estimator.predict(x))
         answer: dict[str, Any] = {"prediction": prediction}
         if self._has_chances and (chances is not None or prediction is None):
             answer["probabilities"] = chances or {}
+        if unknown:
+            answer["unknown_features"] = unknown
         return answer
+
+    def _unknown(self, x: Features) -> list[str]:
+        """What was neither learned nor listed; nothing is unknown to a model that knows nothing."""
+        if not self._kinds.names or x.keys() <= self._known:
+            return []
+        names = (name[:_NAME_SHOWN] for name in x if name not in self._known)
+        return list(islice(names, _UNKNOWN_MAX))
 
     def _check(self, probe: Mapping[str, Any] | None) -> None:
         if probe is None:
             return
-        answer = self._estimator.predict(probe["x"])
-        if not same_predicted(probe["predicted"], answer):
-            label, chances = answer
-            expected_label, expected_chances = probe["predicted"]
+        label, chances = self._estimator.predict(probe["x"])
+        expected_label, expected_chances = probe["predicted"]
+        same = _same(label, expected_label)
+        if expected_chances is not None:
+            same = same and _all_same(chances or {}, expected_chances)
+        if not same:
             raise ProbeFailedError(
                 f"the probe is answered {label!r} {chances!r}, the learner answered "
                 f"{expected_label!r} {expected_chances!r}"
             )
+
+
+def _all_same(some: Mapping[Any, float], others: Mapping[Any, float]) -> bool:
+    same_keys = some.keys() == others.keys()
+    return same_keys and all(_same(some[key], other) for key, other in others.items())
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Equal to the last bit; NaN is NaN."""
+    return bool(one == other) or (one != one and other != other)

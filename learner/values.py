@@ -58,9 +58,11 @@ class Refusal:
         detail: What was wrong, and with what.
         stage: Who noticed it.
         path: The field that it is about, from the top; empty where it is about the whole.
+        mend: The line of the model file that admits such events; empty where none does.
     """
 
     reason: Reason
     detail: str
     stage: Stage
     path: tuple[str | int, ...] = ()
+    mend: str = ""

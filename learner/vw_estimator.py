@@ -60,6 +60,8 @@ class VWEstimator:
     """
 
     flattens = False
+    imputes = False
+    fills: tuple[str, ...] = ()
     takes_weight = True
     predicts_as_it_learns = True
     notes: tuple[str, ...] = ()

@@ -18,7 +18,7 @@ class Columns:
     """
 
     def __init__(self, decode: Decode, screen: Screen) -> None:
-        self._decode, self._check = decode, screen.check
+        self._decode, self._check, self._names = decode, screen.check, screen.names
 
     def of(
         self, topic: str, partition: int, records: Sequence[Any]
@@ -31,7 +31,6 @@ class Columns:
         ids: list[str | None] = []
         weights: list[float | int | None] = []
         kept: list[Any] = []
-        names: set[str] = set()
         for place, record in enumerate(records):
             event: Any = decode(record.value, record.headers)
             x = event if type(event) is Refusal else check(event)
@@ -43,8 +42,6 @@ class Columns:
             ids.append(event.id)
             weights.append(event.weight)
             kept.append(record)
-            if type(x) is dict and not x.keys() <= names:
-                names.update(x)
         examples = Examples(
             topic=topic,
             partition=partition,
@@ -54,7 +51,7 @@ class Columns:
             labels=labels,
             weights=_unless_empty(weights),
             ids=_unless_empty(ids),
-            names=list(names),
+            names=self._names(),
         )
         return examples, refused
 

@@ -33,6 +33,7 @@ from stream.mirror import Mirror
 from stream.positions import Positions
 from stream.pruning import Pruner
 from stream.refusal_log import RefusalLog
+from stream.remedies import Remedies
 from stream.source import KafkaSource
 from stream.status import Status
 from stream.suspects import Suspects
@@ -83,7 +84,8 @@ class Conversation:
         self._source, self._dead_letters, self._pruner = source, dead_letters, pruner
         self._mirror, self._metrics = mirror, metrics
         self._feed = Feed(Columns(decoder(model_file), build_screen(model_file)), suspects)
-        self._refusals = RefusalLog(model_file.name)
+        self._refusals, self._remedies = RefusalLog(model_file.name), Remedies()
+        self._advised: str | None = None
         self._housekeeping_at = 0.0
         self._has_news = self._is_finished = False
 
@@ -158,6 +160,7 @@ class Conversation:
             refused[reason] = refused.get(reason, 0) + 1
         if refused:
             self._refusals.add(refused)
+        self._remedies.took(taken.learned, (refusal for _, refusal in taken.refused))
         self._metrics.took(taken.learned, refused)
         for detector, direction in message.drifted:
             self._metrics.drifted(detector, direction)
@@ -197,6 +200,7 @@ class Conversation:
         self._housekeeping_at = now + _HOUSEKEEPING_S
         self._report_lag()
         self._refusals.say(now)
+        self._advise()
         self._has_news = self._source.has_new_partitions(self._positions)
         if self._feed.is_empty and not self._board.is_frozen:
             self._source.check_topics(self._positions)
@@ -215,6 +219,13 @@ class Conversation:
             if following > self._positions.next_offsets[key]:
                 self._positions.passed(key, following)
                 self._channel.post(Passed(*key, following))
+
+    def _advise(self) -> None:
+        """Say why most is refused: in the log once, in the heartbeat as long as it is so."""
+        self._status.advice, commonest = self._remedies.advice, self._remedies.commonest
+        if commonest is not None and commonest != self._advised:
+            log.warning("model %s: %s", self._line.model, self._status.advice)
+        self._advised = commonest
 
     def _report_lag(self) -> None:
         is_behind, next_offsets = not self._feed.is_empty, self._positions.next_offsets

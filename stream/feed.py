@@ -105,8 +105,8 @@ class Feed:
             screened = {place for place, _ in refused}
             places = [n for n in range(len(batch.records)) if n not in screened]
             refused += [
-                (places[place], Refusal(Reason(reason), detail, stage))
-                for place, reason, detail, stage in message.refused
+                (places[place], Refusal(Reason(reason), detail, stage, mend=mend))
+                for place, reason, detail, stage, mend in message.refused
             ]
             refused.sort(key=lambda each: each[0])
         found = [(batch.records[place], refusal) for place, refusal in refused]

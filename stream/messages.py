@@ -100,13 +100,13 @@ class Took(_Message, tag=12):
     Attributes:
         learned: Examples learned.
         refused: Examples that the gate refused: place among the batch's examples, reason, detail,
-            stage.
+            stage, what mends it.
         drifted: Detections: detector and direction.
         seconds: How long it took.
     """
 
     learned: int
-    refused: list[tuple[int, str, str, Stage]]
+    refused: list[tuple[int, str, str, Stage, str]]
     drifted: list[tuple[str, str]]
     seconds: float = 0.0
 

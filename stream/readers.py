@@ -12,7 +12,7 @@ from typing import IO, Any, cast
 
 import msgspec
 
-from config.model_file import FeatureSpec, Limits, ModelFile
+from config.model_file import MISSING_IN_CSV, FeatureSpec, Learner, Limits, ModelFile
 from config.nearest import did_you_mean
 from learner.values import Refusal
 from learner.vw_text import parse_line
@@ -24,6 +24,8 @@ Scalar = bool | int | float | str
 
 _RIVER = "river:"
 _KINDS = (".csv", ".ndjson", ".vw")
+# Of River's steps, those to which null is something else than absent.
+_ASKING = ("Imputer", "OrdinalEncoder")
 _TRUE_FALSE = {"true": True, "false": False}
 # Python reads 1_000, and digits of every script, as numbers too; a file means text by them.
 _WHOLE = re.compile(r"[+-]?[0-9]+")
@@ -46,7 +48,7 @@ class Columns:
         id: The event id's.
         key: The Kafka key's.
         features: The features'; None: every other column.
-        null: A text that means absent, besides the empty one.
+        null: A text that means absent, besides the empty one and the model file's `missing`.
     """
 
     label: str | None = None
@@ -168,11 +170,12 @@ def _from_csv(path: Path, model_file: ModelFile, columns: Columns) -> Iterator[O
         names = columns.features or tuple(
             name for name in header if name not in (columns.label, columns.id, columns.key)
         )
+        absent = _absent_words(model_file, columns)
         for row in rows:
             where = f"{path}:{rows.line_num}"
             if None in row or None in row.values():
                 raise SendError(f"{where}: {len(header)} columns in the header, not in this line")
-            yield _event(_row_event(row, names, model_file, columns, where))
+            yield _event(_row_event(row, names, model_file, columns, absent, where))
 
 
 def _check_columns(path: Path, header: list[str], columns: Columns) -> None:
@@ -182,31 +185,53 @@ def _check_columns(path: Path, header: list[str], columns: Columns) -> None:
             raise SendError(f"{path}: no column {name!r}{did_you_mean(name, header)}")
 
 
+def _absent_words(model_file: ModelFile, columns: Columns) -> frozenset[str]:
+    """The texts that mean absent in a feature's column; the empty one always does."""
+    missing = model_file.missing
+    return frozenset({"", columns.null, *(MISSING_IN_CSV if missing is None else missing)})
+
+
+def _asks_for_nulls(learner: Learner) -> bool:
+    """Whether the learner may do something with a null. Where it does not, null is absent."""
+    return learner.python is not None or any(name in str(learner.river) for name in _ASKING)
+
+
 def _row_event(
-    row: dict[str, str], names: Iterable[str], model_file: ModelFile, columns: Columns, where: str
+    row: dict[str, str],
+    names: Iterable[str],
+    model_file: ModelFile,
+    columns: Columns,
+    absent: frozenset[str],
+    where: str,
 ) -> dict[str, Any]:
     specs = model_file.features or {}
     present = {name: text for name, text in row.items() if text not in ("", columns.null)}
-    features = {
-        name: _typed(present[name], specs.get(name), f"{where}: {name}")
-        for name in names
-        if name in present
-    }
+    features: dict[str, Scalar | None] = {}
+    for name in names:
+        if row[name].strip() not in absent:
+            features[name] = _typed(row[name], specs.get(name), f"{where}: {name}")
+        elif _asks_for_nulls(model_file.learner):
+            features[name] = None
     event: dict[str, Any] = {"features": features}
-    if columns.label in present:
-        event["label"] = _label(present[columns.label], model_file)
+    label = present.get(columns.label or "", "")
+    if label in _label_texts(model_file) or label.strip() not in absent:
+        event["label"] = _label(label, model_file)
     for field, column in (("id", columns.id), ("key", columns.key)):
         if column in present:
             event[field] = present[column]
     return event
 
 
+def _label_texts(model_file: ModelFile) -> dict[str, Scalar]:
+    """How the model file's labels stand in a file."""
+    labels = model_file.labels or ()
+    return {str(each).lower() if isinstance(each, bool) else str(each): each for each in labels}
+
+
 def _label(text: str, model_file: ModelFile) -> Scalar:
     """The label as the model file has it, else a number where it parses, else the text."""
-    for label in model_file.labels or ():
-        if text == (str(label).lower() if isinstance(label, bool) else str(label)):
-            return label
-    return _guessed(text)
+    found = _label_texts(model_file).get(text)
+    return _guessed(text) if found is None else found
 
 
 def _typed(text: str, spec: FeatureSpec | None, where: str) -> Scalar:

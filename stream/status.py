@@ -17,6 +17,7 @@ class Status:
         state: One of CONTRACT's states.
         version: The newest version committed, as `v17`.
         lag: Records still to be taken, by partition.
+        advice: Why most of what comes is refused, and what mends it; None where it is not so.
         own_heads: The ids of heads that are ours: the last committed, and one being committed.
     """
 
@@ -24,6 +25,7 @@ class Status:
     state: str = "starting"
     version: str | None = None
     lag: dict[PartitionKey, int] = field(default_factory=dict)
+    advice: str | None = None
     own_heads: frozenset[str] = frozenset()
 
     def beat(self, holder: str) -> dict[str, object]:
@@ -32,6 +34,7 @@ class Status:
             "state": self.state,
             "version": self.version,
             "lag": sum(self.lag.values()),
+            "advice": self.advice,
             "uncommitted": self.board.uncommitted,
             "control_seq": self.board.obeyed_seq,
             "at_ms": int(time.time() * 1000),

@@ -155,7 +155,7 @@ class Worker:
             self._suspects.raised[error.topic, error.partition, error.offset] += 1
             raise
         self._trainer.refuse(batch.refused)
-        told = [(place, str(r.reason), r.detail, r.stage) for place, r in refused]
+        told = [(place, str(r.reason), r.detail, r.stage, r.mend) for place, r in refused]
         took = Took(
             len(examples.xs) - len(refused),
             told,
@@ -191,7 +191,7 @@ class Worker:
         log.error("%s-%d-%d is not learned: %s", *place, detail)
         self._trainer.refuse([Reason.learn_error])
         self._learn_errors.append(place)
-        self._took(batch, Took(0, [(0, str(Reason.learn_error), detail, "learn")], []))
+        self._took(batch, Took(0, [(0, str(Reason.learn_error), detail, "learn", "")], []))
 
     def _drifted(self, detected_before: int) -> list[tuple[str, str]]:
         """Detector and direction of each detection since, oldest first."""

@@ -89,7 +89,8 @@ def test_predicting_changes_nothing(api: Running) -> None:
         ({"features": {"i": 1, "o": {"i": 1}, "o.i": 2}}, "wrong_type", "/features/o/i"),
         ({"features": {"o.i": 2, "o": {"i": 1}}}, "wrong_type", "/features/o.i"),
         ({"features": {f"f{i}": 1 for i in range(1001)}}, "too_many_features", "/features"),
-        ({"features": {"https": "text"}}, "prediction_failed", "/features"),
+        ({"features": {"https": "text"}}, "wrong_type", "/features/https"),
+        ({"instances": [{"https": 1}, {"https": True}]}, "wrong_type", "/instances/1/https"),
         ({"features": {"a\0": 1}}, "null_byte", "/features/a\0"),
         ({"features": {"a": "\0"}}, "null_byte", "/features/a"),
         ([], "wrong_type", ""),
@@ -105,6 +106,17 @@ def test_a_body_that_cannot_be_answered_is_refused_by_its_field(
     assert (answer.status_code, problem["code"]) == (422, code)
     assert [error["pointer"] for error in problem["errors"]] == [pointer]
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("names", [["htps"], ["a.b", "Distnce"]])
+def test_features_that_were_never_learned_are_named(api: Running, names: list[str]) -> None:
+    x, _ = phishing(1)[0]
+    odd = {**x, **dict.fromkeys(names, 1)}
+
+    assert "unknown_features" not in api.post(PATH, {"features": x}).json()
+    assert api.post(PATH, {"features": odd}).json()["unknown_features"] == names
+    several = api.post(PATH, {"instances": [x, odd]}).json()["predictions"]
+    assert [each.get("unknown_features") for each in several] == [None, names]
 
 
 def test_an_instance_may_have_a_group_of_that_name_beside_others(api: Running) -> None:

@@ -4,6 +4,7 @@ from itertools import repeat
 
 from learner.build import build_screen
 from learner.examples import Examples
+from learner.kinds import names_by_kind
 from learner.values import Refusal
 
 
@@ -18,7 +19,7 @@ def examples_of(rows, *, topic="events", partition=0):
         labels=[row[3].label for row in rows],
         weights=_column([row[3].weight for row in rows]),
         ids=_column([row[3].id for row in rows]),
-        names=list({name for row in rows if isinstance(row[2], dict) for name in row[2]}),
+        names=names_by_kind(row[2] for row in rows if isinstance(row[2], dict)),
     )
 
 

@@ -358,3 +358,45 @@ def test_many_at_once_are_admitted_as_one_by_one():
 
     assert found == expected
     assert memory(single) == memory(many)
+
+
+@pytest.mark.parametrize(
+    ("spec", "value", "expected"),
+    [
+        ({"type": "int", "max": 1e13}, 1_732_800_000_000, None),
+        ({"type": "float", "max": 1e16}, 1.7328e15, None),
+        ({"type": "int", "max": 1e13}, 10**14, Reason.out_of_bounds),
+        ({"type": "int", "max": 1e13}, -(10**13), Reason.out_of_bounds),
+        ({"type": "int", "min": -1e14}, -(10**13), None),
+        ({"type": "int", "min": -1e14}, 10**13, Reason.out_of_bounds),
+        ({"type": "int"}, 10**13, Reason.out_of_bounds),
+    ],
+)
+@pytest.mark.parametrize("is_nested", [False, True])
+def test_bounds_of_a_features_own_go_before_the_limit(spec, value, expected, is_nested):
+    """They are the more specific word; where it has one of them, the limit is the other."""
+    features = {"u": {"ts": value}} if is_nested else {"ts": value}
+    name = "u.ts" if is_nested else "ts"
+
+    assert reason(gate(features={name: spec}).admit(event(features))) is expected
+
+
+@pytest.mark.parametrize(
+    ("features", "words"),
+    [
+        ({"ts": 1_732_800_000_000}, ["an epoch in milliseconds, 2024-11-28",
+         "limits: {value: 1.0e+13} or features: {ts: {type: int, max: 1.0e+13}}"]),
+        ({"u": {"at": 1.7e15}}, ["an epoch in microseconds, 2023-11-14",
+         "limits: {value: 1.0e+16} or features: {u.at: {type: float, max: 1.0e+16}}"]),
+        ({"a b": -(10**15)}, ['{"a b": {type: int, min: -1.0e+16}}']),
+        ({"a": 10**310}, ["limits.value is 1e+12"]),
+    ],
+)  # fmt: skip
+def test_a_number_beyond_the_limit_is_told_with_what_admits_it(features, words):
+    """What it looks like, and the line of the model file; none where no number would do."""
+    found = gate().admit(event(features))
+
+    assert all(word in found.detail for word in words)
+    assert found.mend in found.detail
+    assert bool(found.mend) == (features != {"a": 10**310})
+    assert "epoch" not in gate().admit(event({"a": 10**310})).detail

@@ -73,7 +73,9 @@ def test_what_is_refused_comes_back_with_its_record_in_order():
     one.add("t", 0, records(6, bad={1, 4}))
 
     (batch,) = one.batches()
-    answer = Took(3, [(0, "duplicate", "seen", "gate"), (2, "bad_label", "no", "gate")], [])
+    answer = Took(
+        3, [(0, "duplicate", "seen", "gate", ""), (2, "bad_label", "no", "gate", "x")], []
+    )
     taken = one.took(answer)
 
     assert batch.refused == ["not_json", "not_json"]
@@ -81,6 +83,7 @@ def test_what_is_refused_comes_back_with_its_record_in_order():
     assert [(record.offset, refusal.reason) for record, refusal in taken.refused] == [
         (0, Reason.duplicate), (1, Reason.not_json), (3, Reason.bad_label), (4, Reason.not_json),
     ]  # fmt: skip
+    assert [refusal.mend for _, refusal in taken.refused][:3] == ["", "", "x"]
 
 
 def test_a_suspect_is_a_batch_by_itself():

@@ -262,3 +262,49 @@ def test_an_option_that_would_mean_nothing_is_refused(source, columns, said):
     with pytest.raises(SendError, match=said) as raised:
         check_source(source, columns)
     assert raised.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("missing", "text", "expected"),
+    [
+        ("", "a,b\nNA,x\n1,n/a\n,null\nna,N/A\n",
+         [{"b": "x"}, {"a": 1}, {}, {"a": "na", "b": "N/A"}]),
+        ('missing: ["-", "?"]\n', "a,b\n-,NA\n 1, ?\n,x\n", [{"b": "NA"}, {"a": 1}, {"b": "x"}]),
+        ("missing: []\n", "a,b\nNA,\n", [{"a": "NA"}]),
+    ],
+)  # fmt: skip
+def test_words_for_what_is_missing_are_absent(tmp_path, missing, text, expected):
+    """Those that the model file lists, else the usual ones; an empty cell always."""
+    found = read_csv(tmp_path, text, model=MODEL + missing)
+
+    assert [event["features"] for event, _ in found] == expected
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"), [("", [None, 1]), ("labels: [NA, 1]\n", ["NA", 1])]
+)
+def test_a_label_that_is_missing_is_absent_unless_it_is_a_label(tmp_path, labels, expected):
+    """A class may be called NA."""
+    model = MODEL.replace("task: binary", "task: multiclass") + labels.replace("1]", '"1"]')
+
+    found = read_csv(tmp_path, "a,y\n1,NA\n1,1\n", model=model, label="y")
+
+    assert [event.get("label") for event, _ in found] == [
+        expected[0], "1" if labels else expected[1],
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("step", "expected"),
+    [
+        ("preprocessing.PreviousImputer", {"a": None, "b": 2}),
+        ("{preprocessing.StatImputer: [[a, stats.Mean]]}", {"a": None, "b": 2}),
+        ("preprocessing.StandardScaler", {"b": 2}),
+    ],
+)
+def test_what_an_imputer_is_to_fill_is_sent_as_null(tmp_path, step, expected):
+    """In its place, since features reach the learner in order."""
+    model = "name: m\ntask: regression\n"
+    model += f"learner: {{river: [{step}, linear_model.LinearRegression]}}\n"
+
+    assert one(tmp_path, "a,b\nNA,2\n", model=model)["features"] == expected
