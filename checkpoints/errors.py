@@ -202,7 +202,13 @@ class TooLarge(Refused):
 
 
 class UnsafePickle(Refused):
-    """A payload asks for something our table of what may be loaded does not hold."""
+    """A payload asks for something our table of what may be loaded does not hold.
+
+    Attributes:
+        names: The module and the name that it asks for; None where it is refused otherwise.
+    """
+
+    names: tuple[str, str] | None = None
 
 
 class UnsafeStore(Refused):

@@ -33,13 +33,14 @@ from checkpoints.errors import UnsafePickle
 _LENGTH_MAX = 1_000_000  # elements; no estimator keeps a longer range, and no payload needs one
 
 # River's subpackages that hold what a model can be made of. Left out are those that open files or
-# sockets (datasets, stream, bandit's datasets and environments), those that run things (checks,
-# evaluate), and those that learn other tasks (cluster, multioutput, reco, time_series).
+# sockets (datasets, stream, bandit's datasets and environments), and those that run things (checks,
+# evaluate).
 _RIVER = re.compile(
-    r"river\.(active|anomaly|bandit(?!\.(datasets|envs))|base|compose|conf|covariance|drift|dummy"
-    r"|ensemble|facto|feature_extraction|feature_selection|forest|imblearn|linear_model|metrics"
-    r"|misc|model_selection|multiclass|naive_bayes|neighbors|optim|preprocessing|proba|rules"
-    r"|sketch|stats|tree|utils|_river_rust\.(drift|stats|vectordict))(\.[a-z0-9_]+)*"
+    r"river\.(active|anomaly|bandit(?!\.(datasets|envs))|base|cluster|compose|conf|covariance|drift"
+    r"|dummy|ensemble|facto|feature_extraction|feature_selection|forest|imblearn|linear_model"
+    r"|metrics|misc|model_selection|multiclass|multioutput|naive_bayes|neighbors|optim"
+    r"|preprocessing|proba|reco|rules|sketch|stats|time_series|tree|utils"
+    r"|_river_rust\.(drift|stats|vectordict))(\.[a-z0-9_]+)*"
 )
 
 # Functions that River keeps inside its estimators. All are pure.
@@ -220,7 +221,9 @@ class _Unpickler(pickle.Unpickler):
             found = _resolve(module, name)
             if isinstance(found, type | FunctionType) and _is_defined_in(found, module, name):
                 return found
-        raise _unsafe(f"the snapshot names {module}.{name}, which no model is made of")
+        refusal = _unsafe(f"the snapshot names {module}.{name}, which no model is made of")
+        refusal.names = module, name
+        raise refusal
 
     def restore_admitted(self) -> list[str]:
         """Undo what the pickle did to shared classes and functions; their names.

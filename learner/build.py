@@ -8,6 +8,7 @@ from river import base
 from config.model_file import ModelFile, Task
 from learner.errors import RestoreError, SpecError
 from learner.estimator import Estimator
+from learner.plain import name_of
 from learner.python_estimator import build_python, is_trusted
 from learner.river_estimator import RiverEstimator, final_step
 from learner.river_spec import build_pipeline
@@ -112,6 +113,16 @@ def screen_for(model_file: ModelFile, estimator: Estimator) -> Screen:
         imputes=estimator.imputes,
         fills=estimator.fills,
     )
+
+
+def name_and_key(model_file: ModelFile, estimator: Estimator) -> tuple[str, str]:
+    """The learner as its user knows it, and the section of the model file that asks for it."""
+    learner = model_file.learner
+    if learner.python is not None:
+        return learner.python, "learner.python"
+    if learner.vw is not None:
+        return "Vowpal Wabbit", "learner.vw"
+    return name_of(final_step(estimator.dump())), "learner.river"
 
 
 def check_task(model: Any, task: Task) -> None:

@@ -9,6 +9,7 @@ from config.model_file import ModelFile
 from learner.build import restore_estimator, screen_for
 from learner.kinds import Kinds
 from learner.labels import Labels
+from learner.probe import same_predicted
 from learner.values import Features, Refusal
 
 _UNKNOWN_MAX, _NAME_SHOWN = 20, 80
@@ -84,23 +85,11 @@ class ServedModel:
     def _check(self, probe: Mapping[str, Any] | None) -> None:
         if probe is None:
             return
-        label, chances = self._estimator.predict(probe["x"])
-        expected_label, expected_chances = probe["predicted"]
-        same = _same(label, expected_label)
-        if expected_chances is not None:
-            same = same and _all_same(chances or {}, expected_chances)
-        if not same:
+        answer = self._estimator.predict(probe["x"])
+        if not same_predicted(probe["predicted"], answer):
+            label, chances = answer
+            expected_label, expected_chances = probe["predicted"]
             raise ProbeFailedError(
                 f"the probe is answered {label!r} {chances!r}, the learner answered "
                 f"{expected_label!r} {expected_chances!r}"
             )
-
-
-def _all_same(some: Mapping[Any, float], others: Mapping[Any, float]) -> bool:
-    same_keys = some.keys() == others.keys()
-    return same_keys and all(_same(some[key], other) for key, other in others.items())
-
-
-def _same(one: Any, other: Any) -> bool:
-    """Equal to the last bit; NaN is NaN."""
-    return bool(one == other) or (one != one and other != other)

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from config.model_file import ModelFile
-from learner.build import build_estimator, restore_estimator
+from learner.build import build_estimator, name_and_key, restore_estimator
 from learner.deep_pickle import dumps
 from learner.drift import Detectors
 from learner.drift_log import DriftLog
@@ -21,11 +21,17 @@ from learner.estimator import Estimator
 from learner.examples import Examples
 from learner.gate import Gate
 from learner.labels import Labels
+from learner.probe import PredictChangesError, cut_probe
 from learner.progressive import StepFailedError, Tally, progressive_steps
 from learner.scores import Scores
+from learner.unwritable import UnwritableError, what_is_unwritable
 from learner.values import Refusal
 
 PAYLOAD_FORMAT = 1
+_RULE = (
+    "use functions and classes that stand at the top of a module, and keep no file, lock or "
+    "generator in it"
+)
 
 
 class LearnFailedError(Exception):
@@ -109,6 +115,7 @@ class Trainer:
         )
         self._gate = Gate(model_file, Labels(model_file))
         self.model_file = model_file
+        self._name_and_key = name_and_key(model_file, self._estimator)
         self.tally = Tally()
         self.drifts = DriftLog()
         self.refused_by: Counter[str] = Counter()
@@ -175,7 +182,9 @@ class Trainer:
             version: The version this snapshot becomes; detections since the last one name it.
 
         Raises:
-            Whatever the learner's own serialisation raises; the trainer is unharmed by that.
+            UnwritableError: The learner holds what cannot be pickled, or its own way to be pickled
+                raised; the trainer is unharmed by that.
+            PredictChangesError: The learner is changed by being asked.
         """
         self.drifts.settle(version)
         tally = self.tally
@@ -190,7 +199,7 @@ class Trainer:
             "probe": self._probe(),
         }
         return Snapshot(
-            model=dumps(payload),
+            model=self._pickled(payload),
             window=msgspec.msgpack.encode(self._gate.ids.in_order()),
             drifts=self.drifts.to_json(),
             metrics=self._scores.report(),
@@ -198,6 +207,15 @@ class Trainer:
             refused_by=dict(self.refused_by),
             **counts,
         )
+
+    def _pickled(self, payload: dict[str, Any]) -> bytes:
+        try:
+            return dumps(payload)
+        except Exception as error:
+            what = what_is_unwritable(payload["estimator"])
+            name, key = self._name_and_key
+            why = f"{name} cannot be made into a version: {what}; {_RULE}"
+            raise UnwritableError(key, why) from error
 
     def _probe(self) -> dict[str, Any] | None:
         """The last example's features and the answer to them, for whoever loads the snapshot.
@@ -207,7 +225,10 @@ class Trainer:
         """
         if self._last_x is None:
             return None
+        name, key = self._name_and_key
         try:
-            return {"x": self._last_x, "predicted": self._estimator.predict(self._last_x)}
+            return cut_probe(self._estimator, self._last_x, key=key, name=name)
+        except PredictChangesError:
+            raise
         except (Exception, SystemExit, KeyboardInterrupt):
             return None

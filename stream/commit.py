@@ -48,11 +48,15 @@ from checkpoints.signing import Signer
 from checkpoints.store import Outcome, Store
 from config.channel import ChannelClosedError
 from config.model_file import ModelFile
+from learner.errors import SpecError
+from learner.probe import PredictChangesError
 from learner.trainer import Snapshot, Trainer
+from learner.unwritable import UnwritableError
 from stream.errors import StreamError
 from stream.messages import Announced, Channel, Cleared, CommitFailed, Committed, Working
 from stream.positions import Positions
 from stream.suspects import Place
+from stream.trial import check_snapshot
 
 log = logging.getLogger(__name__)
 
@@ -122,6 +126,7 @@ class VersionMaker:
         """Steps C2 to C6; how it went is told through the channel. The process's exit code."""
         try:
             snapshot = self._written_down(trainer, cut)  # C2
+            self._try_out(snapshot, cut)
             packed = {
                 "model": pack(snapshot.model),
                 "window": pack(snapshot.window),
@@ -130,7 +135,7 @@ class VersionMaker:
             version = self._sealed(snapshot, packed, positions, cut)  # C3
             self._channel.send(Working())
             self._insist(version, packed, cut)  # C4 to C6
-        except (StreamError, CheckpointError) as error:
+        except (StreamError, CheckpointError, SpecError) as error:
             what = error.cause if isinstance(error, SnapshotFailedError) else str(error)
             self._channel.send(CommitFailed(outcome_of(error), what, error.exit_code))
             return 0
@@ -143,6 +148,10 @@ class VersionMaker:
         name = f"{self._line} v{cut.number}"
         try:
             snapshot = trainer.snapshot(version=f"v{cut.number}")
+        except PredictChangesError:
+            raise  # nor would any later one be served
+        except UnwritableError as error:
+            raise SnapshotFailedError(name, error.message) from error
         except (
             Exception,
             SystemExit,
@@ -153,6 +162,12 @@ class VersionMaker:
         if len(snapshot.model) > limit:
             raise TooLarge(name, bytes_found=len(snapshot.model), bytes_max=limit)
         return snapshot
+
+    def _try_out(self, snapshot: Snapshot, cut: Cut) -> None:
+        """Load the first version that has learned: some only then hold what cannot be loaded."""
+        had_learned = cut.head is not None and cut.head.manifest.counts.learned
+        if snapshot.learned and not had_learned and self._model_file.learner.vw is None:
+            check_snapshot(snapshot, self._model_file, None)
 
     def _sealed(
         self, snapshot: Snapshot, packed: Packed, positions: Positions, cut: Cut

@@ -16,8 +16,10 @@ from checkpoints.manifest import Manifest, Version
 from config.errors import ModelFileError, Problem
 from config.findings import Finding, error, fine, warning
 from config.model_file import ModelFile
+from config.scratch import private_folder
 from config.settings import KafkaSettings
 from learner.check_spec import checked_model_file
+from learner.errors import SpecError
 from stream import kafka_client
 from stream.commit import software
 from stream.errors import StreamError
@@ -25,6 +27,7 @@ from stream.mirror import highest_mirrored
 from stream.model_change import adopted_sections, check_software
 from stream.positions import Positions
 from stream.source import KafkaSource
+from stream.trial import check_restorable
 
 _CONNECT_S = 3.0
 # Topic ids, by which a recreated topic is told from the old one, came with Kafka 2.8.
@@ -38,12 +41,22 @@ _MEND_ADDRESS = (
 
 
 def model_findings(path: Path) -> tuple[ModelFile | None, list[Finding]]:
-    """The model file, if it can be used, and what is wrong with it."""
+    """The model file, if it can be used, and what is wrong with it.
+
+    The learner is built, asked, written down and loaded again, as it is before it begins.
+    """
     try:
         model_file = checked_model_file(path)
     except ModelFileError as wrong:
         return None, [_mistake(each) for each in wrong.problems]
-    what = f"model {model_file.name}, {model_file.task}, can be built"
+    try:
+        with private_folder(None) as scratch:
+            check_restorable(model_file, scratch)
+    except SpecError as wrong:
+        problem = model_file.source.problem(wrong.key, wrong.message)
+        mend = "mend the learner's own code, or take another learner"
+        return None, [error(problem.place, problem.told, mend, exit_code=2)]
+    what = f"model {model_file.name}, {model_file.task}, can be built, and versions made of it"
     return model_file, [fine(str(path), what)]
 
 

@@ -27,8 +27,9 @@ from stream.huge_pages import use_huge_pages
 from stream.messages import Begin, Channel, Finished, Ready, Settled
 from stream.numbers import Numbers
 from stream.positions import Positions
-from stream.restore import Restored, check_restorable, restore
+from stream.restore import Restored, restore
 from stream.suspects import Suspects
+from stream.trial import check_restorable
 from stream.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -132,8 +133,8 @@ class LearnerProcess:
         """A new line, untrained."""
         begins = {(topic, partition): at for topic, partition, at in begin.first_offsets}
         positions = Positions(topic_ids=begin.topic_ids, begins=begins, next_offsets=dict(begins))
-        trainer = Trainer(self.model_file, scratch)
         check_restorable(self.model_file, scratch)
+        trainer = Trainer(self.model_file, scratch)
         for note in trainer.notes:
             log.info("%s: %s", self._line, note)
         log.info("%s: begun, untrained, at %s", self._line, positions.offsets_json())

@@ -61,27 +61,6 @@ def restore(
     return Restored(trainer=trainer, positions=positions_of(manifest), adopted=adopted)
 
 
-def check_restorable(model_file: ModelFile, scratch: Path | None) -> None:
-    """Find out before anything is learned that a snapshot of this learner can be loaded again.
-
-    It is tried on a trainer of its own: see `learner.inline_attributes` for what pickling does to
-    one that is to learn.
-
-    Raises:
-        CheckpointError, RestoreError: It cannot; a crash would have lost all that was learned.
-    """
-    snapshot = Trainer(model_file, scratch).snapshot(version="v0")
-    with inline_attributes():
-        payload = loads(snapshot.model, model_file.trust)
-    saved = Saved(
-        payload=payload,
-        window=snapshot.window,
-        drifts=snapshot.drifts,
-        refused_by={},
-    )
-    Trainer(model_file, scratch, saved)
-
-
 def positions_of(manifest: Manifest) -> Positions:
     """Where the log goes on after this version."""
     plain = _plain(manifest)

@@ -113,6 +113,8 @@ CORPUS = {
     "river.datasets": make(named("river.datasets.elec2", "Elec2")),
     "river.datasets.base": make(named("river.datasets.base", "RemoteDataset")),
     "river.evaluate": named("river.evaluate.progressive_validation", "progressive_val_score"),
+    "river.time_series.evaluate": named("river.time_series.evaluate", "evaluate"),
+    "a module inside a room of clusters": named("river.cluster.odac", "collections"),
     "river.checks": named("river.checks.common", "check_pickling"),
     "river.bandit.datasets": named("river.bandit.datasets.base", "BanditDataset"),
     "river.bandit.envs": named("river.bandit.envs.testbed", "KArmedTestbed"),

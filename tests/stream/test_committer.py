@@ -34,12 +34,12 @@ SPOILT = parse_model_file(
 class Learning:
     """A learner that has learned one event, and what it told the source."""
 
-    def __init__(self, model=MODEL, x=None) -> None:
+    def __init__(self, model=MODEL, x=None, y=True) -> None:
         store = MemoryStore()
         granted = store.acquire(Line("phishing"), holder="test", lease_s=60.0)
         self.told = []
         self.trainer = Trainer(model)
-        self.trainer.take(Examples("events", 0, [0], [1000], [x or {"https": 1.0}], [True]))
+        self.trainer.take(Examples("events", 0, [0], [1000], [x or {"https": 1.0}], [y]))
         self.positions = Positions(
             topic_ids={"events": "id"}, begins={KEY: 0}, next_offsets={KEY: 0}
         )
