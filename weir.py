@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from config.findings import Finding
     from config.model_file import ModelFile
     from config.settings import Settings
+    from stream.became import Became
 
 # Some of River's models and scores follow the order of a set of strings, so every process that
 # loads a model has the same hash seed. A thread pool of BLAS only gets in the way of one learner.
@@ -247,26 +248,56 @@ def send(
         str | None, typer.Option(help="The features, with commas; all others by default.")
     ] = None,
     null: Annotated[str, typer.Option(help="CSV: a text that means absent.")] = "",
+    delimiter: Annotated[
+        str | None, typer.Option(help=r"CSV: between two cells; , by default, \t for a tab.")
+    ] = None,
+    decimal: Annotated[str | None, typer.Option(help="CSV: the decimal mark, . or ,")] = None,
     rate: Annotated[float | None, typer.Option(help="Events a second.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Events at most.")] = None,
+    no_wait: Annotated[
+        bool, typer.Option("--no-wait", help="Do not wait to tell what became of them.")
+    ] = False,
     go_on: Annotated[bool, typer.Option("--go-on", hidden=True)] = False,
     data_dir: DataDir = None,
 ) -> None:
     """Publish events to a model's topic; ends when all are acknowledged."""
-    from stream.readers import Columns
+    from stream.csv_file import csv_columns
     from stream.send import send as send_all
 
     if rate is not None and rate <= 0:
         raise typer.BadParameter("must be above 0", param_hint="--rate")
     model_file = _model_files([model])[0][1]
     settings = _connected("send", data_dir, kafka=True)
-    names = tuple(name.strip() for name in columns.split(",")) if columns else None
-    chosen = Columns(label=label, id=id_column, key=key, features=names, null=null)
+    chosen = csv_columns(
+        label=label, id=id_column, key=key, features=columns, null=null, delimiter=delimiter,
+        decimal=decimal,
+    )  # fmt: skip
     again = f"to start over, stop weir dev and remove {settings.data_dir}" if go_on else None
+    became = None if no_wait else _became(settings, model_file.name)
     done = send_all(
         settings.kafka, model_file, source, chosen, rate=rate, limit=limit, start_over=again
     )
-    typer.echo(json.dumps(done))
+    typer.echo(json.dumps({"sent": done.sent, "acknowledged": done.sent}))
+    if became is not None:
+        became.tell(done)
+
+
+def _became(settings: "Settings", model: str) -> "Became | None":
+    """What tells what becomes of a model's events; None where no store is known."""
+    from checkpoints.errors import KeyProblem
+    from checkpoints.line import Line
+    from checkpoints.reader import LineReader
+    from stream.became import Became
+    from stream.send import say
+
+    if settings.redis.url is None:
+        return None
+    try:
+        verifier = _keys(settings).verifier
+    except KeyProblem:  # who only sends has no keys, and need have none
+        return None
+    store = _store(settings, deadline_s=_API_STORE_DEADLINE_S)
+    return Became(LineReader(store, verifier, Line(model)), say)
 
 
 @app.command()

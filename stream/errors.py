@@ -27,6 +27,32 @@ class KafkaUnavailableError(StreamError):
         )
 
 
+class SendError(StreamError):
+    """What was asked to be sent cannot be read. Nothing was sent from there on."""
+
+    exit_code = 2
+
+
+class SendStoppedError(StreamError):
+    """Sending ended before its source did; what was sent before that is in the topic.
+
+    Operator: mend what the message names. What is sent again is learned again, unless the events
+    have ids.
+
+    Args:
+        cause: Why, with the file and its line; the exit code is its own.
+        sent: Records handed to Kafka before.
+        acknowledged: Those of them that Kafka has.
+    """
+
+    def __init__(self, source: str, cause: StreamError, *, sent: int, acknowledged: int) -> None:
+        ids = "; what is sent again is learned again, unless it has an id" if acknowledged else ""
+        before = f"{sent:,} events of it were sent before, {acknowledged:,} acknowledged"
+        where = "" if str(cause).startswith(source) else f"{source}: "
+        super().__init__(f"{where}{cause}; {before}{ids}")
+        self.sent, self.acknowledged, self.exit_code = sent, acknowledged, cause.exit_code
+
+
 class ServersAwayError(StreamError):
     """Kafka or Redis did not answer within `learner.start_wait_seconds`."""
 

@@ -54,6 +54,10 @@ class Producer:
         kafka: Where the brokers are.
         topic: Where records go; it must exist.
 
+    Attributes:
+        sent, acknowledged: How many records were queued, and how many Kafka has.
+        ends: For each partition that took one: the offset after the last acknowledged.
+
     Raises:
         KafkaUnavailableError, TopicMissingError: At once, not at the first record.
     """
@@ -65,6 +69,7 @@ class Producer:
         self._in_flight: deque[Any] = deque()
         self.sent = 0
         self.acknowledged = 0
+        self.ends: dict[int, int] = {}
 
     def send(self, value: bytes, key: bytes | None, headers: Sequence[Header] = ()) -> None:
         """Queue one record."""
@@ -96,12 +101,24 @@ class Producer:
         """Deliver what is queued, for five seconds at most, and close."""
         self._producer.close(timeout=5)
 
+    def stop(self) -> None:
+        """Deliver what is queued, for five seconds at most, close, and count what Kafka has."""
+        self.close()
+        for future in self._in_flight:
+            if future.succeeded():
+                self._count(future.value)
+        self._in_flight.clear()
+
     def _settle_first(self) -> None:
         try:
-            self._in_flight.popleft().get(timeout=_ACK_LIMIT_S)
+            found = self._in_flight.popleft().get(timeout=_ACK_LIMIT_S)
         except KafkaError as error:
             raise NotAcknowledgedError(self._topic, self.acknowledged, error) from error
+        self._count(found)
+
+    def _count(self, found: Any) -> None:
         self.acknowledged += 1
+        self.ends[found.partition] = max(found.offset + 1, self.ends.get(found.partition, 0))
 
 
 class Publisher:

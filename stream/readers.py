@@ -1,61 +1,30 @@
-"""What `weir send` reads: files and River's own streams, as records ready to publish."""
+"""What `weir send` reads: files and River's own streams, as records ready to publish.
 
-import csv
+Each line of an NDJSON or VW file is a record, byte for byte, whatever it holds: what is no event is
+for the learner to refuse, where all can see it. An empty line is no line, and a byte order mark
+belongs to none. To Vowpal Wabbit an empty line ends an example of several lines; such examples are
+no events here, where each line is one.
+"""
+
 import datetime
-import gzip
-import math
-import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any
 
 import msgspec
 
-from config.model_file import MISSING_IN_CSV, FeatureSpec, Learner, Limits, ModelFile
-from config.nearest import did_you_mean
+from config.model_file import Limits, ModelFile
 from learner.values import Refusal
 from learner.vw_text import parse_line
-from stream.errors import StreamError
+from stream.csv_file import CsvColumns, csv_events
+from stream.errors import SendError
+from stream.file_lines import numbered_lines, require_readable
 from stream.streams import require_stream, river_stream
 
 Outgoing = tuple[bytes, bytes | None]
-Scalar = bool | int | float | str
 
 _RIVER = "river:"
 _KINDS = (".csv", ".ndjson", ".vw")
-# Of River's steps, those to which null is something else than absent.
-_ASKING = ("Imputer", "OrdinalEncoder")
-_TRUE_FALSE = {"true": True, "false": False}
-# Python reads 1_000, and digits of every script, as numbers too; a file means text by them.
-_WHOLE = re.compile(r"[+-]?[0-9]+")
-_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
-_DIGITS_MAX = 400  # far beyond every limit; a million of them would take a second to read
-
-
-class SendError(StreamError):
-    """What was asked to be sent cannot be read. Nothing was sent from there on."""
-
-    exit_code = 2
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Columns:
-    """Which columns of a CSV file are what.
-
-    Attributes:
-        label: The label's column; None: no label is sent.
-        id: The event id's.
-        key: The Kafka key's.
-        features: The features'; None: every other column.
-        null: A text that means absent, besides the empty one and the model file's `missing`.
-    """
-
-    label: str | None = None
-    id: str | None = None
-    key: str | None = None
-    features: tuple[str, ...] | None = None
-    null: str = ""
 
 
 class _KeyAndId(msgspec.Struct):
@@ -63,7 +32,7 @@ class _KeyAndId(msgspec.Struct):
     id: str | None = None
 
 
-def records(source: str, model_file: ModelFile, columns: Columns) -> Iterator[Outgoing]:
+def records(source: str, model_file: ModelFile, columns: CsvColumns) -> Iterator[Outgoing]:
     """The records of `source`: value and Kafka key (`key`, else `id`).
 
     Args:
@@ -73,20 +42,17 @@ def records(source: str, model_file: ModelFile, columns: Columns) -> Iterator[Ou
         SendError: It is none of these, or cannot be read; with file and line.
     """
     kind, path = _kind(source), Path(source)
-    try:
-        if kind == _RIVER:
-            yield from _from_river(source.removeprefix(_RIVER), columns)
-        elif kind == ".csv":
-            yield from _from_csv(path, model_file, columns)
-        elif kind == ".ndjson":
-            yield from _from_ndjson(path)
-        else:
-            yield from _from_vw(path, model_file.limits)
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
-        raise SendError(f"{source}: {error}") from error
+    if kind == _RIVER:
+        yield from _from_river(source.removeprefix(_RIVER), columns)
+    elif kind == ".csv":
+        yield from map(_event, csv_events(path, model_file, columns))
+    elif kind == ".ndjson":
+        yield from _from_ndjson(path)
+    else:
+        yield from _from_vw(path, model_file.limits)
 
 
-def check_source(source: str, columns: Columns) -> None:
+def check_source(source: str, columns: CsvColumns) -> None:
     """See that `source` is there and that every option given means something to it.
 
     Raises:
@@ -98,6 +64,8 @@ def check_source(source: str, columns: Columns) -> None:
         "--id": columns.id,
         "--key": columns.key,
         "--null": columns.null,
+        "--delimiter": columns.delimiter,
+        "--decimal": columns.decimal,
         "--columns": columns.features if kind != _RIVER else None,
     }
     idle = [option for option, value in given.items() if value] if kind != ".csv" else []
@@ -106,13 +74,10 @@ def check_source(source: str, columns: Columns) -> None:
     if kind == _RIVER:
         require_stream(source.removeprefix(_RIVER))
         return
-    try:
-        _open(Path(source)).close()
-    except OSError as error:
-        raise SendError(f"cannot read {source}: {error.strerror or error}") from error
+    require_readable(Path(source))
 
 
-def has_labels(source: str, columns: Columns) -> bool:
+def has_labels(source: str, columns: CsvColumns) -> bool:
     """False of a CSV file of which no column is the label's; of other sources it is not known."""
     return _kind(source) != ".csv" or columns.label is not None
 
@@ -129,11 +94,10 @@ def _kind(source: str) -> str:
 
 def _from_ndjson(path: Path) -> Iterator[Outgoing]:
     decode = msgspec.json.Decoder(_KeyAndId).decode
-    for line in _lines(path):
+    for line in _records_of(path):
         try:
             found = decode(line)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            # Sent as it is: what is no event is for the learner to refuse, where all can see it.
             yield line, None
             continue
         key = found.key if found.key is not None else found.id
@@ -141,139 +105,35 @@ def _from_ndjson(path: Path) -> Iterator[Outgoing]:
 
 
 def _from_vw(path: Path, limits: Limits) -> Iterator[Outgoing]:
-    for line in _lines(path):
+    for line in _records_of(path):
         found = parse_line(line.decode("utf-8", "replace"), limits)
         tag = None if isinstance(found, Refusal) else found.tag
         yield line, None if tag is None else tag.encode()
 
 
-def _lines(path: Path) -> Iterator[bytes]:
-    with _open(path) as file:
-        for line in file:
+def _records_of(path: Path) -> Iterator[bytes]:
+    """Each line as it is, without its end. An empty one is no record."""
+    for _, line in numbered_lines(path):
+        if line.strip():
             yield line.removesuffix(b"\n")
 
 
-def _open(path: Path) -> IO[bytes]:
-    open_it = gzip.open if path.suffix == ".gz" else open
-    return cast("IO[bytes]", open_it(path, "rb"))
-
-
-def _from_csv(path: Path, model_file: ModelFile, columns: Columns) -> Iterator[Outgoing]:
-    with _open(path) as file:
-        text = (line.decode("utf-8-sig" if n == 0 else "utf-8") for n, line in enumerate(file))
-        rows = csv.DictReader(text)
-        header = list(rows.fieldnames or ())
-        twice = [name for name in header if header.count(name) > 1]
-        if twice:
-            raise SendError(f"{path}: two columns are named {twice[0]!r}")
-        _check_columns(path, header, columns)
-        names = columns.features or tuple(
-            name for name in header if name not in (columns.label, columns.id, columns.key)
-        )
-        absent = _absent_words(model_file, columns)
-        for row in rows:
-            where = f"{path}:{rows.line_num}"
-            if None in row or None in row.values():
-                raise SendError(f"{where}: {len(header)} columns in the header, not in this line")
-            yield _event(_row_event(row, names, model_file, columns, absent, where))
-
-
-def _check_columns(path: Path, header: list[str], columns: Columns) -> None:
-    asked = (columns.label, columns.id, columns.key, *(columns.features or ()))
-    for name in asked:
-        if name is not None and name not in header:
-            raise SendError(f"{path}: no column {name!r}{did_you_mean(name, header)}")
-
-
-def _absent_words(model_file: ModelFile, columns: Columns) -> frozenset[str]:
-    """The texts that mean absent in a feature's column; the empty one always does."""
-    missing = model_file.missing
-    return frozenset({"", columns.null, *(MISSING_IN_CSV if missing is None else missing)})
-
-
-def _asks_for_nulls(learner: Learner) -> bool:
-    """Whether the learner may do something with a null. Where it does not, null is absent."""
-    return learner.python is not None or any(name in str(learner.river) for name in _ASKING)
-
-
-def _row_event(
-    row: dict[str, str],
-    names: Iterable[str],
-    model_file: ModelFile,
-    columns: Columns,
-    absent: frozenset[str],
-    where: str,
-) -> dict[str, Any]:
-    specs = model_file.features or {}
-    present = {name: text for name, text in row.items() if text not in ("", columns.null)}
-    features: dict[str, Scalar | None] = {}
-    for name in names:
-        if row[name].strip() not in absent:
-            features[name] = _typed(row[name], specs.get(name), f"{where}: {name}")
-        elif _asks_for_nulls(model_file.learner):
-            features[name] = None
-    event: dict[str, Any] = {"features": features}
-    label = present.get(columns.label or "", "")
-    if label in _label_texts(model_file) or label.strip() not in absent:
-        event["label"] = _label(label, model_file)
-    for field, column in (("id", columns.id), ("key", columns.key)):
-        if column in present:
-            event[field] = present[column]
-    return event
-
-
-def _label_texts(model_file: ModelFile) -> dict[str, Scalar]:
-    """How the model file's labels stand in a file."""
-    labels = model_file.labels or ()
-    return {str(each).lower() if isinstance(each, bool) else str(each): each for each in labels}
-
-
-def _label(text: str, model_file: ModelFile) -> Scalar:
-    """The label as the model file has it, else a number where it parses, else the text."""
-    found = _label_texts(model_file).get(text)
-    return _guessed(text) if found is None else found
-
-
-def _typed(text: str, spec: FeatureSpec | None, where: str) -> Scalar:
-    if spec is None:
-        return _guessed(text)
-    if spec.type == "string":
-        return text
-    kind = {"bool": _bool, "int": _int, "float": _float}[spec.type]
-    value = kind(text.strip())
-    if value is None:
-        raise SendError(f"{where}: {text[:40]!r} is no {spec.type}")
-    return value
-
-
-def _guessed(text: str) -> Scalar:
-    """A number where it is one, true or false, else the text."""
-    for kind in (_int, _float):
-        number = kind(text.strip())
-        if number is not None:
-            return number
-    return _TRUE_FALSE.get(text.lower(), text)
-
-
-def _bool(text: str) -> bool | None:
-    return {**_TRUE_FALSE, "1": True, "0": False}.get(text.lower())
-
-
-def _int(text: str) -> int | None:
-    return int(text) if _WHOLE.fullmatch(text) and len(text) <= _DIGITS_MAX else None
-
-
-def _float(text: str) -> float | None:
-    number = float(text) if _NUMBER.fullmatch(text) else math.inf
-    return number if math.isfinite(number) else None
-
-
-def _from_river(name: str, columns: Columns) -> Iterator[Outgoing]:
-    for x, y in river_stream(name):
+def _from_river(name: str, columns: CsvColumns) -> Iterator[Outgoing]:
+    for x, y in _read_on(name, river_stream(name)):
         features = {k: _plain(v) for k, v in x.items()}
         if columns.features is not None:
             features = {k: v for k, v in features.items() if k in columns.features}
         yield _event({"features": features, "label": _plain(y)})
+
+
+def _read_on(name: str, stream: Iterator[Any]) -> Iterator[Any]:
+    number = 1
+    try:
+        for example in stream:
+            yield example
+            number += 1
+    except OSError as error:
+        raise SendError(f"river:{name}: example {number} cannot be read: {error}") from error
 
 
 def _plain(value: Any) -> Any:

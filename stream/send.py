@@ -5,31 +5,35 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from typing import TypeAlias
 
 from config.model_file import ModelFile
 from config.settings import KafkaSettings
+from stream.became import Delivery
+from stream.csv_file import CsvColumns
+from stream.errors import SendStoppedError, StreamError
 from stream.numbered import header, sent_before
 from stream.producer import Producer
-from stream.readers import Columns, Outgoing, check_source, has_labels, records
+from stream.readers import Outgoing, check_source, has_labels, records
 
 _PROGRESS_EVERY_S = 1.0
 # Pacing looks at the clock once for so many records, at high rates.
 _LOOK_EVERY = 50
 
-Numbered = tuple[int, Outgoing]
+Numbered: TypeAlias = tuple[int, Outgoing]
 
 
 def send(
     kafka: KafkaSettings,
     model_file: ModelFile,
     source: str,
-    columns: Columns,
+    columns: CsvColumns,
     *,
     rate: float | None,
     limit: int | None,
     start_over: str | None = None,
-) -> dict[str, int]:
-    """Publish the records of `source` in order; what was sent and acknowledged.
+) -> Delivery:
+    """Publish the records of `source` in order; what was sent, when all are acknowledged.
 
     Args:
         rate: Records a second; None: as fast as Kafka takes them.
@@ -38,39 +42,56 @@ def send(
             that are in the topic. The text says how to have all of them sent again.
 
     Raises:
-        SendError, StreamError: The source cannot be read, or Kafka does not take a record.
+        SendError, StreamError: The source cannot be read at all, or Kafka does not answer.
+        SendStoppedError: The same midway; with what was sent before.
         KeyboardInterrupt: As it came, when what was queued is delivered and told.
     """
     check_source(source, columns)
     topic = model_file.topics.events
-    producer = Producer(kafka, topic)
-    progress = _Progress(topic)
     outgoing = itertools.islice(records(source, model_file, columns), limit)
     numbered: Iterator[Numbered] = enumerate(outgoing)
-    is_numbered = start_over is not None
-    with closing(producer):
+    with closing(Producer(kafka, topic)) as producer:
         if start_over is not None:
             numbered = _rest(kafka, topic, source, numbered, start_over)
-        try:
-            for number, (value, key) in _paced(numbered, rate):
-                producer.send(value, key, [header(source, number)] if is_numbered else ())
-                if producer.sent % _LOOK_EVERY == 0 and progress.is_due():
-                    producer.settle()
-                    progress.say(producer.sent, producer.acknowledged)
-            producer.finish()
-        except KeyboardInterrupt:
-            producer.close()
-            producer.settle()
-            progress.say(producer.sent, producer.acknowledged, is_last=True)
-            _say(f"{source}: interrupted, the rest was not sent")
-            raise
-    progress.say(producer.sent, producer.acknowledged, is_last=True)
+        named = None if start_over is None else source
+        _publish(producer, topic, source, _paced(numbered, rate), named)
+    if not producer.sent and start_over is None:
+        say(f"{source} holds no event: nothing was sent")
     if producer.sent and not has_labels(source, columns):
-        _say(
+        say(
             f"{source}: these {producer.sent:,} events carry no label, and this release refuses "
             "them as missing_label: name the label's column with --label"
         )
-    return {"sent": producer.sent, "acknowledged": producer.acknowledged}
+    return Delivery(source=source, topic=topic, sent=producer.sent, ends=producer.ends)
+
+
+def _publish(
+    producer: Producer, topic: str, source: str, numbered: Iterator[Numbered], named: str | None
+) -> None:
+    """Send all and wait until all are acknowledged; what cut it short is told with the counts.
+
+    Args:
+        named: The source, where each record is to carry its number.
+    """
+    progress = _Progress(topic)
+    try:
+        for number, (value, key) in numbered:
+            producer.send(value, key, () if named is None else [header(named, number)])
+            if producer.sent % _LOOK_EVERY == 0 and progress.is_due():
+                producer.settle()
+                progress.say(producer.sent, producer.acknowledged)
+        producer.finish()
+    except StreamError as error:
+        producer.stop()
+        raise SendStoppedError(
+            source, error, sent=producer.sent, acknowledged=producer.acknowledged
+        ) from error
+    except KeyboardInterrupt:
+        producer.stop()
+        progress.say(producer.sent, producer.acknowledged, is_last=True)
+        say(f"{source}: interrupted, the rest was not sent")
+        raise
+    progress.say(producer.sent, producer.acknowledged, is_last=True)
 
 
 def _rest(
@@ -81,10 +102,10 @@ def _rest(
     rest = (each for each in all_of_it if each[0] not in before)
     first = next(rest, None)
     if first is None:
-        _say(f"{source} is in {topic} already, all of it: nothing is sent; {start_over}")
+        say(f"{source} is in {topic} already, all of it: nothing is sent; {start_over}")
         return iter(())
     if len(before):
-        _say(f"{source}: {len(before):,} events are in {topic} already, the rest is sent")
+        say(f"{source}: {len(before):,} events are in {topic} already, the rest is sent")
     return itertools.chain([first], rest)
 
 
@@ -100,7 +121,7 @@ def _paced(outgoing: Iterator[Numbered], rate: float | None) -> Iterator[Numbere
         yield record
 
 
-def _say(what: str) -> None:
+def say(what: str) -> None:
     print(f"weir: {what}", file=sys.stderr, flush=True)
 
 

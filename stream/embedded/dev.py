@@ -287,7 +287,7 @@ def _sender(
     common: Mapping[str, str],
     directory: Path,
 ) -> ProcessSpec:
-    source = ("--from", f"river:{demo.stream}", "--rate", str(demo.rate), "--go-on")
+    source = ("--from", f"river:{demo.stream}", "--rate", str(demo.rate), "--go-on", "--no-wait")
     return ProcessSpec(
         name=f"producer:{name}",
         argv=(*program, "send", "--model", str(path), *source),

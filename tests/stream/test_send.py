@@ -16,10 +16,11 @@ from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 
 from config.model_file import parse_model_file
 from config.settings import KafkaSettings
-from stream.errors import KafkaUnavailableError, StreamError, TopicMissingError
+from stream.csv_file import CsvColumns
+from stream.errors import KafkaUnavailableError, SendStoppedError, StreamError, TopicMissingError
 from stream.numbered import HEADER, header, sent_before
-from stream.producer import NotAcknowledgedError, Producer, Publisher
-from stream.readers import Columns, SendError, records
+from stream.producer import Producer, Publisher
+from stream.readers import records
 from stream.send import send
 
 MODEL = "name: {}\ntask: binary\nlearner: {{river: [linear_model.LogisticRegression]}}\n"
@@ -32,7 +33,7 @@ def kafka(kafka_server):
 
 def sent_from(kafka, name, source, *, rate=None, limit=None, label=None, start_over=None):
     model = parse_model_file(MODEL.format(name))
-    columns = Columns(label=label)
+    columns = CsvColumns(label=label)
     return send(kafka, model, str(source), columns, rate=rate, limit=limit, start_over=start_over)
 
 
@@ -61,7 +62,7 @@ def test_lines_arrive_byte_for_byte_in_order(kafka, make_topic, unique_name, tmp
 
     done = sent_from(kafka, unique_name, tmp_path / "data.ndjson")
 
-    assert done == {"sent": 3000, "acknowledged": 3000}
+    assert done.sent == 3000
     found = read(kafka, topic)
     assert [record.value for record in found] == lines
     assert [record.key for record in found[6:9]] == [b"e-6", None, b"e-8"]
@@ -75,7 +76,7 @@ def test_limit_and_rate_hold(kafka, make_topic, unique_name):
 
     done = sent_from(kafka, unique_name, "river:SEA", rate=50, limit=40)
 
-    assert done == {"sent": 40, "acknowledged": 40}
+    assert done.sent == 40
     assert time.monotonic() - started > 0.7
     assert len(read(kafka, topic)) == 40
 
@@ -119,7 +120,7 @@ def test_events_without_a_label_are_told_of_at_the_end(
     make_topic()
     (tmp_path / "data.csv").write_text("a,b\n1,2\n3,4\n")
 
-    assert sent_from(kafka, unique_name, tmp_path / "data.csv")["acknowledged"] == 2
+    assert sent_from(kafka, unique_name, tmp_path / "data.csv").sent == 2
     last = capsys.readouterr().err.splitlines()[-1]
     assert "these 2 events carry no label" in last
     assert "missing_label" in last
@@ -135,7 +136,7 @@ def test_what_is_in_the_topic_is_left_out_by_a_sender_that_goes_on(
     topic = make_topic(partitions=2)
     model = parse_model_file(MODEL.format(unique_name))
     producer = Producer(kafka, topic)
-    every = list(records("river:Phishing", model, Columns()))
+    every = list(records("river:Phishing", model, CsvColumns()))
     for number in (0, 1, 3, 4):
         value, key = every[number]
         producer.send(value, key, [header("river:Phishing", number)])
@@ -149,7 +150,7 @@ def test_what_is_in_the_topic_is_left_out_by_a_sender_that_goes_on(
         done = sent_from(
             kafka, unique_name, "river:Phishing", limit=10, start_over=f"remove {unique_name}"
         )
-        assert done == {"sent": count, "acknowledged": count}
+        assert done.sent == count
         assert told in capsys.readouterr().err
 
     there = [dict(record.headers).get(HEADER) for p in (0, 1) for record in read(kafka, topic, p)]
@@ -197,9 +198,11 @@ def test_what_was_sent_before_an_unreadable_line_is_there(kafka, make_topic, uni
     topic = make_topic()
     (tmp_path / "data.csv").write_text("a,b\n1,2\n3\n")
 
-    with pytest.raises(SendError, match=r"data\.csv:3"):
+    told = r"data\.csv:3: .*; 1 events of it were sent before, 1 acknowledged"
+    with pytest.raises(SendStoppedError, match=told) as raised:
         sent_from(kafka, unique_name, tmp_path / "data.csv")
 
+    assert raised.value.exit_code == 2
     assert len(read(kafka, topic)) == 1
 
 
@@ -209,7 +212,8 @@ def test_a_record_that_the_topic_refuses_ends_it(kafka, make_topic, unique_name,
     large = msgspec.json.encode({"features": {"a": "x" * 20_000}})
     (tmp_path / "data.ndjson").write_bytes(b'{"features":{}}\n' + large)
 
-    with pytest.raises(NotAcknowledgedError, match="did not take record 2") as raised:
+    told = r"data\.ndjson: .* did not take record 2.* 2 events of it were sent before, 1 acknow"
+    with pytest.raises(SendStoppedError, match=told) as raised:
         sent_from(kafka, unique_name, tmp_path / "data.ndjson")
     assert (raised.value.acknowledged, raised.value.exit_code) == (1, 5)
 
