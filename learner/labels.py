@@ -156,7 +156,8 @@ class Labels:
     def _new(self, label: Native) -> Native | Refusal:
         """A label that is not in the table: the first of its model, one more, or refused."""
         if self._is_fixed:
-            return _bad(label, f"the labels are {_listed(self._table)}")
+            named = "" if self._given else "; `labels` in the model file names others"
+            return _bad(label, f"the labels are {_listed(self._table)}{named}")
         if type(label) is not int and type(label) is not str:
             return _bad(label, "a class is a whole number or a string")
         if self._types and type(label) is not self._types[0]:
@@ -192,7 +193,10 @@ def _finite(value: Any) -> float | None:
 
 
 def _bad(label: object, rule: str) -> Refusal:
-    return Refusal(Reason.bad_label, f"label {str(label)[:80]!r}: {rule}", "gate")
+    shown = str(label)[:80]
+    is_whole = type(label) is float and label.is_integer()
+    mend = f"; write {shown.removesuffix('.0')}, without a fraction" if is_whole else ""
+    return Refusal(Reason.bad_label, f"label {shown!r}: {rule}{mend}", "gate")
 
 
 def _listed(labels: Any) -> str:

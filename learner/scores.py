@@ -85,6 +85,7 @@ class Scores:
 
         Returns:
             `lifetime`, `rolling` and `fading` of each; None before the first scored event, where
+            it has no value yet (an area under a curve of one class, R2 of equal truths), where
             the value is NaN or infinite, and for `fading` of what is no mean over events.
         """
         by_name = {name: tally for tally in self._tallies for name in tally.names}
@@ -194,4 +195,5 @@ def _fresh(names: Iterable[str], windows: Windows) -> list[Tally]:
 
 
 def _finite(value: float | None) -> float | None:
-    return float(value) if value is not None and math.isfinite(value) else None
+    # 0.0 is added so that -0.0 becomes 0.0.
+    return float(value) + 0.0 if value is not None and math.isfinite(value) else None

@@ -11,7 +11,7 @@ returns plain values that may share the tally's own: pickle them before the next
 
 from bisect import bisect_left
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import inf
 from typing import Any, ClassVar, Protocol
 
@@ -103,7 +103,8 @@ class CurveTally(PairTally):
     """Counts of (label, threshold not exceeded): all that River's ROCAUC reads.
 
     River compares each probability with ten thresholds. Which of them it exceeds is told by the
-    first one it does not, and that one stands for the probability here.
+    first one it does not, and that one stands for the probability here. While there is one class
+    only there is no curve: River's 0 is then no value.
     """
 
     kind: ClassVar[str] = "curve"
@@ -122,6 +123,12 @@ class CurveTally(PairTally):
             self._pairs[pair] += 1
         except KeyError:
             self._pairs[pair] = 1
+
+    def lifetime(self, name: str) -> float | None:
+        return super().lifetime(name) if _has_both(self._pairs) else None
+
+    def rolling(self, name: str) -> float | None:
+        return super().rolling(name) if _has_both(self._recent) else None
 
 
 class MeanTally:
@@ -227,13 +234,13 @@ class RiverTally:
         self._recent.append((y, prediction))
 
     def lifetime(self, _: str) -> float | None:
-        return _value(self._metric) if self._recent else None
+        return _value_of(self._metric, self._recent)
 
     def rolling(self, _: str) -> float | None:
         metric = type(self._metric)()
         for y, prediction in self._recent:
             metric.update(y, prediction)
-        return _value(metric) if self._recent else None
+        return _value_of(metric, self._recent)
 
     def fading(self, _: str) -> float | None:
         return None
@@ -270,3 +277,29 @@ def _over_pairs(name: str, pairs: Mapping[tuple[Any, Any], int]) -> float | None
 
 def _value(metric: Any) -> float:
     return float(metric.get())
+
+
+def _value_of(metric: Any, recent: Sequence[tuple[Any, Any]]) -> float | None:
+    """The metric's value; None where the number that River gives stands for none.
+
+    River gives 0 for the area under a curve of one class, and for the share of a variance that is
+    zero. Where River has a convention for a division by zero (F1, MCC, CohenKappa), as scikit-learn
+    has too, that is the value.
+
+    Args:
+        recent: The last events it was fed, oldest first.
+    """
+    if not recent:
+        return None
+    value = _value(metric)
+    if isinstance(metric, metrics.R2):
+        truths = vars(metric)["_y_var"]
+        return value if truths.mean.n > 1 and truths.get() else None
+    if isinstance(metric, metrics.RollingROCAUC | metrics.RollingPRAUC) and not value:
+        return value if _has_both(list(recent)[-metric.window_size :]) else None
+    return value
+
+
+def _has_both(pairs: Iterable[tuple[Any, Any]]) -> bool:
+    """Whether these events, truth first, are of more than one class."""
+    return len({y for y, _ in pairs}) > 1

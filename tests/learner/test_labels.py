@@ -167,3 +167,26 @@ class TestVowpalWabbit:
         assert [each.native(label) for label in (-1, 1, 1.0)] == [False, True, True]
         assert reason(each.native(0)) is Reason.bad_label
         assert each.answer((True, None)) == ("yes", None)
+
+
+@pytest.mark.parametrize(
+    ("task", "given", "label", "told"),
+    [
+        (
+            "binary",
+            None,
+            1.0,
+            "the labels are 0, 1; `labels` in the model file names others; write 1",
+        ),
+        ("multiclass", None, 3.0, "a class is a whole number or a string; write 3, without"),
+        ("multiclass", [1, 2], 2.0, "the labels are 1, 2; write 2, without a fraction"),
+        ("binary", None, "yes", "`labels` in the model file names others"),
+    ],
+)
+def test_a_refused_label_says_what_to_write(
+    task: str, given: list[int] | None, label: Any, told: str
+) -> None:
+    """1.0 is how many programs write 1; an event is refused rather than mended."""
+    refusal = labels(task, **({"labels": given} if given else {})).native(label)
+    assert isinstance(refusal, Refusal)
+    assert told in refusal.detail

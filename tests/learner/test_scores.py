@@ -22,6 +22,9 @@ LABELS: dict[str, list[Any]] = {
 Event = tuple[Any, Any, dict[Any, float] | None]
 MEANS = {"Accuracy", "CrossEntropy", "LogLoss", "MAE", "MAPE", "MSE", "RMSE", "RMSLE", "SMAPE"}
 
+# They have no value while all truths are equal, though River gives 0 for them.
+NEED_TWO = {"ROCAUC", "RollingROCAUC", "RollingPRAUC", "R2"}
+
 
 def stream(task: str, count: int, seed: int = 1) -> Iterator[Event]:
     """(truth, prediction, probabilities), right about half of the time."""
@@ -68,6 +71,9 @@ def test_lifetime_and_rolling_equal_rivers_own_metric_to_the_last_bit(
 
     report = scores.report()[name]
 
+    if name in NEED_TWO and len({y for y, *_ in stream(task, count)}) == 1:
+        assert (report["lifetime"], report["rolling"]) == (None, None)
+        return
     assert river_value(name, stream(task, count)) == report["lifetime"]
     assert river_value(name, list(stream(task, count))[-300:]) == report["rolling"]
 
@@ -146,6 +152,63 @@ def test_values_that_are_not_finite_are_null() -> None:
 
     assert scores.report()["MSE"] == {"lifetime": None, "rolling": 16.0, "fading": None}
     assert dict.fromkeys(("lifetime", "rolling", "fading")) == scores.report()["RMSLE"]
+
+
+CURVES = ["ROCAUC", "RollingROCAUC", "RollingPRAUC"]
+
+
+@pytest.mark.parametrize("label", [False, True])
+@pytest.mark.parametrize("name", CURVES)
+def test_there_is_no_area_under_a_curve_of_one_class(name: str, label: bool) -> None:
+    """River's 0, or -0, would read as the worst there is; with the other class it has a value."""
+    events: list[Event] = [(label, True, {False: 0.2, True: 0.8})] * 5
+    scores = feed(Scores([name], "binary", Windows(rolling=3)), events)
+    nothing = dict.fromkeys(("lifetime", "rolling", "fading"))
+    assert scores.report()[name] == nothing
+
+    other: list[Event] = [(not label, False, {False: 0.9, True: 0.1})]
+    report = feed(scores, other).report()[name]
+
+    assert report["lifetime"] == river_value(name, events + other)
+    assert report["rolling"] == river_value(name, (events + other)[-3:])
+
+
+@pytest.mark.parametrize("name", CURVES)
+def test_a_window_of_one_class_has_no_area_though_the_life_has_one(name: str) -> None:
+    """Each is told by what it was fed."""
+    events = [*stream("binary", 40), *[(True, True, {False: 0.2, True: 0.8})] * 5]
+    report = feed(Scores([name], "binary", Windows(rolling=5)), events).report()[name]
+
+    assert report["rolling"] is None
+    assert report["lifetime"] == river_value(name, events)
+
+
+def test_the_worst_area_is_zero_and_not_less_than_nothing() -> None:
+    """River's own is -0.0, which equals it."""
+    events: list[Event] = [(True, False, {False: 1.0}), (False, True, {True: 1.0})] * 3
+    for name in ("ROCAUC", "RollingROCAUC"):
+        value = feed(Scores([name], "binary", Windows()), events).report()[name]["lifetime"]
+        assert str(value) == "0.0"
+
+
+@pytest.mark.parametrize("truths", [[3.0], [3.0, 3.0, 3.0], [0.1] * 7])
+def test_there_is_no_share_of_a_variance_of_zero(truths: list[float]) -> None:
+    """R2 of equal truths; with another one it is River's."""
+    events: list[Event] = [(y, y + 1, None) for y in truths]
+    scores = feed(Scores(["R2"], "regression", Windows()), events)
+    assert scores.report()["R2"]["lifetime"] is None
+
+    more: list[Event] = [(5.0, 4.5, None)]
+    assert feed(scores, more).report()["R2"]["lifetime"] == river_value("R2", events + more)
+
+
+@pytest.mark.parametrize("name", ["F1", "Precision", "MCC", "CohenKappa", "GeometricMean"])
+def test_where_river_has_a_convention_it_holds(name: str) -> None:
+    """A division by zero is 0 to River and scikit-learn alike, and stays so."""
+    events: list[Event] = [(False, False, None)] * 4
+    report = feed(Scores([name], "binary", Windows()), events).report()[name]
+
+    assert report["lifetime"] == river_value(name, events)
 
 
 def test_extreme_probabilities_cost_what_river_says() -> None:
