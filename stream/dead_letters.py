@@ -1,5 +1,8 @@
 """Dead letters: every refused record, byte for byte, with headers that say where it was and why.
 
+Headers of the record that are named as ours get `original-` before their names: whoever looks for
+`weir-dlq-reason` then finds the one reason that is ours. All else of the record stays as it was.
+
 At least once: after a crash the same record may be refused again and be written twice, under the
 same `weir-dlq-id`. A commit waits until the letters below its offsets are acknowledged.
 """
@@ -21,6 +24,8 @@ from stream.errors import DeadLettersStuckError, KafkaUnavailableError
 
 log = logging.getLogger(__name__)
 
+_OURS = "weir-dlq-"
+_FOREIGN = "original-"
 # What is kept of a record that the dead-letter topic will not take whole.
 _TRUNCATED_BYTES = 64 * 1024
 # Letters in flight: beyond these the learner waits, so that a flood of poison is bounded.
@@ -132,8 +137,8 @@ class _Letter:
         """What goes where the topic refuses the whole."""
         value = self.value or b""
         extra = [
-            ("weir-dlq-sha256", hashlib.sha256(value).hexdigest().encode()),
-            ("weir-dlq-truncated", b"true"),
+            (f"{_OURS}sha256", hashlib.sha256(value).hexdigest().encode()),
+            (f"{_OURS}truncated", b"true"),
         ]
         return replace(
             self,
@@ -155,12 +160,12 @@ def _letter(record: Any, refusal: Refusal, model: str) -> _Letter:
         "detail": refusal.detail,
     }
     ours = [
-        (f"weir-dlq-{name}", str(value).encode("utf-8", "backslashreplace"))
+        (f"{_OURS}{name}", str(value).encode("utf-8", "backslashreplace"))
         for name, value in named.items()
     ]
     # kafka-python sends neither a header without value nor a record without key and value,
     # though such may come to us.
-    headers = [(name, value or b"") for name, value in record.headers]
+    headers = [(_not_ours(name), value or b"") for name, value in record.headers]
     value = b"" if record.value is None and record.key is None else record.value
     return _Letter(
         topic=kafka_client.dead_letter_topic(record.topic),
@@ -168,3 +173,14 @@ def _letter(record: Any, refusal: Refusal, model: str) -> _Letter:
         value=value,
         headers=[*headers, *ours],
     )
+
+
+def _not_ours(name: str) -> str:
+    """The name of a record's own header, which must not be taken for one of ours.
+
+    A record that is sent again from the dead letters brings those of its first refusal along.
+
+    >>> _not_ours("trace-id"), _not_ours("weir-dlq-reason")
+    ('trace-id', 'original-weir-dlq-reason')
+    """
+    return f"{_FOREIGN}{name}" if name.lower().startswith(_OURS) else name

@@ -7,6 +7,8 @@ from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 
+from kafka import KafkaConsumer
+
 from config.model_file import parse_model_file
 from config.settings import KafkaSettings, load_settings
 from learner.values import Reason, Refusal
@@ -24,12 +26,15 @@ def program(address: str, topic: str) -> str:
     return text.replace("127.0.0.1:9092", address).replace("returns.events", topic)
 
 
+FORGED = [("weir-dlq-reason", b"forged"), ("Weir-DLQ-Id", b"x-1-2"), ("trace", b"\xff")]
+
+
 def refuse(kafka: KafkaSettings, topic: str, values: list[bytes | None]) -> None:
-    """Write a dead letter for each, as a learner would."""
+    """Write a dead letter for each, as a learner would; their producer used names of ours."""
     with closing(DeadLetters(kafka, "m")) as letters:
         for offset, value in enumerate(values):
             record = SimpleNamespace(
-                topic=topic, partition=0, offset=offset, key=None, value=value, headers=[]
+                topic=topic, partition=0, offset=offset, key=None, value=value, headers=FORGED
             )
             letters.send(record, Refusal(Reason.not_json, "no JSON", "decode"))
         letters.flush()
@@ -38,7 +43,10 @@ def refuse(kafka: KafkaSettings, topic: str, values: list[bytes | None]) -> None
 def test_dead_letters_are_read_as_the_page_says(
     kafka_server: KafkaServer, unique_name: str
 ) -> None:
-    """Reason, place and bytes, of a record without a value too; then it ends."""
+    """Reason, place and bytes, of a record without a value too; then it ends.
+
+    A producer's own headers named as ours are not taken for ours, and are all there.
+    """
     given = {"kafka": {"bootstrap_servers": kafka_server.address}}
     kafka = load_settings(given, environ={}).kafka
     model = parse_model_file(MODEL.format(unique_name))
@@ -57,3 +65,12 @@ def test_dead_letters_are_read_as_the_page_says(
         f"not_json  {topic}-0 at 1  no JSON",
         "    b''",
     ]
+    renamed = [(f"original-{name}", value) for name, value in FORGED[:2]]
+    consumer = KafkaConsumer(
+        kafka_client.dead_letter_topic(topic), bootstrap_servers=kafka_server.address,
+        group_id=None, auto_offset_reset="earliest", consumer_timeout_ms=1000,
+    )  # fmt: skip
+    with closing(consumer):
+        for letter in consumer:
+            assert letter.headers[:3] == [*renamed, FORGED[2]]
+            assert dict(letter.headers)["weir-dlq-reason"] == b"not_json"
