@@ -30,6 +30,7 @@ class Kind:
         at_least_one: Whole numbers that may not be 0; the others may.
         fixed: Arguments set here where the model file leaves them out.
         hidden: Arguments that no model file can give.
+        in_unit: Arguments whose defaults are made for values from 0 to 1.
     """
 
     build: Any
@@ -39,6 +40,7 @@ class Kind:
     at_least_one: frozenset[str] = frozenset()
     fixed: tuple[tuple[str, Any], ...] = ()
     hidden: frozenset[str] = frozenset()
+    in_unit: frozenset[str] = frozenset()
 
 
 _CONFIDENCES = frozenset({"drift_confidence", "warning_confidence"})
@@ -52,7 +54,12 @@ DETECTORS = {
         # River's compiled part does not survive a 0 in these.
         at_least_one=frozenset({"clock", "max_buckets"}),
     ),
-    "PageHinkley": Kind(build=drift.PageHinkley),
+    "PageHinkley": Kind(
+        build=drift.PageHinkley,
+        # 50 above the mean is much for right or wrong, and nothing for prices: with these defaults
+        # it raises its flag every 30th event on errors of some hundred, and never on small ones.
+        in_unit=frozenset({"delta", "threshold"}),
+    ),
     "KSWIN": Kind(
         build=drift.KSWIN,
         fractions=frozenset({"alpha"}),

@@ -3,6 +3,10 @@
 Pure code. `learner/progressive.py` feeds the error of each scored event; a detection is each update
 after which the detector's flag is true. The flag is an edge that the next update clears, so it is
 read once per update.
+
+A detector whose defaults are made for values from 0 to 1 cannot watch a distance with them. Where
+the model file does not set them, it is fed the relative error e / (e + m), m the mean error since
+its last detection: between 0 and 1 whatever the unit, a half where the error is as usual.
 """
 
 import inspect
@@ -58,6 +62,9 @@ class Detectors:
         task: What the learner learns; of a regression the error is a distance, which a detector
             of zeros and ones cannot read.
 
+    Attributes:
+        notes: What was settled for the user when they were built.
+
     Raises:
         SpecError: A detector or an argument is unknown, with the nearest right name, or unsuited.
 
@@ -72,6 +79,13 @@ class Detectors:
         self._watches = [
             _watch(spec, task, f"drift[{position}]") for position, spec in enumerate(specs)
         ]
+        self.notes = tuple(
+            f"{watch.entry['detector']} watches the error relative to its mean, e / (e + mean): "
+            "its default delta and threshold are for values from 0 to 1; where one is given, it "
+            "watches the error itself"
+            for watch in self._watches
+            if watch.relative
+        )
 
     def update(self, signal: float, index: int) -> Sequence[Detection]:
         """Feed the error of one scored event to every detector; nearly always finds nothing.
@@ -87,7 +101,7 @@ class Detectors:
             watch.total += signal
             watch.count += 1
             detector = watch.detector
-            detector.update(1 - signal if watch.inverted else signal)
+            detector.update(watch.fed(signal) if watch.is_changed else signal)
             if detector.drift_detected:
                 found = (*found, watch.detected(index, self._recent))
         return found
@@ -113,14 +127,34 @@ class Detectors:
 class _Watch:
     """A detector, and what is told of the signal when it raises an alarm."""
 
-    __slots__ = ("count", "detector", "entry", "episode", "inverted", "last", "total")
+    __slots__ = (
+        "count",
+        "detector",
+        "entry",
+        "episode",
+        "inverted",
+        "is_changed",
+        "last",
+        "relative",
+        "total",
+    )
 
-    def __init__(self, entry: dict[str, Any], detector: Any, *, inverted: bool) -> None:
-        self.entry, self.detector, self.inverted = entry, detector, inverted
+    def __init__(
+        self, entry: dict[str, Any], detector: Any, *, inverted: bool, relative: bool
+    ) -> None:
+        self.entry, self.detector = entry, detector
+        self.inverted, self.relative = inverted, relative
+        self.is_changed = inverted or relative
         self.total: float = 0
         self.count = 0  # values in `total`: those since the last detection
         self.last: int | None = None  # index of the last detection
         self.episode = 0
+
+    def fed(self, signal: float) -> float:
+        """What the detector is fed instead of the signal, which is in `total` already."""
+        if self.inverted:
+            return 1 - signal
+        return signal / (signal + self.total / self.count) if signal else 0.0
 
     def detected(self, index: int, recent: deque[float]) -> Detection:
         """The detection raised at `index`; the signal's mean is taken anew from here."""
@@ -172,7 +206,15 @@ def _watch(spec: Drift, task: Task, key: str) -> _Watch:
         raise SpecError(f"{key}.detector", f"{spec.detector} {what}: take ADWIN")
     arguments = dict(spec.arguments)
     entry = {"on": spec.on, "detector": spec.detector, "arguments": arguments}
-    return _Watch(entry, build_detector(spec.detector, arguments, key), inverted=kind.inverted)
+    relative = task == "regression" and bool(kind.in_unit) and not kind.in_unit & arguments.keys()
+    if relative:  # what one of another version was fed does not go on with this
+        entry["fed"] = "relative"
+    return _Watch(
+        entry,
+        build_detector(spec.detector, arguments, key),
+        inverted=kind.inverted,
+        relative=relative,
+    )
 
 
 def _state(detector: Any) -> dict[str, Any]:

@@ -119,7 +119,7 @@ class Trainer:
         self.tally = Tally()
         self.drifts = DriftLog()
         self.refused_by: Counter[str] = Counter()
-        self.notes = self._estimator.notes
+        self.notes = (*self._estimator.notes, *self._detectors.notes)
         self._last_x: Any = None
         if saved is not None:
             self._load(saved)

@@ -83,15 +83,91 @@ def test_detectors_side_by_side_do_not_disturb_each_other() -> None:
         assert positions(name, signal) == [each.index for each in found if each.detector == name]
 
 
-@pytest.mark.parametrize("name", ["ADWIN", "PageHinkley", "KSWIN"])
-def test_a_distance_is_watched_as_well(name: str) -> None:
-    rng = random.Random(5)
-    signal = [abs(rng.gauss(0, 1 if index < 700 else 9)) for index in range(1400)]
+def distances(scale: float, *, factor: float, seed: int = 5, count: int = 700) -> list[float]:
+    """Errors of a regression that grow by a factor halfway."""
+    rng = random.Random(seed)
+    return [scale * abs(rng.gauss(0, 1 if index < count else factor)) for index in range(2 * count)]
 
-    found = [each.index for each in run(detectors(name, task="regression"), signal)]
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [("ADWIN", {}), ("KSWIN", {}), ("PageHinkley", {"threshold": 50.0}),
+     ("PageHinkley", {"delta": 0.005}), ("PageHinkley", {"delta": 0.005, "threshold": 50.0})],
+)  # fmt: skip
+def test_a_distance_is_watched_as_well(name: str, arguments: dict[str, float]) -> None:
+    """As it is, where a threshold is said that fits it."""
+    signal = distances(1, factor=9)
+
+    found = [each.index for each in run(detectors(name, task="regression", **arguments), signal)]
 
     assert positions(name, signal) == found
     assert any(index >= 700 for index in found)
+
+
+@pytest.mark.parametrize("arguments", [{}, {"mode": "up"}, {"min_instances": 50}])
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 300.0, 1e9])
+def test_a_default_made_for_zero_to_one_fits_errors_of_any_size(
+    scale: float, arguments: dict[str, Any]
+) -> None:
+    """Fed the distance itself it would raise its flag every 30th event, or never."""
+    watching = detectors("PageHinkley", task="regression", **arguments)
+    steady = distances(scale, factor=1, count=10_000)
+    grown = distances(scale, factor=3, count=2_000)
+
+    assert run(watching, steady) == []
+    found = run(detectors("PageHinkley", task="regression", **arguments), grown)
+
+    assert [each.direction for each in found] == ["worse"]
+    assert 2_000 < found[0].index < 2_400
+    mean = sum(grown[: found[0].index + 1]) / (found[0].index + 1)
+    assert found[0].before == mean, "told of the error itself"
+
+
+def test_the_relative_error_is_what_the_notes_say() -> None:
+    """e / (e + mean since the last detection); an exact prediction is 0, also the first."""
+    watching = detectors("PageHinkley", task="regression")
+    detector, total, count, found = drift.PageHinkley(), 0.0, 0, []
+    signal = [0.0, *distances(40, factor=0.2, count=3_000), 0.0, 1e308, 1e308]
+    for index, error in enumerate(signal):
+        total, count = total + error, count + 1
+        detector.update(error / (error + total / count) if error else 0.0)
+        if detector.drift_detected:
+            found.append(index)
+            total, count = 0.0, 0
+
+    assert [each.index for each in run(watching, signal)] == found
+    assert found
+    assert "e / (e + mean)" in watching.notes[0]
+    assert detectors("PageHinkley", "ADWIN").notes == ()
+    assert detectors("PageHinkley", task="regression", threshold=9.0).notes == ()
+
+
+@pytest.mark.parametrize("cut", [1, 40, 3_100, 4_500])
+def test_a_relative_error_goes_on_from_a_checkpoint_as_if_never_interrupted(cut: int) -> None:
+    """Its mean is part of it; after a rollback to the cut, the same again."""
+    signal = distances(40, factor=4, count=3_000)
+    whole = run(detectors("PageHinkley", task="regression"), signal)
+    first = detectors("PageHinkley", task="regression")
+    before = run(first, signal[:cut])
+    dumped = pickle.dumps(first.dump())
+    run(first, signal[cut:])  # what is forgotten
+
+    second = detectors("PageHinkley", task="regression")
+    second.restore(pickle.loads(dumped))
+
+    assert whole == before + run(second, signal[cut:], cut)
+
+
+def test_a_detector_that_was_fed_otherwise_starts_anew() -> None:
+    """A checkpoint of a build that fed it the distance itself, or of a task of classes."""
+    raw = detectors("PageHinkley")
+    run(raw, errors((300, 0.4)))
+    watching = detectors("PageHinkley", task="regression")
+    watching.restore(again(raw.dump()))
+    signal = distances(40, factor=3, count=2_000)
+
+    fresh = run(detectors("PageHinkley", task="regression"), signal)
+    assert run(watching, signal)[0].index == fresh[0].index
 
 
 @pytest.mark.parametrize("name", RIVER)
