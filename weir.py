@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from config.findings import Finding
     from config.model_file import ModelFile
     from config.settings import Settings
-    from stream.became import Became
 
 # Some of River's models and scores follow the order of a set of strings, so every process that
 # loads a model has the same hash seed. A thread pool of BLAS only gets in the way of one learner.
@@ -261,6 +260,7 @@ def send(
     data_dir: DataDir = None,
 ) -> None:
     """Publish events to a model's topic; ends when all are acknowledged."""
+    from stream.became import follow
     from stream.csv_file import csv_columns
     from stream.send import send as send_all
 
@@ -273,31 +273,16 @@ def send(
         decimal=decimal,
     )  # fmt: skip
     again = f"to start over, stop weir dev and remove {settings.data_dir}" if go_on else None
-    became = None if no_wait else _became(settings, model_file.name)
+    became = None
+    if not no_wait and settings.redis.url is not None:
+        open_store = functools.partial(_store, settings, deadline_s=_API_STORE_DEADLINE_S)
+        became = follow(model_file.name, functools.partial(_keys, settings), open_store)
     done = send_all(
         settings.kafka, model_file, source, chosen, rate=rate, limit=limit, start_over=again
     )
     typer.echo(json.dumps({"sent": done.sent, "acknowledged": done.sent}))
     if became is not None:
         became.tell(done)
-
-
-def _became(settings: "Settings", model: str) -> "Became | None":
-    """What tells what becomes of a model's events; None where no store is known."""
-    from checkpoints.errors import KeyProblem
-    from checkpoints.line import Line
-    from checkpoints.reader import LineReader
-    from stream.became import Became
-    from stream.send import say
-
-    if settings.redis.url is None:
-        return None
-    try:
-        verifier = _keys(settings).verifier
-    except KeyProblem:  # who only sends has no keys, and need have none
-        return None
-    store = _store(settings, deadline_s=_API_STORE_DEADLINE_S)
-    return Became(LineReader(store, verifier, Line(model)), say)
 
 
 @app.command()

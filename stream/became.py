@@ -4,13 +4,17 @@ The head is asked, not the learner: it is what stands. Its counts are those of t
 are the source's own only where nobody else wrote in between; the words say which.
 """
 
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 
-from checkpoints.errors import CheckpointError
+from checkpoints.errors import CheckpointError, KeyProblem
+from checkpoints.line import Line
 from checkpoints.manifest import Counts, Manifest
 from checkpoints.reader import LineReader, LineState
+from checkpoints.signing import Keys
+from checkpoints.store import Store
 from checkpoints.views import learner_state
 from stream.kafka_client import dead_letter_topic
 
@@ -100,6 +104,20 @@ class Became:
             time.sleep(_LOOK_S)
 
 
+def follow(
+    model: str, open_keys: Callable[[], Keys], open_store: Callable[[], Store]
+) -> Became | None:
+    """A follower of the model's head that tells on stderr; None without keys to believe it by.
+
+    Who only sends has none, and need have none.
+    """
+    try:
+        verifier = open_keys().verifier
+    except KeyProblem:
+        return None
+    return Became(LineReader(open_store(), verifier, Line(model)), say)
+
+
 def summary(begin: Manifest, end: Manifest, delivery: Delivery) -> str:
     """What became of the events that were sent, by the head before and one that has passed them."""
     source, done = delivery.source, _between(begin.counts, end.counts)
@@ -153,3 +171,8 @@ def _read(begin: Manifest, end: Manifest) -> dict[str, int]:
 
 def _doing(state: LineState) -> str:
     return learner_state(state, now_ms=time.time_ns() // 1_000_000)
+
+
+def say(what: str) -> None:
+    """One line on stderr."""
+    print(f"weir: {what}", file=sys.stderr, flush=True)

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from config.model_file import ModelFile
 from config.settings import KafkaSettings
-from stream.became import Delivery
+from stream.became import Delivery, say
 from stream.csv_file import CsvColumns
 from stream.errors import SendStoppedError, StreamError
 from stream.numbered import header, sent_before
@@ -119,10 +119,6 @@ def _paced(outgoing: Iterator[Numbered], rate: float | None) -> Iterator[Numbere
         if ahead_s > 0.002:
             time.sleep(ahead_s)
         yield record
-
-
-def say(what: str) -> None:
-    print(f"weir: {what}", file=sys.stderr, flush=True)
 
 
 class _Progress:
