@@ -4,7 +4,7 @@ The bodies themselves are made by `checkpoints.views`, `learner.served` and the 
 hold the two together: every answer must read strictly as its type here.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -27,6 +27,7 @@ class Prediction(Strict):
     age_seconds: float
     probabilities: dict[str, float | None] | UnsetType = UNSET
     unknown_features: list[str] | UnsetType = UNSET
+    reason: Literal["not_finite"] | UnsetType = UNSET
 
 
 class Predictions(Strict):

@@ -206,7 +206,8 @@ class _Heads(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Their values now."""
-        learned, scored, refused, active, serving, staleness, scores, drifts = self._families()
+        families = self._families()
+        learned, scored, nonfinite, refused, active, serving, staleness, scores, drifts = families
         for line in self._lines:
             head = line.state.head if line.state else None
             if head is not None:
@@ -214,6 +215,7 @@ class _Heads(Collector):
                 active.add_metric([line.name], head.number)
                 learned.add_metric([line.name], counts.learned)
                 scored.add_metric([line.name], counts.scored)
+                nonfinite.add_metric([line.name], counts.nonfinite)
                 refused.add_metric([line.name], counts.refused)
                 drifts.add_metric([line.name], head.manifest.drift_total)
                 for name, windows in head.manifest.metrics.items():
@@ -224,7 +226,7 @@ class _Heads(Collector):
                 age_ms = max(0, self._clock_ms() - line.loaded.created_at_ms)
                 serving.add_metric([line.name], line.loaded.version.number)
                 staleness.add_metric([line.name], age_ms / 1000)
-        yield from (learned, scored, refused, active, serving, staleness, scores, drifts)
+        yield from families
         doubts = _refusals()
         for line in self._lines:
             doubts.add_metric([line.name], line.refusals)
@@ -237,6 +239,10 @@ class _Heads(Collector):
         return (
             of_model("weir_model_examples_learned", "Examples the head has learned."),
             of_model("weir_model_examples_scored", "Predictions the head has scored."),
+            of_model(
+                "weir_model_predictions_nonfinite",
+                "Predictions of the head's that were NaN or infinite.",
+            ),
             of_model("weir_model_events_refused", "Events refused up to the head."),
             of_model("weir_model_active_version", "The head's number."),
             of_model("weir_model_serving_version", "The number of the version that answers."),

@@ -167,7 +167,8 @@ class Predictor:
             summary="Predict from features",
             what="One question in `features`, or several in `instances`. The answer says which "
             "version gave it, how many events that had learned, and how old it is. A null "
-            "`prediction` means that the model has none yet.",
+            "`prediction` means that the model has none yet, or, with the `reason` `not_finite`, "
+            "that what it answers is NaN or infinite.",
             scope="predict",
             answer=self.answer,
             body=PredictBody,

@@ -135,7 +135,7 @@ def status(at: Connection, model: Model, *, as_json: Json = False) -> None:
         _print_json(body)
         return
     keys = ("state", "version", "serving", "learned", "scored", "refused", "forgotten", "lag")
-    facts = {key: body[key] for key in keys} | body["metrics"]
+    facts = {key: body[key] for key in keys} | {"not finite": body["nonfinite"]} | body["metrics"]
     advice = {"advice": body["advice"]} if body["advice"] else {}
     _print_facts({**facts, "refused": _refused(body), **advice})
 

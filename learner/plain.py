@@ -97,7 +97,7 @@ of a multiclass model is a whole number, a text or None
         found = {}
         for label, chance in answer.items():
             native, number = self._plain(label), _number(_taken_out(chance))
-            if native is _NO_ANSWER or number is _NO_ANSWER:
+            if native is _NO_ANSWER or type(native) is float or number is _NO_ANSWER:
                 raise self._no_chances({label: chance})
             found[native] = number
         return found

@@ -12,7 +12,7 @@ from math import isfinite
 from typing import Any, Protocol, TypeAlias, cast
 
 from learner.drift import Detection, Detectors
-from learner.estimator import Estimator, Probabilities
+from learner.estimator import Estimator, Predicted, Probabilities
 from learner.scores import Scores
 
 Found: TypeAlias = list[tuple[int, Detection]]
@@ -49,14 +49,19 @@ class Tally:
 
     Attributes:
         learned: Examples learned.
-        scored: Those whose prediction was scored; `learned - scored - nonfinite` had none.
-        nonfinite: Predictions that were NaN or infinite: learned, never scored.
+        scored: Those whose prediction was scored.
+        nonfinite: Predictions that were NaN or infinite. None is scored, but for a label whose
+            probability is NaN where all scores read labels alone: they are River's own then.
+        unscored: Examples of which there was no prediction; None: all that is left.
     """
 
-    __slots__ = ("learned", "nonfinite", "scored")
+    __slots__ = ("learned", "nonfinite", "scored", "unscored")
 
-    def __init__(self, learned: int = 0, scored: int = 0, nonfinite: int = 0) -> None:
+    def __init__(
+        self, learned: int = 0, scored: int = 0, nonfinite: int = 0, unscored: int | None = None
+    ) -> None:
         self.learned, self.scored, self.nonfinite = learned, scored, nonfinite
+        self.unscored = learned - scored - nonfinite if unscored is None else unscored
 
 
 def progressive_steps(
@@ -79,12 +84,13 @@ def progressive_steps(
     learn: Any = estimator.learn  # what it returns depends on `is_within`
     predict, is_within = estimator.predict, estimator.predicts_as_it_learns
     feeds, detect, wants_loss = scores.feeds, detectors.update, scores.wants_loss
+    reads_chances = scores.wants_probabilities
     told = cast("ReportsLoss", estimator)
 
     def steps(xs: Sequence[Any], ys: Sequence[Any], ws: Sequence[float | None] | None) -> Found:
         # All in one loop: a call costs as much as a score, and this is where every event passes.
         found: Found = []
-        place, scored, nonfinite = 0, tally.scored, 0
+        place, scored, nonfinite, unscored = 0, tally.scored, 0, 0
         predicted: Any  # as the task has it
         try:
             for x, y, w in zip(xs, ys, repeat(None) if ws is None else ws, strict=False):
@@ -92,17 +98,24 @@ def progressive_steps(
                 if wants_loss:
                     scores.add_loss(told.last_loss, told.last_weight)
                 if predicted is None:
-                    pass
-                elif not isfinite(predicted) if is_regression else _are_wild(probabilities):
+                    unscored += 1
+                elif (
+                    not isfinite(predicted)
+                    if is_regression  # a label that is a float is NaN or infinite
+                    else type(predicted) is float or (reads_chances and are_wild(probabilities))
+                ):
                     nonfinite += 1
                 else:
+                    # Scored by its label, and counted.
+                    nonfinite += (
+                        probabilities is not None and not reads_chances and are_wild(probabilities)
+                    )
                     for feed in feeds:
                         feed(y, predicted, probabilities)
                     error = abs(y - predicted) if is_regression else int(predicted != y)
-                    detections = detect(error, scored)
+                    for detection in detect(error, scored):
+                        found.append((place, detection))
                     scored += 1
-                    if detections:
-                        found += [(place, each) for each in detections]
                 if not is_within:
                     learn(x, y, w)
                 place += 1
@@ -110,11 +123,22 @@ def progressive_steps(
             raise StepFailedError(place, error) from error
         tally.learned += place
         tally.scored, tally.nonfinite = scored, tally.nonfinite + nonfinite
+        tally.unscored += unscored
         return found
 
     return steps
 
 
-def _are_wild(probabilities: Probabilities | None) -> bool:
-    """Whether some are NaN or infinite."""
+def are_wild(probabilities: Probabilities | None) -> bool:
+    """Whether there are some, and one is NaN or infinite."""
     return probabilities is not None and not isfinite(sum(probabilities.values()))
+
+
+def is_not_finite(predicted: Predicted) -> bool:
+    """Whether a label, a number or one of the probabilities is NaN or infinite.
+
+    >>> is_not_finite((float("nan"), None)), is_not_finite((None, {}))
+    (True, False)
+    """
+    label, probabilities = predicted
+    return (type(label) is float and not isfinite(label)) or are_wild(probabilities)

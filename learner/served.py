@@ -10,7 +10,8 @@ from learner.build import restore_estimator, screen_for
 from learner.kinds import Kinds
 from learner.labels import Labels
 from learner.probe import same_predicted
-from learner.values import Features, Refusal
+from learner.progressive import is_not_finite
+from learner.values import Features, Reason, Refusal
 
 _UNKNOWN_MAX, _NAME_SHOWN = 20, 80
 
@@ -55,8 +56,9 @@ class ServedModel:
 
         Returns:
             `prediction`, None while the model has none, and for classes `probabilities` by the
-            label's JSON text, where the learner has any. `unknown_features`, where there are any:
-            names of features that it has never learned, some of them.
+            label's JSON text, where the learner has any. Where the prediction is None because what
+            the model answered is NaN or infinite, `reason` says `not_finite`. `unknown_features`,
+            where there are any: names of features that it has never learned, some of them.
         """
         x, odd = self._screen.screened(features)
         if isinstance(x, Refusal):
@@ -67,9 +69,12 @@ class ServedModel:
             if refusal is not None:
                 return refusal
             unknown = self._unknown(x)
-        prediction, chances = self._labels.answer(self._estimator.predict(x))
+        predicted = self._estimator.predict(x)
+        prediction, chances = self._labels.answer(predicted)
         answer: dict[str, Any] = {"prediction": prediction}
-        if self._has_chances and (chances is not None or prediction is None):
+        if is_not_finite(predicted):
+            answer = {"prediction": None, "reason": Reason.not_finite.value}
+        if self._has_chances and (chances is not None or answer["prediction"] is None):
             answer["probabilities"] = chances or {}
         if unknown:
             answer["unknown_features"] = unknown

@@ -65,6 +65,7 @@ class Snapshot:
     learned: int
     scored: int
     nonfinite: int
+    unscored: int
     refused_by: dict[str, int]
 
 
@@ -188,7 +189,7 @@ class Trainer:
         """
         self.drifts.settle(version)
         tally = self.tally
-        counts = {"learned": tally.learned, "scored": tally.scored, "nonfinite": tally.nonfinite}
+        counts = {name: getattr(tally, name) for name in Tally.__slots__}
         payload = {
             "format": PAYLOAD_FORMAT,
             "estimator": self._estimator.dump(),

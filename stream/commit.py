@@ -252,7 +252,7 @@ def _counts(snapshot: Snapshot, head: Version | None) -> Counts:
         refused=sum(snapshot.refused_by.values()),
         skipped=before.skipped,
         forgotten=before.forgotten,
-        unscored=snapshot.learned - snapshot.scored - snapshot.nonfinite,
+        unscored=snapshot.unscored,
         nonfinite=snapshot.nonfinite,
         refused_by=snapshot.refused_by,
     )

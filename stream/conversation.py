@@ -30,6 +30,7 @@ from stream.messages import (
 )
 from stream.metrics import LearnerMetrics
 from stream.mirror import Mirror
+from stream.not_finite_log import NotFiniteLog
 from stream.positions import Positions
 from stream.pruning import Pruner
 from stream.refusal_log import RefusalLog
@@ -85,6 +86,7 @@ class Conversation:
         self._mirror, self._metrics = mirror, metrics
         self._feed = Feed(Columns(decoder(model_file), build_screen(model_file)), suspects)
         self._refusals, self._remedies = RefusalLog(model_file.name), Remedies()
+        self._not_finite = NotFiniteLog(model_file.name)
         self._advised: str | None = None
         self._housekeeping_at = 0.0
         self._has_news = self._is_finished = False
@@ -179,6 +181,7 @@ class Conversation:
         self._status.version = manifest.name
         self._metrics.committed(message, manifest)
         self._metrics.head_is(manifest)
+        self._not_finite.head_is(manifest.counts, time.monotonic())
         self._mirror.show(manifest)
         self._housekeeping_at = 0.0
         try:

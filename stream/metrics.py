@@ -48,6 +48,9 @@ class LearnerMetrics:
         )
         self._learned = self._gauge("model_examples_learned", "Examples the head has learned.")
         self._scored = self._gauge("model_examples_scored", "Predictions the head has scored.")
+        self._nonfinite = self._gauge(
+            "model_predictions_nonfinite", "Predictions of the head's that were NaN or infinite."
+        )
         self._refused = self._gauge("model_events_refused", "Events refused up to the head.")
         self._version = self._gauge("model_active_version", "The head's number.")
         self._size = self._gauge("model_size_bytes", "Bytes of the head's payload, unpacked.")
@@ -107,6 +110,7 @@ class LearnerMetrics:
         self._version.set(manifest.number)
         self._learned.set(counts.learned)
         self._scored.set(counts.scored)
+        self._nonfinite.set(counts.nonfinite)
         self._refused.set(counts.refused)
         self._size.set(manifest.segments["model"].raw_bytes)
         for name, windows in manifest.metrics.items():

@@ -136,10 +136,13 @@ def test_what_is_neither_a_version_nor_a_tag_is_a_usage_error(weir, name):
 
 
 def test_status_says_why_events_were_refused(store, weir):
-    """The commonest reason first."""
-    assert "refused    0\n" in weir("status", MODEL)[1]
-    counts = Counts(refused=1205, refused_by={"not_json": 3, "bad_label": 1202})
+    """The commonest reason first; and how many predictions were NaN or infinite."""
+    assert "refused     0\n" in weir("status", MODEL)[1]
+    reasons = {"not_json": 3, "bad_label": 1202}
+    counts = Counts(refused=1205, refused_by=reasons, learned=9, nonfinite=7)
     token, parent = granted(store, LINE).token, state(store).head
     committed(store, LINE, token, number=6, parent=parent, counts=counts)
 
-    assert "refused    1205 (bad_label 1,202, not_json 3)\n" in weir("status", MODEL)[1]
+    said = weir("status", MODEL)[1]
+    assert "refused     1205 (bad_label 1,202, not_json 3)\n" in said
+    assert "not finite  7\n" in said

@@ -79,11 +79,22 @@ def test_a_learner_may_hand_out_the_same_probabilities_again_and_change_them():
 
 def test_what_is_not_predicted_or_not_finite_is_learned_and_not_scored():
     answers = [(None, None), (True, 0.5), (True, float("nan")), (False, 0.25)]
+    _, scores, tally, steps = steps_of(answers, ["Accuracy", "LogLoss"])
+
+    steps(range(4), [True, True, True, True], None)
+
+    assert (tally.learned, tally.scored, tally.nonfinite, tally.unscored) == (4, 2, 1, 1)
+    assert scores.report()["Accuracy"]["lifetime"] == 0.5
+
+
+def test_a_label_of_probabilities_that_are_nan_is_counted_and_scored_as_river_does():
+    """Where scores read labels alone; a label that is NaN itself is none."""
+    answers = [(None, None), (False, float("nan")), (float("nan"), None), (True, None)]
     _, scores, tally, steps = steps_of(answers)
 
     steps(range(4), [True, True, True, True], None)
 
-    assert (tally.learned, tally.scored, tally.nonfinite) == (4, 2, 1)
+    assert (tally.learned, tally.scored, tally.nonfinite, tally.unscored) == (4, 2, 2, 1)
     assert scores.report()["Accuracy"]["lifetime"] == 0.5
 
 

@@ -90,6 +90,36 @@ def test_an_untrained_version_is_served_and_has_nothing_to_say(tmp_path):
     assert ServedModel(file, payload).predict({"a": 1}) == {"prediction": None, "probabilities": {}}
 
 
+MACHINES = {"river": [{"facto.FMRegressor": {"seed": 1}}]}
+MACHINE = {"river": [{"facto.FMClassifier": {"seed": 1}}]}
+WILD = {
+    "a raw timestamp and a number to predict": ("regression", MACHINES, ["MAE"], 1.7e9),
+    "a raw timestamp": ("binary", MACHINE, ["Accuracy"], 1.7e9),
+    "a raw timestamp, and scores that read probabilities": ("binary", MACHINE, ["LogLoss"], 1.7e9),
+}
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # numpy's own, of the overflow
+@pytest.mark.parametrize("name", WILD)
+def test_a_model_gone_nan_is_counted_and_told_apart_from_one_untrained(name):
+    """A null prediction with its reason; the untrained one has none."""
+    task, learner, scores, size = WILD[name]
+    file = model_file(task, learner, metrics=scores)
+    untrained = loads(Trainer(file).snapshot(version="v1").model, ())
+    trainer, taking = Trainer(file), Taking(file)
+    for n, (x, y) in enumerate(only_numbers((numbers if task == "regression" else binary)(300))):
+        event = Event(features={**x, "at": size + n}, label=y)
+        assert taking.one(trainer, event, offset=n) is None
+
+    snapshot = trainer.snapshot(version="v2")
+    answer = ServedModel(file, loads(snapshot.model, ())).predict({"a": 1.0, "at": size})
+
+    assert snapshot.nonfinite > 200
+    assert (answer["prediction"], answer["reason"]) == (None, "not_finite")
+    assert set(answer.get("probabilities", {}).values()) <= {None}
+    assert "reason" not in ServedModel(file, untrained).predict({"a": 1.0, "at": size})
+
+
 @pytest.mark.parametrize(
     ("features", "reason"),
     [
