@@ -305,3 +305,26 @@ def test_a_good_file_with_any_part_replaced_is_told_or_read(data):
     place[key] = data.draw(TREES)
 
     read_or_told(yaml.safe_dump(document))
+
+
+MISSING = "name: m\ntask: binary\nlearner: {{vw: --noconstant}}\nmissing: {}\n"
+
+
+@pytest.mark.parametrize(
+    ("listed", "words"),
+    [
+        ('["", NA, n/a, null]', ("", "NA", "n/a", "null")),
+        ("[]", ()),
+        ('["-999", no, ~]', ("-999", "no", "null")),
+    ],
+)
+def test_words_for_what_is_missing_are_texts(listed: str, words: tuple[str, ...]) -> None:
+    """YAML's null is the word that it is written as in a file."""
+    assert parse_model_file(MISSING.format(listed)).missing == words
+
+
+@pytest.mark.parametrize(("listed", "word"), [("[-999]", '"-999"'), ("[NA, false]", '"false"')])
+def test_a_number_is_no_word_for_what_is_missing(listed: str, word: str) -> None:
+    """It would not be found in JSON, where it is no text."""
+    with pytest.raises(ModelFileError, match=f"write {word} in quotes"):
+        parse_model_file(MISSING.format(listed))
