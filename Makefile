@@ -17,7 +17,7 @@ RUNS ?= 1
 # make profile CASE="VW, text": which learner; see CASES in benchmarks/throughput.py.
 CASE ?= logistic regression
 
-.PHONY: help setup test lint demo parity bench bench-readme bench-long bench-peers profile torture
+.PHONY: help setup test lint demo parity bench bench-readme bench-long bench-peers profile torture copies
 
 setup: .venv/ready  ## Python packages into .venv
 
@@ -66,6 +66,10 @@ profile: setup  ## flame graphs of source and learner (CASE="VW, text")
 
 torture: setup  ## the learner killed again and again (TRIALS=200)
 	.venv/bin/python -m tests.stream.torture --trials $(TRIALS)
+
+# Twelve copies of each, and copies of copies, beside the model that they are copies of: an hour.
+copies: setup  ## copies of every River component learn 5,000 events as the model does
+	.venv/bin/python -m tests.learner.copying 5000
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))

@@ -66,6 +66,9 @@ _RIVER_FUNCTIONS = frozenset(
     }
 )
 
+# What River's modules are given in place of Python's `set` and `hash`.
+_OURS = frozenset({"learner.river_builtins:GrownSet", "learner.river_builtins:Key"})
+
 # The methods that River keeps bound inside its estimators: all that `getattr` may fetch.
 _BOUND_METHODS = frozenset(
     {
@@ -211,7 +214,7 @@ class _Unpickler(pickle.Unpickler):
         path = f"{module}:{name}"
         if path in _EXACT:
             return _EXACT[path]
-        if path in _RIVER_FUNCTIONS or path in _NUMPY:
+        if path in _RIVER_FUNCTIONS or path in _NUMPY or path in _OURS:
             return _resolve(module, name)
         if _RIVER.fullmatch(module):
             found = _resolve(module, name)

@@ -10,6 +10,7 @@ from learner.errors import RestoreError, SpecError
 from learner.estimator import Estimator
 from learner.plain import name_of
 from learner.python_estimator import build_python, is_trusted
+from learner.river_builtins import give_river_its_builtins
 from learner.river_estimator import RiverEstimator, final_step
 from learner.river_spec import build_pipeline
 from learner.screen import Screen
@@ -85,6 +86,7 @@ def restore_estimator(
             wants_loss=VW_LOSS in model_file.metrics,
             scratch=scratch,
         )
+    give_river_its_builtins()
     if learner.python is not None:
         is_river = isinstance(dumped, base.Base)  # a factory may well return one
         if not is_river and not is_trusted(type(dumped).__module__, model_file.trust):

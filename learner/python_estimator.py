@@ -4,6 +4,7 @@ import importlib
 from typing import Any
 
 from learner.errors import SpecError
+from learner.river_builtins import give_river_its_builtins
 
 KEY = "learner.python"
 _VERBS = ("learn_one", "predict_one")
@@ -31,6 +32,7 @@ imported
         factory = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
         raise SpecError(KEY, f"{path} cannot be imported: {error}") from error
+    give_river_its_builtins()
     try:
         model = factory()
     except Exception as error:

@@ -9,6 +9,7 @@ import re
 from importlib import import_module
 
 from config.nearest import did_you_mean, nearest
+from learner.river_builtins import give_river_its_builtins
 
 MODULES = (
     "anomaly",
@@ -42,11 +43,28 @@ MODULES = (
     "tree.splitter",
     "utils",
 )
-# They take a Python function or types, which a model file cannot say.
-_REFUSED = frozenset(
-    {"compose.FuncTransformer", "compose.SelectType", "compose.TargetTransformRegressor"}
-    | {"utils.TimeRolling"}
+_FUNCTIONS = "takes Python functions or types, which a model file cannot give"
+_NOT_A_POLICY = (
+    "asks of River's model selection what it does not give: use bandit.UCB or EpsilonGreedy"
 )
+# What cannot be learned with, or not go on from a version as if it had never stopped, and why.
+_REFUSED = {
+    "bandit.LinUCBDisjoint": _NOT_A_POLICY,
+    "bandit.ThompsonSampling": _NOT_A_POLICY,
+    "compose.FuncTransformer": _FUNCTIONS,
+    "compose.SelectType": _FUNCTIONS,
+    "compose.TargetTransformRegressor": _FUNCTIONS,
+    "neighbors.SWINN": "keeps a part of its graph in its class, so that no version of it answers "
+    "as it did: use neighbors.LazySearch",
+    "preprocessing.LDA": "keeps functions of numpy's, which no version may hold: "
+    "use feature_extraction.TFIDF",
+    "utils.TimeRolling": _FUNCTIONS,
+}
+# The same of arguments, whichever component takes them.
+REFUSED_ARGUMENTS = {
+    "memory_estimate_period": "has a tree measured as Python keeps it, which is not the same in "
+    "any two copies, so that they would be pruned otherwise: bound it by max_depth",
+}
 # Modules that have components too, but none that learns or answers for a model.
 _OTHER_MODULES = frozenset(
     {"active", "checks", "cluster", "covariance", "datasets", "evaluate", "misc", "multioutput"}
@@ -77,10 +95,10 @@ def component_class(name: str) -> type | None:
 def why_not(name: str) -> str:
     """What is wrong with a name that `component_class` does not know."""
     if name in _REFUSED:
-        return f"river's {name} takes Python functions or types, which a model file cannot give"
+        return f"river's {name} {_REFUSED[name]}"
     if is_elsewhere(name):
         return f"river's {name} is no component of a model"
-    return f"river has no {name}{did_you_mean(name, _all_names())}"
+    return f"river has no {name}{did_you_mean(name, component_names())}"
 
 
 def is_typing_error(name: str) -> bool:
@@ -101,6 +119,7 @@ def is_elsewhere(name: str) -> bool:
 
 def _public_classes(module: str) -> dict[str, type]:
     loaded = import_module(f"river.{module}")
+    give_river_its_builtins()
     # River's __all__ names some that do not exist, such as drift.PeriodicTrigger.
     found = {name: getattr(loaded, name, None) for name in loaded.__all__}
     return {
@@ -114,5 +133,6 @@ def _names(module: str) -> list[str]:
     return [f"{module}.{name}" for name in _public_classes(module)]
 
 
-def _all_names() -> list[str]:
+def component_names() -> list[str]:
+    """All that `component_class` knows."""
     return [name for module in MODULES for name in _names(module) if name not in _REFUSED]

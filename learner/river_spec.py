@@ -13,7 +13,13 @@ from river import base, compose
 
 from config.nearest import did_you_mean
 from learner.errors import SpecError
-from learner.river_names import component_class, is_typing_error, looks_like_component, why_not
+from learner.river_names import (
+    REFUSED_ARGUMENTS,
+    component_class,
+    is_typing_error,
+    looks_like_component,
+    why_not,
+)
 
 # What a component's `seed: null` becomes: nothing here draws an unseeded random number.
 SEED = 42
@@ -36,7 +42,7 @@ one',)
     builder = _Builder()
     steps = [builder.component(each, f"{KEY}[{i}]") for i, each in enumerate(spec)]
     for i, step in enumerate(steps[:-1]):
-        if not isinstance(step, base.Transformer | base.AnomalyFilter):
+        if not isinstance(step, base.BaseTransformer | base.AnomalyFilter):
             key, name = f"{KEY}[{i}]", type(step).__name__
             raise SpecError(key, f"{name} is not a transformer, so it can only be the last step")
     return _pipeline(steps, KEY), tuple(builder.notes)
@@ -95,6 +101,8 @@ class _Builder:
         except TypeError as error:
             raise SpecError(key, f"{error} (it takes {_listed(parameters)})") from error
         for name, value in bound.arguments.items():
+            if name in REFUSED_ARGUMENTS:
+                raise SpecError(f"{key}.{name}", REFUSED_ARGUMENTS[name])
             if not _suits(value, str(parameters[name].annotation)):
                 raise SpecError(f"{key}.{name}", _unsuited(value, parameters[name].annotation))
         if "seed" in parameters and bound.arguments.get("seed") is None:
@@ -125,6 +133,8 @@ class _Builder:
         for name, node in arguments.items():
             place = f"{key}.{name}"
             parameter = parameters.get(name)
+            if several := _any_number(parameters):
+                raise SpecError(place, _as_a_list(key, several, arguments))
             if parameter is None or parameter.kind not in _BY_KEYWORD:
                 guess = did_you_mean(str(name), parameters) or f": it takes {_listed(parameters)}"
                 raise SpecError(place, f"is not an argument of {key.rpartition('.')[2]}{guess}")
@@ -155,6 +165,28 @@ def _is_list(parameter: inspect.Parameter) -> bool:
     """Whether a list of components given here is a list of models, and no pipeline."""
     wanted = str(parameter.annotation).lower()
     return parameter.name == "models" or wanted.startswith(("list", "tuple", "sequence"))
+
+
+def _any_number(parameters: Any) -> str:
+    """What a component takes any number of, by position only: the `imputers` of `*imputers`."""
+    several = (each for each in parameters.values() if each.kind is each.VAR_POSITIONAL)
+    return "".join(each.name for each in several)
+
+
+# What follows a component that takes any number of these.
+_LISTS = {
+    "imputers": "[[temp, stats.Mean], [wind, stats.Max]]",
+    "keys": "[temp, wind]",
+    "steps": "[preprocessing.StandardScaler, linear_model.LinearRegression]",
+    "transformers": "[preprocessing.StandardScaler, preprocessing.MinMaxScaler]",
+}
+
+
+def _as_a_list(key: str, several: str, given: dict[Any, Any]) -> str:
+    name = ".".join(key.split(".")[-2:])
+    names = ", ".join(map(str, given))
+    example = f"{name}: {_LISTS.get(several, '[…]')}"
+    return f"takes its {several} as a list, by position and not by name ({names}), as in {example}"
 
 
 def _suits(value: Any, annotation: str) -> bool:
