@@ -158,7 +158,7 @@ def dev(
     settings = _settings("dev", {"data_dir": data_dir, "kafka": {"topic_partitions": partitions}})
     code = run_dev(
         settings,
-        _model_files([_MODELS / f"{demo}.yaml"]) if demo else _buildable(paths),
+        _model_files([_MODELS / f"{demo}.yaml"]) if demo else _buildable(paths, runs_own=False),
         port=port,
         kafka_port=kafka_port,
         demo=demo,
@@ -190,8 +190,10 @@ def learn(
 
     if shard != "0":
         raise typer.BadParameter("this version has one shard: 0", param_hint="--shard")
-    model_file = _buildable([model])[0][1]
-    settings = _connected(f"learner:{model_file.name}", data_dir, kafka=True, redis=True)
+    model_file = _buildable([model], runs_own=True)[0][1]
+    settings = _connected(
+        f"learner:{model_file.name}", data_dir, kafka=True, redis=True, signs_as="learner"
+    )
     options = LearnOptions(
         is_new=new,
         start=_start(start),
@@ -222,7 +224,7 @@ def serve(
     from api.loader import run_api
     from stream.producer import Publisher
 
-    models = [found for _, found in _buildable(model)]
+    models = [found for _, found in _buildable(model, runs_own=False)]
     settings = _connected("api", data_dir, redis=True, overrides={"api": {"workers": workers}})
     publisher = Publisher(settings.kafka)
     try:
@@ -260,6 +262,7 @@ def send(
     data_dir: DataDir = None,
 ) -> None:
     """Publish events to a model's topic; ends when all are acknowledged."""
+    from config.dev_waiting import await_learner
     from stream.became import follow
     from stream.csv_file import csv_columns
     from stream.send import send as send_all
@@ -268,6 +271,7 @@ def send(
         raise typer.BadParameter("must be above 0", param_hint="--rate")
     model_file = _model_files([model])[0][1]
     settings = _connected("send", data_dir, kafka=True)
+    await_learner(settings.data_dir, model_file.name)  # it makes the topic
     chosen = csv_columns(
         label=label, id=id_column, key=key, features=columns, null=null, delimiter=delimiter,
         decimal=decimal,
@@ -361,8 +365,12 @@ def _model_files(paths: list[Path]) -> "list[tuple[Path, ModelFile]]":
     return _named_apart([(path.resolve(), load_model_file(path)) for path in paths])
 
 
-def _buildable(paths: list[Path]) -> "list[tuple[Path, ModelFile]]":
-    """The same, and River or Vowpal Wabbit know all that they name."""
+def _buildable(paths: list[Path], *, runs_own: bool) -> "list[tuple[Path, ModelFile]]":
+    """The same, and River or Vowpal Wabbit know all that they name.
+
+    Args:
+        runs_own: Whether users' own learners are made, too: only where nobody else depends on it.
+    """
     from config.errors import ModelFileError, Problem
     from config.model_file import ModelFile
     from learner.check_spec import checked_model_file
@@ -371,7 +379,7 @@ def _buildable(paths: list[Path]) -> "list[tuple[Path, ModelFile]]":
     problems: list[Problem] = []
     for path in paths:
         try:
-            found.append((path.resolve(), checked_model_file(path)))
+            found.append((path.resolve(), checked_model_file(path, runs_own=runs_own)))
         except ModelFileError as error:
             problems += error.problems
     if problems:
@@ -403,12 +411,18 @@ def _connected(
     kafka: bool = False,
     redis: bool = False,
     overrides: dict[str, Any] | None = None,
+    signs_as: "Role | None" = None,
 ) -> "Settings":
     """Settings that name the servers needed, those of a running `weir dev` if need be."""
     from config.dev_file import require_servers, with_dev_servers
+    from config.dev_waiting import await_servers
 
     settings = _settings(service, {**(overrides or {}), "data_dir": data_dir})
-    return require_servers(with_dev_servers(settings), kafka=kafka, redis=redis)
+    lacks_kafka = kafka and settings.kafka.bootstrap_servers is None
+    if lacks_kafka or (redis and settings.redis.url is None):
+        await_servers(settings.data_dir)
+    found = with_dev_servers(settings, signs_as=signs_as)
+    return require_servers(found, kafka=kafka, redis=redis)
 
 
 def _store(settings: "Settings", *, deadline_s: float = 10.0) -> "RedisStore":
@@ -471,16 +485,23 @@ def _start(text: str) -> str | int:
     return int(moment.timestamp() * 1000)
 
 
-def _operator(data_dir: Path | None) -> "Connection":
-    """Store and keys for the operators' commands, and who is at the keyboard."""
+def _operator(data_dir: Path | None, model: str) -> "Connection":
+    """Store and keys for the operators' commands, and who is at the keyboard.
+
+    A model that has nothing yet is waited for while its learner starts.
+    """
     import getpass
     import socket
 
-    from checkpoints.cli import Connection
+    from checkpoints.cli import Connection, line_of
+    from config.dev_waiting import await_learner
 
+    line = line_of(model)
     settings = _connected("weir", data_dir, redis=True)
+    store, keys = _store(settings), _keys(settings)
+    await_learner(settings.data_dir, model, is_needed=lambda: store.head(line) is None)
     who = f"{getpass.getuser()}@{socket.gethostname()}"
-    return Connection(store=_store(settings), keys=_keys(settings), who=who)
+    return Connection(store=store, keys=keys, who=who)
 
 
 app.add_typer(operator_commands(_operator, _command))

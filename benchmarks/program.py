@@ -35,7 +35,7 @@ def program(
         cwd=_TOP,
         stop_timeout_s=_STOP_S,
         ready=ready,
-        ready_timeout_s=_READY_S,
+        still_max_s=_READY_S,
     )
     return ServerProcess(spec, log=log)
 

@@ -59,7 +59,7 @@ class Connection:
 
     def reader(self, model: str) -> LineReader:
         """A reader of the model's line."""
-        return LineReader(self.store, self.keys.verifier, _line(model))
+        return LineReader(self.store, self.keys.verifier, line_of(model))
 
     def state(self, model: str) -> tuple[LineReader, LineState]:
         """The line's state, which must be beyond doubt.
@@ -71,7 +71,7 @@ class Connection:
         reader = self.reader(model)
         state = reader.checked()
         if state.head is None:
-            raise no_such_model(self.store, _line(model))
+            raise no_such_model(self.store, line_of(model))
         return reader, state
 
     def found(self, model: str) -> tuple[LineReader, LineState]:
@@ -83,13 +83,13 @@ class Connection:
         reader = self.reader(model)
         state = reader.state()
         if state.head is None and not state.problems and not reader.listing(limit=1):
-            raise no_such_model(self.store, _line(model))
+            raise no_such_model(self.store, line_of(model))
         for problem in state.problems:
             typer.echo(f"weir: not believed: {problem}", err=True)
         return reader, state
 
 
-Connect = Callable[[Path | None], Connection]
+Connect = Callable[[Path | None, str], Connection]
 Guard = Callable[[Callable[..., None]], Callable[..., None]]
 
 
@@ -97,7 +97,7 @@ def operator_commands(connect: Connect, guarded: Guard) -> typer.Typer:
     """The commands, as a Typer app to be merged into the program's.
 
     Args:
-        connect: Finds the store and the keys, given `--data-dir`.
+        connect: Finds the store and the keys, given `--data-dir` and the model.
         guarded: Turns errors into exit codes.
     """
     app = typer.Typer()
@@ -116,7 +116,7 @@ def _connected(function: Callable[..., None], connect: Connect) -> Callable[...,
 
     @functools.wraps(function)
     def run(*, data_dir: Path | None = None, **given: Any) -> None:
-        function(connect(data_dir), **given)
+        function(connect(data_dir, given["model"]), **given)
 
     option = inspect.Parameter(
         "data_dir", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=DataDir
@@ -236,7 +236,7 @@ def verify(
             typer.echo(f"{name}: {what}")
         typer.echo(f"{sound} of {len(found)} versions verify")
     if bad:
-        raise Tampered(f"{_line(model)} {', '.join(bad)}", "what is stored does not verify")
+        raise Tampered(f"{line_of(model)} {', '.join(bad)}", "what is stored does not verify")
 
 
 def pin(
@@ -346,7 +346,7 @@ def _run(at: Connection, model: str, order: Order, *, as_json: bool) -> None:
         at.store, at.keys.signer("operator"), at.keys.verifier,
         who=at.who, on_wait=functools.partial(typer.echo, err=True),
     )  # fmt: skip
-    body = operator.run(_line(model), order)
+    body = operator.run(line_of(model), order)
     if as_json:
         _print_json(body)
         return
@@ -354,7 +354,8 @@ def _run(at: Connection, model: str, order: Order, *, as_json: bool) -> None:
         typer.echo(line)
 
 
-def _line(model: str) -> Line:
+def line_of(model: str) -> Line:
+    """The line of a model that was named on the command line."""
     try:
         return Line(model)
     except ValueError as error:

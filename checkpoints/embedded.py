@@ -75,7 +75,7 @@ def valkey_process(*, directory: Path, port: int, server: Path, name: str = "red
         stop_timeout_s=5.0,
         waits=False,
         ready=partial(is_ready, f"127.0.0.1:{port}"),
-        ready_timeout_s=_START_TIMEOUT_S,
+        still_max_s=_START_TIMEOUT_S,
         unheard=_UNHEARD,
     )
 

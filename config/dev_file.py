@@ -8,15 +8,19 @@ from config.errors import Problem, SettingsError
 from config.settings import Settings
 
 NAME = "dev.json"
+_OPERATORS = ("operator", "learner")  # who signs, and whom they believe
 
 
-def with_dev_servers(settings: Settings) -> Settings:
+def with_dev_servers(settings: Settings, *, signs_as: str | None = None) -> Settings:
     """`settings`, with what they leave out taken from the `weir dev` of their data directory.
+
+    Args:
+        signs_as: "learner" for whom the learner's keys are; everybody else has the operator's.
 
     Raises:
         SettingsError: A server is given by neither; with what to set.
     """
-    found = _read(settings.data_dir / NAME)
+    found = read_dev_file(settings.data_dir / NAME)
     keys = settings.data_dir / "keys"
     kafka, redis, signing = settings.kafka, settings.redis, settings.signing
     changed: dict[str, Any] = {}
@@ -26,9 +30,10 @@ def with_dev_servers(settings: Settings) -> Settings:
         changed["redis"] = {"url": found["redis"]}
     nothing_given = not any(signing.model_dump().values())
     if nothing_given and (keys / "operator.pem").exists():
+        signs, believes = ("learner", "operator") if signs_as == "learner" else _OPERATORS
         changed["signing"] = {
-            "learner_public": (str(keys / "learner.pub"),),
-            "operator_key": str(keys / "operator.pem"),
+            f"{signs}_key": str(keys / f"{signs}.pem"),
+            f"{believes}_public": (str(keys / f"{believes}.pub"),),
         }
     return _updated(settings, changed)
 
@@ -67,7 +72,12 @@ def _updated(settings: Settings, changed: dict[str, Any]) -> Settings:
     return settings.model_copy(update=sections)
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_dev_file(path: Path) -> dict[str, Any]:
+    """What a `weir dev` has written; nothing where none runs.
+
+    Raises:
+        SettingsError: It cannot be read.
+    """
     try:
         found = json.loads(path.read_text())
     except FileNotFoundError:

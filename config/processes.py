@@ -14,11 +14,13 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Self
+
+from config.progress import Progress
 
 READY_POLL_S = 0.03
 # A ready check that hangs holds up the start of its own child; what it asks gets so long.
@@ -67,7 +69,7 @@ class DataDirHeldError(ProcessError):
 
 
 class NotReadyError(ProcessError):
-    """A server ended, or stayed unready past its deadline. Its own last words follow."""
+    """A server ended, or stood still, before it was ready. Its own last words follow."""
 
     def __init__(self, name: str, *, what: str, last_words: str = "") -> None:
         super().__init__(f"{name} {what}" + (f": {last_words}" if last_words else ""))
@@ -87,7 +89,10 @@ class ProcessSpec:
         stop_timeout_s: Seconds from that signal to SIGKILL.
         ready: True once it serves. Called often, on a thread of the supervisor's; what it asks
             gets about `READY_CHECK_MAX_S`. None: ready as soon as it runs.
-        ready_timeout_s: Seconds to become ready; past them it is killed and started again.
+        still_max_s: Seconds that it may stand still before it is ready (`config.progress`); past
+            them it is killed and started again. What is slow is waited for.
+        rest: Asked once it is ready, until it is empty: the names, of other processes, whose work
+            it is still to take up. Called as `ready` is.
         waits: It starts only when all before it are ready; else as soon as they run, so that
             slow starters start side by side.
         one_shot: It ends with code 0 when its work is done, and is not started again.
@@ -105,7 +110,8 @@ class ProcessSpec:
     stop_signal: signal.Signals = signal.SIGTERM
     stop_timeout_s: float = 5.0
     ready: Callable[[], bool] | None = None
-    ready_timeout_s: float = 60.0
+    still_max_s: float = 120.0
+    rest: Callable[[], Collection[str]] | None = None
     waits: bool = True
     one_shot: bool = False
     spares_others: bool = False
@@ -218,6 +224,7 @@ class DataDirLock:
 
     def close(self) -> None:
         """Give the directory back. The file stays: deleting it would let two hold the lock."""
+        self._file.truncate(0)
         self._file.close()
 
     def __enter__(self) -> Self:
@@ -247,7 +254,7 @@ class ServerProcess:
         """Start it and return when it is ready.
 
         Raises:
-            NotReadyError: It ended first, or took longer than `spec.ready_timeout_s`.
+            NotReadyError: It ended first, or stood still for longer than `spec.still_max_s`.
         """
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(
@@ -280,7 +287,7 @@ class ServerProcess:
         self.start()
 
     def _await_ready(self, process: subprocess.Popen[bytes]) -> None:
-        deadline = time.monotonic() + self.spec.ready_timeout_s
+        progress = Progress(process.pid)
         while not self.spec.is_ready():
             if process.poll() is not None:
                 raise NotReadyError(
@@ -288,8 +295,8 @@ class ServerProcess:
                     what=f"ended with code {process.returncode} before it was ready",
                     last_words=self._last_words(),
                 )
-            if time.monotonic() > deadline:
-                what = f"was not ready after {self.spec.ready_timeout_s:g} s"
+            if progress.still_s(said=self.log.stat().st_size) > self.spec.still_max_s:
+                what = f"was not ready and stood still for {self.spec.still_max_s:g} s"
                 raise NotReadyError(self.spec.name, what=what, last_words=self._last_words())
             time.sleep(READY_POLL_S)
 

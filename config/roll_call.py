@@ -1,4 +1,4 @@
-"""Who runs now: a supervisor's children and the parts that they name themselves, told on change.
+"""How a supervisor's children stand, the parts that they name themselves included, told on change.
 
 A child that is several processes names them in a small JSON file, `{name: pid}`, its *parts*.
 What such a file says is checked: a part is a living process of the child's own session.
@@ -7,8 +7,11 @@ What such a file says is checked: a part is a living process of the child's own 
 import json
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
+
+from config.files import replace_file
 
 LOOK_S = 0.05
 
@@ -17,15 +20,31 @@ _PID_END = 1 << 31
 Pids: TypeAlias = Mapping[str, int]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Roll:
+    """How a supervisor's children stand.
+
+    Attributes:
+        pids: Who runs, parts included, by name.
+        starting: Who is not ready yet, in the order of starting.
+        failing: Who has ended again and again without having been ready: name and how it ended.
+    """
+
+    pids: Pids
+    starting: tuple[str, ...] = ()
+    failing: Mapping[str, str] = field(default_factory=dict)
+
+
 def write_parts(path: Path, pids: Pids) -> None:
     """Name a process's own children, whole or not at all: for the child, whenever they change.
 
     Args:
         path: `ProcessSpec.parts` of whoever supervises the child.
+
+    Raises:
+        NoRoomError: The disk is full.
     """
-    staged = path.with_suffix(".tmp")
-    staged.write_text(json.dumps(dict(pids)) + "\n")
-    staged.replace(path)
+    replace_file(path, json.dumps(dict(pids)) + "\n")
 
 
 def read_parts(path: Path, child_pid: int) -> dict[str, int]:
@@ -44,29 +63,39 @@ def read_parts(path: Path, child_pid: int) -> dict[str, int]:
 
 
 class RollCall:
-    """Tells who runs, whenever that has changed.
+    """Tells how the children stand, whenever that has changed.
 
     Args:
-        pids: Who runs at the moment, by name.
+        roll: How they stand at the moment.
         tell: Told of it.
     """
 
-    def __init__(self, pids: Callable[[], Pids], tell: Callable[[Pids], None]) -> None:
-        self._pids, self._tell = pids, tell
-        self._told: Pids | None = None
-        self._seen: Pids | None = None
+    def __init__(self, roll: Callable[[], Roll], tell: Callable[[Roll], None]) -> None:
+        self._roll, self._tell = roll, tell
+        self._told: Roll | None = None
+        self._seen: Roll | None = None
+
+    @property
+    def is_told(self) -> bool:
+        """Whether it was ever told."""
+        return self._told is not None
 
     def tell(self) -> None:
         """Tell it now."""
-        self._told = self._seen = self._pids()
+        self._told = self._seen = self._roll()
         self._tell(self._told)
+
+    def tell_again(self) -> None:
+        """Tell it now, unless it was never told."""
+        if self.is_told:
+            self.tell()
 
     def look(self) -> None:
         """Tell it if it has changed since it was told, and has not since the last look.
 
         So what is started again at once is not missing in between.
         """
-        before, self._seen = self._seen, self._pids()
+        before, self._seen = self._seen, self._roll()
         if self._seen == before and self._seen != self._told:
             self.tell()
 

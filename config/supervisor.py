@@ -10,21 +10,28 @@ import signal
 import sys
 import time
 from asyncio.subprocess import DEVNULL, Process
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TextIO
 
 from config.processes import READY_POLL_S, ProcessSpec, die_with_parent
+from config.progress import Progress
 from config.restarts import FINAL_CODES, Verdict, backoff_s, how_it_ended, verdict
-from config.roll_call import LOOK_S, RollCall, read_parts
+from config.roll_call import LOOK_S, Roll, RollCall, read_parts
 
 INTERRUPTED = 130
 _STOPS = {signal.SIGTERM: 0, signal.SIGHUP: 0, signal.SIGINT: INTERRUPTED}
 STOP_TOTAL_S = 23.0  # `weir dev` promises 30 to whoever sent SIGTERM
 # Ready for so long, a child is taken for sound again, and its next failure for its first.
 _SOUND_AFTER_S = 10.0
+# So long after those that all need, nobody is waited for any more before the roll is called.
+PATIENCE_S = 20.0
+# A start that fails once may be bad luck.
+_FAILING_AFTER = 2
+_STILL_STARTING_EVERY_S = 30.0
+_READY_POLL_MAX_S = 0.25
 # A child that lived shorter was never ready, whatever it said: no tight loop of restarts.
 _SETTLED_AFTER_S = 1.0
 # A child's own child may hold the pipe of its output open.
@@ -41,6 +48,11 @@ class _Child:
     process: Process | None = None
     failures: int = 0
     is_up: asyncio.Event = field(default_factory=asyncio.Event)  # ready once, done, or lost
+    is_ready: bool = False  # in this life
+    failing: str | None = None  # how it ended, again and again, since it was last ready
+    rest: frozenset[str] = frozenset()  # whose work it has not taken up yet
+    resting: asyncio.Task[None] | None = None
+    said: int = 0  # chunks of output
     is_done: bool = False  # it was a one-shot, and its work is done
     is_lost: bool = False  # ended for good, and the others go on
     bad_parts: str | None = None  # what was last said of its file
@@ -57,8 +69,9 @@ class Supervisor:
 
     Args:
         specs: In the order of starting; each waits until the one before is ready.
-        on_change: Given `{name: pid}` of all that run, parts included, first when all are ready,
-            then whenever that has changed. What it raises stops everything.
+        on_change: Given the roll, then whenever that has changed. First when all are ready, fail
+            or are lost; slow ones are waited for until those that do not spare the others have
+            been ready for `patience_s`. What it raises stops everything.
         on_lost: Given name and exit code of a child that ended for good while the others go on.
         output: Where the children's lines go, as `name | line`.
     """
@@ -67,9 +80,10 @@ class Supervisor:
         self,
         specs: Iterable[ProcessSpec],
         *,
-        on_change: Callable[[Mapping[str, int]], None] = lambda _pids: None,
+        on_change: Callable[[Roll], None] = lambda _roll: None,
         on_lost: Callable[[str, int], None] = lambda _name, _code: None,
         output: TextIO = sys.stderr,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         is_terminal = output.isatty()
         self._children = [
@@ -77,10 +91,9 @@ class Supervisor:
             for n, spec in enumerate(specs)
         ]
         self._on_lost, self._output = on_lost, output
-        self._roll = RollCall(lambda: self.pids, on_change)
-        self._calling: asyncio.Task[None] | None = None
+        self._roll = RollCall(lambda: self.roll, on_change)
+        self._patience_s, self._patient_since = patience_s, float("inf")
         self._stopping = asyncio.Event()
-        self._all_ready = False
         self._code = 0
 
     @property
@@ -92,6 +105,19 @@ class Supervisor:
                 found[child.spec.name] = child.process.pid
                 found.update(self._parts(child, child.process.pid))
         return found
+
+    @property
+    def roll(self) -> Roll:
+        """How the children stand now."""
+        waited = {child.spec.name for child in self._children if not child.is_ready}
+        waited |= {name for child in self._children for name in child.rest}
+        ended = {c.spec.name for c in self._children if c.is_done or c.is_lost or c.failing}
+        names = [child.spec.name for child in self._children]
+        return Roll(
+            pids=self.pids,
+            starting=tuple(name for name in names if name in waited - ended),
+            failing={c.spec.name: c.failing for c in self._children if c.failing},
+        )
 
     def is_done(self, name: str) -> bool:
         """Whether the one-shot of that name has done its work; not if it was stopped before."""
@@ -116,6 +142,8 @@ class Supervisor:
         obeyed = [number for number in _STOPS if signal.getsignal(number) is not signal.SIG_IGN]
         for number in obeyed:
             loop.add_signal_handler(number, self._on_signal, _STOPS[number])
+        self._calling = asyncio.create_task(self._call_roll())
+        self._calling.add_done_callback(self._stop_if_failed)
         try:
             await self._start_all()
             await self._stopping.wait()
@@ -124,8 +152,7 @@ class Supervisor:
             await self._stop_all()
             for number in obeyed:
                 loop.remove_signal_handler(number)
-        if self._calling is not None:
-            await self._calling  # raises what it raised
+        await self._calling  # raises what it raised
         for child in self._children:
             if child.life is not None:
                 child.life.result()  # raises what its task raised
@@ -145,18 +172,25 @@ class Supervisor:
                 return
             child.life = asyncio.create_task(self._keep(child))
             child.life.add_done_callback(self._stop_if_failed)
-        await self._all_up(self._children)
-        if self._stopping.is_set():
-            return
-        self._all_ready = True
-        self._roll.tell()
-        self._calling = asyncio.create_task(self._call_roll())
-        self._calling.add_done_callback(self._stop_if_failed)
 
     async def _call_roll(self) -> None:
         while not self._stopping.is_set():
-            self._roll.look()
+            if self._roll.is_told:
+                self._roll.look()
+            elif self._is_time_to_tell():
+                self._roll.tell()
             await asyncio.sleep(LOOK_S)
+
+    def _is_time_to_tell(self) -> bool:
+        """Whether all are ready, fail or are lost; or those that all need are, for long enough."""
+        needed = [c for c in self._children if not (c.spec.spares_others or c.spec.one_shot)]
+        now = time.monotonic()
+        if not all(child.is_ready for child in needed):
+            self._patient_since = float("inf")
+            return False
+        self._patient_since = min(self._patient_since, now)
+        is_over = now - self._patient_since >= self._patience_s
+        return is_over or not self.roll.starting
 
     def _parts(self, child: _Child, pid: int) -> Mapping[str, int]:
         """The processes that `child`, which runs as `pid`, has named."""
@@ -198,19 +232,37 @@ class Supervisor:
     async def _start(self, child: _Child) -> bool:
         """Spawn `child` and wait until it is ready (True) or has ended (False)."""
         await self._spawn(child)
-        if self._all_ready:
-            self._roll.tell()
-        deadline = time.monotonic() + child.spec.ready_timeout_s
+        self._roll.tell_again()
+        assert child.process is not None
+        progress, say_at = Progress(child.process.pid), _STILL_STARTING_EVERY_S
         # On a thread: what it asks may be away, and the loop has the others' output to pass on.
         while child.is_running and not await asyncio.to_thread(child.spec.is_ready):
-            if time.monotonic() > deadline:
-                self._say(f"{child.spec.name} not ready after {child.spec.ready_timeout_s:g} s")
+            if progress.still_s(child.said) > child.spec.still_max_s:
+                still = f"stands still for {child.spec.still_max_s:g} s: killed"
+                self._say(f"{child.spec.name} is not ready and {still}")
                 _kill_group(child)
                 return False
-            await asyncio.sleep(READY_POLL_S)
+            if progress.lasts_s > say_at:
+                self._say(f"{child.spec.name} is still starting, for {progress.lasts_s:.0f} s")
+                say_at *= 2
+            await asyncio.sleep(min(max(READY_POLL_S, progress.lasts_s / 20), _READY_POLL_MAX_S))
         if child.is_running:
-            child.is_up.set()
+            self._is_ready(child)
         return child.is_running
+
+    def _is_ready(self, child: _Child) -> None:
+        child.is_ready, child.failing = True, None
+        if child.spec.rest is not None:
+            child.rest = frozenset(other.spec.name for other in self._children)
+            child.resting = asyncio.create_task(self._take_up(child, child.spec.rest))
+            child.resting.add_done_callback(self._stop_if_failed)
+        child.is_up.set()
+
+    async def _take_up(self, child: _Child, rest: Callable[[], Collection[str]]) -> None:
+        """Ask what is left of `child`'s work until nothing is."""
+        while child.rest and child.is_running:
+            child.rest = frozenset(await asyncio.to_thread(rest))
+            await asyncio.sleep(_READY_POLL_MAX_S)
 
     async def _spawn(self, child: _Child) -> None:
         if child.spec.parts is not None:
@@ -236,6 +288,7 @@ class Supervisor:
 
     async def _clear_up(self, child: _Child) -> None:
         """End what `child` left behind, and pass on its last words."""
+        child.is_ready, child.rest = False, frozenset()
         _kill_group(child)
         if child.log is not None:
             await asyncio.wait({child.log}, timeout=_LAST_WORDS_S)
@@ -262,6 +315,8 @@ class Supervisor:
             case Verdict.AGAIN_LATER:
                 is_sound = was_ready and lived_s >= _SOUND_AFTER_S
                 child.failures = 1 if is_sound else child.failures + 1
+                if child.failures >= _FAILING_AFTER:
+                    child.failing = f"{how_it_ended(code)}, {child.failures} times in a row"
                 pause_s = backoff_s(child.failures)
                 self._say(f"{what}: starting it again in {pause_s:g} s")
                 return pause_s
@@ -279,8 +334,7 @@ class Supervisor:
         )
         self._on_lost(child.spec.name, code)
         child.is_up.set()
-        if self._all_ready:
-            self._roll.tell()
+        self._roll.tell_again()
 
     async def _stop_all(self) -> None:
         deadline = time.monotonic() + STOP_TOTAL_S
@@ -313,6 +367,7 @@ class Supervisor:
         begun = b""
         try:
             while chunk := await reader.read(_LINE_MAX_BYTES):
+                child.said += 1
                 *lines, begun = (begun + chunk).split(b"\n")
                 if len(begun) >= _LINE_MAX_BYTES:
                     lines, begun = [*lines, begun], b""

@@ -8,12 +8,17 @@ from config.model_file import ModelFile, read_draft
 from learner.build import build_estimator
 from learner.drift import Detectors
 from learner.errors import SpecError
+from learner.python_estimator import check_trusted
 from learner.river_spec import step_problems
 from learner.scores import Scores
 
 
-def checked_model_file(path: Path) -> ModelFile:
+def checked_model_file(path: Path, *, runs_own: bool = True) -> ModelFile:
     """The model file at `path`: its text is right, and all that it names can be built.
+
+    Args:
+        runs_own: Whether a user's own `python:` learner is imported and made, which may take long
+            and end in any way. Who starts other models beside it leaves that to its own process.
 
     Raises:
         ModelFileError: with the problems of both kinds, in the order of the lines.
@@ -22,14 +27,16 @@ def checked_model_file(path: Path) -> ModelFile:
     found = list(draft.problems)
     if draft.model is not None:
         source = draft.model.source
-        problems = spec_problems(draft.model, unread=draft.wrong)
+        problems = spec_problems(draft.model, unread=draft.wrong, runs_own=runs_own)
         found += [source.problem(each.key, each.message) for each in problems]
     if found or draft.model is None:
         raise ModelFileError(sorted(dict.fromkeys(found), key=lambda problem: problem.line))
     return draft.model
 
 
-def spec_problems(model_file: ModelFile, *, unread: Collection[str] = ()) -> list[SpecError]:
+def spec_problems(
+    model_file: ModelFile, *, unread: Collection[str] = (), runs_own: bool = True
+) -> list[SpecError]:
     """What the model file asks for that does not exist or does not fit.
 
     Of each metric, each detector and each step of the learner the first problem; how the steps fit
@@ -37,6 +44,7 @@ def spec_problems(model_file: ModelFile, *, unread: Collection[str] = ()) -> lis
 
     Args:
         unread: Sections that something else stands for, since they are wrong already.
+        runs_own: As for `checked_model_file`.
 
     >>> from config.model_file import parse_model_file
     >>> wrong = "{name: a, task: binary, learner: {river: [linear_model.Logistic]}, metrics: [F2]}"
@@ -55,7 +63,16 @@ def spec_problems(model_file: ModelFile, *, unread: Collection[str] = ()) -> lis
     if steps:
         return found + steps
     wrong = {problem.key for problem in found}
+    if model_file.learner.python is not None and not runs_own:
+        return found + list(_trust_problems(model_file.learner.python, model_file.trust))
     return found + list(_learner_problems(model_file, wrong))
+
+
+def _trust_problems(path: str, trust: tuple[str, ...]) -> Iterator[SpecError]:
+    try:
+        check_trusted(path, trust)
+    except SpecError as problem:
+        yield problem
 
 
 def _problems_of(section: str, count: int, build: Callable[[int], object]) -> Iterator[SpecError]:

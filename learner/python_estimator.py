@@ -25,9 +25,8 @@ def build_python(path: str, trust: tuple[str, ...]) -> Any:
     learner.errors.SpecError: learner.python: colections is not listed under trust:, so it is not \
 imported
     """
+    check_trusted(path, trust)
     module, _, name = path.partition(":")
-    if not is_trusted(module, trust):
-        raise SpecError(KEY, f"{module} is not listed under trust:, so it is not imported")
     try:
         factory = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
@@ -41,6 +40,17 @@ imported
     if lacking:
         raise SpecError(KEY, f"{type(model).__name__} of {path} lacks {' and '.join(lacking)}")
     return model
+
+
+def check_trusted(path: str, trust: tuple[str, ...]) -> None:
+    """Refuse `module:callable` unless the module is listed under `trust:`; nothing is imported.
+
+    Raises:
+        SpecError: It is not.
+    """
+    module = path.partition(":")[0]
+    if not is_trusted(module, trust):
+        raise SpecError(KEY, f"{module} is not listed under trust:, so it is not imported")
 
 
 def is_trusted(module: str, trust: tuple[str, ...]) -> bool:

@@ -165,7 +165,7 @@ def served(tool: Tool, programs: Path, model: Path, folder: Path) -> Iterator[in
         cwd=HERE,
         stop_timeout_s=_STOP_S,
         ready=lambda: answers(f"http://127.0.0.1:{port}{tool.ready}"),
-        ready_timeout_s=_READY_S,
+        still_max_s=_READY_S,
     )
     with running(ServerProcess(spec, log=folder / "output.log")):
         yield port

@@ -8,7 +8,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -19,14 +19,17 @@ from checkpoints.errors import StoreUnavailable
 from checkpoints.line import Line
 from checkpoints.signing import make_keys
 from checkpoints.store import Store
+from config.files import replace_file
 from config.model_file import ModelFile
 from config.processes import READY_CHECK_MAX_S, ProcessSpec, chosen_ports, exchange, free_port
+from config.roll_call import Roll
 from config.settings import Settings
 from stream.embedded import kafka
 from stream.embedded.jars import fetch_jars, user_cache
 
 _LEARNER_STOP_S = 12.0
 _UP = frozenset({"learning", "idle", "frozen"})
+_FAILING = "failing"
 _READY_BYTES_MAX = 1 << 20
 
 
@@ -68,18 +71,22 @@ class DevPlan:
         """Remember that a model's learner has ended for good."""
         self.lost[process.partition(":")[2]] = code
 
-    def write(self, pids: Mapping[str, int]) -> None:
-        """Write `dev.json`, whole or not at all."""
+    def write(self, roll: Roll) -> None:
+        """Write `dev.json`, whole or not at all.
+
+        Raises:
+            NoRoomError: The disk is full; the old file stays.
+        """
         content = {
             "api": self.api,
             "kafka": self.kafka,
             "redis": self.redis,
-            "pids": dict(pids),
+            "pids": dict(roll.pids),
             "metrics": dict(self.metrics),
+            "starting": list(roll.starting),
+            "failing": dict(roll.failing),
         }
-        staged = self.file.with_suffix(".tmp")
-        staged.write_text(json.dumps(content, indent=1) + "\n")
-        staged.replace(self.file)
+        replace_file(self.file, json.dumps(content, indent=1) + "\n")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,13 +145,12 @@ def plan(
     common = _environment(directory, kafka_address, redis_url)
     common["WEIR_KAFKA__TOPIC_PARTITIONS"] = str(settings.kafka.topic_partitions)
     store = store_at(redis_url, deadline_s=READY_CHECK_MAX_S)
-    lost: dict[str, int] = {}
     ports = {f"learner:{model.name}": free_port() for _, model in models}
     learners = [
         _learner(program, path, model, common, ports[f"learner:{model.name}"], directory, store)
         for path, model in models
     ]
-    api = _api(program, [path for path, _ in models], common, api_port, directory, lost)
+    api = _api(program, models, common, api_port, directory, store)
     senders = []
     if demo is not None:
         senders = [_sender(program, models[0][0], DEMOS[demo], demo, common, directory)]
@@ -158,7 +164,6 @@ def plan(
         metrics={**metrics, "api": f"{url}/metrics"},
         specs=(*servers, *learners, api, *senders),
         demo=demo,
-        lost=lost,
     )
 
 
@@ -227,23 +232,29 @@ def _learner(
 
 
 def _learns(store: Store, line: Line) -> bool:
+    """Whether its learner says that it is up, or what it fails at: then it tells that itself."""
+    state = _state(store, line)
+    return state in _UP or state == _FAILING
+
+
+def _state(store: Store, line: Line) -> object:
     try:
         beat = store.poll([line])[line].learner
     except StoreUnavailable:  # it is being started again
-        return False
-    return beat is not None and beat.get("state") in _UP
+        return None
+    return beat.get("state") if beat is not None else None
 
 
 def _api(
     program: tuple[str, ...],
-    paths: Iterable[Path],
+    model_files: Sequence[tuple[Path, ModelFile]],
     common: Mapping[str, str],
     port: int,
     directory: Path,
-    lost: Collection[str],
+    store: Store,
 ) -> ProcessSpec:
     keys = directory / "keys"
-    models = [part for path in paths for part in ("--model", str(path))]
+    models = [part for path, _ in model_files for part in ("--model", str(path))]
     return ProcessSpec(
         name="api",
         argv=(*program, "serve", *models),
@@ -257,26 +268,41 @@ def _api(
         cwd=Path.cwd(),
         stop_timeout_s=8.0,
         waits=False,
-        ready=partial(_answers, port, lost),
+        ready=partial(_answers, port),
+        rest=partial(_not_served, port, store, [model.name for _, model in model_files]),
     )
 
 
-def _answers(port: int, lost: Collection[str]) -> bool:
-    """Whether the API serves every model, but for those whose learner is lost before a version."""
-    request = b"GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
-    reply = exchange(f"127.0.0.1:{port}", request, _READY_BYTES_MAX)
-    head, _, body = reply.partition(b"\r\n\r\n")
+def _answers(port: int) -> bool:
+    """Whether the API's workers answer, whatever it is that one model lacks."""
+    return b" 200 " in _asked(port, "/livez")[0][:15]
+
+
+def _not_served(port: int, store: Store, models: Iterable[str]) -> set[str]:
+    """The learners whose models the API has no version of yet, and that do not say they fail."""
+    head, body = _asked(port, "/readyz")
+    if b" 200 " in head[:15]:
+        return set()
     missing = _missing(body)
-    return b" 200 " in head[:15] or (bool(missing) and missing <= set(lost))
+    waited = models if missing is None else missing
+    return {f"learner:{name}" for name in waited if _state(store, Line(name)) != _FAILING}
 
 
-def _missing(body: bytes) -> set[str]:
-    """The models that `/readyz` says are not loaded."""
+def _asked(port: int, path: str) -> tuple[bytes, bytes]:
+    """Head and body of the API's answer; empty when there is none."""
+    request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+    reply = exchange(f"127.0.0.1:{port}", request.encode(), _READY_BYTES_MAX)
+    head, _, body = reply.partition(b"\r\n\r\n")
+    return head, body
+
+
+def _missing(body: bytes) -> set[str] | None:
+    """The models that `/readyz` says are not loaded; None where it does not say."""
     try:
         problem: Any = json.loads(body)
         return {error["pointer"].removeprefix("/models/") for error in problem["errors"]}
     except (ValueError, LookupError, TypeError):  # no answer, or no problem document
-        return set()
+        return None
 
 
 def _sender(

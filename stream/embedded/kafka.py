@@ -158,7 +158,7 @@ def kafka_process(
         cwd=directory,
         stop_timeout_s=8.0,
         ready=partial(is_ready, f"127.0.0.1:{port}"),
-        ready_timeout_s=_START_TIMEOUT_S,
+        still_max_s=_START_TIMEOUT_S,
     )
 
 

@@ -1,6 +1,7 @@
 """`weir dev`: plan, run under the supervisor, say where everything is, and end in order."""
 
 import asyncio
+import contextlib
 import json
 import logging
 import shlex
@@ -22,8 +23,10 @@ from checkpoints.reader import LineReader
 from checkpoints.signing import Verifier, make_keys
 from checkpoints.store import Store
 from checkpoints.views import model_view
+from config.files import NoRoomError
 from config.model_file import ModelFile
 from config.processes import DataDirLock
+from config.roll_call import Roll
 from config.settings import Settings
 from config.supervisor import Supervisor
 from stream.embedded.dev import DevPlan, Drain, StoreAt, plan, this_program
@@ -32,6 +35,7 @@ log = logging.getLogger(__name__)
 
 _DRAIN_LOOK_S = 0.3
 _DRAIN_QUIET_S = 2.0
+_FULL_AGAIN_S = 2.0
 _LOOKS = ("versions", "drifts", "status")  # what a newcomer does next
 
 
@@ -68,12 +72,12 @@ def run_dev(
         )
         found.file.unlink(missing_ok=True)
         names = ", ".join(spec.name for spec in found.specs)
-        print(f"weir | starting {names} in {found.directory}", file=sys.stderr, flush=True)
+        _say(f"starting {names} in {found.directory}")
         try:
             return asyncio.run(_run(found, [m for _, m in models], store_at, exit_after_drain))
         finally:
             found.file.unlink(missing_ok=True)
-            print(f"weir | stopped; state in {found.directory}", file=sys.stderr, flush=True)
+            _say(f"stopped; state in {found.directory}")
 
 
 async def _run(
@@ -82,16 +86,8 @@ async def _run(
     store_at: StoreAt,
     exit_after_drain: bool,
 ) -> int:
-    is_announced = False
-
-    def on_change(pids: Mapping[str, int]) -> None:
-        nonlocal is_announced
-        found.write(pids)
-        if not is_announced:
-            is_announced = True
-            _announce(found, models)
-
-    supervisor = Supervisor(found.specs, on_change=on_change, on_lost=found.lose)
+    told = _Telling(found, models)
+    supervisor = Supervisor(found.specs, on_change=told, on_lost=found.lose)
     if not exit_after_drain:
         return await supervisor.run()
     draining = asyncio.create_task(
@@ -101,6 +97,42 @@ async def _run(
         return await supervisor.run()
     finally:
         draining.cancel()
+
+
+class _Telling:
+    """Tells in `dev.json` how the children stand, and on stdout, once they stand, where they are.
+
+    Where the disk has no room for the file, the old one stays, and it is tried again.
+    """
+
+    def __init__(self, found: DevPlan, models: list[ModelFile]) -> None:
+        self._found, self._models = found, models
+        self._is_announced = self._is_full = False
+        self._again: asyncio.TimerHandle | None = None
+
+    def __call__(self, roll: Roll) -> None:
+        self._write(roll)
+        if self._is_announced or roll.starting:
+            return
+        self._is_announced = True
+        _announce(self._found, self._models, roll.failing)
+
+    def _write(self, roll: Roll) -> None:
+        if self._again is not None:
+            self._again.cancel()
+            self._again = None
+        try:
+            self._found.write(roll)
+        except NoRoomError as error:
+            if not self._is_full:
+                _say(f"{error}; commands see what stood in it before, the rest goes on, and it is "
+                     f"tried again every {_FULL_AGAIN_S:g} s")  # fmt: skip
+            self._is_full = True
+            self._again = asyncio.get_running_loop().call_later(_FULL_AGAIN_S, self._write, roll)
+            return
+        if self._is_full:
+            _say(f"there is room again: {self._found.file} is written")
+        self._is_full = False
 
 
 async def _end_when_drained(
@@ -119,7 +151,7 @@ async def _end_when_drained(
     told = None
     while told is None:
         await asyncio.sleep(_DRAIN_LOOK_S)
-        if found.file.exists():
+        if found.file.exists() and not supervisor.roll.starting:
             told = await asyncio.to_thread(_told_if_drained, drain, heads, models)
     print(told, end="", flush=True)
     supervisor.stop(next(iter(found.lost.values()), 0))
@@ -172,7 +204,12 @@ def _ends(address: str, topic: str) -> Mapping[str, int]:
     return {str(key.partition): value.offset for key, value in found.items()}
 
 
-def _announce(found: DevPlan, models: list[ModelFile]) -> None:
+def _say(what: str) -> None:
+    with contextlib.suppress(OSError):  # its reader is gone, or the disk is full
+        print(f"weir | {what}", file=sys.stderr, flush=True)
+
+
+def _announce(found: DevPlan, models: list[ModelFile], failing: Mapping[str, str]) -> None:
     """The links, on stdout: what a newcomer does next."""
     here, folder = Path.cwd(), found.directory
     near = folder.relative_to(here) if folder.is_relative_to(here) else folder
@@ -189,6 +226,10 @@ def _announce(found: DevPlan, models: list[ModelFile]) -> None:
         *(
             f"  NOT LEARNING  {model}: its learner ended with code {code}; its last line says why"
             for model, code in found.lost.items()
+        ),
+        *(
+            f"  NOT LEARNING  {name.partition(':')[2]}: its learner {how}; it is tried again"
+            for name, how in failing.items()
         ),
         "",
         *(

@@ -57,7 +57,7 @@ def audit(store):
 def command_line(store):
     """A function that runs a command of `weir` on `store`: its exit code, and what it says."""
     keys = Keys(learner=LEARNER, operator=OPERATOR, verifier=VERIFIER)
-    app = operator_commands(lambda _: Connection(store=store, keys=keys, who="ann"), _guarded)
+    app = operator_commands(lambda *_: Connection(store=store, keys=keys, who="ann"), _guarded)
 
     def run(*words: str):
         done = CliRunner().invoke(app, list(words))

@@ -150,7 +150,7 @@ def test_a_learner_that_cannot_begin_keeps_nobody_from_learning(
     at.forget(at.bad)
 
     with at.dev("--exit-after-drain") as dev:
-        until(dev.is_ready, what="ready", limit_s=60)
+        until(dev.is_ready, what="ready", limit_s=120)
         assert dev.file["pids"].keys() == {"api", f"learner:{at.good}", f"source:{at.good}"}
         assert all(map(is_running, dev.file["pids"].values()))
         at.publish(at.good, 10)
@@ -176,13 +176,13 @@ def test_a_learner_that_cannot_go_on_is_stopped_alone(
     at.write(at.good)
     at.write(at.bad)
     with at.dev() as dev:
-        until(dev.is_ready, what="ready", limit_s=60)
+        until(dev.is_ready, what="ready", limit_s=120)
         assert f"learner:{at.bad}" in dev.file["pids"]
         assert dev.stop() == 0
 
     at.write(at.bad, learner="PAClassifier")
     with at.dev() as dev:
-        until(dev.is_ready, what="ready again", limit_s=60)
+        until(dev.is_ready, what="ready again", limit_s=120)
         until(lambda: dev.state(at.bad) == "stopped", what="stopped")
         assert dev.state(at.good) == "idle"
         assert dev.file["pids"].keys() == {"api", f"learner:{at.good}", f"source:{at.good}"}
@@ -199,7 +199,7 @@ def test_a_log_that_ends_with_a_transaction_is_drained(
     at.write(at.bad)
 
     with at.dev("--exit-after-drain") as dev:
-        until(dev.is_ready, what="ready", limit_s=60)
+        until(dev.is_ready, what="ready", limit_s=120)
         with at.transaction(at.bad, 10):
             pass
         with at.transaction(at.bad, 7, is_committed=False):

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from config.processes import ProcessSpec
-from config.roll_call import RollCall, read_parts, write_parts
+from config.roll_call import Roll, RollCall, read_parts, write_parts
 from config.supervisor import Supervisor
 from tests.embedded.waiting import is_running, soon
 
@@ -59,7 +59,8 @@ class Run:
         self.output = io.StringIO()
         self.supervisor = Supervisor([spec], on_change=self.tell, output=self.output)
 
-    def tell(self, pids: Mapping[str, int]) -> None:
+    def tell(self, roll: Roll) -> None:
+        pids = roll.pids
         assert all(map(is_running, pids.values())), pids
         self.told.append(pids)
 
@@ -189,7 +190,7 @@ def test_a_stranger_is_no_part(tmp_path: Path) -> None:
 def test_a_change_is_told_once_it_stands() -> None:
     """What is gone for one look only is not told of."""
     now, told = {"a": 1}, []
-    roll = RollCall(lambda: dict(now), told.append)
+    roll = RollCall(lambda: Roll(pids=dict(now)), lambda it: told.append(it.pids))
     roll.tell()
 
     now.clear()

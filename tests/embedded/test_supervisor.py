@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from config.processes import ProcessSpec
+from config.roll_call import Roll
 from config.supervisor import Supervisor
 from tests.embedded.waiting import LIMIT_S, is_running, soon, until
 
@@ -35,7 +36,7 @@ class Run:
         self.lost: dict[str, int] = {}
         self.supervisor = Supervisor(
             specs,
-            on_change=self.pids.append,
+            on_change=lambda roll: self.pids.append(roll.pids),
             on_lost=self.lost.__setitem__,
             output=self._output,
         )
@@ -244,7 +245,7 @@ def test_a_ready_check_that_waits_holds_up_no_other_child(tmp_path: Path) -> Non
         shell("asker", FOREVER, tmp_path, ready=lambda: is_heard.wait(LIMIT_S)),
         shell("talker", f"sleep 0.2; echo heard; {FOREVER}", tmp_path, waits=False),
     ]
-    supervisor = Supervisor(specs, on_change=told.append, output=Output())
+    supervisor = Supervisor(specs, on_change=lambda roll: told.append(roll.pids), output=Output())
 
     async def both() -> None:
         async def then_stop() -> None:
@@ -299,18 +300,112 @@ def test_what_a_child_leaves_behind_is_ended(tmp_path: Path) -> None:
     run(during)
 
 
-def test_one_that_never_gets_ready_is_killed_and_tried_again(tmp_path: Path) -> None:
+def test_one_that_stands_still_is_killed_and_tried_again(tmp_path: Path) -> None:
     """A start that hangs is a failed start."""
-    run = Run(shell("slow", FOREVER, tmp_path, ready=lambda: False, ready_timeout_s=0.1))
+    run = Run(shell("slow", "exec sleep 60", tmp_path, ready=lambda: False, still_max_s=0.7))
 
     async def during(run: Run) -> None:
         await soon(lambda: len(run.lines) == 2, what="killed")
 
     run(during)
     assert run.lines[:2] == [
-        "weir | slow not ready after 0.1 s",
+        "weir | slow is not ready and stands still for 0.7 s: killed",
         "weir | slow was ended by SIGKILL: starting it again in 0.5 s",
     ]
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param("while :; do :; done", id="it computes"),
+        pytest.param("while :; do echo .; sleep 0.2; done", id="it says so"),
+        pytest.param("sh -c 'while :; do :; done' & wait", id="a child of its own computes"),
+        pytest.param("while :; do timeout 0.1 sh -c 'while :; do :; done'; done", id="many do"),
+    ],
+)
+def test_one_that_is_slow_is_waited_for(tmp_path: Path, script: str) -> None:
+    """As long as it does anything, for many times as long as it might stand still."""
+    began = time.monotonic()
+    is_ready = lambda: time.monotonic() - began > 4.0  # noqa: E731
+    run = Run(shell("slow", script, tmp_path, ready=is_ready, still_max_s=1.0))
+
+    async def during(run: Run) -> None:
+        await soon(lambda: bool(run.pids), what="ready")
+        assert not [line for line in run.lines if line.startswith("weir")]
+
+    assert run(during) == 0
+
+
+def rolls_of(
+    tmp_path: Path, *specs: ProcessSpec, until_told: int, patience_s: float
+) -> tuple[list[Roll], list[str]]:
+    """The first rolls that were called."""
+    told: list[Roll] = []
+    output = io.StringIO()
+    supervisor = Supervisor(specs, on_change=told.append, output=output, patience_s=patience_s)
+
+    async def both() -> None:
+        async def then_stop() -> None:
+            await soon(lambda: len(told) >= until_told, what="told")
+            supervisor.stop()
+
+        await asyncio.gather(supervisor.run(), then_stop())
+
+    asyncio.run(both())
+    return told, output.getvalue().splitlines()
+
+
+def test_a_slow_one_does_not_keep_the_roll_from_being_called(tmp_path: Path) -> None:
+    """It is told as starting, and told anew when it is ready."""
+    began = time.monotonic()
+    first, second = rolls_of(
+        tmp_path,
+        shell("server", FOREVER, tmp_path),
+        shell(
+            "learner:a", FOREVER, tmp_path, waits=False, spares_others=True,
+            ready=lambda: time.monotonic() - began > 2.0,
+        ),
+        shell("learner:b", FOREVER, tmp_path, waits=False, spares_others=True),
+        until_told=2, patience_s=0.5,
+    )[0][:2]  # fmt: skip
+
+    assert first.starting == ("learner:a",)
+    assert first.pids.keys() == second.pids.keys() == {"server", "learner:a", "learner:b"}
+    assert second.starting == ()
+
+
+def test_one_that_fails_again_and_again_is_not_waited_for(tmp_path: Path) -> None:
+    """How it ends is told with the roll."""
+    (first, *_), lines = rolls_of(
+        tmp_path,
+        shell("server", FOREVER, tmp_path),
+        shell("learner:a", "exit 1", tmp_path, ready=lambda: False, spares_others=True),
+        shell("learner:b", FOREVER, tmp_path, waits=False, spares_others=True),
+        until_told=1, patience_s=60.0,
+    )  # fmt: skip
+
+    assert first.starting == ()
+    assert first.failing == {"learner:a": "ended with code 1, 2 times in a row"}
+    assert lines[-1].endswith("starting it again in 1 s")
+
+
+def test_the_roll_waits_for_whom_all_need_however_patient_it_is(tmp_path: Path) -> None:
+    """A server that is not ready, and work that one has not taken up yet from another."""
+    began = time.monotonic()
+    lacks = lambda: {"learner:a"} if time.monotonic() - began < 2.0 else set()  # noqa: E731
+    (first, *_), _ = rolls_of(
+        tmp_path,
+        shell("learner:a", FOREVER, tmp_path, spares_others=True),
+        shell(
+            "api", FOREVER, tmp_path, waits=False, rest=lacks,
+            ready=lambda: time.monotonic() - began > 1.0,
+        ),
+        until_told=1, patience_s=0.3,
+    )  # fmt: skip
+
+    assert 1.0 < time.monotonic() - began < 2.0 + 0.3
+    assert first.starting == ("learner:a",)
+    assert first.pids.keys() == {"learner:a", "api"}
 
 
 def test_any_output_is_passed_on(tmp_path: Path) -> None:
@@ -333,7 +428,7 @@ def test_any_output_is_passed_on(tmp_path: Path) -> None:
 def test_a_failing_callback_stops_everything(tmp_path: Path) -> None:
     """dev.json that cannot be written is an error, not a secret."""
 
-    def fail(_: Mapping[str, int]) -> None:
+    def fail(_: Roll) -> None:
         raise OSError("disk full")
 
     output = io.StringIO()
@@ -365,6 +460,7 @@ PROGRAM = """
 import asyncio, sys
 from pathlib import Path
 from config.processes import ProcessSpec
+from config.roll_call import Roll
 from config.supervisor import Supervisor
 
 cwd = Path(sys.argv[1])
@@ -373,7 +469,7 @@ specs = [
                 cwd=cwd, ready=(cwd / f"up-{n}").exists)
     for n, script in enumerate(sys.argv[2:])
 ]
-told = lambda pids: print(*pids.values(), flush=True)
+told = lambda roll: print(*roll.pids.values(), flush=True)
 sys.exit(asyncio.run(Supervisor(specs, on_change=told).run()))
 """
 

@@ -1,0 +1,110 @@
+"""Writing files whole or not at all, and saying which disk has no room for them."""
+
+import contextlib
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_MIB = 1 << 20
+
+
+class NoRoomError(OSError):
+    """A disk has no room for a file; what stood there before is as it was. Free some, try again."""
+
+    exit_code = 5
+
+    def __init__(self, path: Path, needs: int, what: OSError) -> None:
+        self.path, self.needs = path, needs
+        super().__init__(what.errno, what.strerror)
+
+    def __str__(self) -> str:
+        """Which disk, how much is missing."""
+        disk, free = mount_point(self.path), free_bytes(self.path)
+        return (
+            f"no room for {self.path} on the disk at {disk}: {in_words(self.needs)} needed, "
+            f"{in_words(free)} free ({self.strerror}); make room there"
+        )
+
+
+def replace_file(path: Path, content: str | bytes) -> None:
+    """Write a file whole; whoever reads it meanwhile has the old one.
+
+    Args:
+        path: In a folder that exists. `path.tmp` beside it is ours, too.
+        content: Text is written as UTF-8.
+
+    Raises:
+        NoRoomError: The old file stays, and nothing is left beside it.
+
+    >>> import tempfile
+    >>> where = Path(tempfile.mkdtemp()) / "pids"
+    >>> replace_file(where, "one")
+    >>> where.read_text(), len(list(where.parent.iterdir()))
+    ('one', 1)
+    """
+    data = content.encode() if isinstance(content, str) else content
+    staged = path.with_name(path.name + ".tmp")
+    try:
+        with room_for(path, len(data)):
+            staged.write_bytes(data)
+            staged.replace(path)
+    finally:
+        staged.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def room_for(path: Path, needs: int) -> Iterator[None]:
+    """What the system says in the body when a disk is full becomes a NoRoomError about `path`.
+
+    Args:
+        needs: Bytes that are to be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _NO_ROOM and not isinstance(error, NoRoomError):
+            raise NoRoomError(path, needs, error) from error
+        raise
+
+
+def free_bytes(path: Path) -> int:
+    """Bytes that may still be written where `path` is, or would be."""
+    return shutil.disk_usage(_nearest(path)).free
+
+
+def free_share(path: Path) -> float:
+    """The same as a share of the disk, from 0 to 1."""
+    usage = shutil.disk_usage(_nearest(path))
+    return usage.free / usage.total if usage.total else 0.0
+
+
+def mount_point(path: Path) -> Path:
+    """Where the disk of `path` is mounted.
+
+    >>> mount_point(Path("/"))
+    PosixPath('/')
+    """
+    here = _nearest(path)
+    while not os.path.ismount(here):
+        here = here.parent
+    return here
+
+
+def in_words(count: int) -> str:
+    """Bytes for people.
+
+    >>> in_words(612), in_words(5 * _MIB)
+    ('612 bytes', '5.0 MiB')
+    """
+    return f"{count} bytes" if count < _MIB else f"{count / _MIB:,.1f} MiB"
+
+
+def _nearest(path: Path) -> Path:
+    """`path`, or the folder nearest above it that is there."""
+    here = path.absolute()
+    while not here.exists():
+        here = here.parent
+    return here
