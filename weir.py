@@ -501,7 +501,13 @@ def _operator(data_dir: Path | None, model: str) -> "Connection":
     store, keys = _store(settings), _keys(settings)
     await_learner(settings.data_dir, model, is_needed=lambda: store.head(line) is None)
     who = f"{getpass.getuser()}@{socket.gethostname()}"
-    return Connection(store=store, keys=keys, who=who)
+
+    def forget_group(model: str) -> str:
+        from stream import kafka_client
+
+        return kafka_client.forget_group(settings.kafka, model)
+
+    return Connection(store=store, keys=keys, who=who, forget_group=forget_group)
 
 
 app.add_typer(operator_commands(_operator, _command))

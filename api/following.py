@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from api.loading import Loaded, load, model_hash, refuse_other
+from api.loading import Loaded, as_learned, load, model_hash
 from api.served import Standing, Standings
 from api.warm import Warm, pointers
 from checkpoints.control import Control
@@ -56,6 +56,7 @@ class FollowedLine:
         self.loaded: Loaded | None = None
         self.load_problem: str | None = None
         self._retry_s = _RETRY_FIRST_S
+        self._differences: tuple[str, ...] = ()
         self._failed_id: str | None = None
         self._retry_at = 0.0
 
@@ -101,6 +102,12 @@ class FollowedLine:
 
     def succeed(self, loaded: Loaded) -> None:
         """This answers from now on."""
+        if loaded.differences and loaded.differences != self._differences:
+            log.warning(
+                "%s: %s was learned by another model file and answers as it was learned: %s",
+                self.line, loaded.name, "; ".join(loaded.differences),
+            )  # fmt: skip
+        self._differences = loaded.differences
         self.loaded = loaded
         self.load_problem, self._failed_id, self._retry_s = None, None, _RETRY_FIRST_S
 
@@ -282,7 +289,7 @@ class Following:
             found = line.loaded
         if found is None:
             return None
-        refuse_other(wanted, line.model_file)
+        as_learned(wanted, line.model_file)
         return found.serving_as(wanted)
 
     def _load(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from pydantic import ValidationError
 
 from checkpoints.errors import Conflict
 from checkpoints.manifest import Version
@@ -16,17 +17,20 @@ from checkpoints.unpickle import loads
 from config.model_file import ModelFile
 from learner.served import ServedModel
 
-# A version learned under others of these would answer other questions than it is asked.
-_MUST_AGREE = ("task", "labels", "learner")
+# What is the reader's own, whatever the version says: above all, whose code may be loaded.
+_OWN = frozenset({"name", "trust", "checkpoint"})
+# What the answers follow from.
+_ANSWERED_BY = ("task", "labels", "learner", "features", "strict", "limits", "missing")
 
 
 class NotOurModelError(Conflict):
-    """The version was learned by another model file, or by another version of its library."""
+    """The version was learned by what this process does not trust or does not have."""
 
     def __init__(self, version: Version, differences: list[str]) -> None:
         super().__init__(
             f"{version} does not fit this process: {'; '.join(differences)}",
-            advice="start it with the model file and the software that the learner has",
+            advice="start it with the software that the learner has, and list its modules under "
+            "trust:",
         )
 
 
@@ -43,6 +47,7 @@ class Loaded:
             where that would take long.
         generation: The first generation of workers that were forked with it in memory, where
             they cannot load it themselves; 0 otherwise.
+        differences: How the model file that it was learned by, and answers by, differs from ours.
     """
 
     version: Version
@@ -52,6 +57,7 @@ class Loaded:
     model: ServedModel
     segment: bytes | None = None
     generation: int = 0
+    differences: tuple[str, ...] = ()
 
     def serving_as(self, version: Version) -> "Loaded":
         """The same model under the name of another version that has it, as a rollback makes one."""
@@ -82,11 +88,11 @@ def load(
 
     Raises:
         CheckpointError: A segment is missing or altered, or holds what may not be loaded.
-        NotOurModelError: It was learned otherwise than this process would read it.
+        NotOurModelError: It was learned by what this process does not trust or have.
         RestoreError, ProbeFailedError: It loads and is not the learner's model.
         GivenUp: `meanwhile` did.
     """
-    refuse_other(version, model_file)
+    as_learned(version, model_file)
     segment = reader.load_segments(version, names=["model"])["model"]
     began_s = time.thread_time()
     loaded = opened(version, segment, model_file, scratch, meanwhile)
@@ -103,7 +109,8 @@ def opened(
 ) -> Loaded:
     """The version whose verified model segment is `segment`; raises as `load`."""
     payload = loads(segment, model_file.trust, meanwhile)
-    return Loaded(**_facts(version), model=ServedModel(model_file, payload, scratch))
+    model = ServedModel(as_learned(version, model_file), payload, scratch)
+    return Loaded(**_facts(version), model=model, differences=differences(version, model_file))
 
 
 def _facts(version: Version) -> dict[str, Any]:
@@ -117,20 +124,42 @@ def _facts(version: Version) -> dict[str, Any]:
     }
 
 
-def refuse_other(version: Version, model_file: ModelFile) -> None:
-    """Raise NotOurModelError where this process would read the version otherwise."""
+def differences(version: Version, model_file: ModelFile) -> tuple[str, ...]:
+    """How the model file that a version was learned by differs from ours, where answers do."""
     was, now = version.manifest.model_file, _plain(model_file.sections())
-    differences = [
+    return tuple(
         f"{name} was {was[name]!r}, is {now.get(name)!r}"
-        for name in _MUST_AGREE
+        for name in _ANSWERED_BY
         if name in was and was[name] != now.get(name)
-    ]
+    )
+
+
+def as_learned(version: Version, model_file: ModelFile) -> ModelFile:
+    """The model file that a version was learned by, which it answers by; ours where they agree.
+
+    What may be loaded is always ours to say.
+
+    Raises:
+        NotOurModelError: It needs what we do not trust, or another version of a library.
+    """
+    found = model_file
+    if differences(version, model_file):
+        was, now = version.manifest.model_file, _plain(model_file.sections())
+        content = {**now, **{name: each for name, each in was.items() if name not in _OWN}}
+        try:
+            found = ModelFile.model_validate(content)
+        except ValidationError as error:
+            raise NotOurModelError(version, [e["msg"] for e in error.errors()]) from error
+    _check_software(version, found)
+    return found
+
+
+def _check_software(version: Version, model_file: ModelFile) -> None:
     uses = "river" if model_file.learner.river else "vowpalwabbit" if model_file.learner.vw else ""
     wrote = version.manifest.software.get(uses)
     if wrote is not None and wrote != installed(uses):
-        differences.append(f"it was learned by {uses} {wrote}, here is {installed(uses)}")
-    if differences:
-        raise NotOurModelError(version, differences)
+        what = f"it was learned by {uses} {wrote}, here is {installed(uses)}"
+        raise NotOurModelError(version, [what])
 
 
 def _plain(sections: Mapping[str, Any]) -> Any:

@@ -6,6 +6,7 @@ With `--json` each prints exactly the body of the matching HTTP route.
 import functools
 import inspect
 import json
+import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from checkpoints.line import Line
 from checkpoints.manifest import Version
 from checkpoints.missing import NoSuchTag, named_number, no_such_model
 from checkpoints.reader import Damaged, Entry, LineReader, LineState
+from checkpoints.removal import removal_lines, removal_of, remove_line
 from checkpoints.signing import Keys
 from checkpoints.store import Store
 from checkpoints.verifying import problems_of
@@ -35,6 +37,8 @@ from checkpoints.views import (
     version_view,
     versions_page,
 )
+
+log = logging.getLogger(__name__)
 
 Model = Annotated[str, typer.Argument(help="The model's name.", metavar="MODEL")]
 AVersion = Annotated[str, typer.Argument(help="As in v17, or a tag.", metavar="vN")]
@@ -51,11 +55,16 @@ Before = Annotated[str | None, typer.Option(help="`next` of the page before.")]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
-    """What a command needs: the store, the keys, and in whose name it speaks."""
+    """What a command needs: the store, the keys, and in whose name it speaks.
+
+    Attributes:
+        forget_group: Has the log forget how far a model's learner was; what came of it, in words.
+    """
 
     store: Store
     keys: Keys
     who: str
+    forget_group: Callable[[str], str] = lambda _model: "not asked: no Kafka is given"
 
     def reader(self, model: str) -> LineReader:
         """A reader of the model's line."""
@@ -103,7 +112,7 @@ def operator_commands(connect: Connect, guarded: Guard) -> typer.Typer:
     app = typer.Typer()
 
     reads = (status, versions, show, drifts, audit, verify)
-    changes = (pin, unpin, rollback, freeze, thaw, tag)
+    changes = (pin, unpin, rollback, freeze, thaw, tag, remove)
     for function in (*reads, *changes):
         app.command(function.__name__)(guarded(_connected(function, connect)))
     return app
@@ -339,6 +348,33 @@ def tag(
         command="tag", reason=reason, to=version, tag=name, expect=expect, dry_run=dry_run
     )
     _run(at, model, order, as_json=as_json)
+
+
+def remove(
+    at: Connection,
+    model: Model,
+    *,
+    reason: Reason,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Remove a model for good: every version, order and audit record; its topics stay."""
+    line = line_of(model)
+    at.keys.signer("operator")  # as for every order
+    found = removal_of(at.store, at.reader(model), line)
+    body = found.body(is_dry_run=dry_run)
+    if not dry_run:
+        remove_line(at.store, line, who=at.who, reason=reason)
+        body["kafka_group"] = at.forget_group(model)
+        log.warning(
+            "%s: removed by %s, because %r: %d versions, %d bytes, head %s",
+            line, at.who, reason.strip(), found.versions, found.bytes, found.head,
+        )  # fmt: skip
+    if as_json:
+        _print_json(body)
+        return
+    for text in removal_lines(body):
+        typer.echo(text)
 
 
 def _run(at: Connection, model: str, order: Order, *, as_json: bool) -> None:

@@ -341,6 +341,16 @@ class MemoryStore:
             if books.token.partition(":")[2] != nonce:
                 self._fence(books, nonce)
 
+    def remove(self, line: Line, *, by: str) -> str | None:
+        del by  # nobody comes in between
+        with self._lock:
+            books = self._books(line)
+            if books.lease is not None and books.lease[1] > self._clock():
+                return books.lease[0]
+            del self._lines[line]
+            self._tell(line)
+        return None
+
     def recall(self, line: Line, idempotency_key: str) -> bytes | None:
         with self._lock:
             return self._repeat(self._books(line), idempotency_key)

@@ -21,6 +21,7 @@ from checkpoints.errors import CheckpointCorrupt, TooLarge
 from checkpoints.line import Line
 from checkpoints.manifest import MANIFEST_BYTES_MAX, SegmentRef, Version
 from checkpoints.redis_connection import Finding, RedisConnection
+from checkpoints.redis_removal import removed
 from checkpoints.redis_replies import (
     capped,
     id_of,
@@ -236,6 +237,9 @@ class RedisStore:
     def fence(self, line: Line, *, by: str) -> None:
         with self._steps("fence"):
             self._redis.run("fence", _prefix(line), {"nonce": _nonce(by)}, doing=f"fence {line}")
+
+    def remove(self, line: Line, *, by: str) -> str | None:
+        return removed(self._redis, line, by=by)
 
     def recall(self, line: Line, idempotency_key: str) -> bytes | None:
         name = f"repeat:{_hashed(idempotency_key)}"

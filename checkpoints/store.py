@@ -241,6 +241,13 @@ class Store(Protocol):
         """
         ...
 
+    def remove(self, line: Line, *, by: str) -> str | None:
+        """Remove everything of the line; None, or the holder of the lease that stands against it.
+
+        Repeated, it goes on where a call was cut short. Until it is over no learner gets the line.
+        """
+        ...
+
     def recall(self, line: Line, idempotency_key: str) -> bytes | None:
         """The control envelope that was written under this key in the last 24 hours."""
         ...

@@ -16,7 +16,9 @@ from kafka import KafkaAdminClient, TopicPartition
 from kafka.errors import (
     CoordinatorLoadInProgressError,
     CoordinatorNotAvailableError,
+    GroupIdNotFoundError,
     KafkaError,
+    NotCoordinatorError,
     TopicAlreadyExistsError,
 )
 from kafka.structs import OffsetAndMetadata
@@ -34,7 +36,10 @@ DEAD_LETTER_BYTES_MAX = 17 * MIB
 _REQUEST_TIMEOUT_MS = 10_000
 _BOOTSTRAP_TIMEOUT_MS = 5_000
 _SAY_EVERY_S = 3.0
-_COORDINATOR_LIMIT_S = 10.0
+# What a broker that has just started answers of a group until its coordinator has been found, made
+# and loaded: an answer, and "not yet".
+NOT_YET = (CoordinatorLoadInProgressError, CoordinatorNotAvailableError, NotCoordinatorError)
+COORDINATOR_LIMIT_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,12 +226,12 @@ def mirrored(kafka: KafkaSettings, model: str) -> Mapping[TopicPartition, Offset
         KafkaUnavailableError: Kafka did not answer; a broker that has just started takes a few
             seconds to have a coordinator for groups, which is waited for.
     """
-    deadline = time.monotonic() + _COORDINATOR_LIMIT_S
+    deadline = time.monotonic() + COORDINATOR_LIMIT_S
     while True:
         try:
             with closing(admin(kafka)) as client:
                 found = client.list_group_offsets(group_id(model))
-        except (CoordinatorNotAvailableError, CoordinatorLoadInProgressError) as error:
+        except NOT_YET as error:
             if time.monotonic() > deadline:
                 raise KafkaUnavailableError(str(kafka.bootstrap_servers), error) from error
             time.sleep(0.2)
@@ -236,3 +241,23 @@ def mirrored(kafka: KafkaSettings, model: str) -> Mapping[TopicPartition, Offset
             break
     offsets: Mapping[TopicPartition, OffsetAndMetadata] = found.get(group_id(model), {})
     return {partition: value for partition, value in offsets.items() if value.offset >= 0}
+
+
+def forget_group(kafka: KafkaSettings, model: str) -> str:
+    """Have Kafka forget the model's group, for a line that was removed; what came of it, in words.
+
+    Without that, whoever begins the model anew is refused, for it seems to have learned before.
+    """
+    begin = "beginning the model again needs --abandon-history"
+    if kafka.bootstrap_servers is None:
+        return f"not asked, no Kafka is given: {begin}"
+    name = group_id(model)
+    try:
+        with closing(admin(kafka)) as client:
+            errors = dict(client.delete_groups([name]))
+    except (KafkaError, KafkaUnavailableError) as error:
+        return f"not forgotten ({error}): {begin}"
+    outcome = errors.get(name, "OK")  # else an error's name
+    if outcome in {"OK", GroupIdNotFoundError.__name__}:
+        return "forgotten, so that the model may begin again"
+    return f"not forgotten ({outcome}): {begin}"

@@ -8,11 +8,12 @@ lost its last commits cannot give a number twice.
 import json
 import logging
 import threading
+import time
 from contextlib import closing
 from typing import Any
 
 from kafka import TopicPartition
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, NoError
 from kafka.structs import OffsetAndMetadata
 
 from checkpoints.manifest import Manifest
@@ -35,6 +36,7 @@ class Mirror(threading.Thread):
         self._ended = threading.Event()
         self._manifest: Manifest | None = None
         self._written: int | None = None
+        self._not_yet_since: float | None = None
 
     def show(self, manifest: Manifest) -> None:
         """The head is now this; it is mirrored soon."""
@@ -47,10 +49,22 @@ class Mirror(threading.Thread):
             is_over = self._ended.wait(_EVERY_S)
             manifest = self._manifest
             if manifest is not None and manifest.number != self._written:
-                try:
-                    self._write(manifest)
-                except (KafkaUnavailableError, KafkaError) as error:
-                    log.warning("model %s: offsets not mirrored: %s", self._model, error)
+                self._try(manifest)
+
+    def _try(self, manifest: Manifest) -> None:
+        try:
+            self._write(manifest)
+        except kafka_client.NOT_YET as error:
+            now = time.monotonic()
+            self._not_yet_since = self._not_yet_since or now
+            waited_s = now - self._not_yet_since
+            if waited_s > kafka_client.COORDINATOR_LIMIT_S:
+                log.warning("model %s: offsets not mirrored: Kafka has no coordinator for the "
+                            "group, for %.0f s: %s", self._model, waited_s, error)  # fmt: skip
+        except (KafkaUnavailableError, KafkaError) as error:
+            log.warning("model %s: offsets not mirrored: %s", self._model, error)
+        else:
+            self._not_yet_since = None
 
     def end(self) -> None:
         """Write the last head and stop; gives up after three seconds."""
@@ -65,7 +79,10 @@ class Mirror(threading.Thread):
             for partition, offset in partitions.items()
         }
         with closing(kafka_client.admin(self._kafka)) as client:
-            client.alter_group_offsets(kafka_client.group_id(self._model), offsets)
+            group = kafka_client.group_id(self._model)
+            for error in client.alter_group_offsets(group, offsets).values():
+                if error is not NoError:
+                    raise error
         self._written = manifest.number
 
 

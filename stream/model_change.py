@@ -1,7 +1,8 @@
 """A model file that is no longer the one its versions were learned by, told section by section.
 
 Metrics, drift, scores, retention, cadence and trust are adopted at the next version, which lists
-them. What decides what was learned (task, labels, learner, limits, features, topics) is refused.
+them. What decides what was learned (task, labels, learner, limits, features, topics) is refused,
+unless nothing was learned yet: then the line begins anew, with the topics that it has.
 """
 
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from typing import Any
 
 from checkpoints.errors import Conflict
 
+_FIXED = ("name", "topics")  # where the line begins, and what it is called
 _ADOPTED = ("metrics", "scores", "drift", "checkpoint", "trust")
 
 
@@ -20,7 +22,7 @@ class ModelFileChangedError(Conflict):
             f"model {model}: the model file is not the one {version} was learned by: "
             + "; ".join(differences),
             advice="put it back, or give the changed model a name of its own: `weir dev` begins it "
-            "by itself, elsewhere `weir learn --new` does",
+            "by itself, elsewhere `weir learn --new` does; `weir remove` makes its name free",
         )
         self.differences = differences
 
@@ -37,19 +39,39 @@ class SoftwareChangedError(Conflict):
 
 
 def adopted_sections(
-    model: str, version: str, was: Mapping[str, Any], now: Mapping[str, Any]
+    model: str, version: str, was: Mapping[str, Any], now: Mapping[str, Any], *, learned: int = 1
 ) -> tuple[str, ...]:
     """The sections that changed and may.
+
+    Args:
+        learned: Events that the version has learned.
 
     Raises:
         ModelFileChangedError: One changed that may not; each difference is named.
     """
-    changed = [name for name in sorted({*was, *now}) if was.get(name) != now.get(name)]
-    refused = [name for name in changed if name not in _ADOPTED]
+    changed = _changed(was, now)
+    fixed = [name for name in changed if name in _FIXED]
+    refused = fixed if learned == 0 else [name for name in changed if name not in _ADOPTED]
     if refused:
         differences = [f"{name} was {was.get(name)!r}, is {now.get(name)!r}" for name in refused]
         raise ModelFileChangedError(model, version, differences)
     return tuple(changed)
+
+
+def begins_anew(was: Mapping[str, Any], now: Mapping[str, Any], *, learned: int) -> bool:
+    """Whether the line begins anew: it is another model, and the old one had learned nothing.
+
+    >>> begins_anew({"task": "binary"}, {"task": "regression"}, learned=0)
+    True
+    >>> begins_anew({"drift": []}, {"drift": ["ADWIN"]}, learned=0)
+    False
+    """
+    changed = _changed(was, now)
+    return learned == 0 and any(name not in (*_ADOPTED, *_FIXED) for name in changed)
+
+
+def _changed(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    return [name for name in sorted({*was, *now}) if was.get(name) != now.get(name)]
 
 
 def check_software(

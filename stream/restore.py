@@ -1,5 +1,6 @@
 """From a verified head to a trainer that goes on where it stopped."""
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,11 @@ from config.model_file import ModelFile
 from learner.inline_attributes import inline_attributes
 from learner.trainer import Saved, Trainer
 from stream.commit import software
-from stream.model_change import adopted_sections, check_software
+from stream.model_change import adopted_sections, begins_anew, check_software
 from stream.positions import Positions
+from stream.trial import check_restorable
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,10 +43,12 @@ def restore(
         DamagedHead: A segment is missing or altered; with the command that mends it.
         CheckpointError: A segment holds what may not be loaded.
     """
-    manifest = head.manifest
+    manifest, now = head.manifest, _plain(model_file.sections())
     adopted = adopted_sections(
-        model_file.name, manifest.name, manifest.model_file, _plain(model_file.sections())
+        model_file.name, manifest.name, manifest.model_file, now, learned=manifest.counts.learned
     )
+    if _is_anew(manifest, model_file):
+        return _begun_anew(manifest, model_file, scratch, adopted)
     uses = "river" if model_file.learner.river else "vowpalwabbit" if model_file.learner.vw else ""
     check_software(model_file.name, manifest.name, manifest.software, software(), uses=uses)
     try:
@@ -58,15 +64,38 @@ def restore(
         refused_by=manifest.counts.refused_by,
     )
     trainer = Trainer(model_file, scratch, saved)
-    return Restored(trainer=trainer, positions=positions_of(manifest), adopted=adopted)
+    positions = positions_of(manifest, model_file)
+    return Restored(trainer=trainer, positions=positions, adopted=adopted)
 
 
-def positions_of(manifest: Manifest) -> Positions:
-    """Where the log goes on after this version."""
+def _is_anew(manifest: Manifest, model_file: ModelFile) -> bool:
+    now = _plain(model_file.sections())
+    return begins_anew(manifest.model_file, now, learned=manifest.counts.learned)
+
+
+def _begun_anew(
+    manifest: Manifest, model_file: ModelFile, scratch: Path | None, adopted: tuple[str, ...]
+) -> Restored:
+    """The changed model, untrained: the one before it had learned nothing."""
+    check_restorable(model_file, scratch)
+    log.warning(
+        "%s: %s had learned nothing, and the model file has another %s: the line begins anew, at "
+        "its first record", model_file.name, manifest.name, ", ".join(adopted),
+    )  # fmt: skip
+    trainer, positions = Trainer(model_file, scratch), positions_of(manifest, model_file)
+    return Restored(trainer=trainer, positions=positions, adopted=adopted)
+
+
+def positions_of(manifest: Manifest, model_file: ModelFile) -> Positions:
+    """Where the log goes on after this version; where it begins for a model that begins anew."""
     plain = _plain(manifest)
-    return Positions.from_manifest(
+    found = Positions.from_manifest(
         offsets=plain["offsets"], begins=plain["begins"], anchors=plain["anchors"]
     )
+    if not _is_anew(manifest, model_file):
+        return found
+    begins = found.begins
+    return Positions(topic_ids=found.topic_ids, begins=begins, next_offsets=dict(begins))
 
 
 def _plain(record: Any) -> Any:

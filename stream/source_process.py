@@ -190,7 +190,7 @@ class SourceProcess:
             watch.look()
             watch.start()
             stack.callback(watch.end)
-            positions = positions_of(head.manifest) if head else self._first_positions()
+            positions = self._positions(head)
             self._begin(granted, head, positions)
             pruner = self._pruner(granted)
             if head is not None:
@@ -237,6 +237,9 @@ class SourceProcess:
             metrics=metrics,
             orders_seen=head.manifest.orders_seen if head else 0,
         )
+
+    def _positions(self, head: Version | None) -> Positions:
+        return positions_of(head.manifest, self.model_file) if head else self._first_positions()
 
     def _first_positions(self) -> Positions:
         """Where a new line begins, if it may be begun."""

@@ -70,7 +70,7 @@ def test_a_version_that_does_not_load_leaves_the_old_one_serving() -> None:
         line = api.app.served.lines["phishing"]
         until(lambda: line.load_problem)
 
-        assert "task was" in str(line.load_problem)
+        assert "tells two classes apart only" in str(line.load_problem)
         assert (_serving(api), api.get("/readyz").status_code) == ("v1", 200)
         assert 'weir_model_loads_total{model="phishing",outcome="failed"}' in _metrics(api)
 

@@ -31,12 +31,13 @@ from tests.checkpoints.builders import (
 )
 from tests.checkpoints.damage_contract import DamageContract
 from tests.checkpoints.fence_contract import FenceContract
+from tests.checkpoints.remove_contract import RemoveContract
 
 AnyStore = MemoryStore | RedisStore
 NOTHING = Position(head=None, control=None, learner=None)
 
 
-class StoreContract(DamageContract, BeatContract, FenceContract):
+class StoreContract(DamageContract, BeatContract, FenceContract, RemoveContract):
     """Give fixtures `store` (either kind), `line` (fresh) and `wait_s` (let leases run out)."""
 
     # Taking the line ---------------------------------------------------------------------------

@@ -146,3 +146,31 @@ def test_status_says_why_events_were_refused(store, weir):
     said = weir("status", MODEL)[1]
     assert "refused     1205 (bad_label 1,202, not_json 3)\n" in said
     assert "not finite  7\n" in said
+
+
+def test_a_model_is_removed_with_a_reason_once_nobody_learns_it(store, weir):
+    """What will be gone is said before; what stays in Kafka, too."""
+    held = weir("remove", MODEL, *WHY)
+    assert held[0] == 4
+    assert "held by learner host-1" in held[1]
+    store.release(LINE, holder="host-1", token=granted(store, LINE).token)
+    assert weir("remove", MODEL)[0] == 2
+
+    dry = weir("remove", MODEL, *WHY, "--dry-run")[1]
+    assert dry.startswith("would be removed: 5 versions of phishing, ")
+    assert "topics and dead letters in Kafka stay" in dry
+    assert state(store).head is not None
+
+    said = json.loads(weir("remove", MODEL, *WHY, "--json")[1])
+    assert (said["versions"], said["head"], said["dry_run"]) == (5, "v5", False)
+    assert "kafka_group" in said
+    assert state(store).head is None
+    assert weir("status", MODEL)[0] == weir("remove", MODEL, *WHY)[0] == 3
+
+
+def test_a_model_is_not_removed_without_a_reason_that_says_anything(store, weir):
+    """It is all that is kept of the model."""
+    store.release(LINE, holder="host-1", token=granted(store, LINE).token)
+
+    assert weir("remove", MODEL, "--reason", " ")[0] == 2
+    assert state(store).head is not None
