@@ -322,6 +322,7 @@ def _diagnosis(paths: list[Path], data_dir: Path | None) -> "Iterator[Finding]":
         model_file, found = of_streams.model_findings(path)
         yield from found
         models += [model_file] if model_file else []
+    yield from of_streams.disk_findings(settings.data_dir)
     servers = (settings.kafka.bootstrap_servers, settings.redis.url)
     # Keys that an ended `weir dev` has left behind are no sign of servers.
     if paths and not any(servers) and not any(given.signing.model_dump().values()):

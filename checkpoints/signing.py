@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from checkpoints.errors import KeyProblem, Tampered, UnknownFormat, UnknownKey
+from config.files import room_for
 
 __all__ = ["Keys", "Kind", "Role", "Signer", "Verifier", "canonical", "decode", "digest"]
 
@@ -276,11 +277,15 @@ def _write_public(path: Path, public: Ed25519PublicKey) -> None:
 def _write_new(path: Path, content: bytes) -> None:
     """Whole or not at all: a key cut short by a crash would lock its owner out."""
     staged = path.with_name(f".{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    staged.replace(path)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+    try:
+        with room_for(path, len(content)), os.fdopen(os.open(staged, flags, 0o600), "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        staged.replace(path)
+    finally:
+        staged.unlink(missing_ok=True)
 
 
 def _believed(

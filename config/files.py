@@ -33,7 +33,7 @@ def replace_file(path: Path, content: str | bytes) -> None:
     """Write a file whole; whoever reads it meanwhile has the old one.
 
     Args:
-        path: In a folder that exists. `path.tmp` beside it is ours, too.
+        path: In a folder that exists.
         content: Text is written as UTF-8.
 
     Raises:
@@ -46,7 +46,7 @@ def replace_file(path: Path, content: str | bytes) -> None:
     ('one', 1)
     """
     data = content.encode() if isinstance(content, str) else content
-    staged = path.with_name(path.name + ".tmp")
+    staged = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with room_for(path, len(data)):
             staged.write_bytes(data)
@@ -75,10 +75,19 @@ def free_bytes(path: Path) -> int:
     return shutil.disk_usage(_nearest(path)).free
 
 
+def size_bytes(path: Path) -> int:
+    """Bytes of the disk where `path` is, or would be, in all."""
+    return shutil.disk_usage(_nearest(path)).total
+
+
 def free_share(path: Path) -> float:
-    """The same as a share of the disk, from 0 to 1."""
-    usage = shutil.disk_usage(_nearest(path))
-    return usage.free / usage.total if usage.total else 0.0
+    """The free part of that disk, from 0 to 1; 1 of a disk without a size, as some mounts are.
+
+    >>> 0 <= free_share(Path("/")) <= 1
+    True
+    """
+    size = size_bytes(path)
+    return free_bytes(path) / size if size else 1.0
 
 
 def mount_point(path: Path) -> Path:

@@ -20,6 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
+from config.files import room_for
 from config.progress import Progress
 
 READY_POLL_S = 0.03
@@ -208,6 +209,7 @@ class DataDirLock:
 
         Raises:
             DataDirHeldError: Another process has it; the message names that process.
+            NoRoomError: The disk is full.
         """
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._file = (directory / "lock").open("a+")
@@ -219,8 +221,10 @@ class DataDirLock:
             self._file.close()
             raise DataDirHeldError(directory, holder=holder) from taken
         self._file.truncate(0)
-        self._file.write(str(os.getpid()))
-        self._file.flush()
+        pid = str(os.getpid())
+        with room_for(directory / "lock", len(pid)):
+            self._file.write(pid)
+            self._file.flush()
 
     def close(self) -> None:
         """Give the directory back. The file stays: deleting it would let two hold the lock."""

@@ -19,13 +19,18 @@ def private_folder(base: Path | None) -> Iterator[Path]:
     Args:
         base: Where to make it; None: in shared memory, else the system's temporary folder.
     """
-    parent = base or (_SHARED_MEMORY if _SHARED_MEMORY.is_dir() else Path(tempfile.gettempdir()))
+    parent = parent_of(base)
     _clear_the_dead(parent)
     folder = Path(tempfile.mkdtemp(prefix=f"weir-{os.getpid()}-", dir=parent))
     try:
         yield folder
     finally:
         shutil.rmtree(folder)
+
+
+def parent_of(base: Path | None) -> Path:
+    """Where private folders are made; `base` as for `private_folder`."""
+    return base or (_SHARED_MEMORY if _SHARED_MEMORY.is_dir() else Path(tempfile.gettempdir()))
 
 
 def _clear_the_dead(parent: Path) -> None:

@@ -14,6 +14,7 @@ from kafka.errors import KafkaError
 from checkpoints.errors import CheckpointError
 from checkpoints.manifest import Manifest, Version
 from config.errors import ModelFileError, Problem
+from config.files import free_bytes, free_share, in_words, mount_point
 from config.findings import Finding, error, fine, warning
 from config.model_file import ModelFile
 from config.scratch import private_folder
@@ -22,6 +23,8 @@ from learner.check_spec import checked_model_file
 from learner.errors import SpecError
 from stream import kafka_client
 from stream.commit import software
+from stream.embedded.disk_watch import LOW_SHARE
+from stream.embedded.jars import user_cache
 from stream.errors import StreamError
 from stream.mirror import highest_mirrored
 from stream.model_change import adopted_sections, check_software
@@ -64,6 +67,19 @@ def _mistake(problem: Problem) -> Finding:
     can_be_read = problem.line > 0
     mend = "mend this line of the model file" if can_be_read else "name a file that can be read"
     return error(problem.place, problem.told, mend, exit_code=2)
+
+
+def disk_findings(data_dir: Path) -> Iterator[Finding]:
+    """The disks that `weir dev` writes to, where one of them is filling."""
+    folders = {"data directory": data_dir, "cache of Kafka's jars": user_cache()}
+    disks = {mount_point(folder): name for name, folder in reversed(folders.items())}
+    for disk, name in disks.items():
+        free, share = free_bytes(disk), free_share(disk)
+        if share >= LOW_SHARE:
+            continue
+        what = f"{in_words(free)} free, {share:.1%}, where the {name} is"
+        mend = "make room there, or name another directory (--data-dir, XDG_CACHE_HOME)"
+        yield warning(f"disk {disk}", what, mend)
 
 
 def kafka_findings(

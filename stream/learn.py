@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from checkpoints.signing import Keys
 from checkpoints.store import Store
 from config.channel import ChannelClosedError
+from config.files import NoRoomError
 from config.fork import ended, fork
 from config.model_file import ModelFile
 from config.roll_call import write_parts
@@ -105,6 +106,7 @@ class Learner:
     numbers: Numbers = field(init=False)
     _board: Board = field(default_factory=Board)
     _stopped_at: float | None = None
+    _is_full: bool = False  # the disk, when our processes were named
 
     def __post_init__(self) -> None:
         self.numbers = numbers_of(self.settings, self.model_file.name)
@@ -214,6 +216,8 @@ class Learner:
         looked_at = time.monotonic()
         while True:
             alive = [part for part in parts if part.code is None]
+            if self._is_full:
+                self._tell_pids(parts)
             select.select([part.channel for part in alive], [], [], _LOOK_S)
             for part in alive:
                 self._hear(part)
@@ -289,7 +293,16 @@ class Learner:
         path = self.settings.learner.pids_file
         if path is None:
             return
-        write_parts(path, {f"{part.name}:{self.model_file.name}": part.pid for part in parts})
+        try:
+            write_parts(path, {f"{part.name}:{self.model_file.name}": part.pid for part in parts})
+        except (
+            NoRoomError
+        ) as error:  # they are not named until there is room; they work all the same
+            if not self._is_full:
+                log.warning("%s", error)
+            self._is_full = True
+        else:
+            self._is_full = False
 
 
 def _pause_s(code: int, failures: int) -> float:

@@ -1,12 +1,15 @@
 """The learner's Prometheus metrics, updated once a batch or a commit and never once an event."""
 
 from collections.abc import Mapping
+from functools import partial
 from importlib.metadata import version as installed
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 from prometheus_client.exposition import start_http_server
 
 from checkpoints.manifest import Manifest
+from config.files import free_bytes, size_bytes
 from stream.messages import Committed
 from stream.positions import PartitionKey
 
@@ -22,9 +25,12 @@ class LearnerMetrics:
     Args:
         model: The `model` label of every series.
         registry: Where they are registered; passed in, so that tests have their own.
+        disks: Folders that this process, or `weir dev`, writes to, each by what it is for.
     """
 
-    def __init__(self, model: str, registry: CollectorRegistry) -> None:
+    def __init__(
+        self, model: str, registry: CollectorRegistry, disks: Mapping[str, Path] | None = None
+    ) -> None:
         self.registry = registry
         self._model = model
         self._events = Counter(
@@ -76,6 +82,7 @@ class LearnerMetrics:
             ["model", "dependency"],
             registry=registry,
         )
+        self._watch_disks(disks or {})
         Info("weir_build", "The versions at work.", registry=registry).info(_build())
 
     def took(self, learned: int, refused: Mapping[tuple[str, str], int]) -> None:
@@ -126,6 +133,15 @@ class LearnerMetrics:
         """Serve `/metrics` on a thread of its own; the address, with the port that was given."""
         server, _ = start_http_server(port, addr=host, registry=self.registry)
         return f"http://{host}:{server.server_port}/metrics"
+
+    def _watch_disks(self, disks: Mapping[str, Path]) -> None:
+        """Asked when they are scraped."""
+        labels = ["model", "disk"]
+        free = Gauge("weir_disk_free_bytes", "Bytes free.", labels, registry=self.registry)
+        size = Gauge("weir_disk_size_bytes", "Bytes in all.", labels, registry=self.registry)
+        for disk, folder in disks.items():
+            free.labels(self._model, disk).set_function(partial(free_bytes, folder))
+            size.labels(self._model, disk).set_function(partial(size_bytes, folder))
 
     def _gauge(self, name: str, what: str) -> Gauge:
         return _gauge(name, what, self._model, self.registry)

@@ -6,9 +6,9 @@ before it is sent to the store: one that may or may not have been used is not us
 
 import json
 import logging
-import os
 from pathlib import Path
 
+from config.files import replace_file
 from config.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -42,10 +42,12 @@ class Numbers:
             return
         try:
             _write(self._file, number)
-        except OSError as error:
+        except OSError as error:  # each number is tried anew: once there is room it is kept again
             if not self._has_failed:
                 log.warning("version numbers are not remembered in %s: %s", self._file, error)
             self._has_failed = True
+        else:
+            self._has_failed = False
 
 
 def numbers_of(settings: Settings, model: str, shard: int = 0) -> Numbers:
@@ -68,6 +70,4 @@ def _read(file: Path) -> int:
 def _write(file: Path, number: int) -> None:
     """Whole or not at all. It is not forced to the disk: the store and Kafka remember as well."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    staged = file.with_name(f".{file.name}.{os.getpid()}")
-    staged.write_text(json.dumps({"version": number}))
-    staged.replace(file)
+    replace_file(file, json.dumps({"version": number}))

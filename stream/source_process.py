@@ -20,6 +20,7 @@ from checkpoints.mending import taken
 from checkpoints.signing import Keys
 from checkpoints.store import BEAT_TTL_S, Granted, HeldBy, Store
 from config.model_file import ModelFile
+from config.scratch import parent_of
 from config.settings import Settings
 from stream import kafka_client
 from stream.board import Board
@@ -107,7 +108,9 @@ class SourceProcess:
         return Line(self.model_file.name)
 
     def _run(self) -> None:
-        metrics = LearnerMetrics(self.model_file.name, CollectorRegistry())
+        settings = self.settings
+        disks = {"data": settings.data_dir, "scratch": parent_of(settings.learner.scratch_dir)}
+        metrics = LearnerMetrics(self.model_file.name, CollectorRegistry(), disks)
         where = self.settings.learner
         log.info("metrics at %s", metrics.serve(where.metrics_host, where.metrics_port))
         self.store = self.open_store()

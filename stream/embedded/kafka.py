@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
+from config.files import replace_file
 from config.processes import (
     READY_POLL_S,
     NotReadyError,
@@ -194,11 +195,12 @@ def prepare(
 
     Raises:
         FormatFailedError: The storage tool refused.
+        NoRoomError: The disk is full.
     """
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    (directory / "log4j2.properties").write_text(_LOG4J)
+    replace_file(directory / "log4j2.properties", _LOG4J)
     properties = server_properties(port=port, controller_port=free_port())
-    (directory / "server.properties").write_text(properties)
+    replace_file(directory / "server.properties", properties)
     if not (directory / "log" / "meta.properties").exists():
         _format(directory, java, jars)
     return kafka_process(directory=directory, port=port, java=java, jars=jars, name=name)
@@ -230,7 +232,7 @@ def _cluster_id(directory: Path) -> str:
     if not file.exists():
         # "w": Kafka's tools take an id that begins with "-" for an option.
         drawn = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        file.write_text("w" + drawn[1:])
+        replace_file(file, "w" + drawn[1:])
     return file.read_text()
 
 

@@ -30,6 +30,7 @@ from config.roll_call import Roll
 from config.settings import Settings
 from config.supervisor import Supervisor
 from stream.embedded.dev import DevPlan, Drain, StoreAt, plan, this_program
+from stream.embedded.disk_watch import DiskWatch
 
 log = logging.getLogger(__name__)
 
@@ -88,15 +89,15 @@ async def _run(
 ) -> int:
     told = _Telling(found, models)
     supervisor = Supervisor(found.specs, on_change=told, on_lost=found.lose)
-    if not exit_after_drain:
-        return await supervisor.run()
-    draining = asyncio.create_task(
-        _end_when_drained(found, models, store_at(found.redis), supervisor)
-    )
+    beside = [asyncio.create_task(DiskWatch(found.directory, _say).run())]
+    if exit_after_drain:
+        drained = _end_when_drained(found, models, store_at(found.redis), supervisor)
+        beside.append(asyncio.create_task(drained))
     try:
         return await supervisor.run()
     finally:
-        draining.cancel()
+        for task in beside:
+            task.cancel()
 
 
 class _Telling:
@@ -238,5 +239,5 @@ def _announce(found: DevPlan, models: list[ModelFile], failing: Mapping[str, str
         ),
         "",
     )
-    print("\n".join(lines), flush=True)
-    sys.stdout.flush()
+    with contextlib.suppress(OSError):  # its reader is gone, or the disk that it goes to is full
+        print("\n".join(lines), flush=True)
