@@ -26,7 +26,7 @@ from config.restarts import backoff_s, how_it_ended
 
 log = logging.getLogger(__name__)
 
-_START_MAX_S = 30.0
+_START_MAX_S = 120.0  # a fork needs none of it, on a machine that is not overwhelmed
 _RETIRED_MAX_S = HEAD_S + BODY_S + 5.0  # time for every request that keeps to its deadlines
 _RETIRED_MAX = 4  # old workers a seat; clients that dawdle must not fill the memory with them
 _LEFT_AFTER_S = 0.3  # a worker asks itself ten times a second whether to stop

@@ -1,8 +1,8 @@
 """Whether a process that starts makes progress, however slowly, or stands still.
 
 A machine may be so busy that a sound start takes minutes: a deadline would end it, and begin it
-anew, for ever. So what counts is whether the process does anything: processor time of its session
-that grows, lines that it prints.
+anew, for ever. So what counts is whether the process does anything: processor time, its own and
+that of what it has started, that grows; lines that it prints.
 """
 
 import time
@@ -11,15 +11,15 @@ from pathlib import Path
 
 _PROC = Path("/proc")
 _LOOK_EVERY_S = 0.5
-# Of /proc/PID/stat, counted from the state on: session, then utime, stime, cutime, cstime.
-_SESSION, _FIRST_TIME, _END_OF_TIMES = 3, 11, 15
+# Of /proc/PID/stat, counted from the state on: group, session, then utime, stime, cutime, cstime.
+_GROUP, _SESSION, _FIRST_TIME, _END_OF_TIMES = 2, 3, 11, 15
 
 
 class Progress:
     """How long a process has stood still, by what is seen of it; two looks a second at most.
 
     Args:
-        pid: Of a process that leads its own session.
+        pid: Of a process that leads its own session, or its own group.
 
     >>> import os
     >>> Progress(os.getpid()).still_s(said=0) < 1.0
@@ -52,8 +52,10 @@ class Progress:
         return now - self._moved_at
 
 
-def used_ticks(session: int) -> int | None:
-    """Processor time, in the kernel's ticks, of a session's processes and their ended children.
+def used_ticks(leader: int) -> int | None:
+    """Processor time, in the kernel's ticks, of all in the session or group that a process leads.
+
+    That of their ended children counts, too.
 
     None where the system does not tell (it has no /proc): then only what is printed counts.
 
@@ -61,10 +63,10 @@ def used_ticks(session: int) -> int | None:
     """
     if not _PROC.is_dir():
         return None
-    return sum(_times(session))
+    return sum(_times(leader))
 
 
-def _times(session: int) -> Iterator[int]:
+def _times(leader: int) -> Iterator[int]:
     for folder in _PROC.iterdir():
         if not folder.name.isdecimal():
             continue
@@ -73,5 +75,5 @@ def _times(session: int) -> Iterator[int]:
         except (FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
             continue
         fields = stat.rpartition(")")[2].split()
-        if int(fields[_SESSION]) == session:
+        if leader in {int(fields[_GROUP]), int(fields[_SESSION])}:
             yield sum(map(int, fields[_FIRST_TIME:_END_OF_TIMES]))

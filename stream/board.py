@@ -21,6 +21,8 @@ class _Place(IntEnum):
     obeyed_seq = auto()
     is_frozen = auto()
     highest = auto()
+    source_begun = auto()
+    learner_begun = auto()
 
 
 class Board:
@@ -77,11 +79,21 @@ class Board:
         """The source's loop is alive."""
         self._numbers[_Place.source_ticked] = time.monotonic_ns()
 
+    def source_has_begun(self) -> None:
+        """The source's loop turns from now on: what it does before may take long."""
+        self.tick_source()
+        self._numbers[_Place.source_begun] = True
+
     # Written by the learner ---------------------------------------------------------------------
 
     def tick_learner(self) -> None:
         """The learner's loop is alive."""
         self._numbers[_Place.learner_ticked] = time.monotonic_ns()
+
+    def learner_has_begun(self) -> None:
+        """The learner's loop turns from now on: to build or restore a model may take long."""
+        self.tick_learner()
+        self._numbers[_Place.learner_begun] = True
 
     @property
     def uncommitted(self) -> int:
@@ -120,6 +132,10 @@ class Board:
         self._numbers[_Place.highest] = value
 
     # Read by the keeper -------------------------------------------------------------------------
+
+    def has_begun(self, name: str) -> bool:
+        """Whether the loop of the process, `source` or `learner`, has begun to turn."""
+        return bool(self._numbers[_Place[f"{name}_begun"]])
 
     def quiet_s(self) -> dict[str, float]:
         """Seconds since the loop of each process last turned."""

@@ -99,6 +99,7 @@ class Conversation:
             ChannelClosedError: The learner is gone.
             StreamError, CheckpointError: See `KafkaSource` and `DeadLetters`.
         """
+        self._board.source_has_begun()
         while not self._is_finished:
             self._board.tick_source()
             if self._watch.moved:

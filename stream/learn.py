@@ -23,6 +23,7 @@ from config.channel import ChannelClosedError
 from config.files import NoRoomError
 from config.fork import ended, fork
 from config.model_file import ModelFile
+from config.progress import Progress
 from config.roll_call import write_parts
 from config.settings import Settings
 from stream.board import Board
@@ -70,6 +71,14 @@ class _Part:
     channel: Channel
     code: int | None = None
     last_words: LastWords | None = None
+    progress: Progress = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.progress = Progress(self.pid)
+
+    def stands_still(self, limit_s: float) -> bool:
+        """Whether it has done nothing at all for so long: a slow start does something."""
+        return self.progress.still_s(said=0) > limit_s
 
     def say_where_it_stands(self) -> None:
         """Have it print every stack, which it can in the midst of a call; wake it for that."""
@@ -276,12 +285,15 @@ class Learner:
     def _end_the_hung(self, alive: list[_Part], board: Board) -> None:
         """End a process whose loop no longer turns: some hangs raise nothing anywhere.
 
-        The Kafka client has had such (dpkp/kafka-python #3121). The supervisor starts a program
-        that ended with 70 again, and the head says where to go on.
+        Before its loop turns it may be slow, to build or restore a model: then it is ended only
+        when it does nothing at all. The Kafka client has had hangs (dpkp/kafka-python #3121). The
+        supervisor starts a program that ended with 70 again, and the head says where to go on.
         """
-        quiet = board.quiet_s()
+        quiet, limit_s = board.quiet_s(), self.settings.learner.watchdog_seconds
         for part in alive:
-            if quiet[part.name] > self.settings.learner.watchdog_seconds:
+            if quiet[part.name] <= limit_s:
+                continue
+            if board.has_begun(part.name) or part.stands_still(limit_s):
                 log.critical("the %s's loop has not turned for %.0f s: ending with %d",
                              part.name, quiet[part.name], HUNG_EXIT_CODE)  # fmt: skip
                 part.say_where_it_stands()

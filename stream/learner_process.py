@@ -113,6 +113,7 @@ class LearnerProcess:
             settled=lambda places: self.keeper.send(Settled(places)),
         )
         _settle_memory()
+        self.board.learner_has_begun()
         worker.run()
 
     def _note_number(self, number: int) -> None:
