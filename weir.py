@@ -10,7 +10,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,10 +20,8 @@ from checkpoints.cli import operator_commands
 
 if TYPE_CHECKING:
     from checkpoints.cli import Connection
-    from checkpoints.manifest import Version
     from checkpoints.redis_store import RedisStore
     from checkpoints.signing import Keys, Role
-    from config.findings import Finding
     from config.model_file import ModelFile
     from config.settings import Settings
 
@@ -298,65 +296,17 @@ def doctor(
 ) -> None:
     """Check model files, keys, Redis and Kafka, and say how to mend what is wrong."""
     from config import findings
+    from stream.diagnosis import diagnosis
 
     found = []
-    for finding in _diagnosis(model or [], data_dir):
+    given = _settings("doctor", {"data_dir": data_dir})
+    for finding in diagnosis(model or [], given, _signing):
         found.append(finding)
         if not as_json:
             typer.echo(findings.as_text(finding))
     if as_json:
         typer.echo(json.dumps(findings.as_json(found)))
     raise typer.Exit(findings.exit_code(found))
-
-
-def _diagnosis(paths: list[Path], data_dir: Path | None) -> "Iterator[Finding]":
-    """Each room's findings, where it has what it needs to look."""
-    from checkpoints import doctor as of_versions
-    from config.dev_file import with_dev_servers
-    from stream import doctor as of_streams
-
-    given = _settings("doctor", {"data_dir": data_dir})
-    settings = with_dev_servers(given)
-    models = []
-    for path in paths:
-        model_file, found = of_streams.model_findings(path)
-        yield from found
-        models += [model_file] if model_file else []
-    yield from of_streams.disk_findings(settings.data_dir)
-    servers = (settings.kafka.bootstrap_servers, settings.redis.url)
-    # Keys that an ended `weir dev` has left behind are no sign of servers.
-    if paths and not any(servers) and not any(given.signing.model_dump().values()):
-        yield _models_alone(settings)
-        return
-    keys, found = of_versions.key_findings(_signing(settings))
-    yield from found
-    heads: dict[str, Version | None] = {}
-    if settings.redis.url is None:
-        yield _not_given("redis", "WEIR_REDIS__URL", settings)
-    else:
-        url = settings.redis.url.get_secret_value()
-        heads, found = of_versions.store_findings(url, keys, models)
-        yield from found
-    if settings.kafka.bootstrap_servers is None:
-        yield _not_given("kafka", "WEIR_KAFKA__BOOTSTRAP_SERVERS", settings)
-    else:
-        yield from of_streams.kafka_findings(settings.kafka, models, heads)
-
-
-def _not_given(about: str, variable: str, settings: "Settings") -> "Finding":
-    from config.findings import error
-
-    what = f"not given, and no weir dev runs in {settings.data_dir}"
-    mend = f"set {variable}, or --data-dir; a running `weir dev` gives Kafka, Redis and keys"
-    return error(about, what, mend, exit_code=2)
-
-
-def _models_alone(settings: "Settings") -> "Finding":
-    from config.findings import fine
-
-    what = f"not checked: none is configured, and no weir dev runs in {settings.data_dir}; "
-    how = "`weir dev` gives all three, WEIR_KAFKA__…, WEIR_REDIS__… and WEIR_SIGNING__… name yours"
-    return fine("kafka, redis, keys", what + how)
 
 
 def _model_files(paths: list[Path]) -> "list[tuple[Path, ModelFile]]":
