@@ -54,8 +54,8 @@ class Dev:
         assert self.process.poll() is None, self.said
         return (self.directory / "dev.json").exists()
 
-    def state(self, name: str) -> str:
-        return httpx.get(f"{self.file['api']}/v1/models/{name}").json()["state"]
+    def model(self, name: str) -> Any:
+        return httpx.get(f"{self.file['api']}/v1/models/{name}").json()
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
@@ -178,13 +178,18 @@ def test_a_learner_that_cannot_go_on_is_stopped_alone(
     with at.dev() as dev:
         until(dev.is_ready, what="ready", limit_s=120)
         assert f"learner:{at.bad}" in dev.file["pids"]
+        at.publish(at.bad, 10)  # of what has learned nothing the model file may change
+        until(lambda: dev.model(at.bad)["learned"] == 10, what="learned", limit_s=60)
         assert dev.stop() == 0
 
     at.write(at.bad, learner="PAClassifier")
     with at.dev() as dev:
         until(dev.is_ready, what="ready again", limit_s=120)
-        until(lambda: dev.state(at.bad) == "stopped", what="stopped")
-        assert dev.state(at.good) == "idle"
+        until(lambda: dev.model(at.bad)["state"] == "stopped", what="stopped")
+        assert dev.model(at.good)["state"] == "idle"
+        asked = {"features": {"a": 1}}
+        answer = httpx.post(f"{dev.file['api']}/v1/models/{at.bad}/predict", json=asked).json()
+        assert answer["learned"] == 10, "it goes on serving what it has"
         assert dev.file["pids"].keys() == {"api", f"learner:{at.good}", f"source:{at.good}"}
         assert dev.stop() == 0
 
@@ -245,7 +250,11 @@ def test_a_demo_that_was_stopped_while_it_sent_sends_the_rest(tmp_path: Path) ->
     """Each event once: Ctrl-C in the middle, a second start, and a third that has nothing left."""
     with demo(tmp_path) as dev:
         until(dev.is_ready, what="ready", limit_s=90)
-        until(lambda: re.search(r" [2-9]\d\d acknowledged", dev.said) is not None, what="200")
+        until(
+            lambda: re.search(r" [2-9]\d\d acknowledged", dev.said) is not None,
+            what="200",
+            limit_s=90,
+        )
         dev.process.send_signal(signal.SIGINT)
         assert dev.process.wait(30) == 130
 
