@@ -1,6 +1,7 @@
 """A Python object of the user's, with River's verbs, as an estimator."""
 
 import importlib
+from collections.abc import Callable
 from typing import Any
 
 from learner.errors import SpecError
@@ -31,9 +32,8 @@ imported
         factory = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
         raise SpecError(KEY, f"{path} cannot be imported: {error}") from error
-    give_river_its_builtins()
     try:
-        model = factory()
+        model = _made_by(factory)
     except Exception as error:
         raise SpecError(KEY, f"{path}() raised {type(error).__name__}: {error}") from error
     lacking = [verb for verb in _VERBS if not callable(getattr(model, verb, None))]
@@ -51,6 +51,13 @@ def check_trusted(path: str, trust: tuple[str, ...]) -> None:
     module = path.partition(":")[0]
     if not is_trusted(module, trust):
         raise SpecError(KEY, f"{module} is not listed under trust:, so it is not imported")
+
+
+def _made_by(factory: Callable[[], Any]) -> Any:
+    """What it returns; made once more if it was the first to load a module of River's."""
+    give_river_its_builtins()
+    model = factory()
+    return factory() if give_river_its_builtins() else model
 
 
 def is_trusted(module: str, trust: tuple[str, ...]) -> bool:

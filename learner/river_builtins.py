@@ -96,11 +96,18 @@ _GIVEN: dict[str, tuple[str, Callable[..., Any]]] = {
 }
 
 
-def give_river_its_builtins() -> None:
+def give_river_its_builtins() -> bool:
     """Put them where River's loaded modules look before they look for Python's.
 
     To be called when modules were loaded, before anything of theirs is built or learns.
+
+    Returns:
+        Whether any module had not had them: what was built of it until now holds Python's own.
     """
+    is_new = False
     for module in _GIVEN.keys() & sys.modules.keys():
         name, what = _GIVEN[module]
-        vars(sys.modules[module])[name] = what
+        names = vars(sys.modules[module])
+        is_new |= names.get(name) is not what
+        names[name] = what
+    return is_new

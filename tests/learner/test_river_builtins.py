@@ -1,8 +1,12 @@
 """The stand-in for `set`: its order is that of the set it stands for, and so is its copies'."""
 
 import copy
+import os
 import pickle
 import random
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from river import compose, rules
@@ -52,6 +56,43 @@ def test_rivers_modules_have_it_once_a_component_of_theirs_is_asked_for() -> Non
     assert (select, amrules) == (compose.Select, rules.AMRules)
     assert type(compose.Select("a").keys) is GrownSet
     assert type(compose.Select("a", "b").clone().keys) is GrownSet
+
+
+OWN = """
+def build():
+    from river import {module}
+    return {module}.{name}({arguments})
+"""
+ASKED = """
+from learner.build import build_estimator
+from tests.learner.streams import model_file
+
+learner = {{"python": "own_models:build"}}
+model = build_estimator(model_file("{task}", learner, trust=["own_models"])).dump()
+print(type(model.{attribute}).__name__)
+"""
+
+
+@pytest.mark.parametrize(
+    ("task", "module", "name", "arguments", "attribute"),
+    [
+        ("regression", "compose", "Pipeline", "compose.Select('b', 'a')", "steps['Select'].keys"),
+        ("multiclass", "neighbors", "KNNClassifier", "", "classes"),
+    ],
+)
+def test_an_own_factory_that_is_the_first_to_load_river_has_it_too(
+    task: str, module: str, name: str, arguments: str, attribute: str, tmp_path: Path
+) -> None:
+    own = OWN.format(module=module, name=name, arguments=arguments)
+    (tmp_path / "own_models.py").write_text(own)
+    done = subprocess.run(
+        [sys.executable, "-c", ASKED.format(task=task, attribute=attribute)],
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{Path.cwd()}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("GrownSet\n", "")
 
 
 def test_a_key_is_found_again_in_a_copy() -> None:
