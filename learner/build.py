@@ -8,6 +8,7 @@ from river import base
 from config.model_file import ModelFile, Task
 from learner.errors import RestoreError, SpecError
 from learner.estimator import Estimator
+from learner.own_sets import notes_on_sets
 from learner.plain import name_of
 from learner.python_estimator import build_python, is_trusted
 from learner.river_builtins import give_river_its_builtins
@@ -46,7 +47,10 @@ def build_estimator(
         )
     if learner.python is not None:
         model: Any = build_python(learner.python, model_file.trust)
-        return RiverEstimator(model, task=model_file.task, wants_probabilities=wants_probabilities)
+        notes = notes_on_sets(model, model_file.trust)
+        return RiverEstimator(
+            model, task=model_file.task, wants_probabilities=wants_probabilities, notes=notes
+        )
     assert learner.river is not None, "the model file has exactly one learner"
     model, notes = build_pipeline(learner.river)
     check_task(model, model_file.task)
