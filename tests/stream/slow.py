@@ -4,7 +4,7 @@ import time
 
 from tests.stream.recorder import Recorder
 
-BUILD_S = 3.0
+BUILD_S = 1.5
 
 
 def slow_recorder() -> Recorder:
