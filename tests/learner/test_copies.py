@@ -24,7 +24,7 @@ from tests.learner.components import FEW, LABELS, LINEAR, SCALER, WORDLESS, case
 from tests.learner.copying import divergence, events, is_for_its_task
 from tests.learner.streams import model_file
 
-EVENTS = 45
+EVENTS = 36
 CUTS = (0.3, 0.7)
 LEARNING = [name for name in component_names() if cases_of(name)]
 
@@ -178,7 +178,7 @@ for expression, pairs in eval(sys.stdin.read()):
 
 
 def test_answers_are_those_of_river_alone_in_a_process_of_its_own() -> None:
-    told = [(expression, events(task, 150)) for task, _, expression in BESIDE_RIVER]
+    told = [(expression, events(task, 100)) for task, _, expression in BESIDE_RIVER]
     bare = subprocess.run(
         [sys.executable, "-c", BARE],
         input=repr(told),
@@ -195,7 +195,7 @@ def test_answers_are_those_of_river_alone_in_a_process_of_its_own() -> None:
 def asked(task: str, river: list[Any]) -> Iterator[str]:
     """The answers of the model that a model file has built, as its learner asks for them."""
     estimator = build_estimator(model_file(task, {"river": river}))
-    for x, y in events(task, 150):
+    for x, y in events(task, 100):
         label, chances = estimator.predict(x)
         yield repr(label if chances is None else chances)
         estimator.learn(x, y, None)
