@@ -20,6 +20,8 @@ from checkpoints.cli import operator_commands
 
 if TYPE_CHECKING:
     from checkpoints.cli import Connection
+    from checkpoints.manifest import Version
+    from checkpoints.redis_setup import Finding as StoreFinding
     from checkpoints.redis_store import RedisStore
     from checkpoints.signing import Keys, Role
     from config.model_file import ModelFile
@@ -206,7 +208,7 @@ def learn(
         options,
         open_store=open_store,
         keys=_keys(settings, signs_as="learner"),  # a standby must know before it is needed
-        check_store=functools.partial(_require_safe, open_store),
+        check_store=functools.partial(_set_up, open_store, model_file.name),
     )
     raise typer.Exit(learner.run())
 
@@ -381,11 +383,15 @@ def _store(settings: "Settings", *, deadline_s: float = 10.0) -> "RedisStore":
     return _store_at(settings.redis.url.get_secret_value(), deadline_s=deadline_s)
 
 
-def _require_safe(open_store: "Callable[[], RedisStore]") -> None:
+def _set_up(open_store: "Callable[[], RedisStore]", model: str) -> "list[StoreFinding]":
+    """How Redis is set up, for a learner that may do there what it must."""
     from contextlib import closing
 
+    from checkpoints.line import Line
+
     with closing(open_store()) as store:
-        store.require_safe()
+        store.require_rights(Line(model))
+        return store.findings()
 
 
 def _store_at(url: str, *, deadline_s: float = 10.0) -> "RedisStore":

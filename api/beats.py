@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from api.complaints import Complaints
 from api.served import Place
 from checkpoints.errors import CheckpointError
 from checkpoints.line import Line
@@ -37,6 +38,7 @@ class Beats:
         self._round_at: float | None = None  # all lines were said
         self._retry_at = 0.0
         self._is_known = False
+        self._complaints = Complaints()
         self.unheard: CheckpointError | None = None
 
     @property
@@ -61,12 +63,14 @@ class Beats:
                     self._beat(name, place, state="serving")
                     self._said[name] = place
         except CheckpointError as error:
-            log.warning("%s", error)
+            if self._complaints.is_due(error):
+                log.warning("%s; what is loaded goes on answering", error)
             self.unheard = None if self._is_known else error
             self.doubt()
             return
         if is_due:
             self._round_at, self._is_known, self.unheard = now, True, None
+            self._complaints.ended()
 
     def doubt(self) -> None:
         """The store is away, and may have lost what we said: say it anew when it answers."""
@@ -90,7 +94,7 @@ class Beats:
             "at_ms": self._clock_ms(),
             "pid": os.getpid(),
         }
-        serving = place.version_id if state == "serving" else None
+        serving = (place.version_id or "") if state == "serving" else ""
         self._store.beat(
             Line(name), role="api", name=self._name, payload=payload, ttl_s=ttl_s, serving=serving
         )

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from api.complaints import Complaints
 from api.loading import Loaded, as_learned, load, model_hash
 from api.served import Standing, Standings
 from api.warm import Warm, pointers
@@ -27,7 +28,7 @@ from config.model_file import ModelFile
 
 log = logging.getLogger(__name__)
 
-LOOK_S = 0.1  # hints usually come before
+LOOK_S = 1.0  # without a hint: how its learner does
 _AWAY_S = 0.5  # between two looks while the store is down
 _UNCOLLECTED_MAX_S = 5.0  # while one load follows the other
 _RETRY_FIRST_S, _RETRY_MAX_S = 0.5, 30.0
@@ -136,7 +137,7 @@ class Following:
         generation: Grows when something was loaded that others should not load themselves.
         ordered: The oldest generation that can obey all that operators have ordered.
         unheard: Why the store has never answered yet.
-        is_away: The store did not answer when it was last asked.
+        is_away: The store did not answer, or did not let us, when it was last asked.
     """
 
     def __init__(
@@ -160,12 +161,16 @@ class Following:
         self._gave_way: set[str] = set()  # since they were last loaded
         self._dropped: list[Loaded] = []
         self._look_at = self._collected_at = 0.0
+        self._complaints = Complaints()
         self.is_away = False
 
     @property
     def standings(self) -> Standings:
         """Where the lines stand."""
-        return {line.name: line.standing for line in self.lines.values()}
+        return {
+            line.name: dataclasses.replace(line.standing, is_store_away=self.is_away)
+            for line in self.lines.values()
+        }
 
     @property
     def at_hand(self) -> dict[str, list[Loaded]]:
@@ -199,6 +204,7 @@ class Following:
         if self.is_away:
             log.info("the store answers")
         self.is_away, self.unheard = False, None
+        self._complaints.ended()
         self._look_at = time.monotonic() + LOOK_S
         self._ask_for_warm()
 
@@ -342,7 +348,8 @@ class Following:
                 self._warm.offer(line.name, line.loaded)
 
     def _heard_nothing(self, error: CheckpointError) -> None:
-        log.warning("%s; what is loaded goes on answering", error)
+        if self._complaints.is_due(error):
+            log.warning("%s; what is loaded goes on answering", error)
         if all(line.state is None for line in self.lines.values()):
             self.unheard = error
         self.is_away = True

@@ -35,6 +35,8 @@ from api.metrics import ApiMetrics
 from api.server import DRAIN_S
 from api.tallies import Tallies
 from api.worker import Job
+from checkpoints.errors import StoreForbidden
+from checkpoints.patience import Patience
 from checkpoints.signing import Keys
 from checkpoints.store import Hints, Store
 from checkpoints.unpickle import GivenUp
@@ -71,6 +73,7 @@ class Loader:
     ) -> None:
         self._following, self._crew, self._beats, self._hints = following, crew, beats, hints
         self._give_up_at = time.monotonic() + start_wait_s
+        self._patience = Patience()
         self._attended_at = 0.0
         self._signals = 0
         self._kill_at: float | None = None
@@ -82,6 +85,7 @@ class Loader:
 
         Raises:
             StoreUnavailable: The store did not answer at all.
+            StoreForbidden: It has let us do nothing, and only an administrator can mend that.
         """
         with self._signalled():
             try:
@@ -100,6 +104,8 @@ class Loader:
         unheard = self._beats.unheard or following.unheard
         if unheard is not None and time.monotonic() > self._give_up_at:
             raise unheard
+        if isinstance(unheard, StoreForbidden):
+            self._patience.refused(unheard)
         crew.tell(following.standings)
         asked = Asked(following.generation, following.ordered, following.has_more)
         crew.attend(asked, following.at_hand)
@@ -111,7 +117,10 @@ class Loader:
         hinted = self._hints.take()
         if not self._beats.stand:
             self._beats.say(self._crew.places)
-        if self._kill_at is not None or not self._beats.stand:
+        if self._kill_at is not None:
+            return
+        if not self._beats.stand:
+            self._following.is_away = True
             return
         self._following.look(hinted=hinted)
         if self._following.is_away:
@@ -183,6 +192,7 @@ def run_api(
         SettingsError: The API may not start as it is set up.
         PortTakenError: Somebody else listens there.
         StoreUnavailable: The store did not answer at all within `learner.start_wait_seconds`.
+        StoreForbidden: It answered, and let us do nothing.
     """
     access_of(settings.api)  # what is wrong with it is to be known before anything is started
     models, workers = list(model_files), settings.api.workers

@@ -202,7 +202,7 @@ class _Heads(Collector):
 
     def describe(self) -> list[Metric]:
         """Their names, without reading anything."""
-        return [*self._families(), _refusals()]
+        return [*self._families(), _refusals(), _answers()]
 
     def collect(self) -> Iterator[Metric]:
         """Their values now."""
@@ -231,6 +231,11 @@ class _Heads(Collector):
         for line in self._lines:
             doubts.add_metric([line.name], line.refusals)
         yield doubts
+        answers = _answers()
+        for line in self._lines:
+            is_up = line.state is not None and not line.is_store_away
+            answers.add_metric([line.name, "redis"], is_up)
+        yield answers
 
     def _families(self) -> tuple[GaugeMetricFamily, ...]:
         def of_model(name: str, what: str, *labels: str) -> GaugeMetricFamily:
@@ -255,3 +260,8 @@ class _Heads(Collector):
 def _refusals() -> CounterMetricFamily:
     what = "Different things found in the store and not believed."
     return CounterMetricFamily("weir_store_refusals", what, labels=["model"])
+
+
+def _answers() -> GaugeMetricFamily:
+    what = "Whether a dependency answered last, and let us do what we must."
+    return GaugeMetricFamily("weir_dependency_up", what, labels=["model", "dependency"])

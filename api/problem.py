@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from checkpoints.commands import Unsupported
-from checkpoints.errors import KeyProblem
+from checkpoints.errors import KeyProblem, StoreForbidden
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -125,6 +125,8 @@ def problem_of(error: Exception) -> Problem | None:
         return error
     if isinstance(error, Unsupported):
         return Problem(501, "not_built", str(error))
+    if isinstance(error, StoreForbidden):  # our right is missing, not the client's
+        return Problem(503, "unavailable", str(error), headers=((b"retry-after", b"10"),))
     if isinstance(error, KeyProblem):
         return Problem(403, "not_allowed", str(error))
     found = _BY_EXIT_CODE.get(getattr(error, "exit_code", -1))

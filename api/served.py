@@ -27,6 +27,7 @@ class Standing:
         segment: Its model, where it is loaded faster than another process is made.
         doubts: What stands there and is not believed.
         refusals: How many different things were not believed, or odd, so far.
+        is_store_away: It does not answer now, or does not let us.
     """
 
     state: LineState | None
@@ -35,6 +36,7 @@ class Standing:
     segment: bytes | None
     doubts: tuple[str, ...] = ()
     refusals: int = 0
+    is_store_away: bool = False
 
 
 Standings = Mapping[str, Standing]
@@ -59,6 +61,7 @@ class ServedLine:
         obeyed_seq: The newest command that is in force here.
         doubts: What stands there and is not believed.
         refusals: How many different things were not believed, or odd, so far.
+        is_store_away: It does not answer now, or does not let us.
     """
 
     def __init__(self, model_file: ModelFile, at_hand: Sequence[Loaded] = ()) -> None:
@@ -73,6 +76,7 @@ class ServedLine:
         self.obeyed_seq = 0
         self.doubts: tuple[str, ...] = ()
         self.refusals = 0
+        self.is_store_away = False
 
     def answering(self) -> Loaded:
         """The version that answers.
@@ -120,6 +124,7 @@ class ServedLine:
         """Go by `standing` from now on. A model that is not light is left to another process."""
         self.state, self.load_problem = standing.state, standing.load_problem
         self.doubts, self.refusals = standing.doubts, standing.refusals
+        self.is_store_away = standing.is_store_away
         self._load(standing, scratch)
         wanted = self.state.serving if self.state else None
         if self.state and wanted and self.loaded and self.loaded.version.id == wanted.id:

@@ -5,7 +5,7 @@ from itertools import product
 from types import SimpleNamespace
 
 from checkpoints.control import Control
-from checkpoints.errors import CheckpointError, KeyProblem, StoreUnavailable
+from checkpoints.errors import CheckpointError, KeyProblem, StoreForbidden, StoreUnavailable
 from checkpoints.line import Line
 from checkpoints.manifest import Version
 from checkpoints.reader import LineReader
@@ -36,6 +36,7 @@ def store_findings(
     heads: dict[str, Version | None] = {}
     found: list[Finding] = []
     try:
+        found += _rights_findings(connection, keys, models)
         found += _server_findings(connection)
         room = _bytes_free(connection)
         verifiers = [keys.verifier] if keys else []
@@ -49,12 +50,31 @@ def store_findings(
     return heads, found
 
 
+def _rights_findings(
+    connection: RedisConnection, keys: Keys | None, models: Sequence[ModelFile]
+) -> Iterator[Finding]:
+    """Whether our user may do what a learner does: it must where the learner's key is."""
+    about = f"redis {connection.address}"
+    lines = [Line(model_file.name) for model_file in models] or [Line("doctor")]
+    for line in lines:
+        try:
+            connection.require_rights(line.prefix)
+        except StoreForbidden as problem:
+            if keys is None or keys.learner is not None:
+                yield _as_error(about, problem)
+            else:
+                what = f"no learner could work as this user: {problem.cause}"
+                yield warning(about, what, f"nothing, if none is to; else {problem.advice}")
+            return
+    yield fine(about, "its user may do all that a learner does")
+
+
 def _server_findings(connection: RedisConnection) -> Iterator[Finding]:
-    """Version, eviction, persistence and memory."""
+    """Version, role, eviction, persistence and memory: what a learner looks at, and how full."""
     about = f"redis {connection.address}"
     for found in connection.findings():
         if found.level == "refuse":
-            yield error(about, found.what, found.mend, exit_code=6)
+            yield error(about, found.what, found.mend, exit_code=5 if found.name == "role" else 6)
         elif found.level == "warn":
             yield warning(about, found.what, found.mend)
         else:

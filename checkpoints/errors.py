@@ -114,6 +114,16 @@ class StoreUnavailable(Unavailable):
         self.url, self.doing, self.cause = url, doing, cause
 
 
+class StoreForbidden(StoreUnavailable):
+    """Redis does not know this user and password, or does not let it do what it must.
+
+    Nothing but an administrator's hand changes that, so nobody waits for it as for a server that
+    is away. What is in memory goes on serving.
+    """
+
+    exit_code = 6
+
+
 class NotInForce(Unavailable):
     """A command is written and signed, but nobody has yet confirmed that it obeys it."""
 

@@ -28,6 +28,7 @@ from checkpoints.store import (
     ORPHAN_S,
     REPEATS_S,
     STEPS,
+    SURE_S,
     Beat,
     Granted,
     HeldBy,
@@ -422,7 +423,8 @@ class MemoryStore:
         learner = learners[-1].payload if is_shown else None
         return Position(head=books.head, control=books.ordered, learner=learner)
 
-    def hints(self, lines: Sequence[Line]) -> Hints:
+    def hints(self, lines: Sequence[Line], *, sure_s: float = SURE_S) -> Hints:
+        del sure_s  # nothing is lost here
         found = MemoryHints(lines, on_close=self._forget_hints)
         with self._lock:
             self._hints.append(found)
@@ -443,6 +445,7 @@ class MemoryStore:
         payload: Beat,
         ttl_s: float,
         serving: str | None = None,
+        is_news: bool = False,
     ) -> None:
         text = msgspec.json.encode(payload)
         if len(text) > BEAT_BYTES_MAX:
@@ -453,6 +456,8 @@ class MemoryStore:
             read = msgspec.json.decode(text)
             now = self._clock()
             beats[role, name] = _Beat(read, serving, now + min(ttl_s, BEAT_SHOWN_S), now + ttl_s)
+            if is_news:
+                self._tell(line)
 
     def _live(self, books: _Books) -> list[tuple[tuple[str, str], _Beat]]:
         now = self._clock()

@@ -9,11 +9,9 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from hashlib import sha1
 from pathlib import Path
-from typing import Any, Literal, TypeVar
-from urllib.parse import urlsplit
+from typing import Any, TypeVar
 
 import msgspec
 from redis import Redis
@@ -34,16 +32,17 @@ from redis.exceptions import ConnectionError as ConnectionLostError
 from redis.exceptions import TimeoutError as TimedOutError
 from redis.retry import Retry
 
-from checkpoints.errors import BadCommand, StoreUnavailable, Tampered, UnsafeStore
+from checkpoints.errors import BadCommand, StoreUnavailable, Tampered
 from checkpoints.redis_hints import RedisHints
+from checkpoints.redis_rights import Rights, denied_in, needed_by_a_learner
+from checkpoints.redis_setup import SECTIONS, Finding, findings_of
+from config.addresses import without_password
 
-__all__ = ["Finding", "RedisConnection"]
+__all__ = ["RedisConnection"]
 
 T = TypeVar("T")
 
 _LUA = Path(__file__).with_name("lua")
-_OLDEST = (7, 0)  # scripts that say whether a full server may run them: `#!lua`
-
 _FIRST_PAUSE_S = 0.02
 _LONGEST_PAUSE_S = 0.5
 
@@ -51,15 +50,6 @@ _LONGEST_PAUSE_S = 0.5
 _PASSING = (ConnectionLostError, TimedOutError, BusyLoadingError, ReadOnlyError, ClusterDownError,
             TryAgainError)  # fmt: skip
 _FORBIDDEN = (AuthenticationError, AuthorizationError, NoPermissionError)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One thing looked at in the server's set-up: fine, worth a warning, or a reason to refuse."""
-
-    level: Literal["ok", "warn", "refuse"]
-    what: str
-    mend: str = ""
 
 
 class RedisConnection:
@@ -89,8 +79,9 @@ class RedisConnection:
         self._deadline_s = deadline_s
         self._clock = clock
         self._sleep = sleep
+        self.address = without_password(url)
         try:
-            self.address = _without_password(url)
+            self._rights = Rights(url, self.address)
             self._client = Redis.from_url(
                 url,
                 protocol=2,
@@ -101,11 +92,12 @@ class RedisConnection:
                 retry=Retry(NoBackoff(), 0),
                 client_name=client_name,
             )
-        except ValueError as problem:
+        except ValueError:  # its words may show a part of the password
             raise BadCommand(
-                f"the address of Redis cannot be read: {problem}",
-                advice="write WEIR_REDIS__URL as redis://[user:password@]host:port/0",
-            ) from problem
+                f"the address of Redis, {self.address}, cannot be read",
+                advice="write WEIR_REDIS__URL as redis://[user:password@]host:port/0, special "
+                "characters of the password as %XX",
+            ) from None
         # The driver leaves this one without types.
         self._execute: Callable[..., Any] = self._client.execute_command
 
@@ -153,9 +145,9 @@ class RedisConnection:
 
         return self.attempt(once, doing=doing) if commands else []
 
-    def hints(self, channels: Sequence[str]) -> RedisHints:
+    def hints(self, channels: Sequence[str], *, sure_s: float) -> RedisHints:
         """Hints from `channels`, over a connection of their own."""
-        return RedisHints(self._client, channels)
+        return RedisHints(self._client, channels, sure_s=sure_s)
 
     def attempt(self, call: Callable[[], T], *, doing: str) -> T:
         """Call until it is answered or the deadline has passed.
@@ -163,6 +155,7 @@ class RedisConnection:
         Raises:
             StoreUnavailable: no answer in time, or the server refuses to work. What was asked for
                 may have been done.
+            StoreForbidden: the server knows nobody of this name and password, or does not let it.
             Tampered: a key holds another type of value than ours have.
         """
         give_up_at = self._clock() + self._deadline_s
@@ -171,7 +164,7 @@ class RedisConnection:
             try:
                 return call()
             except _FORBIDDEN as problem:
-                raise self._unavailable(doing, problem, _ADVICE_FORBIDDEN) from problem
+                raise self._rights.refusal(doing, problem) from problem
             except _PASSING as problem:
                 if self._clock() + pause >= give_up_at:
                     raise self._unavailable(doing, problem, "") from problem
@@ -185,6 +178,8 @@ class RedisConnection:
 
     def _refusal(self, doing: str, problem: RedisError) -> Exception:
         text = str(problem)
+        if "NOPERM" in text or "ACL failure in script" in text:
+            return self._rights.refusal(doing, problem)
         if "WRONGTYPE" in text:
             return Tampered(f"Redis at {self.address}, to {doing}", text)
         if isinstance(problem, OutOfMemoryError) or "OOM" in text or "EXECABORT" in text:
@@ -196,26 +191,23 @@ class RedisConnection:
     def findings(self) -> list[Finding]:
         """What the server's set-up means for the versions it is to keep."""
         replies = self.ask_all(
-            [("INFO", "server"), ("INFO", "memory"), ("INFO", "persistence")],
-            doing="say how it is set up",
+            [("INFO", section) for section in SECTIONS], doing="say how it is set up"
         )
-        facts = {name: value for reply in replies for name, value in reply.items()}
-        return [_version(facts), _eviction(facts), _persistence(facts)]
+        return findings_of({name: value for reply in replies for name, value in reply.items()})
 
-    def require_safe(self) -> list[Finding]:
-        """The findings, for a process about to start.
+    def require_rights(self, prefix: str) -> None:
+        """See that all is allowed that a learner does to keys that begin with `prefix`.
 
         Raises:
-            UnsafeStore: one of them is a reason to refuse.
+            StoreForbidden: Something is not; all of it is named.
         """
-        found = self.findings()
-        for finding in found:
-            if finding.level == "refuse":
-                raise UnsafeStore(self.address, finding.what, advice=finding.mend)
-        return found
+        commands = needed_by_a_learner(f"{prefix}rights", f"{prefix}moved")
+        doing = "give a learner the rights it needs"
+        reply = self.run("allowed", prefix, {"commands": commands}, doing=doing)
+        if denied := denied_in(reply, commands):
+            raise self._rights.missing(doing, denied)
 
 
-_ADVICE_FORBIDDEN = "give WEIR_REDIS__URL a user that may read, write and run scripts on weir:*"
 _ADVICE_FULL = (
     "nothing was changed; raise maxmemory, or lower `checkpoint.keep` in the model file and start "
     "the learner again, which then drops what is no longer kept"
@@ -230,50 +222,3 @@ def _script(name: str) -> tuple[str, str]:
     flags, _, body = own.partition("\n")
     source = "\n".join((flags, shared, body))
     return source, sha1(source.encode(), usedforsecurity=False).hexdigest()
-
-
-def _without_password(url: str) -> str:
-    """The address as it may stand in a log.
-
-    >>> _without_password("rediss://weir:secret@cache.example:6380/2")
-    'rediss://cache.example:6380/2'
-    """
-    parts = urlsplit(url)
-    port = f":{parts.port}" if parts.port else ""
-    return f"{parts.scheme}://{parts.hostname or ''}{port}{parts.path}"
-
-
-def _version(facts: dict[str, Any]) -> Finding:
-    text = str(facts.get("redis_version", "0"))
-    number = tuple(int(part) for part in text.split(".")[:2] if part.isdigit())
-    server = f"{facts.get('server_name', 'redis')} speaking Redis {text}"
-    if number < _OLDEST:
-        return Finding(
-            level="refuse",
-            what=f"{server} is too old",
-            mend="use Redis 7.0 or Valkey 7.2, or newer",
-        )
-    return Finding(level="ok", what=server)
-
-
-def _eviction(facts: dict[str, Any]) -> Finding:
-    policy = str(facts.get("maxmemory_policy", "unknown"))
-    if policy.startswith("allkeys-"):
-        return Finding(
-            level="refuse",
-            what=f"maxmemory-policy {policy} may evict any version in silence",
-            mend="set `maxmemory-policy noeviction`",
-        )
-    level: Literal["ok", "warn"] = "ok" if policy == "noeviction" else "warn"
-    mend = "" if level == "ok" else "set `maxmemory-policy noeviction`: a lease may be evicted"
-    return Finding(level=level, what=f"maxmemory-policy {policy}", mend=mend)
-
-
-def _persistence(facts: dict[str, Any]) -> Finding:
-    if int(facts.get("aof_enabled", 0)):
-        return Finding(level="ok", what="append-only file on")
-    return Finding(
-        level="warn",
-        what="append-only file off: a restart of Redis loses the versions since its last dump",
-        mend="set `appendonly yes`, `appendfsync everysec` or `always`",
-    )

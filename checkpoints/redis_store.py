@@ -20,7 +20,8 @@ from checkpoints.control import AUDIT_KEPT, CONTROL_BYTES_MAX, Control
 from checkpoints.errors import CheckpointCorrupt, TooLarge
 from checkpoints.line import Line
 from checkpoints.manifest import MANIFEST_BYTES_MAX, SegmentRef, Version
-from checkpoints.redis_connection import Finding, RedisConnection
+from checkpoints.redis_connection import RedisConnection
+from checkpoints.redis_poll import RedisPoll
 from checkpoints.redis_removal import removed
 from checkpoints.redis_replies import (
     capped,
@@ -30,11 +31,11 @@ from checkpoints.redis_replies import (
     number_of,
     payload_of,
     pointed,
-    position_of,
     present,
     score_of,
     within,
 )
+from checkpoints.redis_setup import Finding
 from checkpoints.signing import digest
 from checkpoints.store import (
     BEAT_BYTES_MAX,
@@ -43,6 +44,7 @@ from checkpoints.store import (
     LINEAGE_BYTES_MAX,
     ORPHAN_S,
     REPEATS_S,
+    SURE_S,
     Beat,
     Granted,
     HeldBy,
@@ -86,14 +88,15 @@ class RedisStore:
         self._redis = connection
         self._clock_ms = clock_ms
         self.on_step = on_step
+        self._poll = RedisPoll(connection)
 
     def findings(self) -> list[Finding]:
-        """What the server's set-up means for the versions, for `weir doctor`."""
+        """What the server's set-up means for the versions it is to keep."""
         return self._redis.findings()
 
-    def require_safe(self) -> list[Finding]:
-        """The same at start; raises UnsafeStore where versions might be lost in silence."""
-        return self._redis.require_safe()
+    def require_rights(self, line: Line) -> None:
+        """See that a learner of `line` may do all that it must; raises StoreForbidden."""
+        self._redis.require_rights(_prefix(line))
 
     def close(self) -> None:
         """Give the connections back."""
@@ -367,18 +370,10 @@ class RedisStore:
         return data
 
     def poll(self, lines: Sequence[Line]) -> dict[Line, Position]:
-        commands = [
-            ("GETRANGE", _prefix(line) + name, 0, bytes_max)
-            for line in lines
-            for name, bytes_max in _POLLED
-        ]
-        replies = iter(self._redis.ask_all(commands, doing="say what has moved", together=True))
-        return {
-            line: position_of(line, next(replies), next(replies), next(replies)) for line in lines
-        }
+        return self._poll.look(lines)
 
-    def hints(self, lines: Sequence[Line]) -> Hints:
-        return self._redis.hints([f"{_prefix(line)}moved" for line in lines])
+    def hints(self, lines: Sequence[Line], *, sure_s: float = SURE_S) -> Hints:
+        return self._redis.hints([f"{_prefix(line)}moved" for line in lines], sure_s=sure_s)
 
     def _get(self, line: Line, name: str, bytes_max: int) -> bytes | None:
         """The value of one key, None where there is none; never more than one byte too many."""
@@ -398,21 +393,25 @@ class RedisStore:
         payload: Beat,
         ttl_s: float,
         serving: str | None = None,
+        is_news: bool = False,
     ) -> None:
         text = msgspec.json.encode(payload)
         if len(text) > BEAT_BYTES_MAX:
             raise TooLarge(f"{line} {role} {name}", bytes_found=len(text), bytes_max=BEAT_BYTES_MAX)
         ttl_ms, now_ms = _ms(ttl_s), self._clock_ms()
-        arguments = {
+        arguments: dict[str, object] = {
             "role": role,
             "name": name,
-            "serving": serving or "",
             "ttl_ms": ttl_ms,
-            "shown_ms": min(ttl_ms, _ms(BEAT_SHOWN_S)),
             "expires_at_ms": now_ms + ttl_ms,
             "forgotten_before_ms": now_ms - _BEATS_FORGOTTEN_MS,
             "beats_max": _BEATS_MAX,
+            "is_news": is_news,
         }
+        if role == "learner":
+            arguments["shown_ms"] = min(ttl_ms, _ms(BEAT_SHOWN_S))
+        if serving is not None:
+            arguments["serves"] = {"id": serving}
         self._redis.run("beat", _prefix(line), arguments, text, doing=f"note that {name} is alive")
 
     def beats(self, line: Line, role: str) -> dict[str, Beat]:
@@ -445,7 +444,6 @@ class RedisStore:
 
 
 _BEATS_FORGOTTEN_MS = 3_600_000  # clocks of two hosts may differ by so much
-_POLLED = (("head", _SMALL), ("control", _SMALL), ("beat:learner", BEAT_BYTES_MAX))
 
 
 _BYTES_MAX = {"manifest": MANIFEST_BYTES_MAX, "control": CONTROL_BYTES_MAX}

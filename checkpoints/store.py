@@ -37,6 +37,7 @@ REPEATS_S = 24 * 3600  # how long an idempotency key is remembered
 # An order waits for whoever has beaten within this time; it must be shorter than an order waits,
 # and so long that a process which only stands still for a while is not taken for dead.
 BEAT_TTL_S = 9.0
+SURE_S = 0.1  # who follows a line knows within this time what has moved
 BEAT_SHOWN_S = 3.0  # users are shown as silent who has not beaten for so long
 
 Beat = Mapping[str, Any]
@@ -145,7 +146,10 @@ class Hints(Protocol):
         ...
 
     def take(self) -> bool:
-        """Whether something may have moved since the last call; does not wait for hints."""
+        """Whether something may have moved since the last call; does not wait for hints.
+
+        It is also True, every `sure_s`, while the store cannot be heard: it is to be asked then.
+        """
         ...
 
     def close(self) -> None:
@@ -302,8 +306,11 @@ class Store(Protocol):
         """What each line points to now, all in one round trip."""
         ...
 
-    def hints(self, lines: Sequence[Line]) -> Hints:
-        """Hints of these lines' new heads and commands; never raises for a store that is away."""
+    def hints(self, lines: Sequence[Line], *, sure_s: float = SURE_S) -> Hints:
+        """Hints of these lines' new heads, commands and states; never raises for a store that is
+        away. What nothing was heard of for `sure_s` has not moved, but for what somebody writes
+        who is none of ours.
+        """
         ...
 
     # Heartbeats --------------------------------------------------------------------------------
@@ -317,8 +324,12 @@ class Store(Protocol):
         payload: Beat,
         ttl_s: float,
         serving: str | None = None,
+        is_news: bool = False,
     ) -> None:
-        """Say that `name` is alive for `ttl_s`; `serving` (id) keeps that version from pruning.
+        """Say that `name` is alive for `ttl_s`; `is_news` hints at it.
+
+        `serving` keeps the version of that id from pruning; it is "" for one that serves none yet,
+        None for one that never does.
 
         A waiting stand-by uses a role of its own: `poll` shows the newest beat of "learner", and
         that for `BEAT_SHOWN_S` at the most. A beat takes the place of the one of the same name.

@@ -8,7 +8,6 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import (
     BaseModel,
@@ -29,6 +28,7 @@ from pydantic_settings import (
 )
 from typing_extensions import override
 
+from config.addresses import without_password
 from config.errors import Problem, SettingsError
 from config.messages import place_of, plain_message, wrong
 from config.sizes import size_bytes
@@ -123,9 +123,11 @@ class RedisSettings(Section):
     @field_validator("url")
     @classmethod
     def _is_redis(cls, url: SecretStr | None) -> SecretStr | None:
-        scheme = url.get_secret_value().partition("://")[0] if url else "redis"
+        scheme, _, rest = (url.get_secret_value() if url else "redis://").partition("://")
         if scheme not in {"redis", "rediss", "unix"}:
             raise wrong("must begin with redis://, rediss:// or unix://")
+        if any(mark in rest.rpartition("@")[0] for mark in "/?#"):
+            raise wrong("a / ? or # of its user or password must be written as %2F, %3F or %23")
         return url
 
     @property
@@ -137,8 +139,7 @@ class RedisSettings(Section):
         """
         if self.url is None:
             return "no Redis given"
-        parts = urlsplit(self.url.get_secret_value())
-        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+        return without_password(self.url.get_secret_value())
 
 
 class ApiSettings(Section):

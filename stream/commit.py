@@ -31,7 +31,15 @@ from dataclasses import dataclass
 from importlib.metadata import version as installed
 from typing import Any
 
-from checkpoints.errors import CheckpointError, Conflict, Fenced, Stale, StoreUnavailable, TooLarge
+from checkpoints.errors import (
+    CheckpointError,
+    Conflict,
+    Fenced,
+    Stale,
+    StoreForbidden,
+    StoreUnavailable,
+    TooLarge,
+)
 from checkpoints.line import Line
 from checkpoints.lineage import check_counts
 from checkpoints.manifest import (
@@ -43,6 +51,7 @@ from checkpoints.manifest import (
     Version,
     seal_version,
 )
+from checkpoints.patience import Patience
 from checkpoints.segments import pack
 from checkpoints.signing import Signer
 from checkpoints.store import Outcome, Store
@@ -197,7 +206,7 @@ class VersionMaker:
 
     def _insist(self, version: Version, packed: Packed, cut: Cut) -> None:
         """C4 to C6, repeated while the store is down: nothing is dropped."""
-        is_cleared, said = False, 0.0
+        is_cleared, said, patience = False, 0.0, Patience()
         while True:
             try:
                 for ref, stored in packed.values():
@@ -207,6 +216,8 @@ class VersionMaker:
                     is_cleared = True
                 outcome = self._store.commit(self._line, token=cut.token, version=version)  # C6
             except StoreUnavailable as error:
+                if isinstance(error, StoreForbidden):
+                    patience.refused(error)
                 if time.monotonic() - said > _SAY_EVERY_S:
                     said = time.monotonic()
                     log.warning("%s: %s; trying again", version, error)

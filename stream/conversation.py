@@ -97,6 +97,7 @@ class Conversation:
         Raises:
             MovedError: The head is no longer ours.
             ChannelClosedError: The learner is gone.
+            StoreForbidden: The store does not let us any more.
             StreamError, CheckpointError: See `KafkaSource` and `DeadLetters`.
         """
         self._board.source_has_begun()
@@ -104,6 +105,8 @@ class Conversation:
             self._board.tick_source()
             if self._watch.moved:
                 raise MovedError(self._line)
+            if self._watch.refused is not None:
+                raise self._watch.refused
             self._channel.flush()
             for message in self._channel.receive():
                 self._hear(message)

@@ -5,7 +5,7 @@ Codes up to 6 and 70 are the program's own; those here never leave it.
 
 import logging
 
-from checkpoints.errors import CheckpointError, Conflict, StoreUnavailable
+from checkpoints.errors import CheckpointError, Conflict, StoreForbidden, StoreUnavailable
 from config.channel import ChannelClosedError
 from config.errors import ConfigError
 from learner.errors import RestoreError, SpecError
@@ -50,11 +50,11 @@ def end_with(error: Exception, keeper: Channel) -> int:
         case CommitEndedError(outcome="superseded"):
             log.warning("%s; restoring the head", error)
             return AGAIN
+        case ModelFileChangedError() | SoftwareChangedError() | StoreForbidden():
+            return _say(error, keeper)
         case KafkaUnavailableError() | DeadLettersStuckError() | StoreUnavailable():
             log.warning("%s; going on from the head once it answers", error)
             return AGAIN_LATER
-        case ModelFileChangedError() | SoftwareChangedError():
-            return _say(error, keeper)
         case Conflict():
             log.warning("%s; restoring the head", error)
             return AGAIN

@@ -14,9 +14,10 @@ import select
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from checkpoints.redis_setup import Finding
 from checkpoints.signing import Keys
 from checkpoints.store import Store
 from config.channel import ChannelClosedError
@@ -102,7 +103,7 @@ class Learner:
 
     Args:
         open_store: A new connection to the store; each process has its own.
-        check_store: Raises where the store's set-up might lose versions in silence.
+        check_store: How the store is set up; raises StoreForbidden where we lack a right.
     """
 
     settings: Settings
@@ -110,7 +111,7 @@ class Learner:
     options: LearnOptions
     open_store: Callable[[], Store]
     keys: Keys
-    check_store: Callable[[], object]
+    check_store: Callable[[], Sequence[Finding]]
     suspects: Suspects = field(default_factory=Suspects)
     numbers: Numbers = field(init=False)
     _board: Board = field(default_factory=Board)

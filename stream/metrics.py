@@ -83,6 +83,12 @@ class LearnerMetrics:
             registry=registry,
         )
         self._watch_disks(disks or {})
+        self._unsafe = Gauge(
+            "weir_store_unsafe",
+            "Whether Redis is set up so that it may lose versions, by what is wrong.",
+            ["model", "problem"],
+            registry=registry,
+        )
         Info("weir_build", "The versions at work.", registry=registry).info(_build())
 
     def took(self, learned: int, refused: Mapping[tuple[str, str], int]) -> None:
@@ -128,6 +134,10 @@ class LearnerMetrics:
     def dependency(self, name: str, *, is_up: bool) -> None:
         """Whether Kafka or Redis answered."""
         self._up.labels(self._model, name).set(is_up)
+
+    def store_unsafe(self, problem: str, is_unsafe: bool) -> None:
+        """Whether this of Redis's set-up may lose versions."""
+        self._unsafe.labels(self._model, problem).set(is_unsafe)
 
     def serve(self, host: str, port: int) -> str:
         """Serve `/metrics` on a thread of its own; the address, with the port that was given."""

@@ -8,15 +8,17 @@ dies nothing is lost but time: what was in flight is read again.
 import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry
 
-from checkpoints.errors import StoreUnavailable
+from checkpoints.errors import StoreForbidden, StoreUnavailable
 from checkpoints.line import Line
 from checkpoints.manifest import Version
 from checkpoints.mending import taken
+from checkpoints.patience import Patience
+from checkpoints.redis_setup import Finding
 from checkpoints.signing import Keys
 from checkpoints.store import BEAT_TTL_S, Granted, HeldBy, Store
 from config.model_file import ModelFile
@@ -36,6 +38,7 @@ from stream.pruning import Pruner
 from stream.restore import positions_of
 from stream.source import KafkaSource, first_offsets
 from stream.status import Status
+from stream.store_check import StoreCheck
 from stream.suspects import Suspects
 from stream.watch import Watch
 
@@ -73,7 +76,9 @@ class SourceProcess:
         keeper: Last words.
         holder: In whose name the lease is held.
         highest: The highest version number that we remember ourselves.
-        wait_limit_s: How long servers that are away are waited for; None: for ever.
+        check_store: How the store is set up; raises StoreForbidden where we lack a right.
+        wait_limit_s: How long servers that are away are waited for; None: for ever, because the
+            program has been at work before, and may not be refused any more.
     """
 
     settings: Settings
@@ -81,7 +86,7 @@ class SourceProcess:
     options: LearnOptions
     keys: Keys
     open_store: Callable[[], Store]
-    check_store: Callable[[], object]
+    check_store: Callable[[], Sequence[Finding]]
     board: Board
     channel: Channel
     keeper: Channel
@@ -114,20 +119,21 @@ class SourceProcess:
         where = self.settings.learner
         log.info("metrics at %s", metrics.serve(where.metrics_host, where.metrics_port))
         self.store = self.open_store()
-        self._wait_for_servers()
+        check = StoreCheck(self.check_store, self.settings.redis.address, metrics)
+        self._wait_for_servers(check)
         mirror = Mirror(self.settings.kafka, self.model_file.name)
         mirror.start()
         try:
             granted = self._take_turn()
             if granted is not None:
-                self._feed_the_learner(granted, metrics, mirror)
+                self._feed_the_learner(granted, metrics, mirror, check)
         finally:
             mirror.end()
 
     # Before the first record ---------------------------------------------------------------------
 
-    def _wait_for_servers(self) -> None:
-        self._wait_for_store()
+    def _wait_for_servers(self, check: StoreCheck) -> None:
+        self._wait_for_store(check)
         kafka = self.settings.kafka
         kafka_client.wait_for_kafka(
             kafka, limit_s=self.wait_limit_s, keep_waiting=self._keeps_waiting
@@ -141,13 +147,17 @@ class SourceProcess:
         self.board.tick_source()
         return not self.board.stop
 
-    def _wait_for_store(self) -> None:
+    def _wait_for_store(self, check: StoreCheck) -> None:
         said = time.monotonic()
         deadline = said + (self.wait_limit_s or float("inf"))
+        patience = Patience()
         while True:
             try:
                 self.store.poll([self._line])
+                check.begin(may_refuse=self.wait_limit_s is not None)
             except StoreUnavailable as error:
+                if isinstance(error, StoreForbidden):
+                    patience.refused(error)
                 now = time.monotonic()
                 if now > deadline or not self._keeps_waiting():
                     raise ServersAwayError(str(error)) from error
@@ -156,7 +166,6 @@ class SourceProcess:
                     log.warning("waiting for Redis%s: %s", kafka_client.left(deadline), error)
                 time.sleep(0.3)
             else:
-                self.check_store()
                 return
 
     def _take_turn(self) -> Granted | None:
@@ -181,7 +190,9 @@ class SourceProcess:
             self._line, role="standby", name=self.holder, payload=payload, ttl_s=BEAT_TTL_S
         )
 
-    def _feed_the_learner(self, granted: Granted, metrics: LearnerMetrics, mirror: Mirror) -> None:
+    def _feed_the_learner(
+        self, granted: Granted, metrics: LearnerMetrics, mirror: Mirror, check: StoreCheck
+    ) -> None:
         """One life under one token."""
         self.status.state = "starting"
         head = taken(
@@ -189,7 +200,7 @@ class SourceProcess:
         )
         self.status.own_heads = frozenset({head.id}) if head else frozenset()
         with contextlib.ExitStack() as stack:
-            watch = self._watch(granted, metrics, head)
+            watch = self._watch(granted, metrics, head, check)
             watch.look()
             watch.start()
             stack.callback(watch.end)
@@ -227,7 +238,9 @@ class SourceProcess:
             watch.beat()
             self.store.release(self._line, holder=self.holder, token=granted.token)
 
-    def _watch(self, granted: Granted, metrics: LearnerMetrics, head: Version | None) -> Watch:
+    def _watch(
+        self, granted: Granted, metrics: LearnerMetrics, head: Version | None, check: StoreCheck
+    ) -> Watch:
         return Watch(
             self.store,
             self.keys.verifier,
@@ -238,6 +251,7 @@ class SourceProcess:
             board=self.board,
             status=self.status,
             metrics=metrics,
+            check=check,
             orders_seen=head.manifest.orders_seen if head else 0,
         )
 

@@ -1,26 +1,33 @@
 """The watch thread: keeps the lease, beats, and sees what operators order and who moves the head.
 
 The learner never asks the store anything between two records; it reads the board, which is written
-here.
+here. The store is asked when it hints that something has moved, and now and then besides.
 """
 
+import contextlib
 import logging
+import select
 import threading
 import time
 
 from checkpoints.control import open_control
-from checkpoints.errors import CheckpointError, StoreUnavailable
+from checkpoints.errors import CheckpointError, StoreForbidden, StoreUnavailable
 from checkpoints.line import Line
+from checkpoints.patience import Patience
 from checkpoints.signing import Verifier
-from checkpoints.store import BEAT_SHOWN_S, BEAT_TTL_S, Store
+from checkpoints.store import BEAT_SHOWN_S, BEAT_TTL_S, Hints, Store
 from stream.board import Board
 from stream.metrics import LearnerMetrics
 from stream.status import Status
+from stream.store_check import StoreCheck
 
 log = logging.getLogger(__name__)
 
-_LOOK_EVERY_S = 0.1
-_BEAT_EVERY_S = 0.5
+_TURN_S = 0.1  # between two looks at ourselves, which cost nothing
+_LOOK_EVERY_S = 2.0  # without a hint
+_SURE_S = 2.0  # a subscription that is dead is noticed so soon
+_BEAT_EVERY_S = 1.0
+_BEAT_MOVING_S = 0.5  # while lag or uncommitted records change
 _SAY_EVERY_S = 3.0
 
 
@@ -28,15 +35,18 @@ class Watch(threading.Thread):
     """Watches one line for the learner that holds `token`.
 
     Args:
-        store: Polled ten times a second.
+        store: Asked when it hints, and every two seconds.
         holder: Whose lease is renewed.
         lease_s: How long the lease stands after the last renewal.
         board: Freeze and thaw are written here.
         status: Set by the source's loop, told to the world here.
+        check: Looks from time to time how the store is set up.
         orders_seen: Orders up to this one were obeyed before: no news any more.
+        patience: How long a missing right is borne.
 
     Attributes:
         moved: The head is no longer ours: a rollback, or another learner.
+        refused: The store does not let us any more, and only an administrator can mend that.
     """
 
     def __init__(
@@ -51,61 +61,99 @@ class Watch(threading.Thread):
         board: Board,
         status: Status,
         metrics: LearnerMetrics,
+        check: StoreCheck,
         orders_seen: int = 0,
+        patience: Patience | None = None,
     ) -> None:
         super().__init__(name=f"watch-{line.model}", daemon=True)
         self._store, self._verifier, self._line = store, verifier, line
         self._holder, self._token, self._lease_s = holder, token, lease_s
         self._board, self._status, self._metrics = board, status, metrics
+        self._check, self._patience = check, patience or Patience()
         self._orders_seen = orders_seen
         self.moved = False
+        self.refused: StoreForbidden | None = None
         self._ended = threading.Event()
         self._control_id: str | None = None
-        self._beat_at = self._renewed_at = self._said_at = float("-inf")
-        self._beat_was: tuple[str, int] = ("", -1)
+        self._looked_at = self._beat_at = self._renewed_at = self._said_at = float("-inf")
+        self._said_news: tuple[str, int] = ("", -1)
+        self._said_numbers: tuple[int, int] = (0, 0)
 
     def run(self) -> None:
-        """Look ten times a second until `end`."""
-        while not self._ended.wait(_LOOK_EVERY_S):
-            try:
-                self.look()
+        """Look when there is a hint, and when it is time to, until `end`."""
+        with contextlib.closing(self._store.hints([self._line], sure_s=_SURE_S)) as hints:
+            while not self._ended.is_set():
+                _wait(hints)
+                self._turn(hinted=hints.take())
+
+    def _turn(self, *, hinted: bool) -> None:
+        try:
+            has_asked = self.look(hinted=hinted)
+            self._check.look()
+            if has_asked:
                 self._metrics.dependency("redis", is_up=True)
-            except StoreUnavailable as error:
-                self._metrics.dependency("redis", is_up=False)
-                self._say("%s", error)
-            except CheckpointError as error:
-                self._say("an order that cannot be trusted is not obeyed: %s", error)
+                self._patience.answered()
+        except StoreUnavailable as error:
+            self._metrics.dependency("redis", is_up=False)
+            self._say("%s", error)
+            if isinstance(error, StoreForbidden):
+                self._bear(error)
+        except CheckpointError as error:
+            self._say("an order that cannot be trusted is not obeyed: %s", error)
+
+    def _bear(self, error: StoreForbidden) -> None:
+        try:
+            self._patience.refused(error)
+        except StoreForbidden as lasting:
+            self.refused = lasting
 
     def end(self) -> None:
         """Stop looking; the heartbeat runs out by itself."""
         self._ended.set()
         self.join(timeout=2.0)
 
-    def look(self) -> None:
-        """Read head and control, keep the lease, beat."""
+    def look(self, *, hinted: bool = True) -> bool:
+        """Read head and control, keep the lease, beat: what is due; whether anything was."""
+        now = time.monotonic()
+        must_look = hinted or now - self._looked_at > _LOOK_EVERY_S
+        if must_look:
+            self._read()
+            self._looked_at = now
+        must_renew = now - self._renewed_at > self._lease_s / 3
+        if must_renew:
+            self._renewed_at = now
+            self._renew()
+        return self._beat_if_due(now) or must_look or must_renew
+
+    def _read(self) -> None:
         found = self._store.poll([self._line])[self._line]
         own_heads = self._status.own_heads
         if found.head is not None and own_heads and found.head not in own_heads:
             self.moved = True
         if found.control != self._control_id:
             self._obey(found.control)
-        now = time.monotonic()
-        if now - self._renewed_at > self._lease_s / 4:
-            self._renewed_at = now
-            self._renew()
-        what = (self._status.state, self._board.obeyed_seq)
-        if what != self._beat_was or now - self._beat_at > _BEAT_EVERY_S:
-            self._beat_was, self._beat_at = what, now
-            self.beat()
 
-    def beat(self) -> None:
-        """Say that we are alive, and how it goes."""
+    def _beat_if_due(self, now: float) -> bool:
+        """State and orders obeyed at once, numbers twice a second, else every second."""
+        news = (self._status.state, self._board.obeyed_seq)
+        numbers = (sum(self._status.lag.values()), self._board.uncommitted)
+        every_s = _BEAT_EVERY_S if numbers == self._said_numbers else _BEAT_MOVING_S
+        if news == self._said_news and now - self._beat_at <= every_s:
+            return False
+        is_news, self._said_news = news != self._said_news, news
+        self._said_numbers, self._beat_at = numbers, now
+        self.beat(is_news=is_news)
+        return True
+
+    def beat(self, *, is_news: bool = True) -> None:
+        """Say that we are alive, and how it goes; `is_news`: whoever follows is to look at once."""
         self._store.beat(
             self._line,
             role="learner",
             name=self._holder,
             payload=self._status.beat(self._holder),
             ttl_s=BEAT_SHOWN_S if self._status.state == "stopped" else BEAT_TTL_S,
+            is_news=is_news,
         )
 
     def _obey(self, control_id: str | None) -> None:
@@ -140,3 +188,12 @@ class Watch(threading.Thread):
         if now - self._said_at > _SAY_EVERY_S:
             self._said_at = now
             log.warning(what, *facts)
+
+
+def _wait(hints: Hints) -> None:
+    """Until there may be a hint, or for a turn."""
+    fileno = hints.fileno()
+    if fileno < 0:
+        time.sleep(_TURN_S)
+    else:
+        select.select([fileno], [], [], _TURN_S)

@@ -18,8 +18,8 @@
 --   control:ID    string  signed envelope of a control record
 --   repeat:KEY    string  control envelope by hashed idempotency key, expires after a day
 --   beats         zset    `role/name` by expiry in ms; beat:… and serving:… expire by themselves,
---                         the newest of a role, beat:ROLE, before those of its processes
---   moved         channel a hint that head or control have moved
+--                         the newest learner's, beat:learner, before those of its processes
+--   moved         channel a hint that head, control or the learner's state have moved
 -- ARGV[1]  the arguments, JSON; ARGV[2..] signed envelopes.
 --
 -- A script has no rollback: every check comes before the first write. A full server refuses a

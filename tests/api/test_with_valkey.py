@@ -1,10 +1,12 @@
 """The API on a real server, which may go away."""
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from redis import Redis
 
 from checkpoints.embedded import ValkeyServer
 from checkpoints.redis_connection import RedisConnection
@@ -69,3 +71,40 @@ def test_commands_and_their_audit_are_those_of_the_store(api: Running) -> None:
     assert os.getpid() in [
         beat["pid"] for beat in api.store.beats(api.learning.line, "api").values()
     ]
+
+
+def _up(api: Running) -> bool:
+    shown = api.get("/metrics").text
+    return 'weir_dependency_up{dependency="redis",model="phishing"} 1.0' in shown
+
+
+@pytest.mark.parametrize("rules", [["-evalsha", "-eval"], ["resetkeys"], [">another", "<secret"]])
+def test_a_right_that_is_taken_away_is_shown_and_predictions_go_on(
+    server: ValkeyServer, rules: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    with Redis.from_url(server.url) as admin:
+        admin.execute_command("ACL", "SETUSER", "weir", "on", ">secret", "~*", "&*", "+@all")
+        url = server.url.replace("://", "://weir:secret@")
+        with running(store=RedisStore(RedisConnection(url, deadline_s=0.5))) as api:
+            until(lambda: _up(api))
+            admin.execute_command("ACL", "SETUSER", "weir", *rules)
+            admin.execute_command("CLIENT", "KILL", "USER", "weir")
+            until(lambda: not _up(api))
+            assert _served(api) == "v1"
+            assert api.get(f"{MODEL}/versions").status_code in (200, 503)
+            admin.execute_command(
+                "ACL", "SETUSER", "weir", "resetpass", ">secret", "~*", "+@all"
+            )  # fmt: skip
+            until(lambda: _up(api))
+            api.store.close()
+    assert "secret" not in caplog.text
+
+
+def test_an_idle_api_asks_the_store_for_little(api: Running, server: ValkeyServer) -> None:
+    """Ten proofs a second that nothing has moved, a look and a heartbeat."""
+    with Redis.from_url(server.url) as admin:
+        time.sleep(1.0)
+        before, began = admin.info("stats")["total_commands_processed"], time.monotonic()
+        time.sleep(3.0)
+        after, ended = admin.info("stats")["total_commands_processed"], time.monotonic()
+    assert (after - before) / (ended - began) < 22

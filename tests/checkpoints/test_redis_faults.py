@@ -5,6 +5,7 @@ from __future__ import annotations
 import select
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -35,7 +36,8 @@ from tests.embedded.waiting import until
 class LossyProxy:
     """Passes bytes to a server; while `losing`, requests arrive and their replies do not.
 
-    The connection is then cut, as a failing network does: the client cannot know.
+    The connection is then cut, as a failing network does: the client cannot know. While it
+    `is_mute` nothing comes back, and the connection stands, as behind a wall that forgets it.
     """
 
     def __init__(self, url: str) -> None:
@@ -46,6 +48,7 @@ class LossyProxy:
         self._closing = threading.Event()
         self._to_lose = 0
         self.lost = 0
+        self.is_mute = False
 
     def lose(self, replies: int) -> None:
         self._to_lose = replies
@@ -80,6 +83,8 @@ class LossyProxy:
                     data = ready.recv(1 << 16)
                     if not data or (ready is server and self._loses()):
                         return
+                    if ready is server and self.is_mute:
+                        continue
                     (client if ready is server else server).sendall(data)
 
     def _loses(self) -> bool:
@@ -203,6 +208,27 @@ def test_hints_come_again_when_the_server_does(own_server: ValkeyServer, line: L
         until(lambda: hints.take() and hints.fileno() >= 0, what="subscribed again")
         committed(store, line, token, number=1)
         until(hints.take, what="a hint")
+    store.close()
+
+
+def test_a_subscription_is_proved_and_one_that_is_silent_proves_nothing(
+    line: Line, proxy: LossyProxy
+) -> None:
+    """Who follows a line is told to look within `sure_s`, as if there were no hints at all."""
+    store = RedisStore(RedisConnection(proxy.url))
+    with closing(store.hints([line], sure_s=0.1)) as hints:
+        until(lambda: not hints.take(), what="it is proved")
+        heard = [hints.take() for _ in range(20) if not time.sleep(0.02)]
+        assert heard.count(True) <= 1  # a machine under load may answer late
+
+        proxy.is_mute = True
+        looked = [time.monotonic() for _ in range(30) if not time.sleep(0.02) and hints.take()]
+        assert len(looked) >= 3
+        until(lambda: hints.fileno() == -1, what="it is given up", limit_s=5)
+
+        proxy.is_mute = False
+        until(lambda: hints.take() and hints.fileno() >= 0, what="subscribed again", limit_s=10)
+        until(lambda: not hints.take(), what="it is proved again")
     store.close()
 
 

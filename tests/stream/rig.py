@@ -269,7 +269,7 @@ def run_learner(settings: Settings, model_text: str, options: LearnOptions, redi
         options,
         open_store=lambda: RedisStore(RedisConnection(redis)),
         keys=_keys(settings),
-        check_store=lambda: RedisStore(RedisConnection(redis)).require_safe(),
+        check_store=lambda: RedisStore(RedisConnection(redis)).findings(),
     )
     try:
         code = learner.run()
