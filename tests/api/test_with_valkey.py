@@ -78,7 +78,7 @@ def _up(api: Running) -> bool:
     return 'weir_dependency_up{dependency="redis",model="phishing"} 1.0' in shown
 
 
-@pytest.mark.parametrize("rules", [["-evalsha", "-eval"], ["resetkeys"], [">another", "<secret"]])
+@pytest.mark.parametrize("rules", [["-getrange"], ["resetkeys"], [">another", "<secret"]])
 def test_a_right_that_is_taken_away_is_shown_and_predictions_go_on(
     server: ValkeyServer, rules: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:

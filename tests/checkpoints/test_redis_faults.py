@@ -224,7 +224,7 @@ def test_a_subscription_is_proved_and_one_that_is_silent_proves_nothing(
         proxy.is_mute = True
         looked = [time.monotonic() for _ in range(30) if not time.sleep(0.02) and hints.take()]
         assert len(looked) >= 3
-        until(lambda: hints.fileno() == -1, what="it is given up", limit_s=5)
+        until(lambda: hints.take() and hints.fileno() == -1, what="it is given up", limit_s=5)
 
         proxy.is_mute = False
         until(lambda: hints.take() and hints.fileno() >= 0, what="subscribed again", limit_s=10)

@@ -99,7 +99,7 @@ def serve(store: RedisStore, line: Line) -> None:
     assert head is not None
     store.beat(line, role="api", name="b", payload={}, ttl_s=60, serving=head.id)
     assert store.in_use(line) == {head.id}
-    assert reader.load_segments(head)
+    reader.check_segments(head)
     hints = store.hints([line], sure_s=60)
     assert (hints.take(), hints.take(), hints.fileno() >= 0) == (True, False, True)
     hints.close()
