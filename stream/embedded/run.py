@@ -24,6 +24,7 @@ from checkpoints.signing import Verifier, make_keys
 from checkpoints.store import Store
 from checkpoints.views import model_view
 from config.files import NoRoomError
+from config.addresses import without_password
 from config.model_file import ModelFile
 from config.processes import DataDirLock
 from config.roll_call import Roll
@@ -222,7 +223,7 @@ def _announce(found: DevPlan, models: list[ModelFile], failing: Mapping[str, str
         f"  API         {found.api}",
         f"  API docs    {found.api}/docs",
         f"  Kafka       {found.kafka}    (events: {', '.join(m.topics.events for m in models)})",
-        f"  Redis       {found.redis}",
+        f"  Redis       {without_password(found.redis)}",
         f"  data        {found.directory}",
         *(
             f"  NOT LEARNING  {model}: its learner ended with code {code}; its last line says why"
