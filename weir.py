@@ -20,7 +20,6 @@ from checkpoints.cli import operator_commands
 
 if TYPE_CHECKING:
     from checkpoints.cli import Connection
-    from checkpoints.manifest import Version
     from checkpoints.redis_setup import Finding as StoreFinding
     from checkpoints.redis_store import RedisStore
     from checkpoints.signing import Keys, Role

@@ -347,6 +347,10 @@ class Following:
             if line.loaded is not None:
                 self._warm.offer(line.name, line.loaded)
 
+    def lose_store(self) -> None:
+        """The store does not let operators see us: look where the lines stand when it does."""
+        self.is_away, self._look_at = True, 0.0
+
     def _heard_nothing(self, error: CheckpointError) -> None:
         if self._complaints.is_due(error):
             log.warning("%s; what is loaded goes on answering", error)

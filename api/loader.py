@@ -120,7 +120,7 @@ class Loader:
         if self._kill_at is not None:
             return
         if not self._beats.stand:
-            self._following.is_away = True
+            self._following.lose_store()
             return
         self._following.look(hinted=hinted)
         if self._following.is_away:

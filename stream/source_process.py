@@ -45,6 +45,7 @@ from stream.watch import Watch
 log = logging.getLogger(__name__)
 
 _STANDBY_LOOK_S = 0.25
+_STANDBY_BEAT_S = 1.0
 _SAY_EVERY_S = 3.0
 
 
@@ -171,7 +172,7 @@ class SourceProcess:
     def _take_turn(self) -> Granted | None:
         """The fencing token, once no other learner holds the lease; None when stopped."""
         lease_s = self.settings.learner.lease_seconds
-        said = False
+        said, beat_at = False, 0.0
         while self._keeps_waiting():
             answer = self.store.acquire(self._line, holder=self.holder, lease_s=lease_s)
             if isinstance(answer, Granted):
@@ -179,7 +180,9 @@ class SourceProcess:
             if not said:
                 said = True
                 log.info("%s is learning %s; waiting to take over", answer.holder, self._line)
-            self._beat_as_standby(answer)
+            if time.monotonic() - beat_at > _STANDBY_BEAT_S:
+                beat_at = time.monotonic()
+                self._beat_as_standby(answer)
             time.sleep(min(_STANDBY_LOOK_S, max(0.01, answer.remaining_s)))
         return None
 

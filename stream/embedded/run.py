@@ -23,8 +23,8 @@ from checkpoints.reader import LineReader
 from checkpoints.signing import Verifier, make_keys
 from checkpoints.store import Store
 from checkpoints.views import model_view
-from config.files import NoRoomError
 from config.addresses import without_password
+from config.files import NoRoomError
 from config.model_file import ModelFile
 from config.processes import DataDirLock
 from config.roll_call import Roll
