@@ -88,11 +88,8 @@ class Watch(threading.Thread):
 
     def _turn(self, *, hinted: bool) -> None:
         try:
-            has_asked = self.look(hinted=hinted)
+            self.look(hinted=hinted)
             self._check.look()
-            if has_asked:
-                self._metrics.dependency("redis", is_up=True)
-                self._patience.answered()
         except StoreUnavailable as error:
             self._metrics.dependency("redis", is_up=False)
             self._say("%s", error)
@@ -112,18 +109,16 @@ class Watch(threading.Thread):
         self._ended.set()
         self.join(timeout=2.0)
 
-    def look(self, *, hinted: bool = True) -> bool:
-        """Read head and control, keep the lease, beat: what is due; whether anything was."""
+    def look(self, *, hinted: bool = True) -> None:
+        """Read head and control, keep the lease, beat: what is due."""
         now = time.monotonic()
-        must_look = hinted or now - self._looked_at > _LOOK_EVERY_S
-        if must_look:
+        if hinted or now - self._looked_at > _LOOK_EVERY_S:
             self._read()
             self._looked_at = now
-        must_renew = now - self._renewed_at > self._lease_s / 3
-        if must_renew:
+        if now - self._renewed_at > self._lease_s / 3:
             self._renewed_at = now
             self._renew()
-        return self._beat_if_due(now) or must_look or must_renew
+        self._beat_if_due(now)
 
     def _read(self) -> None:
         found = self._store.poll([self._line])[self._line]
@@ -133,17 +128,20 @@ class Watch(threading.Thread):
         if found.control != self._control_id:
             self._obey(found.control)
 
-    def _beat_if_due(self, now: float) -> bool:
-        """State and orders obeyed at once, numbers twice a second, else every second."""
+    def _beat_if_due(self, now: float) -> None:
+        """State and orders obeyed at once, numbers twice a second, else every second.
+
+        Only who may write is served: that the store can be read says little.
+        """
         news = (self._status.state, self._board.obeyed_seq)
         numbers = (sum(self._status.lag.values()), self._board.uncommitted)
         every_s = _BEAT_EVERY_S if numbers == self._said_numbers else _BEAT_MOVING_S
         if news == self._said_news and now - self._beat_at <= every_s:
-            return False
-        is_news, self._said_news = news != self._said_news, news
-        self._said_numbers, self._beat_at = numbers, now
-        self.beat(is_news=is_news)
-        return True
+            return
+        self.beat(is_news=news != self._said_news)
+        self._said_news, self._said_numbers, self._beat_at = news, numbers, now
+        self._metrics.dependency("redis", is_up=True)
+        self._patience.answered()
 
     def beat(self, *, is_news: bool = True) -> None:
         """Say that we are alive, and how it goes; `is_news`: whoever follows is to look at once."""
