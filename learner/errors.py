@@ -14,6 +14,16 @@ class SpecError(ValueError):
         self.key, self.message = key, message
 
 
+class UnlearnableError(ValueError):
+    """Each of the first events of a model raises: what they hold is not what its learner takes.
+
+    Operator: mend the events or the pipeline, as the message says, and start again. Those that no
+    version has refused are read again.
+    """
+
+    exit_code = 2
+
+
 class RestoreError(ValueError):
     """A snapshot's model cannot go on in this program, or not as this model file has it.
 

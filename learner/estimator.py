@@ -23,6 +23,7 @@ class Estimator(Protocol):
         has_probabilities: whether its predictions can come with probabilities.
         predicts_as_it_learns: `learn` returns the prediction made before the update, so that
             `predict` need not be called first.
+        draws_when_asked: a `predict` that raises may have moved a generator of random numbers.
         notes: what was settled for the user when the model was built, to be reported.
     """
 
@@ -32,6 +33,7 @@ class Estimator(Protocol):
     takes_weight: bool
     has_probabilities: bool
     predicts_as_it_learns: bool
+    draws_when_asked: bool
     notes: tuple[str, ...]
 
     def predict(self, x: Any, /) -> Predicted:

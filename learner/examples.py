@@ -33,3 +33,23 @@ class Examples(msgspec.Struct, array_like=True, gc=False):
     weights: list[float | int | None] | None = None
     ids: list[str | None] | None = None
     names: dict[str, list[str]] = {}
+
+    def between(self, first: int, following: int) -> "Examples":
+        """Those from place `first` up to, and without, place `following`.
+
+        >>> two = Examples("t", 0, [7, 8], [0, 0], [{"n": 1}, {"n": 2}], [True, False])
+        >>> two.between(1, 2).offsets, two.between(0, 1).xs
+        ([8], [{'n': 1}])
+        """
+        part = slice(first, following)
+        return Examples(
+            self.topic,
+            self.partition,
+            self.offsets[part],
+            self.timestamps[part],
+            self.xs[part],
+            self.labels[part],
+            None if self.weights is None else self.weights[part],
+            None if self.ids is None else self.ids[part],
+            self.names,
+        )

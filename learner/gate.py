@@ -42,14 +42,20 @@ class RecentIds:
     ...     ids.add(name)
     >>> "a" in ids, "c" in ids
     (False, True)
+    >>> ids.mark()
+    >>> ids.add("d")
+    >>> ids.take_back()
+    >>> ids.in_order()
+    ['b', 'c']
     """
 
-    __slots__ = ("_order", "_seen", "_size")
+    __slots__ = ("_dropped", "_marked", "_order", "_seen", "_size")
 
     def __init__(self, size: int, ids: Iterable[str] = ()) -> None:
         self._size = size
         self._order: deque[str] = deque(ids)
         self._seen = set(self._order)
+        self.mark()
 
     def __contains__(self, event_id: str) -> bool:
         return event_id in self._seen
@@ -59,7 +65,23 @@ class RecentIds:
         self._seen.add(event_id)
         self._order.append(event_id)
         while len(self._order) > self._size:
-            self._seen.discard(self._order.popleft())
+            oldest = self._order.popleft()
+            self._seen.discard(oldest)
+            self._dropped.append(oldest)
+
+    def mark(self) -> None:
+        """What is added from here on may be taken back."""
+        self._marked = len(self._order)
+        self._dropped: list[str] = []
+
+    def take_back(self) -> None:
+        """Forget what was added since `mark`, and know what it pushed out."""
+        order, dropped = self._order, self._dropped
+        for _ in range(len(dropped) + len(order) - self._marked):
+            self._seen.discard(order.pop() if order else dropped.pop())
+        order.extendleft(reversed(dropped))
+        self._seen.update(dropped)
+        self._dropped = []
 
     def in_order(self) -> list[str]:
         """The ids, oldest first."""
@@ -82,12 +104,29 @@ class Gate:
 
     def admit(self, examples: Examples) -> Admitted:
         """Those that may be learned, which count as seen from now on; and why the others not."""
+        self._mark()
         is_known = self._kinds.know(examples.names)
         if is_known and examples.ids is None:
             ys = self._labels.natives(examples.labels)
             if ys is not None:
                 return Admitted(examples.xs, ys, examples.weights, range(len(ys)), ())
         return self._admit_one_by_one(examples, is_known=is_known)
+
+    def new_names(self, x: Any) -> set[str]:
+        """The names among these features that no admitted event has had."""
+        return set() if type(x) is str else x.keys() - self._kinds.names
+
+    def take_back(self) -> None:
+        """Forget what the last `admit` remembered: not all that it admitted was learned."""
+        self._kinds.take_back()
+        self._labels.take_back()
+        self.ids.take_back()
+        self._mark()
+
+    def _mark(self) -> None:
+        self._kinds.mark()
+        self._labels.mark()
+        self.ids.mark()
 
     def dump(self) -> dict[str, Any]:
         """The memory that snapshots keep beside the ids."""

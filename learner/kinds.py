@@ -49,6 +49,19 @@ class Kinds:
         self.names: set[str] = set()
         self._first: dict[str, First] = {}
         self._of: dict[str, set[str]] = {kind: set() for kind in _TYPES}
+        self.mark()
+
+    def mark(self) -> None:
+        """What is learned from here on may be taken back."""
+        self._new_names: set[str] = set()
+        self._marked = len(self._first)
+
+    def take_back(self) -> None:
+        """Forget what was learned since `mark`."""
+        self.names -= self._new_names
+        if len(self._first) > self._marked:
+            for name in list(self._first)[self._marked :]:
+                self._of[self._first.pop(name).kind].discard(name)
 
     def know(self, names: Mapping[str, Iterable[str]]) -> bool:
         """Whether all these names are known, each as what it is.
@@ -75,7 +88,10 @@ class Kinds:
 
     def learn(self, x: Features, where: str) -> None:
         """These features are admitted, in the record at `where`."""
-        self.names.update(x)
+        new = x.keys() - self.names
+        if new:
+            self.names |= new
+            self._new_names |= new
         value: Any
         for name, value in x.items():
             kind = KINDS.get(type(value))

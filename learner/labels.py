@@ -39,6 +39,7 @@ class Labels:
         elif self._task == "multiclass":
             self._fix_classes(model_file)
         self._names = {native: _text(label) for label, native in self._answers()}
+        self.mark()
 
     @property
     def known(self) -> tuple[Native, ...]:
@@ -100,6 +101,17 @@ class Labels:
         """Continue from `dump`ed labels."""
         for label in seen:
             self._remember(label)
+
+    def mark(self) -> None:
+        """What is seen for the first time from here on may be taken back."""
+        self._marked = len(self._table)
+
+    def take_back(self) -> None:
+        """Forget the labels that were new since `mark`."""
+        for label in list(self._table)[self._marked :]:
+            del self._table[label], self._names[label]
+        if not self._table:
+            self._types = ()
 
     def _fix_binary(self, model_file: ModelFile) -> None:
         if model_file.topics.format == "vw":

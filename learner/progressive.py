@@ -32,6 +32,20 @@ class StepFailedError(Exception):
         self.place, self.cause = place, cause
 
 
+class PredictFailedError(Exception):
+    """The learner raised when it was asked, which has changed nothing.
+
+    Attributes:
+        place: Which of the examples given. Those before it are learned, those after it are not yet.
+        cause: What it raised.
+        found: The drifts that those before it raised.
+    """
+
+    def __init__(self, place: int, cause: BaseException, found: "Found") -> None:
+        super().__init__(f"example {place}: {type(cause).__name__}: {cause}")
+        self.place, self.cause, self.found = place, cause, found
+
+
 class ReportsLoss(Protocol):
     """What an estimator that predicts as it learns tells of the example it learned last.
 
@@ -44,6 +58,10 @@ class ReportsLoss(Protocol):
     last_weight: float
 
 
+# Stands for a prediction until there is one.
+_ASKED: Any = object()
+
+
 class Tally:
     """How many examples were learned, and what became of their predictions.
 
@@ -53,15 +71,28 @@ class Tally:
         nonfinite: Predictions that were NaN or infinite. None is scored, but for a label whose
             probability is NaN where all scores read labels alone: they are River's own then.
         unscored: Examples of which there was no prediction; None: all that is left.
+        raised: Examples that were refused because the learner raised on them.
     """
 
-    __slots__ = ("learned", "nonfinite", "scored", "unscored")
+    __slots__ = ("learned", "nonfinite", "raised", "scored", "unscored")
 
     def __init__(
-        self, learned: int = 0, scored: int = 0, nonfinite: int = 0, unscored: int | None = None
+        self,
+        learned: int = 0,
+        scored: int = 0,
+        nonfinite: int = 0,
+        unscored: int | None = None,
+        raised: int = 0,
     ) -> None:
         self.learned, self.scored, self.nonfinite = learned, scored, nonfinite
         self.unscored = learned - scored - nonfinite if unscored is None else unscored
+        self.raised = raised
+
+    def count(self, learned: int, scored: int, nonfinite: int, unscored: int) -> None:
+        """So many more were learned, not finite, without a prediction; `scored` in all."""
+        self.learned += learned
+        self.scored, self.nonfinite = scored, self.nonfinite + nonfinite
+        self.unscored += unscored
 
 
 def progressive_steps(
@@ -70,8 +101,9 @@ def progressive_steps(
     """The steps of one learner: a function of examples in order, returning the drifts they raised.
 
     The function takes features, native labels and weights (None: no example has one) of equal
-    length. It returns each detection with the place of its example, and raises StepFailedError
-    when the estimator raises; the learner is then half-updated and has to be thrown away.
+    length. It returns each detection with the place of its example. It raises PredictFailedError
+    where the estimator cannot be asked, which costs that example; and StepFailedError where it
+    raises otherwise, or has no memory left: it is then half-updated and has to be thrown away.
 
     Args:
         estimator: Predicts and learns. One that predicts as it learns returns the prediction
@@ -86,14 +118,16 @@ def progressive_steps(
     feeds, detect, wants_loss = scores.feeds, detectors.update, scores.wants_loss
     reads_chances = scores.wants_probabilities
     told = cast("ReportsLoss", estimator)
+    changes_when_asked = is_within or estimator.draws_when_asked
 
     def steps(xs: Sequence[Any], ys: Sequence[Any], ws: Sequence[float | None] | None) -> Found:
         # All in one loop: a call costs as much as a score, and this is where every event passes.
         found: Found = []
         place, scored, nonfinite, unscored = 0, tally.scored, 0, 0
-        predicted: Any  # as the task has it
+        predicted: Any = None  # as the task has it
         try:
             for x, y, w in zip(xs, ys, repeat(None) if ws is None else ws, strict=False):
+                predicted = _ASKED
                 predicted, probabilities = learn(x, y, w) if is_within else predict(x)
                 if wants_loss:
                     scores.add_loss(told.last_loss, told.last_weight)
@@ -119,14 +153,23 @@ def progressive_steps(
                 if not is_within:
                     learn(x, y, w)
                 place += 1
-        except (Exception, SystemExit, KeyboardInterrupt) as error:
-            raise StepFailedError(place, error) from error
-        tally.learned += place
-        tally.scored, tally.nonfinite = scored, tally.nonfinite + nonfinite
-        tally.unscored += unscored
+        except (Exception, SystemExit, KeyboardInterrupt) as problem:
+            tally.count(place, scored, nonfinite, unscored)
+            has_changed = predicted is not _ASKED or changes_when_asked
+            raise _failure(place, problem, found, has_changed=has_changed) from problem
+        tally.count(place, scored, nonfinite, unscored)
         return found
 
     return steps
+
+
+def _failure(
+    place: int, cause: BaseException, found: Found, *, has_changed: bool
+) -> StepFailedError | PredictFailedError:
+    """What is raised for `cause`. Want of memory is the machine's, and no example's."""
+    if has_changed or isinstance(cause, MemoryError):
+        return StepFailedError(place, cause)
+    return PredictFailedError(place, cause, found)
 
 
 def are_wild(probabilities: Probabilities | None) -> bool:

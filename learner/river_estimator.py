@@ -11,6 +11,7 @@ from typing import Any
 from river import base, compose
 
 from config.model_file import Task
+from learner.draws import draws_when_asked
 from learner.estimator import Predicted
 from learner.imputing import filled, imputes
 from learner.pipeline_steps import steps_of
@@ -58,6 +59,7 @@ class RiverEstimator:
         self._learn_one, self._learn_weighted = verbs.learn_one, model.learn_one
         self.notes = notes
         self.takes_weight = takes_weight(model)
+        self.draws_when_asked = draws_when_asked(model)
         self.imputes = imputes(model)
         self.fills = filled(model) if self.imputes else ()
         self.has_probabilities = _has_probabilities(model)

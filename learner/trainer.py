@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -19,13 +19,20 @@ from learner.drift import Detectors
 from learner.drift_log import DriftLog
 from learner.estimator import Estimator
 from learner.examples import Examples
-from learner.gate import Gate
+from learner.first_events import FirstEvents, told
+from learner.gate import Admitted, Gate
 from learner.labels import Labels
 from learner.probe import PredictChangesError, cut_probe
-from learner.progressive import StepFailedError, Tally, progressive_steps
+from learner.progressive import (
+    Found,
+    PredictFailedError,
+    StepFailedError,
+    Tally,
+    progressive_steps,
+)
 from learner.scores import Scores
 from learner.unwritable import UnwritableError, what_is_unwritable
-from learner.values import Refusal
+from learner.values import Reason, Refusal
 
 PAYLOAD_FORMAT = 1
 _RULE = (
@@ -33,17 +40,21 @@ _RULE = (
     "generator in it"
 )
 
+Taken: TypeAlias = tuple[int, list[tuple[int, Refusal]]]
+
 
 class LearnFailedError(Exception):
     """The learner raised on an example and may be half-updated: throw it away, restore the head.
 
-    The worker restores and tries once more; an event that raises again is refused `learn_error`.
+    Attributes:
+        place: Which of the examples given.
+        what: What it raised, with its type.
     """
 
-    def __init__(self, topic: str, partition: int, offset: int, cause: BaseException) -> None:
-        what = f"{type(cause).__name__}: {cause}"
-        super().__init__(f"learning {topic}-{partition}-{offset} raised {what}")
-        self.topic, self.partition, self.offset = topic, partition, offset
+    def __init__(self, examples: Examples, place: int, cause: BaseException) -> None:
+        self.topic, self.partition = examples.topic, examples.partition
+        self.offset, self.place, self.what = examples.offsets[place], place, told(cause)
+        super().__init__(f"learning {self.topic}-{self.partition}-{self.offset} raised {self.what}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +125,8 @@ class Trainer:
                 model_file, saved.payload["estimator"], scratch, wants_probabilities=wants
             )
         )
-        self._gate = Gate(model_file, Labels(model_file))
+        self._labels = Labels(model_file)
+        self._gate = Gate(model_file, self._labels)
         self.model_file = model_file
         self._name_and_key = name_and_key(model_file, self._estimator)
         self.tally = Tally()
@@ -122,6 +134,8 @@ class Trainer:
         self.refused_by: Counter[str] = Counter()
         self.notes = (*self._estimator.notes, *self._detectors.notes)
         self._last_x: Any = None
+        self._strays: set[str] = set()
+        self._first = FirstEvents(model_file.name, self._estimator, self._labels)
         if saved is not None:
             self._load(saved)
         self._steps = progressive_steps(
@@ -139,26 +153,75 @@ class Trainer:
         self._gate.restore(saved.payload["gate"], ids)
         self.drifts = DriftLog.from_json(saved.drifts)
         self.refused_by = Counter(saved.refused_by)
-        self.tally = Tally(**saved.payload["counts"])
+        # Snapshots written before there was such a count have none.
+        self.tally = Tally(**saved.payload["counts"], raised=saved.payload.get("raised", 0))
         probe = saved.payload["probe"]
         self._last_x = None if probe is None else probe["x"]
 
     def take(self, examples: Examples) -> list[tuple[int, Refusal]]:
         """Learn these examples, each scored first; which of them are refused, and why.
 
+        One that the learner raises on when it is asked is refused, and nothing else changes by it.
+
         Raises:
-            LearnFailedError: The learner raised. This trainer must not be used again.
+            LearnFailedError: The learner raised when it learned. This trainer must not be used
+                again.
         """
+        refused: list[tuple[int, Refusal]] = []
+        first, count = 0, len(examples.xs)
+        while first < count:
+            rest = examples if first == 0 else examples.between(first, count)
+            taken, more = self._take(rest)
+            refused += [(first + place, refusal) for place, refusal in more]
+            first += taken
+        return refused
+
+    def _take(self, examples: Examples) -> Taken:
         admitted = self._gate.admit(examples)
-        for _, refusal in admitted.refused:
-            self.refused_by[refusal.reason] += 1
         try:
             found = self._steps(admitted.xs, admitted.ys, admitted.ws)
         except StepFailedError as error:
-            offset = examples.offsets[admitted.places[error.place]]
-            raise LearnFailedError(
-                examples.topic, examples.partition, offset, error.cause
-            ) from error
+            raise LearnFailedError(examples, admitted.places[error.place], error.cause) from error
+        except PredictFailedError as error:
+            return self._taken_up_to(examples, admitted.places[error.place], error)
+        return self._taken(examples, admitted, found)
+
+    def _taken_up_to(self, examples: Examples, place: int, error: PredictFailedError) -> Taken:
+        """Those before `place` were learned; the one there could not be predicted, and is refused.
+
+        The gate has seen it, and those after it, which it may judge otherwise now.
+        """
+        self._gate.take_back()
+        admitted = self._gate.admit(examples.between(0, place))
+        _, refused = self._taken(examples, admitted, error.found)
+        self._count_strays(examples, place, error.cause)
+        return place + 1, [*refused, (place, self.refuse_raised(examples, place, error.cause))]
+
+    def _count_strays(self, examples: Examples, place: int, cause: BaseException) -> None:
+        """Names that no learned event has may stay in the learner that was asked about them.
+
+        There may be as many of them as there may be names; then it is thrown away.
+        """
+        self._strays |= self._gate.new_names(examples.xs[place])
+        if len(self._strays) > self.model_file.limits.names:
+            raise LearnFailedError(examples, place, cause)
+
+    def refuse_raised(self, examples: Examples, place: int, cause: BaseException | str) -> Refusal:
+        """Refuse an example on which the learner raises, and which has changed nothing here.
+
+        Raises:
+            UnlearnableError: It is the last of the first events, each of which raised.
+        """
+        what = cause if isinstance(cause, str) else told(cause)
+        self.refused_by[Reason.learn_error] += 1
+        self.tally.raised += 1
+        if not self.tally.learned:
+            self._first.raised(examples, place, self.tally.raised, what)
+        return Refusal(Reason.learn_error, what, "learn")
+
+    def _taken(self, examples: Examples, admitted: Admitted, found: Found) -> Taken:
+        for _, refusal in admitted.refused:
+            self.refused_by[refusal.reason] += 1
         for place, detection in found:
             at = admitted.places[place]
             self.drifts.add(
@@ -170,7 +233,7 @@ class Trainer:
             )
         if admitted.xs:
             self._last_x = admitted.xs[-1]
-        return list(admitted.refused)
+        return len(examples.xs), list(admitted.refused)
 
     def refuse(self, reasons: Iterable[str]) -> None:
         """Count records that were refused before they reached the gate."""
@@ -192,6 +255,7 @@ class Trainer:
         counts = {name: getattr(tally, name) for name in Tally.__slots__}
         payload = {
             "format": PAYLOAD_FORMAT,
+            "raised": tally.raised,
             "estimator": self._estimator.dump(),
             "scores": self._scores.dump(),
             "detectors": self._detectors.dump(),

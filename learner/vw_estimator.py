@@ -64,6 +64,7 @@ class VWEstimator:
     fills: tuple[str, ...] = ()
     takes_weight = True
     predicts_as_it_learns = True
+    draws_when_asked = False
     notes: tuple[str, ...] = ()
 
     def __init__(

@@ -21,7 +21,7 @@ class Scripted:
 
     flattens = True
     takes_weight = has_probabilities = True
-    predicts_as_it_learns = False
+    predicts_as_it_learns = draws_when_asked = False
     notes = ()
 
     def __init__(self, answers: list[Any]) -> None:
