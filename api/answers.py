@@ -89,6 +89,7 @@ class ModelView(Strict):
     offsets: Offsets
     lag: int | None
     advice: str | None
+    last_error: str | None
     frozen: bool
     pinned: str | None
     tags: dict[str, str]

@@ -145,8 +145,8 @@ def status(at: Connection, model: Model, *, as_json: Json = False) -> None:
         return
     keys = ("state", "version", "serving", "learned", "scored", "refused", "forgotten", "lag")
     facts = {key: body[key] for key in keys} | {"not finite": body["nonfinite"]} | body["metrics"]
-    advice = {"advice": body["advice"]} if body["advice"] else {}
-    _print_facts({**facts, "refused": _refused(body), **advice})
+    told = {key: body[key] for key in ("last_error", "advice") if body[key]}
+    _print_facts({**facts, "refused": _refused(body), **told})
 
 
 def versions(

@@ -28,11 +28,15 @@ class Keep(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What retention looks at: a version's number, when its snapshot was cut, its stored bytes."""
+    """What retention looks at: a version's number, when its snapshot was cut, its stored bytes.
+
+    `is_fallow`: nothing was learned since the version before it.
+    """
 
     number: int
     created_at_ms: int
     bytes: int
+    is_fallow: bool = False
 
 
 def to_keep(
@@ -43,7 +47,8 @@ def to_keep(
     Kept are the newest `last`, and the newest of each of the latest `minutely` minutes, `hourly`
     hours and `daily` days (UTC) in which there was any: a learner that stood still for a week
     loses nothing by it. Over `max_bytes` the oldest of these go first. The newest version and
-    the protected ones stay whatever they weigh, and count.
+    the protected ones stay whatever they weigh, and count. A fallow version holds the model of the
+    one before it: it takes nobody's place, and stays only as the newest, or protected.
 
     Args:
         protected: Numbers of the head and of what is pinned, tagged or being served.
@@ -57,14 +62,16 @@ def to_keep(
     [1, 8, 11, 12]
     """
     newest_first = sorted(versions, key=lambda version: -version.number)
-    chosen = {version.number for version in newest_first[: max(keep.last, 1)]}
+    newest = {version.number for version in newest_first[:1]}
+    worthy = [version for version in newest_first if not version.is_fallow]
+    chosen = {version.number for version in worthy[: max(keep.last, 1)]}
     for count, width_ms in (
         (keep.minutely, _MINUTE_MS),
         (keep.hourly, _HOUR_MS),
         (keep.daily, _DAY_MS),
     ):
-        chosen |= _newest_of_each(newest_first, count=count, width_ms=width_ms, now_ms=now_ms)
-    protected = {*protected, *chosen.intersection(v.number for v in newest_first[:1])}
+        chosen |= _newest_of_each(worthy, count=count, width_ms=width_ms, now_ms=now_ms)
+    protected = {*protected, *newest}
     return set(_within(newest_first, chosen, protected, bytes_max=keep.max_bytes))
 
 

@@ -35,6 +35,7 @@ Body = dict[str, Any]
 
 LIMIT_USUAL = 100
 LIMIT_MAX = 1000
+_ERROR_MAX = 1000
 _STALE_MS = 5000  # a heartbeat older than this is a learner that is gone
 
 
@@ -75,6 +76,7 @@ def model_view(state: LineState, *, now_ms: int, serving: Version | None = None)
         "offsets": _offsets(manifest),
         "lag": _live(state.learner, now_ms).get("lag"),
         "advice": _live(state.learner, now_ms).get("advice"),
+        "last_error": _last_error(_live(state.learner, now_ms)),
         "frozen": state.is_frozen,
         "pinned": f"v{record.pin.number}" if record and record.pin else None,
         "tags": {tag: f"v{p.number}" for tag, p in record.tags.items()} if record else {},
@@ -93,6 +95,12 @@ def _live(beat: Beat | None, now_ms: int) -> Beat:
     at_ms = beat.get("at_ms") if beat else None
     is_live = isinstance(at_ms, int | float) and now_ms - at_ms <= _STALE_MS
     return beat if beat and is_live else {}
+
+
+def _last_error(beat: Beat) -> str | None:
+    """What ended the learner's last life, if nothing was committed since."""
+    told = beat.get("last_error")
+    return told[:_ERROR_MAX] if isinstance(told, str) else None
 
 
 def _age_s(serving: Version | None, now_ms: int) -> float | None:

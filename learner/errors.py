@@ -1,5 +1,20 @@
 """The learner's errors: a model file that asks for too much, a snapshot that cannot be loaded."""
 
+_TOLD_MAX = 500
+
+
+def told(cause: BaseException) -> str:
+    """What was raised, with its type: text that can be encoded, no longer than a header should be.
+
+    >>> told(ValueError("no such thing"))
+    'ValueError: no such thing'
+    """
+    try:
+        what = f"{type(cause).__name__}: {cause}"
+    except Exception as error:  # a class of the user's may fail to say what it is
+        what = f"{type(cause).__name__}, whose text raises {type(error).__name__}"
+    return what[:_TOLD_MAX].encode("utf-8", "backslashreplace").decode()
+
 
 class SpecError(ValueError):
     """The model file names something that cannot be built, or that does not suit its task.

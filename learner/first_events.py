@@ -12,7 +12,6 @@ from learner.why_raised import why_raised
 
 # So many that raise before any is learned are no accident.
 FIRST_EVENTS = 20
-_TOLD_MAX = 500
 
 Place: TypeAlias = tuple[str, int, int]
 
@@ -56,11 +55,6 @@ class FirstEvents:
             return None
         y = self._labels.native(examples.labels[place])
         return why_raised(self._estimator.dump(), examples.xs[place], y)
-
-
-def told(cause: BaseException) -> str:
-    """What was raised, with its type, no longer than a letter's header should be."""
-    return f"{type(cause).__name__}: {cause}"[:_TOLD_MAX]
 
 
 def _told_places(places: Sequence[Place]) -> str:

@@ -12,6 +12,7 @@ from math import isfinite
 from typing import Any, Protocol, TypeAlias, cast
 
 from learner.drift import Detection, Detectors
+from learner.errors import told
 from learner.estimator import Estimator, Predicted, Probabilities
 from learner.scores import Scores
 
@@ -28,7 +29,7 @@ class StepFailedError(Exception):
     """
 
     def __init__(self, place: int, cause: BaseException) -> None:
-        super().__init__(f"example {place}: {type(cause).__name__}: {cause}")
+        super().__init__(f"example {place}: {told(cause)}")
         self.place, self.cause = place, cause
 
 
@@ -42,7 +43,7 @@ class PredictFailedError(Exception):
     """
 
     def __init__(self, place: int, cause: BaseException, found: "Found") -> None:
-        super().__init__(f"example {place}: {type(cause).__name__}: {cause}")
+        super().__init__(f"example {place}: {told(cause)}")
         self.place, self.cause, self.found = place, cause, found
 
 
@@ -117,7 +118,7 @@ def progressive_steps(
     predict, is_within = estimator.predict, estimator.predicts_as_it_learns
     feeds, detect, wants_loss = scores.feeds, detectors.update, scores.wants_loss
     reads_chances = scores.wants_probabilities
-    told = cast("ReportsLoss", estimator)
+    reported = cast("ReportsLoss", estimator)
     changes_when_asked = is_within or estimator.draws_when_asked
 
     def steps(xs: Sequence[Any], ys: Sequence[Any], ws: Sequence[float | None] | None) -> Found:
@@ -130,7 +131,7 @@ def progressive_steps(
                 predicted = _ASKED
                 predicted, probabilities = learn(x, y, w) if is_within else predict(x)
                 if wants_loss:
-                    scores.add_loss(told.last_loss, told.last_weight)
+                    scores.add_loss(reported.last_loss, reported.last_weight)
                 if predicted is None:
                     unscored += 1
                 elif (

@@ -17,9 +17,10 @@ from learner.build import build_estimator, name_and_key, restore_estimator
 from learner.deep_pickle import dumps
 from learner.drift import Detectors
 from learner.drift_log import DriftLog
+from learner.errors import told
 from learner.estimator import Estimator
 from learner.examples import Examples
-from learner.first_events import FirstEvents, told
+from learner.first_events import FirstEvents
 from learner.gate import Admitted, Gate
 from learner.labels import Labels
 from learner.probe import PredictChangesError, cut_probe

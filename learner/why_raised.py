@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 from river import base, compose
 
+from learner.errors import told
+
 # River's own name for what a wrapper wraps; it has no public one.
 _wrapped = attrgetter("_wrapped_model")
 _RAISES = (Exception, SystemExit, KeyboardInterrupt)
@@ -48,11 +50,11 @@ def why_raised(model: Any, x: Any, y: Any) -> str | None:
     for questions in (_asking, lambda step: _learning(step, y)):
         failing = _failing(model, x, questions)
         if failing is not None:
-            return _told(failing)
+            return _what(failing)
     return None
 
 
-def _told(failing: _Failing) -> str:
+def _what(failing: _Failing) -> str:
     name = type(failing.step).__name__
     missing = _missing(failing)
     if missing is not None:
@@ -66,7 +68,7 @@ def _told(failing: _Failing) -> str:
     if numbers := _unsuited(failing, (int, float, bool), _TEXT):
         are = "is no text" if len(numbers) == 1 else "are no text"
         return f"{_named(numbers)} {are}, which is all that {name} takes"
-    return f"{name} raises {type(failing.cause).__name__}: {failing.cause}"
+    return f"{name} raises {told(failing.cause)}"
 
 
 def _missing(failing: _Failing) -> object:

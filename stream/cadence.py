@@ -1,4 +1,7 @@
-"""How often a version is made: as configured, or as seldom as its cost to the learner demands."""
+"""How often a version is made: as configured, or as seldom as its cost to the learner demands.
+
+And ever less often where records are refused and nothing is learned.
+"""
 
 from collections import deque
 from pathlib import Path
@@ -7,6 +10,8 @@ from pathlib import Path
 SHARE = 0.05
 # The versions whose cost counts.
 _VERSIONS = 4
+# Below what `WeirCommitStale` takes for a learner that cannot commit.
+_FALLOW_MAX_S = 30.0
 _SCHEDSTAT = Path("/proc/self/schedstat")
 
 
@@ -45,6 +50,39 @@ class Cadence:
         self._costs_s.append(stall_s + lost_s)
         mean = sum(self._costs_s) / len(self._costs_s)
         self.interval_s = max(self._every_s, round(mean / SHARE, 3))
+
+
+class Fallow:
+    """Versions in which nothing was learned: each waits twice as long as the one before.
+
+    Args:
+        every_s: As the model file has it.
+        learned: In the head.
+
+    >>> fallow = Fallow(1.0, learned=7)
+    >>> for _ in range(3):
+    ...     print(fallow.wait_s(learned=7))
+    ...     fallow.committed(learned=7)
+    0.0
+    1.0
+    3.0
+    >>> fallow.wait_s(learned=8)
+    0.0
+    """
+
+    def __init__(self, every_s: float, learned: int) -> None:
+        self._every_s, self._learned, self._count = every_s, learned, 0
+
+    def committed(self, learned: int) -> None:
+        """A version was made with so many examples learned."""
+        self._count = self._count + 1 if learned == self._learned else 0
+        self._learned = learned
+
+    def wait_s(self, learned: int) -> float:
+        """How much longer the next may wait, of a learner that has learned so many by now."""
+        if learned != self._learned:
+            return 0.0
+        return min(self._every_s * (2.0 ** min(self._count, 30) - 1.0), _FALLOW_MAX_S)
 
 
 def coreless_s() -> float | None:

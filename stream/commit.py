@@ -99,7 +99,7 @@ class Cut:
         number: Of the version to be made.
         token: The fencing token.
         runs: Since the parent.
-        learn_errors: Records given up since the parent.
+        learn_errors: Records on which learning raised since the parent, the first 1,000.
         adopted: Sections of the model file that changed.
         control_seq: The newest command obeyed, by this learner or by the one that made the head.
     """

@@ -36,8 +36,7 @@ from stream.pruning import Pruner
 from stream.refusal_log import RefusalLog
 from stream.remedies import Remedies
 from stream.source import KafkaSource
-from stream.status import Status
-from stream.suspects import Suspects
+from stream.status import Status, Trouble
 from stream.watch import Watch
 
 log = logging.getLogger(__name__)
@@ -58,7 +57,6 @@ class Conversation:
         channel: To the learner.
         board: What it and the keeper say beside that.
         status: Kept true here.
-        suspects: Records that are sent by themselves.
         positions: Those of the head; moved on as the learner takes batches.
     """
 
@@ -70,7 +68,6 @@ class Conversation:
         channel: Channel,
         board: Board,
         status: Status,
-        suspects: Suspects,
         positions: Positions,
         watch: Watch,
         source: KafkaSource,
@@ -84,7 +81,7 @@ class Conversation:
         self._positions, self._watch = positions, watch
         self._source, self._dead_letters, self._pruner = source, dead_letters, pruner
         self._mirror, self._metrics = mirror, metrics
-        self._feed = Feed(Columns(decoder(model_file), build_screen(model_file)), suspects)
+        self._feed = Feed(Columns(decoder(model_file), build_screen(model_file)))
         self._refusals, self._remedies = RefusalLog(model_file.name), Remedies()
         self._not_finite = NotFiniteLog(model_file.name)
         self._advised: str | None = None
@@ -182,7 +179,7 @@ class Conversation:
         version = open_version(message.envelope, self._verifier, self._line)
         manifest = version.manifest
         self._status.own_heads = frozenset({version.id})
-        self._status.version = manifest.name
+        self._status.version, self._status.trouble = manifest.name, Trouble()
         self._metrics.committed(message, manifest)
         self._metrics.head_is(manifest)
         self._not_finite.head_is(manifest.counts, time.monotonic())
@@ -243,7 +240,7 @@ class Conversation:
             lag = self._source.lag(next_offsets, behind=is_behind)
         self._status.lag = lag
         uncommitted = self._board.uncommitted
-        self._metrics.reading(lag, uncommitted)
-        is_done = not is_behind and not uncommitted and not any(lag.values())
+        self._metrics.reading(lag or {}, uncommitted)
+        is_done = not is_behind and not uncommitted and lag is not None and not any(lag.values())
         if is_done and self._status.state == "learning":
-            self._status.state = "idle"
+            self._status.state, self._status.trouble = "idle", Trouble()

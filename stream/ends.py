@@ -8,11 +8,11 @@ import logging
 from checkpoints.errors import CheckpointError, Conflict, StoreForbidden, StoreUnavailable
 from config.channel import ChannelClosedError
 from config.errors import ConfigError
-from learner.errors import RestoreError, SpecError
+from learner.errors import RestoreError, SpecError, UnlearnableError
 from learner.trainer import LearnFailedError
 from stream.committer import CommitEndedError, CommitLostError
 from stream.errors import DeadLettersStuckError, KafkaUnavailableError, StreamError
-from stream.messages import Channel, LastWords, Raised
+from stream.messages import Channel, Failed, LastWords, Raised
 from stream.model_change import ModelFileChangedError, SoftwareChangedError
 
 log = logging.getLogger(__name__)
@@ -41,27 +41,31 @@ def end_with(error: Exception, keeper: Channel) -> int:
             log.info("%s", error)
             return AGAIN
         case LearnFailedError():
-            log.error("%s; the learner is thrown away and the head restored", error)
-            keeper.send(Raised(error.topic, error.partition, error.offset))
+            keeper.send(Raised(error.topic, error.partition, error.offset, error.what))
             return AGAIN
         case CommitLostError():
-            log.warning("%s", error)
-            return AGAIN
+            return _again(error, keeper, "")
         case CommitEndedError(outcome="superseded"):
-            log.warning("%s; restoring the head", error)
-            return AGAIN
-        case ModelFileChangedError() | SoftwareChangedError() | StoreForbidden():
+            return _again(error, keeper, "; restoring the head")
+        case (
+            ModelFileChangedError() | SoftwareChangedError() | UnlearnableError() | StoreForbidden()
+        ):
             return _say(error, keeper)
         case KafkaUnavailableError() | DeadLettersStuckError() | StoreUnavailable():
-            log.warning("%s; going on from the head once it answers", error)
+            _again(error, keeper, "; going on from the head once it answers")
             return AGAIN_LATER
         case Conflict():
-            log.warning("%s; restoring the head", error)
-            return AGAIN
+            return _again(error, keeper, "; restoring the head")
         case StreamError() | CheckpointError() | ConfigError() | SpecError() | RestoreError():
             return _say(error, keeper)
         case _:
             raise error
+
+
+def _again(error: Exception, keeper: Channel, what_now: str) -> int:
+    log.warning("%s%s", error, what_now)
+    keeper.send(Failed(str(error)))
+    return AGAIN
 
 
 def _say(error: Exception, keeper: Channel) -> int:

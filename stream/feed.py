@@ -13,7 +13,6 @@ from learner.values import Reason, Refusal
 from stream.columns import Columns
 from stream.messages import Batch, Took
 from stream.positions import fingerprint
-from stream.suspects import Suspects
 
 # Between two batches the learner looks at its orders and the clock: every 50 ms or so, if a single
 # event does not take longer.
@@ -54,11 +53,10 @@ class Feed:
 
     Args:
         columns: Decodes and screens.
-        suspects: Records that are a batch of their own, since the learner raised on them.
     """
 
-    def __init__(self, columns: Columns, suspects: Suspects) -> None:
-        self._columns, self._suspects = columns, suspects
+    def __init__(self, columns: Columns) -> None:
+        self._columns = columns
         self._polled: deque[tuple[str, int, Sequence[Any]]] = deque()
         self._in_flight: deque[InFlight] = deque()
         self._records = self._bytes = 0
@@ -66,9 +64,8 @@ class Feed:
 
     def add(self, topic: str, partition: int, records: Sequence[Any]) -> None:
         """Take records of one partition, in offset order, to be sent in turn."""
-        self._polled += [
-            (topic, partition, stretch) for stretch in self._stretches(topic, partition, records)
-        ]
+        if records:
+            self._polled.append((topic, partition, records))
 
     @property
     def wants_records(self) -> bool:
@@ -111,22 +108,6 @@ class Feed:
             refused.sort(key=lambda each: each[0])
         found = [(batch.records[place], refusal) for place, refusal in refused]
         return Taken(batch, message.learned, found)
-
-    def _stretches(
-        self, topic: str, partition: int, records: Sequence[Any]
-    ) -> Iterator[Sequence[Any]]:
-        """The records as they are; a suspect is a stretch by itself."""
-        alone = [
-            n
-            for n, record in enumerate(records if self._suspects else ())
-            if (topic, partition, record.offset) in self._suspects
-        ]
-        ends = sorted({*alone, *(n + 1 for n in alone), len(records)})
-        first = 0
-        for end in ends:
-            if end > first:
-                yield records[first:end]
-            first = end
 
     def _pace(self, records: int, seconds: float) -> None:
         """Make batches as large as the learner's speed allows, twice the last one at most."""

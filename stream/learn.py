@@ -15,8 +15,11 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 
+from checkpoints.errors import StoreUnavailable
+from checkpoints.line import Line
 from checkpoints.redis_setup import Finding
 from checkpoints.signing import Keys
 from checkpoints.store import Store
@@ -31,9 +34,10 @@ from stream.board import Board
 from stream.ends import AGAIN, AGAIN_LATER, DONE, ORPHANED
 from stream.errors import StreamError
 from stream.learner_process import LearnerProcess
-from stream.messages import Channel, LastWords, Raised, Settled, pair
+from stream.messages import Channel, Failed, LastWords, Raised, pair
 from stream.numbers import Numbers, numbers_of
 from stream.source_process import LearnOptions, SourceProcess
+from stream.status import Status, Trouble
 from stream.suspects import Suspects
 
 __all__ = ["LearnOptions", "Learner"]
@@ -48,6 +52,7 @@ _LAST_WORDS_S = 0.5
 _BACK_OFF_S = 0.5
 _BACK_OFF_MAX_S = 10.0
 _PAUSE_LOOK_S = 0.05
+_PAUSE_BEAT_S = 1.0
 # So many lives in a row may end at once without a version: operators may order in quick succession.
 _AGAIN_MAX = 20
 # How long a stop may wait for a store or a log that does not answer; what is not committed is
@@ -72,6 +77,7 @@ class _Part:
     channel: Channel
     code: int | None = None
     last_words: LastWords | None = None
+    failure: str | None = None
     progress: Progress = field(init=False)
 
     def __post_init__(self) -> None:
@@ -113,13 +119,19 @@ class Learner:
     keys: Keys
     check_store: Callable[[], Sequence[Finding]]
     suspects: Suspects = field(default_factory=Suspects)
+    trouble: Trouble = field(default_factory=Trouble)
     numbers: Numbers = field(init=False)
     _board: Board = field(default_factory=Board)
     _stopped_at: float | None = None
     _is_full: bool = False  # the disk, when our processes were named
+    _failure: str | None = None
 
     def __post_init__(self) -> None:
         self.numbers = numbers_of(self.settings, self.model_file.name)
+
+    @property
+    def _holder(self) -> str:
+        return self.settings.learner.name or f"{socket.gethostname()}:{os.getpid()}"
 
     def run(self) -> int:
         """Learn until SIGTERM; the exit code.
@@ -142,9 +154,18 @@ class Learner:
                 return code
             is_first = False
             self.numbers.note(self._board.highest)
-            failures = 0 if self.numbers.highest > used else failures + 1
+            has_version = self.numbers.highest > used
+            failures = 0 if has_version else failures + 1
+            self._count_failure(has_version=has_version)
             self._pause(_pause_s(code, failures))
         return 0
+
+    def _count_failure(self, *, has_version: bool) -> None:
+        """What ended this life is trouble, unless it was an order."""
+        if self._failure is None:
+            self.trouble = Trouble()
+        else:
+            self.trouble = (Trouble() if has_version else self.trouble).added(self._failure)
 
     def _stop(self) -> None:
         if self._stopped_at is not None:
@@ -154,9 +175,22 @@ class Learner:
         self._board.stop = True
 
     def _pause(self, seconds: float) -> None:
-        deadline = time.monotonic() + seconds
+        deadline, beat_at = time.monotonic() + seconds, time.monotonic()
         while self._stopped_at is None and time.monotonic() < deadline:
+            if self.trouble.is_lasting and time.monotonic() >= beat_at:
+                beat_at += _PAUSE_BEAT_S
+                self._beat_as_failing()
             time.sleep(_PAUSE_LOOK_S)
+
+    def _beat_as_failing(self) -> None:
+        """Between two lives nobody else does, and it would seem to have been stopped."""
+        try:
+            with closing(self.open_store()) as store:
+                Status(self._board, trouble=self.trouble).send(
+                    store, Line(self.model_file.name), self._holder
+                )
+        except StoreUnavailable as error:
+            log.warning("model %s: its trouble is not told: %s", self.model_file.name, error)
 
     def _live(self, *, is_first: bool) -> int:
         """Fork both processes, and see them to their end; the code that tells what to do next."""
@@ -171,6 +205,7 @@ class Learner:
         finally:
             for part in parts:
                 part.kill()
+            self._failure = next((p.failure for p in reversed(parts) if p.failure), None)
 
     def _forked(self, board: Board, *, is_first: bool) -> tuple[_Part, _Part]:
         to_learner, to_source = pair()
@@ -190,8 +225,8 @@ class Learner:
                 board=board,
                 channel=to_learner,
                 keeper=source_end,
-                suspects=self.suspects,
-                holder=holder,
+                trouble=self.trouble,
+                holder=self._holder,
                 highest=self.numbers.highest,
                 wait_limit_s=self.settings.learner.start_wait_seconds if is_first else None,
             ).run()
@@ -211,7 +246,6 @@ class Learner:
                 numbers=self.numbers,
             ).run()
 
-        holder = self.settings.learner.name or f"{socket.gethostname()}:{os.getpid()}"
         parts = (
             _Part("source", fork(feed, leads=True), source_keeper),
             _Part("learner", fork(learn, leads=True), learner_keeper),
@@ -261,10 +295,9 @@ class Learner:
         for message in messages:
             match message:
                 case Raised():
-                    self.suspects.raised[message.topic, message.partition, message.offset] += 1
-                case Settled():
-                    for place in message.places:
-                        self.suspects.raised.pop(place, None)
+                    part.failure = self.suspects.add(self.model_file.name, message)
+                case Failed():
+                    part.failure = message.what
                 case LastWords():
                     part.last_words = message
 
@@ -279,8 +312,8 @@ class Learner:
         assert part.code is not None, "it has ended"
         if part.code < 0:
             how = signal.Signals(-part.code).name
-            log.warning("%s:%s was ended by %s: both start again from the head",
-                        part.name, self.model_file.name, how)  # fmt: skip
+            part.failure = f"{part.name}:{self.model_file.name} was ended by {how}"
+            log.warning("%s: both start again from the head", part.failure)
         return part.code
 
     def _end_the_hung(self, alive: list[_Part], board: Board) -> None:

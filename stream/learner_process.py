@@ -24,7 +24,7 @@ from stream.board import Board
 from stream.committer import Committer
 from stream.ends import DONE, end_with
 from stream.huge_pages import use_huge_pages
-from stream.messages import Begin, Channel, Finished, Ready, Settled
+from stream.messages import Begin, Channel, Finished, Ready
 from stream.numbers import Numbers
 from stream.positions import Positions
 from stream.restore import Restored, restore
@@ -43,8 +43,8 @@ class LearnerProcess:
 
     Attributes:
         channel: To the source.
-        keeper: Last words, and records on which the learner raised.
-        suspects: Those of earlier lives.
+        keeper: Last words, and what the learner raised.
+        suspects: What earlier lives have made of it.
         numbers: Version numbers used.
     """
 
@@ -110,7 +110,6 @@ class LearnerProcess:
             uncommitted_max=self.settings.learner.max_uncommitted_events,
             memory_max=self.settings.learner.max_memory_bytes,
             adopted=found.adopted,
-            settled=lambda places: self.keeper.send(Settled(places)),
         )
         _settle_memory()
         self.board.learner_has_begun()

@@ -155,21 +155,37 @@ class Finished(_Message, tag=16):
     """Everything is committed and the learner ends."""
 
 
+# To the learner, from its copy -------------------------------------------------------------------
+
+
+class Tried(_Message, tag=31):
+    """A copy has learned these examples up to, and without, `place`: all, or there it raised.
+
+    Attributes:
+        place: Which of the examples; their number where none raised.
+        what: What was raised, with its type.
+    """
+
+    place: int
+    what: str
+
+
 # To the keeper ----------------------------------------------------------------------------------
 
 
 class Raised(_Message, tag=21):
-    """The learner raised on this record."""
+    """The learner raised as it learned this record, and what."""
 
     topic: str
     partition: int
     offset: int
+    what: str
 
 
-class Settled(_Message, tag=22):
-    """These records are learned or refused for good: topic, partition, offset of each."""
+class Failed(_Message, tag=22):
+    """Why a process ends that is started again."""
 
-    places: list[tuple[str, int, int]]
+    what: str
 
 
 class LastWords(_Message, tag=23):
@@ -192,8 +208,9 @@ Message: TypeAlias = (
     | CommitFailed
     | Working
     | Finished
+    | Tried
     | Raised
-    | Settled
+    | Failed
     | LastWords
 )
 

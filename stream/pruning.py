@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Sequence
 
 from checkpoints.errors import StoreUnavailable, Tampered
 from checkpoints.held import read_books
@@ -76,7 +77,7 @@ class Pruner:
         protected = {head.id} | self._store.in_use(self._line)
         protected |= control.record.protected if control else frozenset()
         kept_numbers = to_keep(
-            [Kept(v.number, v.manifest.created_at_ms, v.manifest.bytes) for v in self._versions],
+            _kept(self._versions),
             keep=self._keep,
             protected={v.number for v in self._versions if v.id in protected} | self._held,
             now_ms=int(time.time() * 1000),
@@ -100,3 +101,21 @@ class Pruner:
         self._versions = kept
         ids = {v.id for v in kept}
         self._lineages = {i: e for i, e in {**self._lineages, **lineages}.items() if i in ids}
+
+
+def _kept(versions: Sequence[Version]) -> list[Kept]:
+    """What retention looks at, of versions in order."""
+    before = [None, *versions[:-1]]
+    return [
+        Kept(v.number, v.manifest.created_at_ms, v.manifest.bytes, _is_fallow(v, previous))
+        for v, previous in zip(versions, before, strict=True)
+    ]
+
+
+def _is_fallow(version: Version, previous: Version | None) -> bool:
+    """Whether a commit holds no more than the version before it has learned."""
+    if previous is None or version.manifest.kind != "commit":
+        return False
+    now, then = version.manifest, previous.manifest
+    was_scored_alike = now.counts.scored == then.counts.scored and now.metrics == then.metrics
+    return now.counts.learned == then.counts.learned and was_scored_alike and not now.adopted

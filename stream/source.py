@@ -54,6 +54,7 @@ class KafkaSource:
         self._consumer = _consumer(kafka, model)
         fast_records.use_in(self._consumer)
         self._admin: Any = None
+        self._ends: dict[Any, int] = {}
         try:
             self._admin = kafka_client.admin(kafka)
             self._check_log(positions)
@@ -109,8 +110,11 @@ class KafkaSource:
 
     def lag(
         self, next_offsets: Mapping[PartitionKey, int], *, behind: bool
-    ) -> dict[PartitionKey, int]:
+    ) -> dict[PartitionKey, int] | None:
         """Records still to be taken of each partition, as far as the last fetch knows.
+
+        Before the first fetch, as the broker had it when this source was made. None: of a
+        partition that was added since, nothing is known yet.
 
         Args:
             next_offsets: The first record of each partition that is not yet taken.
@@ -119,7 +123,10 @@ class KafkaSource:
         lag = {}
         for key, position in (next_offsets if behind else self.positions(next_offsets)).items():
             highwater = self._consumer.highwater(TopicPartition(*key))
-            lag[key] = max(0, (highwater or position) - position)
+            end = self._ends.get(key) if highwater is None else highwater
+            if end is None:
+                return None
+            lag[key] = max(0, end - position)
         return lag
 
     def positions(self, next_offsets: Mapping[PartitionKey, int]) -> dict[PartitionKey, int]:
@@ -202,6 +209,7 @@ class KafkaSource:
             ends = self._consumer.end_offsets(keys, timeout_ms=_ANCHOR_TIMEOUT_MS)
         except KafkaError as error:
             raise KafkaUnavailableError(self._address, error) from error
+        self._ends = {tuple(key): end for key, end in ends.items()}
         for key in keys:
             self._check_range(key, positions, begins[key], ends[key])
             self._check_anchor(key, positions, begins[key])

@@ -37,9 +37,8 @@ from stream.positions import Positions
 from stream.pruning import Pruner
 from stream.restore import positions_of
 from stream.source import KafkaSource, first_offsets
-from stream.status import Status
+from stream.status import Status, Trouble
 from stream.store_check import StoreCheck
-from stream.suspects import Suspects
 from stream.watch import Watch
 
 log = logging.getLogger(__name__)
@@ -75,6 +74,7 @@ class SourceProcess:
     Attributes:
         channel: To the learner.
         keeper: Last words.
+        trouble: What ended earlier lives.
         holder: In whose name the lease is held.
         highest: The highest version number that we remember ourselves.
         check_store: How the store is set up; raises StoreForbidden where we lack a right.
@@ -91,7 +91,7 @@ class SourceProcess:
     board: Board
     channel: Channel
     keeper: Channel
-    suspects: Suspects
+    trouble: Trouble
     holder: str
     highest: int
     wait_limit_s: float | None
@@ -99,7 +99,7 @@ class SourceProcess:
     store: Store = field(init=False)
 
     def __post_init__(self) -> None:
-        self.status = Status(self.board)
+        self.status = Status(self.board, trouble=self.trouble)
 
     def run(self) -> int:
         """Feed the learner until it has finished; the code to end with."""
@@ -227,7 +227,6 @@ class SourceProcess:
                 channel=self.channel,
                 board=self.board,
                 status=self.status,
-                suspects=self.suspects,
                 positions=positions,
                 watch=watch,
                 source=source,

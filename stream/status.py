@@ -4,8 +4,36 @@ import os
 import time
 from dataclasses import dataclass, field
 
+from checkpoints.line import Line
+from checkpoints.store import BEAT_SHOWN_S, BEAT_TTL_S, Store
 from stream.board import Board
 from stream.positions import PartitionKey
+
+# So many ends in a row, without a version between them, are no accident any more.
+FAILURES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What ended the last lives of a learner: how many in a row since its last version, and what
+    ended the last of them.
+
+    >>> trouble = Trouble().added("no memory")
+    >>> trouble, trouble.added("again").added("and again").is_lasting
+    (Trouble(count=1, what='no memory'), True)
+    """
+
+    count: int = 0
+    what: str | None = None
+
+    def added(self, what: str) -> "Trouble":
+        """One more."""
+        return Trouble(self.count + 1, what)
+
+    @property
+    def is_lasting(self) -> bool:
+        """Whether the learner is `failing`."""
+        return self.count >= FAILURES
 
 
 @dataclass(slots=True)
@@ -16,25 +44,50 @@ class Status:
         board: What the learner itself says.
         state: One of CONTRACT's states.
         version: The newest version committed, as `v17`.
-        lag: Records still to be taken, by partition.
+        lag: Records still to be taken, by partition; None while that is not known.
         advice: Why most of what comes is refused, and what mends it; None where it is not so.
         own_heads: The ids of heads that are ours: the last committed, and one being committed.
+        trouble: What ended earlier lives, until a version is made or there is nothing to do.
     """
 
     board: Board
     state: str = "starting"
     version: str | None = None
-    lag: dict[PartitionKey, int] = field(default_factory=dict)
+    lag: dict[PartitionKey, int] | None = None
     advice: str | None = None
     own_heads: frozenset[str] = frozenset()
+    trouble: Trouble = field(default_factory=Trouble)
+
+    @property
+    def told_state(self) -> str:
+        """The state, or `failing` where earlier lives came no further than this one."""
+        is_trying = self.state in {"starting", "learning"}
+        return "failing" if is_trying and self.trouble.is_lasting else self.state
+
+    @property
+    def lag_in_all(self) -> int | None:
+        """Records still to be taken of all partitions; None while that is not known."""
+        return None if self.lag is None else sum(self.lag.values())
+
+    def send(self, store: Store, line: Line, holder: str, *, is_news: bool = True) -> None:
+        """Beat; `is_news`: whoever follows is to look at once."""
+        store.beat(
+            line,
+            role="learner",
+            name=holder,
+            payload=self.beat(holder),
+            ttl_s=BEAT_SHOWN_S if self.state == "stopped" else BEAT_TTL_S,
+            is_news=is_news,
+        )
 
     def beat(self, holder: str) -> dict[str, object]:
         """The heartbeat."""
         return {
-            "state": self.state,
+            "state": self.told_state,
             "version": self.version,
-            "lag": sum(self.lag.values()),
+            "lag": self.lag_in_all,
             "advice": self.advice,
+            "last_error": self.trouble.what,
             "uncommitted": self.board.uncommitted,
             "control_seq": self.board.obeyed_seq,
             "at_ms": int(time.time() * 1000),

@@ -1,47 +1,53 @@
-"""Records on which the learner raised, kept over restores by the keeper."""
+"""The stretch of the log under suspicion, kept over restores by the keeper."""
 
-from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import logging
+from dataclasses import dataclass
 from typing import TypeAlias
 
-from stream.positions import PartitionKey
+from stream.kafka_client import dead_letter_topic
+from stream.messages import Raised
+
+log = logging.getLogger(__name__)
 
 Place: TypeAlias = tuple[str, int, int]
+
+_FIRST_RECORDS = 10_000
+_RECORDS_MAX = 100_000
 
 
 @dataclass(slots=True)
 class Suspects:
-    """Places in the log where the learner raised, and how often.
+    """How often the learner raised as it learned, and was restored for it.
 
-    A record that raised once is learned again by itself, with a commit right before it; one that
-    raised twice is refused as `learn_error`.
+    After each time so many records are tried by a copy before they are learned: what raises there
+    costs no restore. That is the bound on restores: one in so many records, each time twice as
+    many.
 
     >>> suspects = Suspects()
-    >>> suspects.raised["events", 0, 7] += 1
-    >>> ("events", 0, 7) in suspects, suspects.is_given_up(("events", 0, 7))
-    (True, False)
-    >>> suspects.committed({("events", 0): 8})
-    [('events', 0, 7)]
+    >>> suspects.records
+    0
+    >>> suspects.restores += 2
+    >>> suspects.records
+    20000
     """
 
-    raised: Counter[Place] = field(default_factory=Counter)
+    restores: int = 0
 
-    def __contains__(self, place: Place) -> bool:
-        return place in self.raised
+    def add(self, model: str, raised: Raised) -> str:
+        """The learner raised, and is restored for it; what happened, which is logged besides."""
+        self.restores += 1
+        what = f"learning {raised.topic}-{raised.partition}-{raised.offset} raised {raised.what}"
+        log.error(
+            "model %s: %s. The head is restored, for the %d. time; a copy tries the next %d "
+            "records before they are learned, and what raises there is refused as learn_error "
+            "without one more restore. Look at it in %s, and mend the events or the pipeline",
+            model, what, self.restores, self.records, dead_letter_topic(raised.topic),
+        )  # fmt: skip
+        return what
 
-    def __bool__(self) -> bool:
-        return bool(self.raised)
-
-    def is_given_up(self, place: Place) -> bool:
-        """Whether this record raised twice."""
-        return self.raised[place] > 1
-
-    def committed(self, next_offsets: Mapping[PartitionKey, int]) -> list[Place]:
-        """Forget what lies below a commit: no restore comes back to it."""
-        settled = [
-            place for place in self.raised if place[2] < next_offsets.get((place[0], place[1]), 0)
-        ]
-        for place in settled:
-            del self.raised[place]
-        return settled
+    @property
+    def records(self) -> int:
+        """The records to be tried after the last restore, and after each that raises in a trial."""
+        if not self.restores:
+            return 0
+        return min(_FIRST_RECORDS << min(self.restores - 1, 10), _RECORDS_MAX)

@@ -15,7 +15,7 @@ from checkpoints.errors import CheckpointError, StoreForbidden, StoreUnavailable
 from checkpoints.line import Line
 from checkpoints.patience import Patience
 from checkpoints.signing import Verifier
-from checkpoints.store import BEAT_SHOWN_S, BEAT_TTL_S, Hints, Store
+from checkpoints.store import Hints, Store
 from stream.board import Board
 from stream.metrics import LearnerMetrics
 from stream.status import Status
@@ -77,7 +77,7 @@ class Watch(threading.Thread):
         self._control_id: str | None = None
         self._looked_at = self._beat_at = self._renewed_at = self._said_at = float("-inf")
         self._said_news: tuple[str, int] = ("", -1)
-        self._said_numbers: tuple[int, int] = (0, 0)
+        self._said_numbers: tuple[int | None, int] = (None, 0)
 
     def run(self) -> None:
         """Look when there is a hint, and when it is time to, until `end`."""
@@ -133,8 +133,8 @@ class Watch(threading.Thread):
 
         Only who may write is served: that the store can be read says little.
         """
-        news = (self._status.state, self._board.obeyed_seq)
-        numbers = (sum(self._status.lag.values()), self._board.uncommitted)
+        news = (self._status.told_state, self._board.obeyed_seq)
+        numbers = (self._status.lag_in_all, self._board.uncommitted)
         every_s = _BEAT_EVERY_S if numbers == self._said_numbers else _BEAT_MOVING_S
         if news == self._said_news and now - self._beat_at <= every_s:
             return
@@ -145,14 +145,7 @@ class Watch(threading.Thread):
 
     def beat(self, *, is_news: bool = True) -> None:
         """Say that we are alive, and how it goes; `is_news`: whoever follows is to look at once."""
-        self._store.beat(
-            self._line,
-            role="learner",
-            name=self._holder,
-            payload=self._status.beat(self._holder),
-            ttl_s=BEAT_SHOWN_S if self._status.state == "stopped" else BEAT_TTL_S,
-            is_news=is_news,
-        )
+        self._status.send(self._store, self._line, self._holder, is_news=is_news)
 
     def _obey(self, control_id: str | None) -> None:
         envelope = self._store.control(self._line)

@@ -9,13 +9,15 @@ import logging
 import select
 import time
 from collections import deque
-from collections.abc import Callable
 
 from checkpoints.manifest import Version
 from config.model_file import ModelFile
-from learner.trainer import LearnFailedError, Trainer
-from learner.values import Reason
+from learner.examples import Examples
+from learner.trainer import Trainer
+from learner.values import Refusal
 from stream.board import Board
+from stream.cadence import Fallow
+from stream.careful import take_carefully
 from stream.commit import SnapshotFailedError
 from stream.committer import Committer
 from stream.memory import check_memory
@@ -35,6 +37,9 @@ from stream.suspects import Place, Suspects
 
 log = logging.getLogger(__name__)
 
+# So many of a version's records that raised are named in it: it is signed, and of bounded size.
+LEARN_ERRORS_MAX = 1_000
+
 _WAIT_S = 0.05
 _FROZEN_WAIT_S = 0.02
 # After a second failure in a row: what cannot be written down now will hardly be able to soon.
@@ -49,12 +54,11 @@ class Worker:
         trainer: Restored from the head, or new.
         positions: Those of the head, or where the line begins.
         channel: Batches come from it; what became of them goes back.
-        suspects: Records on which the learner raised; each is a batch of its own.
+        suspects: How many records are tried by a copy before they are learned.
         uncommitted_max: Records at which learning waits for a commit: what a crash has to learn
             again.
         memory_max: Bytes that the learner may hold.
         adopted: Sections of the model file that changed: a reason for a commit.
-        settled: Told which suspects a commit has settled.
     """
 
     def __init__(
@@ -70,15 +74,14 @@ class Worker:
         uncommitted_max: int,
         memory_max: int,
         adopted: tuple[str, ...] = (),
-        settled: Callable[[list[Place]], None] = lambda _: None,
     ) -> None:
         self._trainer, self._positions = trainer, positions
         self._committer, self._channel, self._board = committer, channel, board
-        self._suspects, self._adopted = suspects, adopted
-        self._every_s = model_file.checkpoint.every_seconds
+        self._suspects, self._to_be_tried, self._adopted = suspects, suspects.records, adopted
+        self._name, self._every_s = model_file.name, model_file.checkpoint.every_seconds
+        self._fallow = Fallow(self._every_s, trainer.tally.learned)
         self._uncommitted_max, self._memory_max = uncommitted_max, memory_max
         self._due_at = time.monotonic() + self._every_s
-        self._settled = settled
         self._batches: deque[bytes] = deque()
         self._learn_errors: list[Place] = []
         self._cut_records = self._cut_errors = self._failures = 0
@@ -89,6 +92,7 @@ class Worker:
 
         Raises:
             LearnFailedError: The learner raised; the trainer is dirty.
+            UnlearnableError: It raises on each of its first events.
             CommitEndedError, CommitLostError, SnapshotFailedError: See `Committer.look`.
         MemoryLimitError: The learner has grown beyond its limit.
             ChannelClosedError: The source is gone.
@@ -134,8 +138,6 @@ class Worker:
 
     def _take(self, message: Message) -> None:
         match message:
-            case Batch() if self._suspects:
-                self._take_carefully(message)
             case Batch():
                 self._learn(message)
             case NewPartition(topic, partition, first):
@@ -148,19 +150,19 @@ class Worker:
     def _learn(self, batch: Batch) -> None:
         examples = batch.examples
         detected = self._trainer.drifts.total
-        started = time.monotonic()
-        try:
+        if self._to_be_tried:
+            refused, seconds = self._take_carefully(examples)
+        else:
+            started = time.monotonic()
             refused = self._trainer.take(examples)
-        except LearnFailedError as error:
-            self._suspects.raised[error.topic, error.partition, error.offset] += 1
-            raise
+            seconds = time.monotonic() - started
         self._trainer.refuse(batch.refused)
         told = [(place, str(r.reason), r.detail, r.stage, r.mend) for place, r in refused]
         took = Took(
             len(examples.xs) - len(refused),
             told,
             self._drifted(detected),
-            time.monotonic() - started,
+            seconds,
         )
         self._took(batch, took)
 
@@ -170,28 +172,18 @@ class Worker:
         self._board.uncommitted += batch.count
         self._channel.send(took)
 
-    def _take_carefully(self, batch: Batch) -> None:
-        """The same, where a batch may be one record that raised before."""
-        examples = batch.examples
-        place = (examples.topic, examples.partition, batch.first)
-        if place not in self._suspects:
-            self._learn(batch)
-        elif self._suspects.is_given_up(place):
-            self._give_up(batch, place)
-        else:
-            self._commit_what_is_new()
-            self._settle()
-            self._learn(batch)
-            del self._suspects.raised[place]
-            self._settled([place])
-
-    def _give_up(self, batch: Batch, place: Place) -> None:
-        """Refuse a record on which the learner raised twice."""
-        detail = "the learner raised on this event twice"
-        log.error("%s-%d-%d is not learned: %s", *place, detail)
-        self._trainer.refuse([Reason.learn_error])
-        self._learn_errors.append(place)
-        self._took(batch, Took(0, [(0, str(Reason.learn_error), detail, "learn", "")], []))
+    def _take_carefully(self, examples: Examples) -> tuple[list[tuple[int, Refusal]], float]:
+        """Tried by a copy first, for some time after the learner raised; refusals, seconds."""
+        done = take_carefully(self._trainer, examples)
+        self._to_be_tried = max(0, self._to_be_tried - len(examples.xs))
+        if done.raised:
+            self._to_be_tried = self._suspects.records
+            room = LEARN_ERRORS_MAX - len(self._learn_errors)
+            at = examples.topic, examples.partition
+            self._learn_errors += [(*at, examples.offsets[n]) for n in done.raised[:room]]
+        elif not self._to_be_tried:
+            log.info("model %s: learning goes on untried", self._name)
+        return done.refused, done.seconds
 
     def _drifted(self, detected_before: int) -> list[tuple[str, str]]:
         """Detector and direction of each detection since, oldest first."""
@@ -216,9 +208,12 @@ class Worker:
 
     @property
     def _is_due(self) -> bool:
-        """Whether to commit now; earlier where many runs must be told, later after a failure."""
+        """Whether to commit now: earlier where many runs must be told, later after a failure, and
+        where nothing was learned.
+        """
         has_many_runs = len(self._positions.runs) >= RUNS_MAX and not self._failures
-        return time.monotonic() >= self._due_at or has_many_runs
+        due_at = self._due_at + self._fallow.wait_s(self._trainer.tally.learned)
+        return time.monotonic() >= due_at or has_many_runs
 
     def _stay_frozen(self, seq: int) -> None:
         """Commit what was learned, then consume nothing until thawed.
@@ -276,12 +271,9 @@ class Worker:
         self._board.uncommitted -= self._cut_records
         del self._learn_errors[: self._cut_errors]
         self._adopted, self._failures = (), 0
+        self._fallow.committed(version.manifest.counts.learned)
         self._due_at = self._cut_at + self._committer.interval_s
         check_memory(self._memory_max, version.manifest)
-        if self._suspects:
-            offsets = version.manifest.offsets
-            reached = {(t, int(p)): at for t, of in offsets.items() for p, at in of.items()}
-            self._settled(self._suspects.committed(reached))
 
     def _put_off(self, error: SnapshotFailedError) -> None:
         """A snapshot that fails does not stop learning, up to what a crash may cost."""

@@ -52,6 +52,15 @@ def test_a_day_at_one_version_a_second_leaves_about_a_hundred():
     assert len(numbers) == 20 + 59 + 23  # the newest minute and hour, and the day, are among them
 
 
+def test_versions_in_which_nothing_was_learned_push_none_out():
+    """They stay as the newest, or protected, and take no place of `last` nor of a minute."""
+    learned = every(1000, 30)
+    fallow = [Kept(n, n * 1000, 100, is_fallow=True) for n in range(31, 200)]
+
+    assert kept([*learned, *fallow], **{**ONLY, "last": 3}) == [28, 29, 30, 199]
+    assert kept([*learned, *fallow], **{**ONLY, "minutely": 2}, protected=[40]) == [30, 40, 199]
+
+
 def test_standing_still_for_a_week_costs_nothing():
     """Minutes without a version take no place."""
     before = every(MINUTE, 30)

@@ -107,6 +107,16 @@ def test_lag_is_unknown_without_a_learner():
     assert model(state(learner=beat(age_ms=6000)))["lag"] is None
 
 
+def test_the_last_error_is_told_while_the_learner_lives():
+    """Of a heartbeat nothing is sure: what is no text is left out."""
+    failing = {**beat("failing"), "last_error": "no memory"}
+
+    assert model(state(learner=failing))["state"] == "failing"
+    assert model(state(learner=failing))["last_error"] == "no memory"
+    assert model(state(learner={**failing, "last_error": 7}))["last_error"] is None
+    assert model(state())["last_error"] is None
+
+
 def test_metrics_have_three_windows_each():
     """NaN is null."""
     assert views.metrics_view(HEAD.manifest) == {

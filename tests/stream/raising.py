@@ -1,6 +1,7 @@
 """Learners that raise: always on one event, or only the first time that a process sees it."""
 
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -80,3 +81,34 @@ def _is_first_time() -> bool:
     is_first = not flag.exists()
     flag.touch()
     return is_first
+
+
+class OftenRaising(Recorder):
+    """Raises on each fifth event, when it has changed already; cannot be asked about others."""
+
+    def learn_one(self, x: dict[str, Any], y: bool) -> None:
+        super().learn_one(x, y)
+        if x["n"] % 5 == 3:
+            raise OverflowError(f"no {x['n']}")
+
+    def predict_proba_one(self, x: dict[str, Any]) -> Any:
+        if x["n"] % 7 == 5:
+            raise ArithmeticError(f"never {x['n']}")
+        return super().predict_proba_one(x)
+
+
+class Never(Recorder):
+    """Learns nothing."""
+
+    def learn_one(self, x: dict[str, Any], y: bool) -> None:
+        super().learn_one(x, y)
+        raise OverflowError("never")
+
+
+class Dying(Recorder):
+    """Is killed by one event, whenever it comes."""
+
+    def learn_one(self, x: dict[str, Any], y: bool) -> None:
+        if x["n"] == BAD:
+            os.kill(os.getpid(), signal.SIGKILL)
+        super().learn_one(x, y)

@@ -11,7 +11,6 @@ from stream.columns import Columns
 from stream.feed import Feed
 from stream.messages import Took, decode, encode
 from stream.positions import fingerprint
-from stream.suspects import Suspects
 from tests.learner.streams import model_file
 
 FILE = model_file("binary", {"river": ["linear_model.LogisticRegression"]})
@@ -34,11 +33,9 @@ def records(count, first=0, bad=()):
     ]
 
 
-def feed(*suspects, is_warm=True):
+def feed(*, is_warm=True):
     """A feed whose learner has proved quick, or one that has just begun."""
-    of = Suspects()
-    of.raised.update(suspects)
-    made = Feed(Columns(decoder(FILE), build_screen(FILE)), of)
+    made = Feed(Columns(decoder(FILE), build_screen(FILE)))
     if is_warm:
         for n in range(7):
             made.add("warm", 0, records(2**n))
@@ -84,16 +81,6 @@ def test_what_is_refused_comes_back_with_its_record_in_order():
         (0, Reason.duplicate), (1, Reason.not_json), (3, Reason.bad_label), (4, Reason.not_json),
     ]  # fmt: skip
     assert [refusal.mend for _, refusal in taken.refused][:3] == ["", "", "x"]
-
-
-def test_a_suspect_is_a_batch_by_itself():
-    """Wherever it stands, also first, last, or beside another."""
-    one = feed(("t", 0, 0), ("t", 0, 5), ("t", 0, 6), ("t", 0, 9), ("t", 1, 3))
-    one.add("t", 0, records(10))
-
-    assert [(batch.first, batch.count) for batch in one.batches()] == [
-        (0, 1), (1, 4), (5, 1), (6, 1), (7, 2), (9, 1),
-    ]  # fmt: skip
 
 
 def test_what_is_in_flight_is_bounded():

@@ -1,6 +1,9 @@
-"""A learner that raises is thrown away, restored, tried again; then the event is refused."""
+"""A learner that raises as it learns is thrown away and restored; then a copy tries each event."""
+
+import time
 
 import pytest
+from river import metrics
 
 from tests.stream.poison import dead_letters, headers
 from tests.stream.raising import BAD
@@ -69,6 +72,7 @@ def test_an_event_that_raises_twice_is_refused_and_named(place, learner):
     assert list(letters) == [f"{topic}-0-{BAD}"]
     said = headers(next(iter(letters.values())))
     assert (said["weir-dlq-reason"], said["weir-dlq-stage"]) == ("learn_error", "learn")
+    assert said["weir-dlq-detail"] in {"OverflowError: math range error", "SystemExit: 3"}
 
 
 def test_an_event_that_raises_once_is_learned(place):
@@ -84,3 +88,85 @@ def test_an_event_that_raises_once_is_learned(place):
         x = event["features"]
         assert learner.predict_proba_one(x) == alone.predict_proba_one(x)
     assert (manifest.counts.learned, manifest.counts.refused, letters) == (COUNT + MORE, 0, [])
+
+
+def test_however_many_raise_the_learner_is_restored_once(place):
+    """Those on which it cannot be asked cost nothing; the others are found by a copy."""
+    made = events(COUNT + MORE, seed=3)
+    with rig(**place("tests.stream.raising:OftenRaising")) as at:
+        at.send_events(made)
+        process = at.start()
+        at.until(lambda: at.head() is not None, "it has begun")
+        lives = {at.part("learner")}
+        while at.consumed() < len(made):
+            lives.add(at.part("learner"))
+        assert at.stop(process) == 0
+        manifest, learner = at.head().manifest, at.payload()["estimator"]
+        letters = {headers(letter)["weir-dlq-id"]: letter for letter in dead_letters(at)}
+        topic = at.model_file.topics.events
+
+    bad = {n for n in range(len(made)) if n % 5 == 3 or n % 7 == 5}
+    assert len(lives) <= 2
+    assert learner.learned == [n for n in range(len(made)) if n not in bad]
+    assert dict(manifest.counts.refused_by) == {"learn_error": len(bad)}
+    assert letters.keys() == {f"{topic}-0-{n}" for n in bad}
+    for n in bad:
+        raised = f"ArithmeticError: never {n}" if n % 7 == 5 else f"OverflowError: no {n}"
+        assert headers(letters[f"{topic}-0-{n}"])["weir-dlq-detail"] == raised
+    truth = metrics.Accuracy()
+    model = Recorder()
+    for event in (each for n, each in enumerate(made) if n not in bad):
+        truth.update(event["label"], model.predict_one(event["features"]))
+        model.learn_one(event["features"], event["label"])
+    assert manifest.metrics["Accuracy"]["lifetime"] == truth.get()
+
+
+def test_where_each_of_the_first_raises_the_learner_ends_with_2(place, capfd):
+    """Nothing of them is refused: once the pipeline is mended they are read again."""
+    with rig(**place("tests.stream.raising:Never")) as at:
+        at.send_events(events(100, seed=4))
+        process = at.start()
+        at.until(lambda: not process.is_alive(), "it ends")
+        topic, counts = at.model_file.topics.events, at.head().manifest.counts
+        told = capfd.readouterr().out
+
+        assert process.exitcode == 2
+        assert counts.learned == 0
+        assert f"{topic}-0 at offsets 0 to 19): Never raises OverflowError: never" in told
+
+
+def test_records_that_are_only_refused_make_ever_fewer_versions(place):
+    """All of them are committed when it stops; the first are soon."""
+    made = events(50, seed=5)
+    with rig(**place("tests.stream.recorder:Recorder")) as at:
+        process = at.start()
+        at.send_events(made)
+        at.until(lambda: at.consumed() == len(made), "they are learned")
+        before = at.head().number
+        sent, until = 0, time.monotonic() + 4.0
+        while time.monotonic() < until:
+            at.send([b"no event"])
+            sent += 1
+        assert at.consumed() > len(made)
+        assert at.stop(process) == 0
+        head = at.head()
+
+    assert head.manifest.counts.refused == sent
+    assert sum(head.manifest.offsets[at.model_file.topics.events].values()) == 50 + sent
+    assert head.number - before <= 8, "0.1 s, then twice as long each: 5 in 3.1 s, and the last"
+
+
+def test_a_learner_that_dies_again_and_again_says_so(place):
+    """Failing, with what ended it, and with what waits; in the pauses between its lives, too."""
+    made = events(BAD + 10, seed=6)
+    with rig(**place("tests.stream.raising:Dying")) as at:
+        at.send_events(made)
+        process = at.start()
+        at.until(lambda: at.beat().get("state") == "failing", "it is failing")
+        for _ in range(30):
+            beat = at.beat()
+            assert beat["state"] in {"failing", "starting"}
+            assert beat["last_error"].endswith("was ended by SIGKILL")
+            assert beat["lag"] is None or beat["lag"] >= 10
+            time.sleep(0.1)
+        at.kill(process)

@@ -6,7 +6,7 @@ import pytest
 
 from stream.board import Board
 from stream.positions import Positions, fingerprint
-from stream.status import Status
+from stream.status import Status, Trouble
 
 
 def positions(*partitions):
@@ -130,6 +130,19 @@ def test_a_new_partition_begins_where_it_is_told():
     assert at.begins_json() == {"events": {"0": 5, "1": 0}}
 
 
+def test_a_lag_that_is_not_known_is_none():
+    """And a learner that was ended again and again says so, and why, until it commits."""
+    trouble = Trouble().added("one").added("two")
+    status = Status(Board(), trouble=trouble)
+    assert (status.beat("h")["state"], status.beat("h")["lag"]) == ("starting", None)
+
+    status.trouble = trouble.added("no memory")
+    for state in ("starting", "learning", "frozen", "stopped"):
+        status.state = state
+        told = "failing" if state in ("starting", "learning") else state
+        assert (status.beat("h")["state"], status.beat("h")["last_error"]) == (told, "no memory")
+
+
 def test_a_heartbeat_tells_the_status():
     """The lag is that of all partitions."""
     board = Board()
@@ -143,5 +156,5 @@ def test_a_heartbeat_tells_the_status():
         "state": "learning", "version": "v3", "lag": 5, "control_seq": 4, "uncommitted": 9,
         "holder": "host:1",
     }  # fmt: skip
-    assert isinstance(beat["at_ms"], int)
+    assert (beat["last_error"], isinstance(beat["at_ms"], int)) == (None, True)
     assert isinstance(beat["pid"], int)

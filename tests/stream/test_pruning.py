@@ -75,6 +75,23 @@ def test_a_damaged_old_version_stops_nothing(store, caplog):
     assert bases(store) == {3: None, 7: 4, 8: 7}
 
 
+def test_versions_that_only_refuse_leave_those_that_learned(store):
+    """Until the next that learns: it is the same model, at other offsets."""
+    token = granted(store, LINE).token
+    versions = history(store, LINE, token, length=4)
+    for number in range(5, 12):
+        last = versions[-1].manifest
+        refused = dataclasses.replace(last.counts, refused=last.counts.refused + 1)
+        versions.append(
+            committed(store, LINE, token, parent=versions[-1], number=number, counts=refused,
+                      metrics=last.metrics)
+        )  # fmt: skip
+    a_pruner(store, token).prune(head=versions[-1])
+
+    assert kept(store) == [3, 4, 11]
+    assert bases(store) == {3: None, 4: 3, 11: 4}
+
+
 def test_a_version_that_is_whole_again_can_be_rebuilt(store):
     """Nothing was folded over it: its base is there, and those after it lead to it."""
     token = granted(store, LINE).token

@@ -1,0 +1,102 @@
+"""A trial: where the learner has raised before, a copy of it learns each batch first.
+
+The copy is a forked process, which is thrown away. The learner itself then learns what the copy
+learned, and never sees what raised there: it stays clean, and nothing is restored.
+"""
+
+import logging
+import select
+import time
+from dataclasses import dataclass, field
+
+from config.channel import ChannelClosedError
+from config.fork import ended, fork
+from learner.examples import Examples
+from learner.trainer import LearnFailedError, Trainer
+from learner.values import Refusal
+from stream.messages import Tried, pair
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Careful:
+    """What came of a batch that was tried first.
+
+    Attributes:
+        refused: Which of the examples are refused, and why.
+        raised: Those among them on which the learner would have raised.
+        seconds: What the learner itself took.
+    """
+
+    refused: list[tuple[int, Refusal]] = field(default_factory=list)
+    raised: list[int] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+def take_carefully(trainer: Trainer, examples: Examples) -> Careful:
+    """The same as `trainer.take`, where examples on which it would raise are refused.
+
+    Such an example raises twice: in the trial of its batch, and by itself.
+
+    Raises:
+        LearnFailedError: The learner raised although the copy had not.
+    """
+    done = Careful()
+    first, count = 0, len(examples.xs)
+    while first < count:
+        place = first + _tried(trainer, examples.between(first, count)).place
+        _take(trainer, examples, first, place, done)
+        if place < count:
+            one = examples.between(place, place + 1)
+            again = _tried(trainer, one)
+            if again.place:
+                _take(trainer, examples, place, place + 1, done)
+            else:
+                done.refused.append((place, trainer.refuse_raised(one, 0, again.what)))
+                done.raised.append(place)
+        first = place + 1
+    return done
+
+
+def _take(trainer: Trainer, examples: Examples, first: int, following: int, done: Careful) -> None:
+    started = time.monotonic()
+    found = trainer.take(examples.between(first, following))
+    done.refused += [(first + place, refusal) for place, refusal in found]
+    done.seconds += time.monotonic() - started
+
+
+def _tried(trainer: Trainer, examples: Examples) -> Tried:
+    """What a copy says of these examples. One that dies says nothing against any."""
+    ours, theirs = pair()
+
+    def work() -> int:
+        ours.close()
+        theirs.send(_outcome(trainer, examples))
+        return 0
+
+    try:
+        pid = fork(work)
+    finally:
+        theirs.close()
+    try:
+        # Nobody looks at the clock: a copy that hangs is a learner that hangs, for the watchdog.
+        select.select([ours], [], [])
+        (told,) = ours.receive()
+    except ChannelClosedError:
+        log.warning("the copy that tried %s-%d from offset %d died: learned untried",
+                    examples.topic, examples.partition, examples.offsets[0])  # fmt: skip
+        return Tried(len(examples.xs), "")
+    finally:
+        ours.close()
+        ended(pid, wait=True)
+    assert isinstance(told, Tried), f"the copy said {told}"
+    return told
+
+
+def _outcome(trainer: Trainer, examples: Examples) -> Tried:
+    try:
+        trainer.take(examples)
+    except LearnFailedError as error:
+        return Tried(error.place, error.what)
+    return Tried(len(examples.xs), "")
