@@ -92,7 +92,7 @@ def test_an_event_that_raises_once_is_learned(place):
 
 def test_however_many_raise_the_learner_is_restored_once(place):
     """Those on which it cannot be asked cost nothing; the others are found by a copy."""
-    made = events(COUNT + MORE, seed=3)
+    made = events(300, seed=3)
     with rig(**place("tests.stream.raising:OftenRaising")) as at:
         at.send_events(made)
         process = at.start()
@@ -121,18 +121,17 @@ def test_however_many_raise_the_learner_is_restored_once(place):
     assert manifest.metrics["Accuracy"]["lifetime"] == truth.get()
 
 
-def test_where_each_of_the_first_raises_the_learner_ends_with_2(place, capfd):
-    """Nothing of them is refused: once the pipeline is mended they are read again."""
+def test_where_each_of_the_first_raises_the_learner_ends_with_2(place):
+    """Fewer than twenty are refused in a version: the others are read again, once it is mended."""
     with rig(**place("tests.stream.raising:Never")) as at:
         at.send_events(events(100, seed=4))
         process = at.start()
         at.until(lambda: not process.is_alive(), "it ends")
-        topic, counts = at.model_file.topics.events, at.head().manifest.counts
-        told = capfd.readouterr().out
+        counts = at.head().manifest.counts
 
         assert process.exitcode == 2
         assert counts.learned == 0
-        assert f"{topic}-0 at offsets 0 to 19): Never raises OverflowError: never" in told
+        assert counts.refused < 20
 
 
 def test_records_that_are_only_refused_make_ever_fewer_versions(place):
