@@ -253,7 +253,7 @@ class Trainer:
         """
         self.drifts.settle(version)
         tally = self.tally
-        counts = {name: getattr(tally, name) for name in Tally.__slots__}
+        counts = {name: getattr(tally, name) for name in Tally.__slots__ if name != "raised"}
         payload = {
             "format": PAYLOAD_FORMAT,
             "raised": tally.raised,
