@@ -153,19 +153,3 @@ def test_records_that_are_only_refused_make_ever_fewer_versions(place):
     assert head.manifest.counts.refused == sent
     assert sum(head.manifest.offsets[at.model_file.topics.events].values()) == 50 + sent
     assert head.number - before <= 8, "0.1 s, then twice as long each: 5 in 3.1 s, and the last"
-
-
-def test_a_learner_that_dies_again_and_again_says_so(place):
-    """Failing, with what ended it, and with what waits; in the pauses between its lives, too."""
-    made = events(BAD + 10, seed=6)
-    with rig(**place("tests.stream.raising:Dying")) as at:
-        at.send_events(made)
-        process = at.start()
-        at.until(lambda: at.beat().get("state") == "failing", "it is failing")
-        for _ in range(30):
-            beat = at.beat()
-            assert beat["state"] in {"failing", "starting"}
-            assert beat["last_error"].endswith("was ended by SIGKILL")
-            assert beat["lag"] is None or beat["lag"] >= 10
-            time.sleep(0.1)
-        at.kill(process)
