@@ -46,7 +46,8 @@ def diagnosis(
     if settings.kafka.bootstrap_servers is None:
         yield _not_given("kafka", "WEIR_KAFKA__BOOTSTRAP_SERVERS", settings)
     else:
-        yield from of_streams.kafka_findings(settings.kafka, models, heads)
+        is_dev = given.kafka.bootstrap_servers is None
+        yield from of_streams.kafka_findings(settings.kafka, models, heads, makes_topics=is_dev)
 
 
 def _not_given(about: str, variable: str, settings: Settings) -> Finding:

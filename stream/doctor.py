@@ -83,12 +83,18 @@ def disk_findings(data_dir: Path) -> Iterator[Finding]:
 
 
 def kafka_findings(
-    kafka: KafkaSettings, models: Sequence[ModelFile], heads: Mapping[str, Version | None]
+    kafka: KafkaSettings,
+    models: Sequence[ModelFile],
+    heads: Mapping[str, Version | None],
+    *,
+    makes_topics: bool = False,
 ) -> Iterator[Finding]:
     """The brokers, then each model's topics, then topics and file against the head.
 
     Args:
         heads: The verified head of each model whose line could be read; None: it has none yet.
+        makes_topics: The servers are those of `weir dev`, which makes the topics of a model that
+            it begins: that they are missing stops nobody.
     """
     about = f"kafka {kafka.bootstrap_servers}"
     try:
@@ -98,7 +104,8 @@ def kafka_findings(
             if any(finding.level == "error" for finding in brokers):
                 return
             for model_file in models:
-                topics = list(_topic_findings(client, model_file))
+                begins = makes_topics and heads.get(model_file.name) is None
+                topics = list(_topic_findings(client, model_file, are_made=begins))
                 yield from topics
                 is_there = not any(finding.level == "error" for finding in topics)
                 if is_there and model_file.name in heads:
@@ -140,7 +147,9 @@ def _cannot_reach(host: str, port: int) -> OSError | None:
     return None
 
 
-def _topic_findings(client: KafkaAdminClient, model_file: ModelFile) -> Iterator[Finding]:
+def _topic_findings(
+    client: KafkaAdminClient, model_file: ModelFile, *, are_made: bool
+) -> Iterator[Finding]:
     """The events topic and its dead letters: there, led, large enough, not compacted."""
     events = model_file.topics.events
     letters = kafka_client.dead_letter_topic(events)
@@ -148,8 +157,11 @@ def _topic_findings(client: KafkaAdminClient, model_file: ModelFile) -> Iterator
     found = {topic["name"]: topic for topic in client.describe_topics([events, letters])}
     missing = [name for name in (events, letters) if found[name]["error_code"] != 0]
     for name in missing:
-        mend = "create it, or start `weir learn` once with --create-topics"
-        yield error(about, f"topic {name} does not exist", mend, exit_code=3)
+        what, mend = f"topic {name} does not exist", "create it, or start `weir learn` once with "
+        if are_made:
+            yield warning(about, what, "`weir dev --model FILE` makes it when it begins the model")
+        else:
+            yield error(about, what, mend + "--create-topics", exit_code=3)
     for name in (events, letters):
         if name not in missing:
             yield _partitions(about, found[name])

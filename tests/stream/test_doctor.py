@@ -40,9 +40,10 @@ def learned(kafka_server: KafkaServer, valkey_server: ValkeyServer, tmp_path, un
         yield at
 
 
-def diagnosis(at: Rig):
+def diagnosis(at: Rig, **options):
     heads, found = store_findings(at.redis, at.keys, [at.model_file])
-    return found + list(kafka_findings(at.settings("doctor").kafka, [at.model_file], heads))
+    kafka = at.settings("doctor").kafka
+    return found + list(kafka_findings(kafka, [at.model_file], heads, **options))
 
 
 def errors(found):
@@ -87,9 +88,13 @@ def test_missing_topics_are_named(kafka_server, valkey_server, tmp_path, unique_
         with closing(KafkaAdminClient(bootstrap_servers=at.kafka)) as admin:
             admin.delete_topics([f"{unique_name}.events"])
         at.until(lambda: exit_code(diagnosis(at)) == 3, "the topic is gone")
-        found = diagnosis(at)
+        found, of_dev = diagnosis(at), diagnosis(at, makes_topics=True)
 
-    assert errors(found) == [f"topic {unique_name}.events does not exist"]
+    missing = f"topic {unique_name}.events does not exist"
+    assert errors(found) == [missing]
+    # `weir dev` makes the topics of a model that it begins: it would not refuse.
+    assert errors(of_dev) == []
+    assert missing in [each.what for each in of_dev if each.level == "warning"]
 
 
 def test_a_recreated_topic_is_told(learned):
