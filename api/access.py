@@ -13,9 +13,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
-from api.operation import Scope
 from api.problem import Problem
 from config.errors import ConfigError, SettingsError
 from config.errors import Problem as ConfigProblem
@@ -24,6 +23,8 @@ from config.settings import ApiSettings
 from config.yaml_lines import Source, read_file
 
 log = logging.getLogger(__name__)
+
+Scope = Literal["predict", "write", "operate", "read"]
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")

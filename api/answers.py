@@ -6,12 +6,18 @@ hold the two together: every answer must read strictly as its type here.
 
 from typing import Any, Literal
 
-import msgspec
-from msgspec import UNSET, UnsetType
+from pydantic import BaseModel, ConfigDict, Field
 
 
-class Strict(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+def absent() -> Any:
+    """The value of a field that an answer may leave out."""
+    return None
+
+
+class Strict(BaseModel):
     """Nothing but what is listed."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, serialize_by_alias=True)
 
 
 class Prediction(Strict):
@@ -25,9 +31,9 @@ class Prediction(Strict):
     version_id: str
     learned: int
     age_seconds: float
-    probabilities: dict[str, float | None] | UnsetType = UNSET
-    unknown_features: list[str] | UnsetType = UNSET
-    reason: Literal["not_finite"] | UnsetType = UNSET
+    probabilities: dict[str, float | None] = Field(default_factory=absent)
+    unknown_features: list[str] = Field(default_factory=absent)
+    reason: Literal["not_finite"] = Field(default_factory=absent)
 
 
 class Predictions(Strict):
@@ -102,7 +108,7 @@ class ModelList(Strict):
     next: str | None
 
 
-class Drift(msgspec.Struct, kw_only=True):
+class Drift(Strict):
     """A detection: `index` counts the events scored before the one that raised it."""
 
     detector: str
@@ -160,7 +166,7 @@ class VersionList(Strict):
 
     items: list[VersionItem]
     next: str | None
-    damaged: list[DamagedVersion] | UnsetType = UNSET
+    damaged: list[DamagedVersion] = Field(default_factory=absent)
 
 
 class VersionView(VersionItem):
@@ -178,7 +184,7 @@ class AuditItem(Strict):
     command: str
     reason: str
     outcome: str
-    from_: str | None = msgspec.field(name="from")
+    from_: str | None = Field(alias="from")
     to: str | None
     mode: str | None
     tag: str | None
@@ -200,7 +206,7 @@ class UnreadableHead(Strict):
     why: str
 
 
-class CommandAnswer(msgspec.Struct, kw_only=True):
+class CommandAnswer(Strict):
     """What a command did, or with `dry_run` would do; the counts are of learned events.
 
     `changed` is false where the order stood already. `tag` is the name that was given, `unpinned`
@@ -209,7 +215,7 @@ class CommandAnswer(msgspec.Struct, kw_only=True):
 
     command_id: str | None
     command: str
-    from_: str | None = msgspec.field(name="from")
+    from_: str | None = Field(alias="from")
     to: str | None
     version: str | None
     serving: str | None
@@ -217,16 +223,16 @@ class CommandAnswer(msgspec.Struct, kw_only=True):
     replayed: int
     changed: bool
     dry_run: bool
-    tag: str | UnsetType = UNSET
-    unpinned: str | UnsetType = UNSET
-    unreadable: UnreadableHead | UnsetType = UNSET
+    tag: str = Field(default_factory=absent)
+    unpinned: str = Field(default_factory=absent)
+    unreadable: UnreadableHead = Field(default_factory=absent)
 
 
 class Health(Strict):
     """The version that each model is served by."""
 
     status: str
-    models: dict[str, str | None] | UnsetType = UNSET
+    models: dict[str, str | None] = Field(default_factory=absent)
 
 
 class FieldError(Strict):

@@ -1,87 +1,125 @@
-"""The application: its operations, put together from what they need."""
+"""The application: its routes, put together from what they need, before processes are forked."""
 
 import asyncio
 import contextlib
-import functools
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable
 from http import HTTPStatus
+from importlib.metadata import version as installed
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
+from fastapi.responses import HTMLResponse
 from prometheus_client import CollectorRegistry
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute
 
 from api.access import Access, access_of
-from api.endpoint import Endpoint, Receive, Scope, Send, cors, fault, respond
+from api.documented import Json, told
 from api.events import Events, Publisher
+from api.guard import Guard, GuardedRoute, fault, response_of
 from api.health import Health
 from api.metrics import ApiMetrics
-from api.openapi import openapi_document
-from api.operation import Call, Operation, json_answer
+from api.openapi import DESCRIPTION, LICENSE, TAGS, complete
 from api.ordering import Ordering
-from api.pages import PAGE_HEADERS, docs_page
-from api.predict import Predictor
-from api.problem import Answer, Problem
+from api.pages import docs_page
+from api.predict import PATH, Predictor
+from api.problem import Problem
 from api.reading import Reading
-from api.served import Served
+from api.requests import Receive
+from api.served import Served, ServedLine
+from api.straight import Scope, Send, Straight
 from api.tallies import Tallies
 from api.threads import Threads
 from checkpoints.signing import Keys
 from checkpoints.store import Store
 from config.model_file import ModelFile
-from config.settings import Settings
+from config.settings import ApiSettings, Settings
 
 _KEYS_REFRESH_S = 1.0
-_PREFLIGHT_S = b"600"
+_PREFLIGHT = {
+    "access-control-allow-methods": "GET, POST",
+    "access-control-allow-headers": "authorization, content-type, idempotency-key",
+    "access-control-max-age": "600",
+}
 _BEGAN = "weir.began"
 
 
 class Api(FastAPI):
-    """The application. Predictions go straight to their endpoints, past the framework's layers.
+    """The application. Predictions go straight to the model, past the framework's layers.
 
     Attributes:
         served: The models, and which version of each answers.
-        operations: All routes, with what is said of them.
         metrics: What `/metrics` shows.
+        access: Who may ask.
+        guard: What stands before every handler.
+        threads: Where the store is waited for.
+        straight: Answers predictions.
+        settings: How it is set up.
     """
 
     served: Served
-    operations: Sequence[Operation]
     metrics: ApiMetrics
     access: Access
+    guard: Guard
     threads: Threads
-    straight: dict[str, Endpoint]
+    straight: Straight
+    settings: ApiSettings
+
+    def lines(self) -> Iterable[ServedLine]:
+        """The models that this process answers for."""
+        return self.served.lines.values()
+
+    def enter(self, served: Served, book: int) -> None:
+        """Be a process of its own, just forked.
+
+        Args:
+            served: What this process answers with.
+            book: Of the tallies, its own.
+        """
+        self.served = served
+        self.metrics.open(book)
+        self.straight.predictor.enter()
+        if self.access.keys is not None:
+            self.access.keys.refresh()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or follow the server's life."""
         if scope["type"] == "http":
-            if scope["method"] == "POST":
-                endpoint = self.straight.get(scope["path"])
-                if endpoint is not None:
-                    await endpoint(scope, receive, send)
-                    return
-            elif scope["method"] == "OPTIONS" and self._is_preflight(scope):
-                await respond(send, Answer(status=204, content=b""), self._permission(scope))
+            method = scope["method"]
+            if method == "POST" and scope["path"] in self.straight.models:
+                line = self.served.lines[self.straight.models[scope["path"]]]
+                await self.straight.answer(line, scope, receive, send)
                 return
+            if method == "OPTIONS" and self._is_preflight(scope):
+                headers = {**self.guard.cors(dict(scope["headers"])), **_PREFLIGHT}
+                await Response(status_code=204, headers=headers)(scope, receive, send)
+                return
+            # The server leaves the body out.
+            scope = {**scope, "method": "GET"} if method == "HEAD" else scope
             scope[_BEGAN] = time.perf_counter()
         await super().__call__(scope, receive, send)
+
+    def openapi(self) -> dict[str, Any]:
+        """The document, made when somebody asks for it."""
+        if self.openapi_schema is not None:
+            return self.openapi_schema
+        document = super().openapi()
+        first, with_keys = next(iter(self.served.lines), "MODEL"), self.access.keys is not None
+        complete(document, self.operations, model=first, with_keys=with_keys)
+        return document
+
+    @property
+    def operations(self) -> list[GuardedRoute]:
+        """All routes."""
+        return [route for route in self.routes if isinstance(route, GuardedRoute)]
 
     def _is_preflight(self, scope: Scope) -> bool:
         headers = dict(scope["headers"])
         is_friend = self.access.is_friend(headers.get(b"origin", b""))
         return is_friend and b"access-control-request-method" in headers
-
-    def _permission(self, scope: Scope) -> tuple[tuple[bytes, bytes], ...]:
-        return (
-            *cors(self.access, dict(scope["headers"])),
-            (b"access-control-allow-methods", b"GET, POST"),
-            (b"access-control-allow-headers", b"authorization, content-type, idempotency-key"),
-            (b"access-control-max-age", _PREFLIGHT_S),
-        )
 
 
 def create_app(
@@ -91,22 +129,18 @@ def create_app(
     keys: Keys,
     publisher: Publisher | None = None,
     *,
-    served: Served | None = None,
     tallies: Tallies | None = None,
-    book: int = 0,
     clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     registry: CollectorRegistry | None = None,
 ) -> Api:
-    """The application that answers for these models.
+    """The application that answers for these models; `Api.enter` says what with, after a fork.
 
     Args:
         settings: Its `api` section is used.
         store: Where versions are.
         keys: Whose records are believed; with the operator's private key it carries out commands.
         publisher: How events reach Kafka; None: they do not.
-        served: What it answers with; empty by default, for others to fill.
         tallies: Where it counts, perhaps together with other processes.
-        book: Which of the tallies' books is its own.
         clock_ms: Unix, UTC.
         registry: Where metrics are registered; one of its own by default.
 
@@ -114,45 +148,85 @@ def create_app(
         SettingsError: The API would be open to other machines without keys, or the file of keys
             cannot be used.
     """
-    served = served or Served(model_files)
-    metrics = ApiMetrics(served.lines, tallies or Tallies(), book, registry or CollectorRegistry())
-    access = access_of(settings.api)
-    metrics.describe(served.lines.values(), clock_ms)
-    threads = Threads()
-    predict = Predictor(served, metrics, clock_ms).operation()
-    operations = [
-        predict,
-        *Events(served, publisher).operations(),
-        *Reading(served, store, keys.verifier, threads, clock_ms).operations(),
-        *Ordering(served, store, keys, threads).operations(),
-        *Health(served, metrics).operations(),
-    ]
-    first = next(iter(served.lines), "MODEL")
-    operations += _documentation(
-        operations, settings, model=first, with_keys=access.keys is not None
-    )
-
-    def endpoint(operation: Operation, path: dict[str, str] | None = None) -> Endpoint:
-        limit = settings.api.max_body_bytes
-        return Endpoint(operation, access, metrics, body_bytes_max=limit, path=path)
-
+    models = list(model_files)
+    names = [each.name for each in models]
+    access, threads = access_of(settings.api), Threads()
+    metrics = ApiMetrics(names, tallies or Tallies(), registry or CollectorRegistry())
+    guard = Guard(access, metrics, body_bytes_max=settings.api.max_body_bytes)
+    predictor = Predictor(names, metrics, clock_ms)
     app = Api(
         title="Weir",
+        version=installed("weir"),
+        description=DESCRIPTION,
+        license_info=LICENSE,
+        openapi_tags=TAGS,
+        servers=[{"url": "/"}],
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        routes=[Route(o.path, endpoint(o), methods=[o.method]) for o in operations],
+        routes=_routes(
+            guard,
+            predictor,
+            Events(models, publisher),
+            Reading(store, keys.verifier, threads, clock_ms),
+            Ordering(store, keys, threads),
+            Health(metrics),
+        ),
         exception_handlers={HTTPException: _framework_problem(access, metrics), Exception: _fault},
         lifespan=_lifespan,
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
     )
-    app.threads = threads
-    app.served, app.operations, app.metrics, app.access = served, operations, metrics, access
-    app.straight = {
-        predict.path.format(model=name): endpoint(predict, {"model": name}) for name in served.lines
-    }
+    app.served, app.metrics, app.access = Served(models), metrics, access
+    app.guard, app.threads, app.settings = guard, threads, settings.api
+    metrics.describe(app.lines, clock_ms)
+    app.straight = Straight(guard, predictor, metrics, {PATH.format(model=it): it for it in names})
     return app
+
+
+def _routes(
+    guard: Guard,
+    predictor: Predictor,
+    events: Events,
+    reading: Reading,
+    ordering: Ordering,
+    health: Health,
+) -> list[BaseRoute]:
+    """The routes, by what a key must be for."""
+    routers = [
+        guard.router("predict", tag="applications"),
+        guard.router("write", tag="producers"),
+        guard.router("read", tag="engineers"),
+        guard.router("operate", tag="operators"),
+        guard.router(None, tag="on call"),
+    ]
+    predict, write, read, operate, free = routers
+    predictor.add_to(predict)
+    events.add_to(write)
+    reading.add_to(read)
+    ordering.add_to(operate)
+    health.add_to(free)
+    _add_documentation(free)
+    return [route for router in routers for route in router.routes]
+
+
+def _add_documentation(router: APIRouter) -> None:
+    """The two routes that describe all the others, and themselves."""
+
+    @router.get(
+        "/openapi.json", operation_id="openapi", summary="This document",
+        response_model=dict[str, Any], responses=told({"openapi": "3.1.0"}),
+    )  # fmt: skip
+    async def openapi(request: Request) -> Json:
+        return Json(request.app.openapi())
+
+    @router.get(
+        "/docs", operation_id="docs", summary="This document as a page",
+        response_class=HTMLResponse, responses=told("<!doctype html>", media="text/html"),
+    )  # fmt: skip
+    async def docs(request: Request) -> Response:
+        settings: ApiSettings = request.app.settings
+        return docs_page(request.app.openapi(), f"http://{settings.host}:{settings.port}")
 
 
 @contextlib.asynccontextmanager
@@ -173,48 +247,8 @@ async def _refresh(access: Access) -> None:
         access.keys.refresh()
 
 
-def _documentation(
-    operations: Sequence[Operation], settings: Settings, *, model: str, with_keys: bool
-) -> list[Operation]:
-    """The two operations that describe all the others, and themselves.
-
-    The document is made when somebody asks for it: a worker that is forked anew must answer soon.
-    """
-    base = f"http://{settings.api.host}:{settings.api.port}"
-
-    @functools.cache
-    def document() -> dict[str, Any]:
-        return openapi_document([*operations, *found], model=model, with_keys=with_keys)
-
-    async def openapi(call: Call) -> Answer:
-        del call
-        return json_answer(document())
-
-    async def docs(call: Call) -> Answer:
-        del call
-        return Answer(
-            content=docs_page(document(), base),
-            media=b"text/html; charset=utf-8",
-            headers=PAGE_HEADERS,
-        )
-
-    found = [
-        Operation(
-            id="openapi", method="GET", path="/openapi.json", tag="on call",
-            summary="This document", scope=None, answer=openapi, result=dict[str, Any],
-            example={"openapi": "3.1.0"},
-        ),
-        Operation(
-            id="docs", method="GET", path="/docs", tag="on call",
-            summary="This document as a page", scope=None, answer=docs, media="text/html",
-            example="<!doctype html>",
-        ),
-    ]  # fmt: skip
-    return found
-
-
 def _framework_problem(access: Access, metrics: ApiMetrics) -> Callable[[Request, Exception], Any]:
-    """What the framework's router refuses, as a problem document."""
+    """What the framework's router refuses, as a problem document; and what handlers raise."""
     of_method = {method: metrics.seconds(method, "unmatched") for method in ("GET", "POST")}
     other = metrics.seconds("_OTHER", "unmatched")
 
@@ -228,7 +262,7 @@ def _framework_problem(access: Access, metrics: ApiMetrics) -> Callable[[Request
             found = _unrouted(request, error)
         took_s = time.perf_counter() - request.scope[_BEGAN]
         (of_method.get(request.method) or other).observe(found.status, took_s)
-        return _response(found.answer())
+        return response_of(found.answer())
 
     return handle
 
@@ -246,9 +280,4 @@ def _unrouted(request: Request, error: HTTPException) -> Problem:
 
 async def _fault(request: Request, error: Exception) -> Response:
     del request, error  # the framework raises it again, so that the server logs it
-    return _response(fault().answer())
-
-
-def _response(answer: Answer) -> Response:
-    headers = {name.decode(): value.decode("latin-1") for name, value in answer.headers}
-    return Response(answer.content, answer.status, headers, media_type=answer.media.decode("ascii"))
+    return response_of(fault().answer())

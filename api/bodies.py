@@ -6,13 +6,14 @@ its form.
 
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Annotated, TypeVar
+from typing import TypeVar
 
 import msgspec
-from msgspec import UNSET, Meta, Raw, UnsetType
+from msgspec import UNSET, Raw, UnsetType
 
 from api.problem import Problem
 from learner.events.decode import Decode
+from learner.events.times import is_rfc3339
 from learner.events.why_malformed import Mistake, Path, json_pointer, null_character, why_malformed
 from learner.values import Event, Features, Label, Refusal
 
@@ -31,40 +32,6 @@ class PredictBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     instances: list[Features] | UnsetType = UNSET
     id: str | None = None
     key: str | None = None
-
-
-class EventBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """One event of CONTRACT.md. `ts` is RFC 3339, or seconds since the epoch."""
-
-    features: Features
-    label: Label | None = None
-    id: str | None = None
-    ts: str | int | float | None = None
-    weight: int | float | None = None
-    key: str | None = None
-
-
-class EventsBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """Several events, published in this order."""
-
-    events: list[EventBody]
-
-
-Reason = Annotated[str, Meta(min_length=1, max_length=1000)]
-VersionName = Annotated[str, Meta(max_length=64)]
-
-
-class CommandBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """An operator's command. `reason` goes to the audit; `expect` refuses the command when
-    another has changed the model since that version."""
-
-    reason: Reason
-    to: VersionName | None = None
-    mode: str | None = None
-    skip: tuple[str, ...] = ()
-    tag: str | None = None
-    expect: VersionName | None = None
-    dry_run: bool = False
 
 
 def decoder(kind: type[T]) -> Callable[[bytes], T]:
@@ -87,26 +54,38 @@ got `array`
             value = decode(body)
         except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
             mistake = why_malformed(body, error, depth_max=DEPTH_MAX, fields=names)
-            raise _problem(mistake) from error
+            raise problem_of_mistake(mistake) from error
         if b"\\u0000" in body and (found := null_character(body)) is not None:
-            raise _problem(found)
+            raise problem_of_mistake(found)
         return value
 
     return read
 
 
-class _MaybeSeveral(msgspec.Struct):
-    """How to tell one event from several, each event's own bytes kept."""
-
-    events: list[Raw] | UnsetType = UNSET
-
-
-class _Several(msgspec.Struct, forbid_unknown_fields=True):
-    events: list[Raw]
+class _Label(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    id: str
+    label: Label
+    ts: str | int | float | None = None
 
 
-_decode_maybe_several = msgspec.json.Decoder(_MaybeSeveral).decode
-_decode_several = decoder(_Several)
+class _Labels(msgspec.Struct, forbid_unknown_fields=True):
+    labels: list[_Label]
+
+
+class _Events(msgspec.Struct, forbid_unknown_fields=True):
+    events: list[Raw]  # each event's own bytes are kept
+
+
+class _Either(msgspec.Struct):
+    """How to tell one from several."""
+
+    events: Raw | UnsetType = UNSET
+    labels: Raw | UnsetType = UNSET
+
+
+_decode_either = msgspec.json.Decoder(_Either).decode
+_decode_label, _decode_labels = decoder(_Label), decoder(_Labels)
+_decode_events = decoder(_Events)
 
 
 def read_events(body: bytes, decode: Decode) -> list[tuple[bytes, Event]]:
@@ -119,20 +98,33 @@ def read_events(body: bytes, decode: Decode) -> list[tuple[bytes, Event]]:
     Raises:
         Problem: One is malformed; none is to be published.
     """
-    several = _several(body)
-    if several is None:
+    if not _holds(body, "events"):
         return [(body, _event(body, decode, ()))]
-    texts = map(bytes, several)
+    texts = map(bytes, _decode_events(body).events)
     return [(text, _event(text, decode, ("events", number))) for number, text in enumerate(texts)]
 
 
-def _several(body: bytes) -> list[Raw] | None:
-    """The events of a body that holds `events`; None: it is one event, or none."""
+def check_labels(body: bytes) -> None:
+    """Refuse what is neither a label nor several in `labels`.
+
+    Raises:
+        Problem: One is malformed.
+    """
+    is_several = _holds(body, "labels")
+    labels = _decode_labels(body).labels if is_several else [_decode_label(body)]
+    for number, each in enumerate(labels):
+        if isinstance(each.ts, str) and not is_rfc3339(each.ts):
+            place: Path = ("labels", number, "ts") if is_several else ("ts",)
+            what = f"{each.ts[:40]!r} is no RFC 3339 time with its offset"
+            raise problem_of_mistake(Mistake("wrong_type", place, what))
+
+
+def _holds(body: bytes, name: str) -> bool:
+    """Whether a body has several things in `name`, and is not one itself."""
     try:
-        is_several = _decode_maybe_several(body).events is not UNSET
+        return getattr(_decode_either(body), name) is not UNSET
     except (ValueError, RecursionError):  # whoever decodes the whole will say why
-        is_several = b'"events"' in body
-    return _decode_several(body).events if is_several else None
+        return f'"{name}"'.encode() in body
 
 
 def _event(text: bytes, decode: Decode, place: Path) -> Event:
@@ -141,11 +133,12 @@ def _event(text: bytes, decode: Decode, place: Path) -> Event:
         path, message = (*place, *found.path), found.detail
         if found.path:  # which names it again
             message = message.removeprefix(f"{json_pointer(found.path)}: ")
-        raise _problem(Mistake(found.reason.value, path, message))
+        raise problem_of_mistake(Mistake(found.reason.value, path, message))
     return found
 
 
-def _problem(mistake: Mistake) -> Problem:
+def problem_of_mistake(mistake: Mistake) -> Problem:
+    """The mistake as a client is told it."""
     status = HTTPStatus.BAD_REQUEST if mistake.is_of_the_bytes else HTTPStatus.UNPROCESSABLE_ENTITY
     pointer = json_pointer(mistake.path)
     return Problem(status, mistake.code, mistake.detail, pointer=pointer, message=mistake.message)

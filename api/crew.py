@@ -243,7 +243,7 @@ class Crew:
         assert code is not None, "it was waited for"
         hand.link.close()
         self._hands.remove(hand)
-        self._job.tallies.end(hand.book)
+        self._job.app.metrics.tallies.end(hand.book)
         self._free_books.append(hand.book)
         if hand.is_retired or self._is_ending:
             return

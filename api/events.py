@@ -5,22 +5,37 @@ refused here, so that the client is told at once.
 """
 
 import asyncio
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Iterable, Iterator
+from typing import Any, Protocol
+
+from fastapi import APIRouter
 
 from api import answers
-from api.bodies import EventBody, EventsBody, read_events
-from api.operation import Call, Operation, json_answer
-from api.problem import Answer, Problem, problem_of
-from api.served import Served
+from api.bodies import check_labels, read_events
+from api.documented import Json, raw_body, told
+from api.guard import RawBody
+from api.lines import Line
+from api.problem import Problem, problem_of
+from api.problem_examples import (
+    BAD_EVENT,
+    BAD_LABEL,
+    NO_KAFKA,
+    NO_LATE_LABELS,
+    NO_MODEL,
+    NOT_JSON,
+    NOT_JSON_MEDIA,
+    TOO_LARGE,
+)
+from api.questions import EVENTS_MAX, EventBody, EventsBody, LabelBody, LabelsBody
 from config.model_file import ModelFile
 from learner.events.decode import decoder
 from learner.values import Event
 
-EVENTS_MAX = 10_000
 _BATCH = 500  # records on their way at once
 
 _EVENT = {"id": "order-1", "features": {"https": 1.0, "age_of_domain": 1}, "label": True}
+_ITEM = {"id": "order-1", "topic": "phishing.events", "partition": 0, "offset": 1250}
+_LABEL = {"id": "order-1", "label": True, "ts": "2026-11-20T12:00:00Z"}
 
 
 class Published(Protocol):
@@ -57,88 +72,93 @@ class Events:
     """Answers `POST …/events`, and `POST …/labels` by 501.
 
     Args:
-        served: The models, whose topics are published to.
+        model_files: Of the models, whose topics are published to.
         publisher: None: this process has no Kafka.
     """
 
-    def __init__(self, served: Served, publisher: Publisher | None) -> None:
-        self._served, self._publisher = served, publisher
-        self._decode = {name: decoder(each.model_file) for name, each in served.lines.items()}
+    def __init__(self, model_files: Iterable[ModelFile], publisher: Publisher | None) -> None:
+        self._publisher = publisher
+        self._decode = {each.name: decoder(each) for each in model_files}
 
-    async def publish(self, call: Call) -> Answer:
+    async def publish(self, line: Line, body: RawBody) -> Json:
         """Publish one event or several, in order; 202 when Kafka has acknowledged all.
 
         Raises:
             Problem: 400, 422: an event is malformed, and none was published; 503: Kafka did not
                 acknowledge all, and some may be there (an `id` lets the learner refuse repeats).
         """
-        line = self._served.line(call.path["model"])
         _check_format(line.model_file)
-        events = read_events(call.body, self._decode[line.name])
+        events = read_events(body, self._decode[line.name])
         _check_count(events)
         publisher = self._publisher
         if publisher is None:
-            raise Problem(503, "unavailable", "this API was given no Kafka to publish to")
+            raise Problem(503, "unavailable", NO_KAFKA.detail)
         topic = line.model_file.topics.events
         found = await _publish_all(publisher, topic, events)
-        items = []
-        for (_, event), place in zip(events, found, strict=True):
-            own_id = f"{place.topic}-{place.partition}-{place.offset}"
-            items.append(
-                {
-                    "id": event.id if event.id is not None else own_id,
-                    "topic": place.topic,
-                    "partition": place.partition,
-                    "offset": place.offset,
-                }
-            )
-        return json_answer({"items": items}, status=202)
+        items = [_item(event, place) for (_, event), place in zip(events, found, strict=True)]
+        return Json({"items": items}, status_code=202)
 
-    async def labels(self, call: Call) -> Answer:
+    async def labels(self, line: Line, body: RawBody) -> Json:
         """Say that labels which come later are not joined yet.
 
         Raises:
-            Problem: 501.
+            Problem: 422: it is no label; 501.
         """
-        self._served.line(call.path["model"])
-        detail = "labels that come later come with a later release; send the label in its event"
-        raise Problem(501, "not_built", detail)
+        del line
+        check_labels(body)
+        raise Problem(501, "not_built", NO_LATE_LABELS.detail)
 
-    def operations(self) -> list[Operation]:
-        """The routes and their descriptions."""
-        path = "/v1/models/{model}"
-        example = {"id": "order-1", "topic": "phishing.events", "partition": 0, "offset": 1250}
-        return [
-            Operation(
-                id="publishEvents",
-                method="POST",
-                path=f"{path}/events",
-                tag="producers",
-                summary="Publish events",
-                what="One event, or several in `events`, to the model's Kafka topic, byte for "
-                "byte. The answer comes when Kafka has acknowledged them. What the learner's gate "
-                "refuses later is on the topic `dlq.TOPIC`.",
-                scope="write",
-                answer=self.publish,
-                body=EventBody | EventsBody,
-                bodies={"one": _EVENT, "several": {"events": [_EVENT, {**_EVENT, "id": "o-2"}]}},
-                result=answers.PublishedEvents,
-                example={"items": [example]},
+    def add_to(self, router: APIRouter) -> None:
+        """The routes."""
+        router.post(
+            "/v1/models/{model}/events",
+            operation_id="publishEvents",
+            summary="Publish events",
+            description="One event, or several in `events`, to the model's Kafka topic, byte for "
+            "byte. The answer comes when Kafka has acknowledged them. What the learner's gate "
+            "refuses later is on the topic `dlq.TOPIC`.",
+            status_code=202,
+            response_model=answers.PublishedEvents,
+            responses=told(
+                {"items": [_ITEM]},
+                NOT_JSON, NO_MODEL, TOO_LARGE, NOT_JSON_MEDIA, BAD_EVENT, NO_KAFKA,
                 status=202,
-                problems=(400, 404, 413, 415, 422, 503),
             ),
-            Operation(
-                id="publishLabels",
-                method="POST",
-                path=f"{path}/labels",
-                tag="producers",
-                summary="Publish labels that come later (not in this release)",
-                scope="write",
-                answer=self.labels,
-                status=501,
-                problems=(404, 413, 415, 501),
+            openapi_extra=raw_body(
+                EventBody,
+                EventsBody,
+                one=_EVENT,
+                several={"events": [_EVENT, {**_EVENT, "id": "o-2"}]},
             ),
-        ]
+        )(self.publish)  # fmt: skip
+        router.post(
+            "/v1/models/{model}/labels",
+            operation_id="publishLabels",
+            summary="Publish labels that come later (not in this release)",
+            status_code=202,
+            response_model=answers.PublishedEvents,
+            responses=told(
+                {"items": [_ITEM]},
+                NOT_JSON,
+                NO_MODEL,
+                TOO_LARGE,
+                NOT_JSON_MEDIA,
+                BAD_LABEL,
+                NO_LATE_LABELS,
+                status=202,
+            ),
+            openapi_extra=raw_body(LabelBody, LabelsBody, one=_LABEL, several={"labels": [_LABEL]}),
+        )(self.labels)
+
+
+def _item(event: Event, place: Published) -> dict[str, Any]:
+    own_id = f"{place.topic}-{place.partition}-{place.offset}"
+    return {
+        "id": event.id if event.id is not None else own_id,
+        "topic": place.topic,
+        "partition": place.partition,
+        "offset": place.offset,
+    }
 
 
 async def _publish_all(

@@ -3,59 +3,57 @@
 import html
 from typing import Any
 
+from fastapi import APIRouter, Response
+from fastapi.responses import HTMLResponse, PlainTextResponse
+
 from api import answers
+from api.documented import Json, told
+from api.lines import Models
 from api.metrics import CONTENT_TYPE_LATEST, ApiMetrics
-from api.operation import Call, Operation, json_answer
-from api.pages import PAGE_HEADERS, page
-from api.problem import Answer, Problem
-from api.served import Served, ServedLine
+from api.pages import html_page
+from api.problem import Problem
+from api.problem_examples import NOT_ALL_READY
+from api.served import ServedLine
 
 
 class Health:
     """Answers those who watch over the process.
 
     Args:
-        served: The models.
         metrics: What `/metrics` shows.
     """
 
-    def __init__(self, served: Served, metrics: ApiMetrics) -> None:
-        self._served, self._metrics = served, metrics
+    def __init__(self, metrics: ApiMetrics) -> None:
+        self._metrics = metrics
 
-    async def live(self, call: Call) -> Answer:
+    async def live(self) -> Json:
         """Whether the process works at all; servers that it uses do not count."""
-        del call
-        return json_answer({"status": "live"})
+        return Json({"status": "live"})
 
-    async def ready(self, call: Call) -> Answer:
+    async def ready(self, served: Models) -> Json:
         """Whether every worker has a version of every model, and none is about to end."""
-        del call
-        if self._served.is_draining:
+        if served.is_draining:
             raise Problem(503, "not_ready", "this process is about to end")
-        if missing := self._served.not_ready:
-            lines = [self._served.lines[name] for name in missing]
-            whys = {each.name: _why(each) for each in lines}
-            told = "; ".join(f"{name}: {why}" for name, why in whys.items())
-            problem = Problem(503, "not_ready", f"not loaded yet: {told}")
+        if missing := served.not_ready:
+            whys = {name: _why(served.lines[name]) for name in missing}
+            told_of = "; ".join(f"{name}: {why}" for name, why in whys.items())
+            problem = Problem(503, "not_ready", f"not loaded yet: {told_of}")
             problem.errors = [
                 {"pointer": f"/models/{name}", "message": why} for name, why in whys.items()
             ]
             raise problem
         models = {
-            name: line.loaded.name if line.loaded else None
-            for name, line in self._served.lines.items()
+            name: line.loaded.name if line.loaded else None for name, line in served.lines.items()
         }
-        return json_answer({"status": "ready", "models": models})
+        return Json({"status": "ready", "models": models})
 
-    async def metrics(self, call: Call) -> Answer:
+    async def metrics(self) -> Response:
         """The metrics, for Prometheus."""
-        del call
-        return Answer(content=self._metrics.text(), media=CONTENT_TYPE_LATEST.encode())
+        return Response(self._metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
-    async def index(self, call: Call) -> Answer:
+    async def index(self, served: Models) -> Response:
         """Links to what there is."""
-        del call
-        rows = "".join(_row(line.name, line.loaded) for line in self._served.lines.values())
+        rows = "".join(_row(line.name, line.loaded) for line in served.lines.values())
         body = (
             "<h1>Weir</h1><p>Online learning on a stream. "
             '<a href="/docs">Documentation</a> · <a href="/openapi.json">OpenAPI</a> · '
@@ -63,32 +61,37 @@ class Health:
             '<a href="/readyz">ready?</a></p>'
             f"<table><tr><th>model</th><th>serving</th><th>see</th></tr>{rows}</table>"
         )
-        content = page("Weir", body)
-        return Answer(content=content, media=b"text/html; charset=utf-8", headers=PAGE_HEADERS)
+        return html_page("Weir", body)
 
-    def operations(self) -> list[Operation]:
-        """The routes and their descriptions."""
-        return [
-            Operation(
-                id="live", method="GET", path="/livez", tag="on call", summary="Is it alive?",
-                scope=None, answer=self.live, result=answers.Health, example={"status": "live"},
+    def add_to(self, router: APIRouter) -> None:
+        """The routes."""
+        router.get(
+            "/livez",
+            operation_id="live",
+            summary="Is it alive?",
+            response_model=answers.Health,
+            responses=told({"status": "live"}),
+        )(self.live)
+        router.get(
+            "/readyz",
+            operation_id="ready",
+            summary="Can every model answer?",
+            response_model=answers.Health,
+            responses=told({"status": "ready", "models": {"phishing": "v17"}}, NOT_ALL_READY),
+        )(self.ready)
+        router.get(
+            "/metrics",
+            operation_id="metrics",
+            summary="Metrics for Prometheus",
+            response_class=PlainTextResponse,
+            responses=told(
+                'weir_model_active_version{model="phishing"} 17.0\n', media="text/plain"
             ),
-            Operation(
-                id="ready", method="GET", path="/readyz", tag="on call",
-                summary="Can every model answer?", scope=None, answer=self.ready,
-                result=answers.Health, example={"status": "ready", "models": {"phishing": "v17"}},
-                problems=(503,),
-            ),
-            Operation(
-                id="metrics", method="GET", path="/metrics", tag="on call",
-                summary="Metrics for Prometheus", scope=None, answer=self.metrics,
-                media="text/plain", example='weir_model_active_version{model="phishing"} 17.0\n',
-            ),
-            Operation(
-                id="index", method="GET", path="/", tag="on call", summary="A page with links",
-                scope=None, answer=self.index, media="text/html", example="<!doctype html>",
-            ),
-        ]  # fmt: skip
+        )(self.metrics)
+        router.get(
+            "/", operation_id="index", summary="A page with links", response_class=HTMLResponse,
+            responses=told("<!doctype html>", media="text/html"),
+        )(self.index)  # fmt: skip
 
 
 def _why(line: ServedLine) -> str:

@@ -22,16 +22,13 @@ import time
 from collections.abc import Generator, Iterable
 from types import FrameType
 
-from prometheus_client import CollectorRegistry
-
-from api.access import access_of
+from api.app import create_app
 from api.beats import Beats, name_of
 from api.crew import Crew, books_of
 from api.door import Passage, listen
 from api.events import Publisher
 from api.following import Following
 from api.generations import Asked
-from api.metrics import ApiMetrics
 from api.server import DRAIN_S
 from api.tallies import Tallies
 from api.worker import Job
@@ -194,27 +191,26 @@ def run_api(
         StoreUnavailable: The store did not answer at all within `learner.start_wait_seconds`.
         StoreForbidden: It answered, and let us do nothing.
     """
-    access_of(settings.api)  # what is wrong with it is to be known before anything is started
     models, workers = list(model_files), settings.api.workers
-    tallies = Tallies(books_of(workers))
-    counted = ApiMetrics([each.name for each in models], tallies, 0, CollectorRegistry())
+    app = create_app(settings, models, store, keys, publisher, tallies=Tallies(books_of(workers)))
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     gc.set_threshold(50_000, 20, 100)
+    app.openapi()  # takes too long to be made while others wait for answers
     with contextlib.ExitStack() as held:
         door = held.enter_context(listen(settings.api.host, settings.api.port))
         passage = held.enter_context(contextlib.closing(Passage()))
         scratch = held.enter_context(private_folder(None))
         following = Following(
             models, store, keys.verifier,
-            on_load=lambda model, outcome: counted.loads(model, outcome).add(),
+            on_load=lambda model, outcome: app.metrics.loads(model, outcome).add(),
             scratch=scratch,
             warm_bytes_max=settings.api.warm_max_bytes,
         )  # fmt: skip
         lines = [line.line for line in following.lines.values()]
         hints = held.enter_context(contextlib.closing(store.hints(lines)))
         job = Job(
-            settings=settings, model_files=models, store=store, keys=keys, publisher=publisher,
-            door=door, passage=passage, tallies=tallies, scratch=scratch, drain_s=drain_s,
+            app=app, model_files=models, publisher=publisher,
+            door=door, passage=passage, scratch=scratch, drain_s=drain_s,
         )  # fmt: skip
         beats = Beats(store, lambda: time.time_ns() // 1_000_000, name=name_of(door))
         wait_s = settings.learner.start_wait_seconds

@@ -47,60 +47,65 @@ def _installed() -> dict[str, str]:
 class Counted:
     """One counter of one process."""
 
-    __slots__ = ("_at", "_cells")
+    __slots__ = ("_at", "_metrics")
 
-    def __init__(self, cells: "memoryview[float]", at: int) -> None:
-        self._cells, self._at = cells, at
+    def __init__(self, metrics: "ApiMetrics", at: int) -> None:
+        self._metrics, self._at = metrics, at
 
     def add(self, amount: int = 1) -> None:
         """Count."""
-        self._cells[self._at] += amount
+        self._metrics.cells[self._at] += amount
 
 
 class RouteSeconds:
     """How long the answers of one route took, by status."""
 
-    __slots__ = ("_cells", "_first")
+    __slots__ = ("_first", "_metrics")
 
-    def __init__(self, cells: "memoryview[float]", first: int) -> None:
-        self._cells = cells
+    def __init__(self, metrics: "ApiMetrics", first: int) -> None:
+        self._metrics = metrics
         self._first = {
             status: first + number * (len(_BOUNDS) + 1) for number, status in enumerate(_STATUSES)
         }
 
     def observe(self, status: int, took_s: float) -> None:
         """One answer."""
-        first = self._first[status]
-        self._cells[first + bisect_left(_SECONDS, took_s)] += 1
-        self._cells[first + len(_BOUNDS)] += took_s
+        first, cells = self._first[status], self._metrics.cells
+        cells[first + bisect_left(_SECONDS, took_s)] += 1
+        cells[first + len(_BOUNDS)] += took_s
 
 
 class ApiMetrics:
     """What one process counts, and what all of them have counted.
 
-    Cells are given out in the order of asking, which is the same in every process.
+    It is made before processes are forked, so a cell means the same in each of them.
 
     Args:
-        models: Their names, in the same order in every process.
+        models: Their names.
         tallies: Where it is counted.
-        book: Which of its books is this process's own.
         registry: Where metrics are registered; passed in, so that tests have their own.
+
+    Attributes:
+        cells: The book of this process; the first one until `open` says which.
     """
 
     def __init__(
-        self, models: Iterable[str], tallies: Tallies, book: int, registry: CollectorRegistry
+        self, models: Iterable[str], tallies: Tallies, registry: CollectorRegistry
     ) -> None:
-        self.registry = registry
-        self.tallies, self._cells = tallies, tallies.book(book)
+        self.registry, self.tallies = registry, tallies
         self._given = NOW_AT + 1
-        self._in_progress = 0
-        self._cells[NOW_AT] = 0
+        self.open(0)
         names = list(models)
         self._predictions = self._counters(names, _PREDICTED)
         self._loads = self._counters(names, _LOADED)
         self._routes: dict[tuple[str, str], int] = {}
         Info("weir_build", "The versions at work.", registry=registry).info(_installed())
         registry.register(_Tallied(self))
+
+    def open(self, book: int) -> None:
+        """Count in this book of the tallies from now on: it is this process's own."""
+        self.cells = self.tallies.book(book)
+        self.in_progress = 0
 
     @property
     def in_progress(self) -> int:
@@ -110,26 +115,28 @@ class ApiMetrics:
     @in_progress.setter
     def in_progress(self, count: int) -> None:
         self._in_progress = count
-        self._cells[NOW_AT] = count
+        self.cells[NOW_AT] = count
 
     def predictions(self, model: str, outcome: str) -> Counted:
         """Predictions asked for."""
-        return Counted(self._cells, self._predictions[model, outcome])
+        return Counted(self, self._predictions[model, outcome])
 
     def loads(self, model: str, outcome: str) -> Counted:
         """Versions loaded to serve, or not."""
-        return Counted(self._cells, self._loads[model, outcome])
+        return Counted(self, self._loads[model, outcome])
 
     def seconds(self, method: str, route: str) -> RouteSeconds:
         """How long a route's answers took."""
         key = (method, route)
         if key not in self._routes:
             self._routes[key] = self._place(len(_STATUSES) * (len(_BOUNDS) + 1))
-        return RouteSeconds(self._cells, self._routes[key])
+        return RouteSeconds(self, self._routes[key])
 
-    def describe(self, lines: Iterable[ServedLine], clock_ms: Callable[[], int]) -> None:
+    def describe(
+        self, lines: Callable[[], Iterable[ServedLine]], clock_ms: Callable[[], int]
+    ) -> None:
         """Show the gauges of these models from now on."""
-        self.registry.register(_Heads(list(lines), clock_ms))
+        self.registry.register(_Heads(lines, clock_ms))
 
     def text(self) -> bytes:
         """All of them, as Prometheus reads it."""
@@ -166,7 +173,7 @@ class ApiMetrics:
 
     def _place(self, cells: int) -> int:
         place, self._given = self._given, self._given + cells
-        assert self._given <= len(self._cells), "a book of Tallies is too small"
+        assert self._given <= len(self.cells), "a book of Tallies is too small"
         return place
 
 
@@ -197,7 +204,9 @@ class _Tallied(Collector):
 class _Heads(Collector):
     """Gauges of heads and served versions, made when they are asked for."""
 
-    def __init__(self, lines: list[ServedLine], clock_ms: Callable[[], int]) -> None:
+    def __init__(
+        self, lines: Callable[[], Iterable[ServedLine]], clock_ms: Callable[[], int]
+    ) -> None:
         self._lines, self._clock_ms = lines, clock_ms
 
     def describe(self) -> list[Metric]:
@@ -208,7 +217,7 @@ class _Heads(Collector):
         """Their values now."""
         families = self._families()
         learned, scored, nonfinite, refused, active, serving, staleness, scores, drifts = families
-        for line in self._lines:
+        for line in self._lines():
             head = line.state.head if line.state else None
             if head is not None:
                 counts = head.manifest.counts
@@ -228,11 +237,11 @@ class _Heads(Collector):
                 staleness.add_metric([line.name], age_ms / 1000)
         yield from families
         doubts = _refusals()
-        for line in self._lines:
+        for line in self._lines():
             doubts.add_metric([line.name], line.refusals)
         yield doubts
         answers = _answers()
-        for line in self._lines:
+        for line in self._lines():
             is_up = line.state is not None and not line.is_store_away
             answers.add_metric([line.name, "redis"], is_up)
         yield answers

@@ -1,28 +1,42 @@
 """Operators' commands by HTTP: the same `Operator` as behind the command line."""
 
-from functools import partial
-from typing import Any
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Header
 
 from api import answers
-from api.bodies import CommandBody, decoder
-from api.operation import Call, Operation, Parameter, json_answer
-from api.problem import Answer, Problem
-from api.served import Served
+from api.documented import Json, told
+from api.guard import Who
+from api.lines import Line
+from api.order_bodies import BODIES, EXAMPLES, OrderBody
+from api.problem import Problem
+from api.problem_examples import (
+    BAD_ORDER,
+    CHANGED,
+    NO_REWIND,
+    NO_STORE,
+    NO_VERSION,
+    NOT_JSON,
+    NOT_JSON_MEDIA,
+    TOO_LARGE,
+)
+from api.served import ServedLine
 from api.threads import Threads
 from checkpoints.commands import Operator, Order, Unsupported
 from checkpoints.errors import BadCommand, Conflict
 from checkpoints.signing import Keys
 from checkpoints.store import Store
 
-_KEY_BYTES_MAX = 255
-_decode = decoder(CommandBody)
-
-_IDEMPOTENCY = Parameter(
-    name="Idempotency-Key",
-    place="header",
-    what="Given again within 24 hours, nothing is done and the first answer is repeated; with "
-    "another command it is refused (422).",
-)
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        pattern="^[!-~]([ -~]{0,253}[!-~])?$",
+        description="Given again within 24 hours, nothing is done and the first answer is "
+        "repeated; with another command it is refused (422).",
+    ),
+]
 _SUMMARIES = {
     "rollback": "Go back to a version, and forget what was learned after it",
     "pin": "Serve one version, whatever is learned beside it",
@@ -31,45 +45,41 @@ _SUMMARIES = {
     "thaw": "Learn on from where it stopped",
     "tag": "Give a version a name, which also keeps it",
 }
-_BODIES: dict[str, dict[str, Any]] = {
-    "rollback": {"to": "v1", "mode": "forget", "reason": "bad labels since noon"},
-    "pin": {"to": "v1", "reason": "audit under way"},
-    "unpin": {"reason": "audit done"},
-    "freeze": {"reason": "the labels look wrong"},
-    "thaw": {"reason": "the labels are mended"},
-    "tag": {"to": "v1", "tag": "stable", "reason": "good all week"},
-}
 # What a refusal of `Order` is about, by a word in it.
 _FIELDS = ("reason", "skip", "mode", "tag", "expect")
+_TO_AUDIT = {
+    "listAudit": {"operationId": "listAudit", "parameters": {"model": "$request.path.model"}},
+    "getModel": {"operationId": "getModel", "parameters": {"model": "$request.path.model"}},
+}
 
 
 class Ordering:
     """Answers the commands.
 
     Args:
-        served: The models.
         store: Where commands are written.
         keys: Commands need the operator's.
         threads: Where the store is waited for.
     """
 
-    def __init__(self, served: Served, store: Store, keys: Keys, threads: Threads) -> None:
-        self._served, self._store, self._keys, self._threads = served, store, keys, threads
+    def __init__(self, store: Store, keys: Keys, threads: Threads) -> None:
+        self._store, self._keys, self._threads = store, keys, threads
 
-    async def order(self, command: str, call: Call) -> Answer:
+    async def order(
+        self, line: ServedLine, command: str, body: OrderBody, who: str, key: str | None
+    ) -> Json:
         """Carry out `command` and answer when it is in force.
 
         Raises:
             Problem: 422: the body; 501: a rewind.
             CheckpointError: Whatever the command meets; `api.problem` knows its status.
         """
-        line = self._served.line(call.path["model"]).line
-        order = _order(command, _decode(call.body))
-        key = _idempotency_key(call)
-        signer = self._keys.signer("operator")
-        operator = Operator(self._store, signer, self._keys.verifier, who=call.who)
+        operator = Operator(
+            self._store, self._keys.signer("operator"), self._keys.verifier, who=who
+        )
         try:
-            body = await self._threads.run(operator.run, line, order, idempotency_key=key)
+            order = Order(command=command, **body.model_dump())
+            answer = await self._threads.run(operator.run, line.line, order, idempotency_key=key)
         except BadCommand as error:
             raise _bad(error) from error
         except Conflict as error:
@@ -77,63 +87,58 @@ class Ordering:
                 pointer = "/Idempotency-Key"
                 raise Problem(422, "conflict", str(error), pointer=pointer) from error
             raise
-        return json_answer(body)
+        return Json(answer)
 
-    def operations(self) -> list[Operation]:
-        """The routes and their descriptions."""
-        return [self._operation(command) for command in _SUMMARIES]
+    def add_to(self, router: APIRouter) -> None:
+        """A route for each command."""
+        for command, kind in BODIES.items():
+            router.post(
+                f"/v1/models/{{model}}/{command}",
+                operation_id=command,
+                summary=_SUMMARIES[command],
+                description="Answers when it is in force. `dry_run` says what would happen and "
+                "changes nothing; `changed` is false where the order stood already; `expect` "
+                "refuses it if another command has changed the model since.",
+                response_model=answers.CommandAnswer,
+                responses=told(
+                    _example(command),
+                    NOT_JSON, NO_VERSION, CHANGED, TOO_LARGE, NOT_JSON_MEDIA, BAD_ORDER, NO_STORE,
+                    *((NO_REWIND,) if command == "rollback" else ()),
+                    links=_TO_AUDIT,
+                ),
+            )(self._handler(command, kind))  # fmt: skip
 
-    def _operation(self, command: str) -> Operation:
-        changes_model = command == "rollback"
-        example = {
-            "command_id": "6f1d" * 8,
-            "command": command,
-            "from": "v17",
-            "to": _BODIES[command].get("to"),
-            "version": "v18" if changes_model else None,
-            "serving": "v18" if changes_model else "v17",
-            "forgotten": 512 if changes_model else 0,
-            "replayed": 0,
-            "changed": True,
-            "dry_run": False,
-            **({"tag": _BODIES[command]["tag"]} if command == "tag" else {}),
-        }
-        return Operation(
-            id=command,
-            method="POST",
-            path=f"/v1/models/{{model}}/{command}",
-            tag="operators",
-            summary=_SUMMARIES[command],
-            what="Answers when it is in force. `dry_run` says what would happen and changes "
-            "nothing; `changed` is false where the order stood already; `expect` refuses it if "
-            "another command has changed the model since.",
-            scope="operate",
-            answer=partial(self.order, command),
-            body=CommandBody,
-            bodies={"usual": _BODIES[command]},
-            result=answers.CommandAnswer,
-            example=example,
-            parameters=(_IDEMPOTENCY,),
-            problems=(400, 403, 404, 409, 413, 415, 422, 503) + ((501,) if changes_model else ()),
-        )
+    def _handler(
+        self, command: str, kind: type[OrderBody]
+    ) -> Callable[..., Coroutine[Any, Any, Json]]:
+        usual = {"usual": {"value": EXAMPLES[command]}}
+
+        async def handle(
+            line: Line,
+            body: Annotated[kind, Body(openapi_examples=usual)],  # type: ignore[valid-type]
+            who: Who,
+            key: IdempotencyKey = None,
+        ) -> Json:
+            return await self.order(line, command, body, who, key)
+
+        return handle
 
 
-def _order(command: str, body: CommandBody) -> Order:
-    try:
-        return Order(
-            command=command,
-            reason=body.reason,
-            to=body.to,
-            mode=body.mode,
-            skip=body.skip,
-            tag=body.tag,
-            expect=body.expect,
-            dry_run=body.dry_run,
-        )
-    except Unsupported:
-        raise
-    except BadCommand as error:
-        raise _bad(error) from error
+def _example(command: str) -> dict[str, Any]:
+    changes_model = command == "rollback"
+    return {
+        "command_id": "6f1d" * 8,
+        "command": command,
+        "from": "v17",
+        "to": EXAMPLES[command].get("to"),
+        "version": "v18" if changes_model else None,
+        "serving": "v18" if changes_model else "v17",
+        "forgotten": 512 if changes_model else 0,
+        "replayed": 0,
+        "changed": True,
+        "dry_run": False,
+        **({"tag": EXAMPLES[command]["tag"]} if command == "tag" else {}),
+    }
 
 
 def _bad(error: BadCommand) -> Exception:
@@ -142,14 +147,3 @@ def _bad(error: BadCommand) -> Exception:
         return error
     field = next((name for name in _FIELDS if name in error.what), "to")
     return Problem(422, "bad_value", str(error), pointer=f"/{field}")
-
-
-def _idempotency_key(call: Call) -> str | None:
-    given = call.headers.get(b"idempotency-key")
-    if given is None:
-        return None
-    key = given.decode("latin-1").strip()
-    if not key or len(key) > _KEY_BYTES_MAX:
-        detail = f"Idempotency-Key must have 1 to {_KEY_BYTES_MAX} characters"
-        raise Problem(400, "bad_request", detail, pointer="/Idempotency-Key")
-    return key

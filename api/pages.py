@@ -7,6 +7,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from fastapi.responses import HTMLResponse
+
 from api.problem import TITLES
 
 _STYLE = """
@@ -21,27 +23,25 @@ a{color:#8ab4f8}.verb{color:#8ab4f8}}
 """
 _HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 
-PAGE_HEADERS: tuple[tuple[bytes, bytes], ...] = (
-    (
-        b"content-security-policy",
-        f"default-src 'none'; style-src 'sha256-{_HASH}'; base-uri 'none'; "
-        "form-action 'none'; frame-ancestors 'none'".encode(),
-    ),
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-)
+_HEADERS = {
+    "content-security-policy": f"default-src 'none'; style-src 'sha256-{_HASH}'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+}
 
 
-def page(title: str, body: str) -> bytes:
+def html_page(title: str, body: str) -> HTMLResponse:
     """A whole page; `title` is text, `body` is HTML."""
-    return (
+    content = (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width"><title>{html.escape(title)}</title>'
         f"<style>{_STYLE}</style></head><body>{body}</body></html>"
-    ).encode()
+    )
+    return HTMLResponse(content, headers=_HEADERS)
 
 
-def docs_page(document: Mapping[str, Any], base: str) -> bytes:
+def docs_page(document: Mapping[str, Any], base: str) -> HTMLResponse:
     """The OpenAPI document, to be read by people.
 
     Args:
@@ -64,7 +64,7 @@ def docs_page(document: Mapping[str, Any], base: str) -> bytes:
         for code, title in TITLES.items()
     )
     parts.append(f"<h2>Error codes</h2><table>{codes}</table>")
-    return page(document["info"]["title"], "".join(parts))
+    return html_page(document["info"]["title"], "".join(parts))
 
 
 def _operation(path: str, method: str, operation: Mapping[str, Any], base: str) -> str:
@@ -74,7 +74,7 @@ def _operation(path: str, method: str, operation: Mapping[str, Any], base: str) 
         f"<p>{html.escape(operation['summary'])}.</p>",
         f"<p>{html.escape(operation.get('description', ''))}</p>",
     ]
-    parameters = operation["parameters"]
+    parameters = operation.get("parameters", ())
     of_path = {each["name"]: each["example"] for each in parameters if each["in"] == "path"}
     where = base + path.format_map(of_path)
     content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})

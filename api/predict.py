@@ -5,25 +5,37 @@ import itertools
 import logging
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
+from fastapi import APIRouter, Response
 from msgspec import UNSET
 
 from api import answers
 from api.bodies import PredictBody, decoder
+from api.documented import raw_body, told
+from api.guard import RawBody, response_of
+from api.lines import Line
 from api.loading import Loaded
 from api.metrics import ApiMetrics
-from api.operation import Call, Operation
 from api.problem import Answer, Problem
-from api.served import Served, ServedLine
+from api.problem_examples import (
+    BAD_FEATURE,
+    NO_MODEL,
+    NOT_JSON,
+    NOT_JSON_MEDIA,
+    NOT_READY,
+    TOO_LARGE,
+)
+from api.questions import INSTANCES_MAX, Question, Questions
+from api.served import ServedLine
 from learner.events.why_malformed import json_pointer
 from learner.values import Features, Refusal
 
 log = logging.getLogger(__name__)
 
-INSTANCES_MAX = 10_000
+PATH = "/v1/models/{model}/predict"
 _BREATH_S = 0.005  # a batch lets other requests in so often
 
 _FEATURES = {"empty_server_form_handler": 0.0, "https": 1.0, "age_of_domain": 1}
@@ -46,31 +58,36 @@ class Predictor:
     """Answers `POST …/predict`.
 
     Args:
-        served: The models.
+        models: Their names.
         metrics: Told of every outcome.
         clock_ms: Unix, UTC.
     """
 
-    def __init__(self, served: Served, metrics: ApiMetrics, clock_ms: Callable[[], int]) -> None:
-        self._served, self._clock_ms = served, clock_ms
+    def __init__(
+        self, models: Iterable[str], metrics: ApiMetrics, clock_ms: Callable[[], int]
+    ) -> None:
+        self._clock_ms = clock_ms
         self._counts = {
             name: {
                 outcome: metrics.predictions(name, outcome)
                 for outcome in ("ok", "refused", "failed", "not_ready")
             }
-            for name in served.lines
+            for name in models
         }
+        self.enter()
+
+    def enter(self) -> None:
+        """Be in a process of its own, just forked: its new ids are no other's."""
         # Unique as random ones are, without asking the system for each.
         self._run, self._number = secrets.token_hex(8), itertools.count()
 
-    async def answer(self, call: Call) -> Answer:
+    async def answer(self, line: ServedLine, text: bytes) -> Answer:
         """One prediction, or several by one version.
 
         Raises:
-            Problem: 400 or 422: the body; 404: the model; 503: no version is loaded yet.
+            Problem: 400 or 422: the body; 503: no version is loaded yet.
         """
-        line = self._served.line(call.path["model"])
-        body = _decode(call.body)
+        body = _decode(text)
         loaded = self._loaded(line)
         if body.features is not UNSET and body.instances is UNSET:
             given = self._id(line, body.id)
@@ -157,29 +174,30 @@ class Predictor:
         counts["ok"].add()
         return answer
 
-    def operation(self) -> Operation:
-        """The route and its description."""
-        return Operation(
-            id="predict",
-            method="POST",
-            path="/v1/models/{model}/predict",
-            tag="applications",
+    def add_to(self, router: APIRouter) -> None:
+        """The route, as it is documented; `api.app` takes a shorter way to `answer`."""
+
+        @router.post(
+            PATH,
+            operation_id="predict",
             summary="Predict from features",
-            what="One question in `features`, or several in `instances`. The answer says which "
-            "version gave it, how many events that had learned, and how old it is. A null "
+            description="One question in `features`, or several in `instances`. The answer says "
+            "which version gave it, how many events that had learned, and how old it is. A null "
             "`prediction` means that the model has none yet, or, with the `reason` `not_finite`, "
             "that what it answers is NaN or infinite.",
-            scope="predict",
-            answer=self.answer,
-            body=PredictBody,
-            bodies={
-                "one": {"features": _FEATURES, "id": "order-1"},
-                "several": {"instances": [_FEATURES, {"https": 0.0}]},
-            },
-            result=answers.Prediction | answers.Predictions,
-            example=_EXAMPLE,
-            problems=(400, 404, 413, 415, 422, 503),
+            response_model=answers.Prediction | answers.Predictions,
+            responses=told(
+                _EXAMPLE, NOT_JSON, NO_MODEL, TOO_LARGE, NOT_JSON_MEDIA, BAD_FEATURE, NOT_READY
+            ),
+            openapi_extra=raw_body(
+                Question,
+                Questions,
+                one={"features": _FEATURES, "id": "order-1"},
+                several={"instances": [_FEATURES, {"https": 0.0}]},
+            ),
         )
+        async def predict(line: Line, body: RawBody) -> Response:
+            return response_of(await self.answer(line, body))
 
 
 def _refuse_wrapped(line: ServedLine, instance: Features, place: Sequence[str | int]) -> None:

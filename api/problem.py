@@ -10,6 +10,7 @@ from http import HTTPStatus
 from typing import Any
 
 import msgspec
+from starlette.exceptions import HTTPException
 
 from checkpoints.commands import Unsupported
 from checkpoints.errors import KeyProblem, StoreForbidden
@@ -70,8 +71,8 @@ class Answer:
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
-class Problem(Exception):
-    """An error as a client is told it.
+class Problem(HTTPException):
+    """An error as a client is told it; the framework lets it pass from wherever it is raised.
 
     Args:
         status: Of HTTP.
@@ -91,12 +92,16 @@ class Problem(Exception):
         message: str | None = None,
         headers: tuple[tuple[bytes, bytes], ...] = (),
     ) -> None:
-        super().__init__(detail)
+        super().__init__(status, detail)
         assert code in TITLES, code
-        self.status, self.code, self.detail, self.headers = status, code, detail, headers
+        self.status, self.code, self.header_lines = status, code, headers
         self.errors: list[dict[str, str]] = []
         if pointer is not None:
             self.errors.append({"pointer": pointer, "message": message or detail})
+
+    def __str__(self) -> str:
+        """What happened."""
+        return self.detail
 
     def document(self) -> dict[str, Any]:
         """The members of RFC 9457, `code` and `errors`."""
@@ -115,7 +120,7 @@ class Problem(Exception):
             status=self.status,
             content=msgspec.json.encode(self.document()),
             media=MEDIA_TYPE.encode(),
-            headers=self.headers,
+            headers=self.header_lines,
         )
 
 

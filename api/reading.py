@@ -3,20 +3,57 @@
 from collections.abc import Callable
 from typing import Any
 
+from fastapi import APIRouter
+
 from api import answers
-from api.operation import PAGE, Call, Operation, json_answer
-from api.problem import Answer, Problem
-from api.served import Served, ServedLine
+from api.documented import Json, told
+from api.lines import Line, Models
+from api.paging import PageAsked, VersionName
+from api.problem_examples import (
+    BAD_LIMIT,
+    BAD_PARAMETER,
+    BAD_VERSION,
+    NO_MODEL,
+    NO_STORE,
+    NO_VERSION,
+    NOT_READY,
+)
+from api.served import ServedLine
 from api.threads import Threads
 from checkpoints import views
 from checkpoints.control import Control
-from checkpoints.errors import BadCommand
 from checkpoints.manifest import Version, version_number
 from checkpoints.reader import LineReader, LineState
 from checkpoints.signing import Verifier
 from checkpoints.store import Store
 
 _MODEL = "/v1/models/{model}"
+_TO_MODEL = {
+    "getModel": {"operationId": "getModel", "parameters": {"model": "$response.body#/items/0/name"}}
+}
+_TO_VERSION = {
+    "getVersion": {
+        "operationId": "getVersion",
+        "parameters": {"model": "$request.path.model", "version": "$response.body#/version"},
+    }
+}
+_FROM_VERSIONS = {
+    "getVersion": {
+        "operationId": "getVersion",
+        "parameters": {
+            "model": "$request.path.model",
+            "version": "$response.body#/items/0/version",
+        },
+    },
+    **{
+        command: {
+            "operationId": command,
+            "parameters": {"model": "$request.path.model"},
+            "requestBody": {"to": "$response.body#/items/0/version", "reason": "tried", **more},
+        }
+        for command, more in (("rollback", {"mode": "forget"}), ("pin", {}))
+    },
+}
 _AT = "2026-11-20T12:00:00.000Z"
 _ID = "4f1c" * 16
 
@@ -27,7 +64,6 @@ class Reading:
     Models, metrics and drifts come from memory; versions and the audit from the store.
 
     Args:
-        served: The models.
         store: Where versions and commands are listed from.
         verifier: Whose records are believed.
         threads: Where the store is waited for.
@@ -35,80 +71,65 @@ class Reading:
     """
 
     def __init__(
-        self,
-        served: Served,
-        store: Store,
-        verifier: Verifier,
-        threads: Threads,
-        clock_ms: Callable[[], int],
+        self, store: Store, verifier: Verifier, threads: Threads, clock_ms: Callable[[], int]
     ) -> None:
-        self._served, self._store, self._verifier = served, store, verifier
+        self._store, self._verifier = store, verifier
         self._threads, self._clock_ms = threads, clock_ms
         self._drifts: dict[str, tuple[str, bytes]] = {}
 
-    async def models(self, call: Call) -> Answer:
+    async def models(self, served: Models, page: PageAsked) -> Json:
         """Every model that has a version."""
-        limit, start = _page(call)
         known = [
             (place, line)
-            for place, (_, line) in enumerate(sorted(self._served.lines.items()), 1)
+            for place, (_, line) in enumerate(sorted(served.lines.items()), 1)
             if line.state is not None and line.state.head is not None
         ]
-        rest = [each for each in known if start is None or each[0] > start]
+        rest = [each for each in known if page.start is None or each[0] > page.start]
         body = views.page(
-            rest[: limit + 1],
-            limit=limit,
+            rest[: page.limit + 1],
+            limit=page.limit,
             view=lambda each: self._view(each[1]),
             place=lambda each: each[0],
         )
-        return json_answer(body)
+        return Json(body)
 
-    async def model(self, call: Call) -> Answer:
+    async def model(self, line: Line) -> Json:
         """One model: its head, whole and at one moment."""
-        return json_answer(self._view(self._line(call)))
+        return Json(self._view(line))
 
-    async def metrics(self, call: Call) -> Answer:
+    async def metrics(self, line: Line) -> Json:
         """The head's scores over their windows."""
-        return json_answer(views.metrics_view(_head(self._line(call).known()).manifest))
+        return Json(views.metrics_view(_head(line.known()).manifest))
 
-    async def drifts(self, call: Call) -> Answer:
+    async def drifts(self, line: Line, page: PageAsked) -> Json:
         """The head's last detections."""
-        line = self._line(call)
-        limit, before = _page(call)
         segment = await self._drift_segment(line, _head(line.known()))
-        return json_answer(views.drifts_view(segment, limit=limit, before=before))
+        return Json(views.drifts_view(segment, limit=page.limit, before=page.start))
 
-    async def versions(self, call: Call) -> Answer:
+    async def versions(self, line: Line, page: PageAsked) -> Json:
         """Kept versions."""
-        line = self._line(call)
-        limit, before = _page(call)
         reader = self._reader(line)
-        found = await self._threads.run(reader.listing, limit=limit + 1, before=before)
-        return json_answer(views.versions_page(found, limit=limit, **_marks(line)))
+        found = await self._threads.run(reader.listing, limit=page.limit + 1, before=page.start)
+        return Json(views.versions_page(found, limit=page.limit, **_marks(line)))
 
-    async def version(self, call: Call) -> Answer:
+    async def version(self, line: Line, version: VersionName) -> Json:
         """One version and its manifest."""
-        line = self._line(call)
-        number = _number(call.path["version"])
-        found = await self._threads.run(self._reader(line).version, number)
-        return json_answer(views.version_view(found, **_marks(line)))
+        found = await self._threads.run(self._reader(line).version, version_number(version))
+        return Json(views.version_view(found, **_marks(line)))
 
-    async def audit(self, call: Call) -> Answer:
+    async def audit(self, line: Line, page: PageAsked) -> Json:
         """The commands that operators gave."""
-        line = self._line(call)
-        limit, before = _page(call)
         reader = self._reader(line)
-        found: list[Control] = await self._threads.run(reader.audit, limit=limit + 1, before=before)
+        found: list[Control] = await self._threads.run(
+            reader.audit, limit=page.limit + 1, before=page.start
+        )
         body = views.page(
             found,
-            limit=limit,
+            limit=page.limit,
             view=views.audit_item,
             place=lambda control: control.record.seq,
         )
-        return json_answer(body)
-
-    def _line(self, call: Call) -> ServedLine:
-        return self._served.line(call.path["model"])
+        return Json(body)
 
     def _view(self, line: ServedLine) -> dict[str, Any]:
         serving = line.loaded.version if line.loaded else None
@@ -130,56 +151,73 @@ class Reading:
         self._drifts[line.name] = (ref.sha256, segments["drifts"])
         return segments["drifts"]
 
-    def operations(self) -> list[Operation]:
-        """The routes and their descriptions."""
-        return [
-            Operation(
-                id="listModels", method="GET", path="/v1/models", tag="engineers",
-                summary="List the models served here", scope="read", answer=self.models,
-                result=answers.ModelList, example={"items": [_MODEL_EXAMPLE], "next": None},
-                parameters=PAGE, problems=(422,),
+    def add_to(self, router: APIRouter) -> None:
+        """The routes."""
+        router.get(
+            "/v1/models",
+            operation_id="listModels",
+            summary="List the models served here",
+            response_model=answers.ModelList,
+            responses=told({"items": [_MODEL_EXAMPLE], "next": None}, BAD_LIMIT, links=_TO_MODEL),
+        )(self.models)
+        router.get(
+            _MODEL,
+            operation_id="getModel",
+            summary="Where a model stands",
+            description="All numbers are of one version, the head. `serving` is what this process "
+            "answers with; `state` and `lag` are the learner's.",
+            response_model=answers.ModelView,
+            responses=told(_MODEL_EXAMPLE, NO_MODEL, BAD_PARAMETER, NOT_READY, links=_TO_VERSION),
+        )(self.model)
+        router.get(
+            f"{_MODEL}/metrics",
+            operation_id="getMetrics",
+            summary="Progressive scores over each window",
+            response_model=dict[str, answers.Windows],
+            responses=told(
+                {"Accuracy": {"lifetime": 0.89, "rolling": 0.91, "fading": 0.9}},
+                NO_MODEL,
+                BAD_PARAMETER,
+                NOT_READY,
             ),
-            Operation(
-                id="getModel", method="GET", path=_MODEL, tag="engineers",
-                summary="Where a model stands",
-                what="All numbers are of one version, the head. `serving` is what this process "
-                "answers with; `state` and `lag` are the learner's.",
-                scope="read", answer=self.model, result=answers.ModelView,
-                example=_MODEL_EXAMPLE, problems=(404, 503),
+        )(self.metrics)
+        router.get(
+            f"{_MODEL}/drifts",
+            operation_id="listDrifts",
+            summary="Detections of drift",
+            response_model=answers.DriftList,
+            responses=told(_DRIFTS_EXAMPLE, NO_MODEL, BAD_LIMIT, NOT_READY),
+        )(self.drifts)
+        router.get(
+            f"{_MODEL}/versions",
+            operation_id="listVersions",
+            summary="Kept versions, newest first",
+            response_model=answers.VersionList,
+            responses=told(
+                {"items": [_VERSION_EXAMPLE], "next": "17"},
+                NO_MODEL,
+                BAD_LIMIT,
+                NO_STORE,
+                links=_FROM_VERSIONS,
             ),
-            Operation(
-                id="getMetrics", method="GET", path=f"{_MODEL}/metrics", tag="engineers",
-                summary="Progressive scores over each window", scope="read", answer=self.metrics,
-                result=dict[str, answers.Windows],
-                example={"Accuracy": {"lifetime": 0.89, "rolling": 0.91, "fading": 0.9}},
-                problems=(404, 503),
+        )(self.versions)
+        router.get(
+            f"{_MODEL}/versions/{{version}}",
+            operation_id="getVersion",
+            summary="One version and its signed manifest",
+            response_model=answers.VersionView,
+            responses=told(
+                {**_VERSION_EXAMPLE, "manifest": {"format": 1, "number": 17}},
+                NO_VERSION,
+                BAD_VERSION,
+                NO_STORE,
             ),
-            Operation(
-                id="listDrifts", method="GET", path=f"{_MODEL}/drifts", tag="engineers",
-                summary="Detections of drift", scope="read", answer=self.drifts,
-                result=answers.DriftList, example=_DRIFTS_EXAMPLE, parameters=PAGE,
-                problems=(404, 422, 503),
-            ),
-            Operation(
-                id="listVersions", method="GET", path=f"{_MODEL}/versions", tag="engineers",
-                summary="Kept versions, newest first", scope="read", answer=self.versions,
-                result=answers.VersionList, example={"items": [_VERSION_EXAMPLE], "next": "17"},
-                parameters=PAGE, problems=(404, 422, 503),
-            ),
-            Operation(
-                id="getVersion", method="GET", path=f"{_MODEL}/versions/{{version}}",
-                tag="engineers", summary="One version and its signed manifest", scope="read",
-                answer=self.version, result=answers.VersionView,
-                example={**_VERSION_EXAMPLE, "manifest": {"format": 1, "number": 17}},
-                problems=(404, 422, 503),
-            ),
-            Operation(
-                id="listAudit", method="GET", path=f"{_MODEL}/audit", tag="operators",
-                summary="Commands, newest first", scope="read", answer=self.audit,
-                result=answers.AuditList, example=_AUDIT_EXAMPLE, parameters=PAGE,
-                problems=(404, 422, 503),
-            ),
-        ]  # fmt: skip
+        )(self.version)
+        router.get(
+            f"{_MODEL}/audit", operation_id="listAudit", summary="Commands, newest first",
+            response_model=answers.AuditList,
+            responses=told(_AUDIT_EXAMPLE, NO_MODEL, BAD_LIMIT, NO_STORE),
+        )(self.audit)  # fmt: skip
 
 
 def _head(state: LineState) -> Version:
@@ -192,22 +230,6 @@ def _marks(line: ServedLine) -> dict[str, Any]:
     state = line.state
     serving = (line.loaded.version.id,) if line.loaded else ()
     return {"control": state.control if state else None, "serving": serving}
-
-
-def _page(call: Call) -> tuple[int, int | None]:
-    query = call.query
-    try:
-        return views.page_limit(query.get("limit")), views.page_start(query.get("cursor"))
-    except BadCommand as error:
-        wrong = "limit" if "limit" in error.what else "cursor"
-        raise Problem(422, "bad_value", str(error), pointer=f"/{wrong}") from error
-
-
-def _number(text: str) -> int:
-    try:
-        return version_number(text)
-    except ValueError as error:
-        raise Problem(422, "bad_value", str(error), pointer="/version") from error
 
 
 _MODEL_EXAMPLE: dict[str, Any] = {

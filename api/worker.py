@@ -14,18 +14,14 @@ from pathlib import Path
 
 import uvloop
 
-from api.app import create_app
+from api.app import Api
 from api.door import Passage
 from api.events import Publisher
 from api.link import Drain, Link, Report, Retire, Tell
 from api.served import Served
 from api.server import DRAIN_S, Server, make_server
-from api.tallies import Tallies
-from checkpoints.signing import Keys
-from checkpoints.store import Store
 from config.channel import ChannelClosedError
 from config.model_file import ModelFile
-from config.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -35,19 +31,17 @@ class Job:
     """What all workers have in common, made before they are forked.
 
     Attributes:
-        store: Connects anew in each process.
+        app: What answers; its store connects anew in each process.
+        model_files: Of the models that are served.
         publisher: Not used before the fork.
         door: The listening socket.
     """
 
-    settings: Settings
+    app: Api
     model_files: Sequence[ModelFile]
-    store: Store
-    keys: Keys
     publisher: Publisher | None
     door: socket.socket
     passage: Passage
-    tallies: Tallies
     scratch: Path | None
     drain_s: float = DRAIN_S
 
@@ -64,10 +58,7 @@ class Worker:
 
     def __init__(self, job: Job, link: Link, book: int, served: Served) -> None:
         self._job, self._link, self._served = job, link, served
-        self._app = create_app(
-            job.settings, job.model_files, job.store, job.keys, job.publisher,
-            served=served, tallies=job.tallies, book=book,
-        )  # fmt: skip
+        job.app.enter(served, book)
         self._is_open = self._is_quiet = False
         self._reported: Report | None = None
         self._server: Server | None = None
@@ -83,7 +74,7 @@ class Worker:
     async def _work(self) -> None:
         job = self._job
         self._server = make_server(
-            self._app,
+            job.app,
             job.door,
             job.passage,
             on_open=self._opened,

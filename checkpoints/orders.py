@@ -7,10 +7,10 @@ from typing import get_args
 from checkpoints.control import CommandName
 from checkpoints.errors import BadCommand
 
-__all__ = ["Order", "Unsupported", "is_tag_name"]
+__all__ = ["REASON_MAX", "TAG", "Order", "Unsupported", "is_tag_name"]
 
-_REASON_MAX = 1000
-_TAG = re.compile(r"(?!v[0-9]+$)[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+REASON_MAX = 1000
+TAG = "(?!v[0-9]+$)[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 _NEEDS_TARGET = frozenset({"pin", "rollback"})
 _TAKES_TARGET = _NEEDS_TARGET | {"tag"}
 
@@ -21,7 +21,7 @@ def is_tag_name(text: str) -> bool:
     >>> is_tag_name("stable"), is_tag_name("v7")
     (True, False)
     """
-    return _TAG.fullmatch(text) is not None
+    return re.fullmatch(TAG, text, re.ASCII) is not None
 
 
 class Unsupported(BadCommand):
@@ -63,8 +63,8 @@ class Order:
             raise BadCommand(
                 f"there is no command {self.command!r}", advice=", ".join(get_args(CommandName))
             )
-        if not self.reason.strip() or len(self.reason) > _REASON_MAX:
-            advice = f"say why, in at most {_REASON_MAX} characters; it goes to the audit"
+        if not self.reason.strip() or len(self.reason) > REASON_MAX:
+            advice = f"say why, in at most {REASON_MAX} characters; it goes to the audit"
             raise BadCommand(f"{self.command} needs a reason", advice=advice)
         if self.command in _NEEDS_TARGET and not self.to:
             raise BadCommand(f"{self.command} needs a version", advice="name one, as in v17")
@@ -89,7 +89,7 @@ class Order:
             raise BadCommand(f"{self.command} takes no version", advice=advice)
 
     def _check_mode(self) -> None:
-        if self.mode == "rewind" or self.skip:
+        if self.mode == "rewind":
             raise Unsupported(
                 "rewinding (replaying what came between, with parts left out) comes with a later "
                 "release",
@@ -101,3 +101,6 @@ class Order:
                 f"rollback was given {found}",
                 advice="--mode forget: what came after the version is forgotten, not replayed",
             )
+        if self.skip:
+            advice = "leave it out: what is forgotten is not replayed, so nothing is left out of it"
+            raise BadCommand("forgetting takes no skip", advice=advice)

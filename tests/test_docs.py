@@ -228,7 +228,9 @@ def test_every_route_is_documented_with_its_scope(tmp_path):
     """A heading each, and what a key must be for."""
     settings = load_settings(environ={"WEIR_DATA_DIR": str(tmp_path)})
     app = create_app(settings, [parse_model_file(PHISHING)], MemoryStore(), KEYS)
-    scopes = {f"{each.method} {each.path}": each.scope for each in app.operations}
+    scopes = {
+        f"{method} {each.path}": each.needs for each in app.operations for method in each.methods
+    }
     headings = re.findall(r"^### `(\w+ \S+)`$", page("http.md"), re.MULTILINE)
 
     assert sorted(headings) == sorted(scopes)

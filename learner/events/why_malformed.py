@@ -73,14 +73,14 @@ def why_malformed(
         return Mistake("too_deep", (), f"nested deeper than {depth_max} levels")
     if b"\0" in value:
         return Mistake("null_byte", (), f"a null byte at byte {value.index(0)}")
+    odd_numbers: list[_Odd] = []
     try:
-        document = _read(value)
+        document = _read(value, odd_numbers)
     except (ValueError, RecursionError) as found:
         return Mistake("not_json", (), f"not JSON: {found}")
-    for path, node in _walk(document, ()):
-        odd = _odd(node)
-        if odd is not None:
-            return Mistake(odd.code, path, odd.message)
+    # Only what is told by an escape, or is no number, can be odd: most poison is not walked over.
+    for path, odd in _odd_places(document) if b"\\u" in value or odd_numbers else ():
+        return Mistake(odd.code, path, odd.message)
     if not isinstance(error, msgspec.ValidationError):
         return Mistake("not_json", (), f"not JSON: {error}")
     return _misfit(str(error), document, fields)
@@ -91,9 +91,8 @@ def null_character(value: bytes) -> Mistake | None:
 
     Their escapes are rare enough that the mere bytes `\\\\u0000` send a document here.
     """
-    for path, node in _walk(_read(value), ()):
-        odd = _odd(node)
-        if odd is not None and odd.code == "null_byte":
+    for path, odd in _odd_places(_read(value, [])):
+        if odd is _NULL:
             return Mistake(odd.code, path, odd.message)
     return None
 
@@ -125,26 +124,35 @@ _NULL = _Odd("null_byte", "it holds a null character")
 _HALF = _Odd("wrong_type", "a string with half a surrogate pair is no Unicode")
 
 
-def _read(value: bytes) -> Any:
-    """The document, read loosely: a number that is none is an `_Odd`."""
+def _read(value: bytes, odd_numbers: list[_Odd]) -> Any:
+    """The document, read loosely: a number that is none is an `_Odd`, which is also listed."""
+
+    def odd(code: str, message: str) -> _Odd:
+        odd_numbers.append(_Odd(code, message))
+        return odd_numbers[-1]
+
+    def finite(text: str) -> float | _Odd:
+        is_finite = abs(number := float(text)) != float("inf")
+        return number if is_finite else odd("not_finite", f"{text[:40]} is beyond the floats")
+
+    def bounded(text: str) -> int | _Odd:
+        if len(text) <= _DIGITS_MAX:
+            return int(text)
+        return odd("out_of_bounds", f"the number {text[:20]}… of {len(text)} digits")
+
     return json.loads(
         value.decode("utf-8"),
-        parse_constant=lambda text: _Odd("not_finite", f"the number {text}"),
-        parse_float=_float,
-        parse_int=_integer,
+        parse_constant=lambda text: odd("not_finite", f"the number {text}"),
+        parse_float=finite,
+        parse_int=bounded,
     )
 
 
-def _float(text: str) -> float | _Odd:
-    number = float(text)
-    is_finite = abs(number) != float("inf")
-    return number if is_finite else _Odd("not_finite", f"{text[:40]} is beyond the floats")
-
-
-def _integer(text: str) -> int | _Odd:
-    if len(text) <= _DIGITS_MAX:
-        return int(text)
-    return _Odd("out_of_bounds", f"the number {text[:20]}… of {len(text)} digits")
+def _odd_places(document: Any) -> Iterator[tuple[Path, _Odd]]:
+    for path, node in _walk(document, ()):
+        odd = _odd(node)
+        if odd is not None:
+            yield path, odd
 
 
 def _walk(node: Any, path: Path) -> Iterator[tuple[Path, Any]]:

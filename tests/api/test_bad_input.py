@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
-import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -92,7 +91,7 @@ def _is_sound(answer: Any) -> None:
     assert status < 500 or status in (501, 503), answer.text
     if status >= 400:
         assert answer.headers["content-type"] == "application/problem+json"
-        problem = msgspec.json.decode(answer.content, type=ProblemDocument)
+        problem = ProblemDocument.model_validate_json(answer.content)
         assert problem.status == status
     else:
         json.loads(answer.content, parse_constant=_no_constant)

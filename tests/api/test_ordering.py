@@ -9,6 +9,7 @@ from checkpoints.signing import Keys
 from tests.api.serving import KEYS, Running, phishing, running, until
 
 MODEL = "/v1/models/phishing"
+FORGET = {"to": "v1", "mode": "forget", "reason": "x"}
 
 
 @pytest.fixture
@@ -69,20 +70,25 @@ def test_every_command_is_in_the_audit_newest_first(api: Running) -> None:
     [
         ("rollback", {"to": "v1", "mode": "forget"}, 422, "missing_field", "/reason"),
         ("rollback", {"to": "v1", "mode": "forget", "reason": " "}, 422, "bad_value", "/reason"),
-        ("rollback", {"to": "v1", "mode": "forget", "reason": ""}, 422, "wrong_type", "/reason"),
-        ("rollback", {"mode": "forget", "reason": "x"}, 422, "bad_value", "/to"),
-        ("rollback", {"to": "v1", "reason": "x"}, 422, "bad_value", "/mode"),
+        ("rollback", {"to": "v1", "mode": "forget", "reason": ""}, 422, "bad_value", "/reason"),
+        ("rollback", {"mode": "forget", "reason": "x"}, 422, "missing_field", "/to"),
+        ("rollback", {"to": "v1", "reason": "x"}, 422, "missing_field", "/mode"),
         ("rollback", {"to": "v1", "mode": "forgot", "reason": "x"}, 422, "bad_value", "/mode"),
         ("rollback", {"to": "17", "mode": "forget", "reason": "x"}, 422, "bad_value", "/to"),
         ("rollback", {"to": 1, "mode": "forget", "reason": "x"}, 422, "wrong_type", "/to"),
         ("rollback", {"version": "v1", "reason": "x"}, 422, "unknown_field", "/version"),
-        ("pin", {"reason": "x"}, 422, "bad_value", "/to"),
-        ("pin", {"to": "v1", "mode": "forget", "reason": "x"}, 422, "bad_value", "/mode"),
+        ("pin", {"reason": "x"}, 422, "missing_field", "/to"),
+        ("pin", {"to": "v1", "mode": "forget", "reason": "x"}, 422, "unknown_field", "/mode"),
         ("tag", {"to": "v1", "tag": "v7", "reason": "x"}, 422, "bad_value", "/tag"),
-        ("pin", {"to": "v1", "skip": ["id:a"], "reason": "x"}, 422, "bad_value", "/skip"),
-        ("pin", {"to": "v1", "tag": "stable", "reason": "x"}, 422, "bad_value", "/tag"),
+        ("pin", {"to": "v1", "skip": ["id:a"], "reason": "x"}, 422, "unknown_field", "/skip"),
+        ("pin", {"to": "v1", "tag": "stable", "reason": "x"}, 422, "unknown_field", "/tag"),
+        ("pin", {"to": None, "reason": "x"}, 422, "wrong_type", "/to"),
+        ("rollback", {**FORGET, "skip": ["id:a"]}, 422, "bad_value", "/skip"),
+        ("rollback", {**FORGET, "mode": "x", "skip": ["id:a"]}, 422, "bad_value", "/mode"),
+        ("rollback", {**FORGET, "skip": "id:a"}, 422, "wrong_type", "/skip"),
+        ("rollback", {**FORGET, "expect": "2"}, 422, "bad_value", "/expect"),
         *(
-            (command, {stray: value, "reason": "x"}, 422, "bad_value", f"/{stray}")
+            (command, {stray: value, "reason": "x"}, 422, "unknown_field", f"/{stray}")
             for command in ("freeze", "unpin", "thaw")
             for stray, value in (
                 ("to", "v1"),
@@ -108,7 +114,7 @@ def test_a_command_that_cannot_be_right_names_its_field(
     )
 
 
-@pytest.mark.parametrize("more", [{"mode": "rewind"}, {"mode": "forget", "skip": ["id:a"]}])
+@pytest.mark.parametrize("more", [{"mode": "rewind"}, {"mode": "rewind", "skip": ["id:a"]}])
 def test_a_rewind_is_for_a_later_release(api: Running, more: dict[str, Any]) -> None:
     answer = api.post(f"{MODEL}/rollback", {"to": "v1", "reason": "x", **more})
     assert (answer.status_code, answer.json()["code"]) == (501, "not_built")

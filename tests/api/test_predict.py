@@ -254,3 +254,13 @@ def test_a_learner_that_would_end_the_program_only_fails_to_answer(feature: str)
         assert (answer.status_code, problem["code"]) == (422, "prediction_failed")
         assert answer.headers["content-type"] == "application/problem+json"
         assert api.post(PATH, {"features": {"a": 1}}).json()["prediction"] is True
+
+
+def test_ids_of_forked_processes_differ(api: Running) -> None:
+    """The application is made before the fork, and what makes its ids unique is not."""
+    asked = {"features": {}}
+    ids = {api.post(PATH, asked).json()["prediction_id"]}
+    for book in (0, 0):
+        api.app.enter(api.app.served, book)
+        ids.add(api.post(PATH, asked).json()["prediction_id"])
+    assert len({each.partition("-")[0] for each in ids}) == 3

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from api import endpoint, receive_deadline
+from api import guard, receive_deadline
 from api.app import create_app
 from api.door import Passage, PortTakenError, listen
 from api.loader import run_api
@@ -125,7 +125,7 @@ def test_too_many_connections_are_told_so(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_too_many_requests_are_shed_but_probes_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(endpoint, "IN_PROGRESS_MAX", 0)
+    monkeypatch.setattr(guard, "IN_PROGRESS_MAX", 0)
     with running() as api:
         answer = api.post(PATH, {"features": {}})
         assert (answer.status_code, answer.json()["code"]) == (503, "overloaded")

@@ -19,7 +19,7 @@ def registries() -> tuple[CollectorRegistry, CollectorRegistry]:
     """The learner's and the API's, with everything registered that ever is."""
     learner, api = CollectorRegistry(), CollectorRegistry()
     LearnerMetrics("any", learner)
-    ApiMetrics(["any"], Tallies(), 0, api).describe([], clock_ms=lambda: 0)
+    ApiMetrics(["any"], Tallies(), api).describe(list, clock_ms=lambda: 0)
     return learner, api
 
 

@@ -1,0 +1,72 @@
+"""The shapes of the bodies that are decoded from their bytes, for the OpenAPI document.
+
+The decoders are `api.bodies` and `learner.events`; the tests hold the two together.
+"""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from learner.events.times import RFC_3339
+
+INSTANCES_MAX = 10_000
+EVENTS_MAX = 10_000
+
+Value = bool | float | str | None
+Features = dict[str, Value | dict[str, Value]]
+LabelValue = bool | float | str
+Time = Annotated[str, Field(pattern=f"^{RFC_3339}$")] | float | None
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(extra="forbid", regex_engine="python-re")
+
+
+def _left_out() -> Any:
+    return None
+
+
+class Question(_Shape):
+    """One question. `id` comes back as `prediction_id`; without it a new one is made."""
+
+    features: Features
+    id: str | None = Field(default_factory=_left_out)
+    key: str | None = Field(default_factory=_left_out)
+
+
+class Questions(_Shape):
+    """Several questions, answered by one version; each is the features themselves."""
+
+    instances: Annotated[list[Features], Field(min_length=1, max_length=INSTANCES_MAX)]
+    key: str | None = Field(default_factory=_left_out)
+
+
+class EventBody(_Shape):
+    """One event. `ts` is RFC 3339 with its offset, or seconds since 1970."""
+
+    features: Features
+    label: LabelValue | None = Field(default_factory=_left_out)
+    id: str | None = Field(default_factory=_left_out)
+    ts: Time = Field(default_factory=_left_out)
+    weight: float | None = Field(default_factory=_left_out)
+    key: str | None = Field(default_factory=_left_out)
+
+
+class EventsBody(_Shape):
+    """Several events, published in this order."""
+
+    events: Annotated[list[EventBody], Field(min_length=1, max_length=EVENTS_MAX)]
+
+
+class LabelBody(_Shape):
+    """The label of an event that came without one, which its `id` names."""
+
+    id: str
+    label: LabelValue
+    ts: Time = Field(default_factory=_left_out)
+
+
+class LabelsBody(_Shape):
+    """Several labels."""
+
+    labels: Annotated[list[LabelBody], Field(min_length=1, max_length=EVENTS_MAX)]
