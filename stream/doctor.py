@@ -182,6 +182,10 @@ def _configured(
     client: KafkaAdminClient, about: str, events: str, letters: str
 ) -> Iterator[Finding]:
     config = _configs(client, [events, letters])
+    gone = [name for name in (events, letters) if "cleanup.policy" not in config.get(name, {})]
+    if gone:  # deleted since they were described
+        yield error(about, f"topic {gone[0]} was just deleted", "look again", exit_code=3)
+        return
     policy = config[events]["cleanup.policy"]
     if "compact" in policy:
         what = f"topic {events} is compacted: records go, and no version can be rebuilt from it"
