@@ -70,7 +70,7 @@ def test_nothing_is_sent_of_a_damaged_packed_file(tmp_path, kind, damage, line, 
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (gzip.compress(b"a\n1\n"), "packed by gzip: let its name end with .gz"),
+        (gzip.compress(b"a\n1\n", mtime=0), "packed by gzip: let its name end with .gz"),
         (b"PK\x03\x04 and so on", "an Excel file"),
         ("a,b\n1,2\n".encode("utf-16"), "is UTF-16: iconv"),
     ],
