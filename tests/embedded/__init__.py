@@ -1,1 +1,0 @@
-"""The servers that `weir dev` starts, and the supervisor."""
