@@ -84,7 +84,7 @@ torture: setup  ## the learner killed again and again (TRIALS=200)
 
 # Twelve copies of each, and copies of copies, beside the model that they are copies of: an hour.
 copies: setup  ## copies of every River component learn 5,000 events as the model does
-	.venv/bin/python -m tests.learner.copying 5000
+	.venv/bin/python -m tests.learner.river.copying 5000
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from checkpoints.cli import operator_commands
+from checkpoints.operating.cli import operator_commands
 
 if TYPE_CHECKING:
-    from checkpoints.cli import Connection
-    from checkpoints.redis_setup import Finding as StoreFinding
-    from checkpoints.redis_store import RedisStore
-    from checkpoints.signing import Keys, Role
+    from checkpoints.operating.cli import Connection
+    from checkpoints.records.signing import Keys, Role
+    from checkpoints.stores.redis_setup import Finding as StoreFinding
+    from checkpoints.stores.redis_store import RedisStore
     from config.model_file import ModelFile
     from config.settings import Settings
 
@@ -147,7 +147,7 @@ def dev(
 ) -> None:
     """Run everything on this machine: Kafka, Redis, learner and API, until Ctrl-C."""
     _end_when_told()  # the supervisor sees to it later: the next line alone takes a second
-    from stream.embedded.run import run_dev
+    from stream.dev.run import run_dev
 
     paths = list(model or [])
     if (demo is None) == (not paths):
@@ -184,8 +184,8 @@ def learn(
     data_dir: DataDir = None,
 ) -> None:
     """Learn a model's events until SIGTERM."""
-    importlib.import_module("checkpoints.redis_store")  # what the keeper has, its forks have
-    from stream.learn import Learner, LearnOptions
+    importlib.import_module("checkpoints.stores.redis_store")  # what the keeper has, its forks have
+    from stream.keeper import Learner, LearnOptions
 
     if shard != "0":
         raise typer.BadParameter("this version has one shard: 0", param_hint="--shard")
@@ -220,8 +220,8 @@ def serve(
     data_dir: DataDir = None,
 ) -> None:
     """Answer predictions and operators over HTTP until SIGTERM."""
-    from api.loader import run_api
-    from stream.producer import Publisher
+    from api.processes.loader import run_api
+    from stream.kafka.producer import Publisher
 
     models = [found for _, found in _buildable(model, runs_own=False)]
     settings = _connected("api", data_dir, redis=True, overrides={"api": {"workers": workers}})
@@ -262,9 +262,9 @@ def send(
 ) -> None:
     """Publish events to a model's topic; ends when all are acknowledged."""
     from config.dev_waiting import await_learner
-    from stream.became import follow
-    from stream.csv_file import csv_columns
-    from stream.send import send as send_all
+    from stream.send.became import follow
+    from stream.send.csv_file import csv_columns
+    from stream.send.send import send as send_all
 
     if rate is not None and rate <= 0:
         raise typer.BadParameter("must be above 0", param_hint="--rate")
@@ -325,7 +325,7 @@ def _buildable(paths: list[Path], *, runs_own: bool) -> "list[tuple[Path, ModelF
     """
     from config.errors import ModelFileError, Problem
     from config.model_file import ModelFile
-    from learner.check_spec import checked_model_file
+    from learner.check_model_file import checked_model_file
 
     found: list[tuple[Path, ModelFile]] = []
     problems: list[Problem] = []
@@ -386,7 +386,7 @@ def _set_up(open_store: "Callable[[], RedisStore]", model: str) -> "list[StoreFi
     """How Redis is set up, for a learner that may do there what it must."""
     from contextlib import closing
 
-    from checkpoints.line import Line
+    from checkpoints.records.line import Line
 
     with closing(open_store()) as store:
         store.require_rights(Line(model))
@@ -394,15 +394,15 @@ def _set_up(open_store: "Callable[[], RedisStore]", model: str) -> "list[StoreFi
 
 
 def _store_at(url: str, *, deadline_s: float = 10.0) -> "RedisStore":
-    from checkpoints.redis_connection import RedisConnection
-    from checkpoints.redis_store import RedisStore
+    from checkpoints.stores.redis_connection import RedisConnection
+    from checkpoints.stores.redis_store import RedisStore
 
     timeout_s = min(5.0, deadline_s)
     return RedisStore(RedisConnection(url, deadline_s=deadline_s, timeout_s=timeout_s))
 
 
 def _keys(settings: "Settings", signs_as: "Role | None" = None) -> "Keys":
-    from checkpoints.signing import load_keys
+    from checkpoints.records.signing import load_keys
 
     return load_keys(_signing(settings), signs_as=signs_as)
 
@@ -449,7 +449,7 @@ def _operator(data_dir: Path | None, model: str) -> "Connection":
     import getpass
     import socket
 
-    from checkpoints.cli import Connection, line_of
+    from checkpoints.operating.cli import Connection, line_of
     from config.dev_waiting import await_learner
 
     line = line_of(model)
@@ -459,7 +459,7 @@ def _operator(data_dir: Path | None, model: str) -> "Connection":
     who = f"{getpass.getuser()}@{socket.gethostname()}"
 
     def forget_group(model: str) -> str:
-        from stream import kafka_client
+        from stream.kafka import client as kafka_client
 
         return kafka_client.forget_group(settings.kafka, model)
 

@@ -1,0 +1,7 @@
+"""The door to HTTP: predictions while the model learns, and operators' orders.
+
+`processes/` are the loader and its workers, `serving/` what they answer with, `routes/` the
+operations, `http/` what all of them share: access, bodies, problems. `app.py` puts it together.
+May import `learner`, `checkpoints` and `config`, never `stream`. Begin with `app.py`, then
+`processes/loader.py`.
+"""

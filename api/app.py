@@ -16,25 +16,25 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from api.access import Access, access_of
-from api.documented import Json, told
-from api.events import Events, Publisher
-from api.guard import Guard, GuardedRoute, fault, response_of
-from api.health import Health
+from api.http.access import Access, access_of
+from api.http.guard import Guard, GuardedRoute, fault, response_of
+from api.http.problem import Problem
+from api.http.requests import Receive
+from api.http.threads import Threads
 from api.metrics import ApiMetrics
-from api.openapi import DESCRIPTION, LICENSE, TAGS, complete
-from api.ordering import Ordering
-from api.pages import docs_page
-from api.predict import PATH, Predictor
-from api.problem import Problem
-from api.reading import Reading
-from api.requests import Receive
-from api.served import Served, ServedLine
-from api.straight import Scope, Send, Straight
-from api.tallies import Tallies
-from api.threads import Threads
-from checkpoints.signing import Keys
-from checkpoints.store import Store
+from api.openapi.details import Json, told
+from api.openapi.document import DESCRIPTION, LICENSE, TAGS, complete
+from api.processes.shared_counters import Tallies
+from api.routes.commands import Ordering
+from api.routes.events import Events, Publisher
+from api.routes.health import Health
+from api.routes.models import Reading
+from api.routes.pages import docs_page
+from api.routes.predict import PATH, Predictor
+from api.routes.straight import Scope, Send, Straight
+from api.serving.served import Served, ServedLine
+from checkpoints.records.signing import Keys
+from checkpoints.stores.contract import Store
 from config.model_file import ModelFile
 from config.settings import ApiSettings, Settings
 

@@ -20,8 +20,8 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from api.served import ServedLine
-from api.tallies import NOW_AT, Tallies
+from api.processes.shared_counters import NOW_AT, Tallies
+from api.serving.served import ServedLine
 
 __all__ = ["CONTENT_TYPE_LATEST", "ApiMetrics", "Counted", "RouteSeconds"]
 

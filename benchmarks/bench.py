@@ -27,8 +27,8 @@ from benchmarks.program import end_in_order
 from benchmarks.report import HERE, results, table
 from benchmarks.scale import FULL, Scale
 from benchmarks.sizes import at_size
-from checkpoints.embedded import ValkeyServer
-from stream.embedded.kafka import KafkaServer
+from checkpoints.dev_server import ValkeyServer
+from stream.dev.kafka_server import KafkaServer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,8 +16,8 @@ from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 
-from stream import fast_records
-from stream.embedded.kafka import KafkaServer
+from stream.dev.kafka_server import KafkaServer
+from stream.kafka import fast_records
 
 MIB = 1 << 20
 KINDS: dict[str, dict[str, Any]] = {

@@ -18,7 +18,7 @@ from kafka import KafkaAdminClient
 from kafka.record.default_records import DefaultRecordBatchBuilder
 from river import datasets
 
-from learner.vw_text import features_text
+from learner.vw.text import features_text
 
 # About what a producer that waits 20 ms sends at once.
 BATCH_EVENTS = 250

@@ -28,10 +28,10 @@ from benchmarks.machine import load
 from benchmarks.program import end_in_order
 from benchmarks.report import HERE, number, results, table
 from benchmarks.samples import memory_mb, scrape
-from checkpoints.embedded import ValkeyServer
-from checkpoints.manifest import Version
-from config.processes import free_port
-from stream.embedded.kafka import KafkaServer
+from checkpoints.dev_server import ValkeyServer
+from checkpoints.records.manifest import Version
+from config.processes.child import free_port
+from stream.dev.kafka_server import KafkaServer
 from tests.stream.rig import Rig, rig
 
 MODEL = """

@@ -8,8 +8,8 @@ import subprocess
 from importlib.metadata import version as installed
 from pathlib import Path
 
-from checkpoints.embedded import find_server
-from stream.embedded import jars
+from checkpoints.dev_server import find_server
+from stream.dev import jars
 
 TOP = Path(__file__).resolve().parents[1]
 # What benchmarks write themselves is no change of what they measure.

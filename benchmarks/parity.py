@@ -20,9 +20,9 @@ import yaml
 from river import evaluate, metrics
 
 from benchmarks.data import Pair, from_folder, vw_lines
-from checkpoints.embedded import ValkeyServer
-from learner.river_spec import build_pipeline
-from stream.embedded.kafka import KafkaServer
+from checkpoints.dev_server import ValkeyServer
+from learner.river.spec import build_pipeline
+from stream.dev.kafka_server import KafkaServer
 from tests.stream.rig import rig
 
 CLASSES = ("Accuracy", "F1", "CohenKappa")

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.parity import Servers
-from checkpoints.signing import make_keys
-from config.processes import ProcessSpec, ServerProcess, free_port
+from checkpoints.records.signing import make_keys
+from config.processes.child import ProcessSpec, ServerProcess, free_port
 
 WEIR = Path(sys.executable).with_name("weir")
 # Modules that a model file trusts are found in the working directory.

@@ -22,9 +22,9 @@ from benchmarks.parity import Servers
 from benchmarks.program import Dev, dev, learner, running
 from benchmarks.samples import scrape, until
 from benchmarks.scale import Scale
-from checkpoints.line import Line
-from checkpoints.redis_connection import RedisConnection
-from checkpoints.redis_store import RedisStore
+from checkpoints.records.line import Line
+from checkpoints.stores.redis_connection import RedisConnection
+from checkpoints.stores.redis_store import RedisStore
 
 MODEL = """
 name: {name}

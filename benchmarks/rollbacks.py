@@ -20,7 +20,7 @@ from benchmarks.parity import Servers
 from benchmarks.program import serving
 from benchmarks.samples import until
 from benchmarks.scale import Scale
-from checkpoints.commands import Operator, Order
+from checkpoints.operating.operator import Operator, Order
 from tests.stream.rig import Rig, rig
 
 _WORKERS = 3

@@ -13,14 +13,14 @@ from fastapi import FastAPI
 from river import datasets
 from starlette.responses import Response
 
-from api.loader import run_api
+from api.processes.loader import run_api
 from benchmarks.load import drive
 from benchmarks.parity import Servers
-from checkpoints.redis_connection import RedisConnection
-from checkpoints.redis_store import RedisStore
-from checkpoints.signing import make_keys
+from checkpoints.records.signing import make_keys
+from checkpoints.stores.redis_connection import RedisConnection
+from checkpoints.stores.redis_store import RedisStore
 from config.model_file import parse_model_file
-from config.processes import free_port
+from config.processes.child import free_port
 from config.settings import Settings, load_settings
 from tests.stream.rig import Rig, rig
 
@@ -139,7 +139,7 @@ def _serve_empty(port: int) -> None:
 
     import uvicorn
 
-    from api.server import DeadlineProtocol
+    from api.processes.server import DeadlineProtocol
 
     app = FastAPI(openapi_url=None)
 

@@ -20,9 +20,9 @@ from benchmarks.parity import Servers
 from benchmarks.program import serving
 from benchmarks.samples import percentile, scrape, until
 from benchmarks.scale import Scale
-from checkpoints.commands import Operator, Order
 from checkpoints.errors import NotInForce
-from config.processes import free_port
+from checkpoints.operating.operator import Operator, Order
+from config.processes.child import free_port
 from tests.stream.rig import Rig, rig
 
 MODEL = BALLAST + "topics: {{events: {topic}}}\n"

@@ -20,7 +20,7 @@ from vowpalwabbit import pyvw
 from benchmarks.filling import Streams, as_vw, phishing
 from benchmarks.parity import CLASSIFIERS, Servers
 from benchmarks.scale import Scale
-from learner.river_spec import build_pipeline
+from learner.river.spec import build_pipeline
 from tests.stream.rig import Rig, rig
 
 VW = "--loss_function logistic --link logistic"

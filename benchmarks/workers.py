@@ -16,9 +16,9 @@ import msgspec
 from river import datasets
 
 from benchmarks.load import Load, drive
-from checkpoints.embedded import ValkeyServer
+from checkpoints.dev_server import ValkeyServer
 from tests.api.hosting import HEAVY, Host, hosting
-from tests.api.serving import until
+from tests.api.running import until
 
 _SECONDS = 5.0
 _CONNECTIONS = 32

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
-from config.processes import ProcessError, ProcessSpec, ServerProcess, exchange, free_port
+from config.processes.child import ProcessError, ProcessSpec, ServerProcess, exchange, free_port
 
 _START_TIMEOUT_S = 60.0  # it reads its whole append-only file first
 # Said at each start, with advice for the machine's administrator: it is about the copy that a save

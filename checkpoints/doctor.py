@@ -4,14 +4,14 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 from types import SimpleNamespace
 
-from checkpoints.control import Control
 from checkpoints.errors import CheckpointError, KeyProblem, StoreForbidden, StoreUnavailable
-from checkpoints.line import Line
-from checkpoints.manifest import Version
-from checkpoints.reader import LineReader
-from checkpoints.redis_connection import RedisConnection
-from checkpoints.redis_store import RedisStore
-from checkpoints.signing import Keys, Role, SigningSettings, load_keys
+from checkpoints.reading.reader import LineReader
+from checkpoints.records.control import Control
+from checkpoints.records.line import Line
+from checkpoints.records.manifest import Version
+from checkpoints.records.signing import Keys, Role, SigningSettings, load_keys
+from checkpoints.stores.redis_connection import RedisConnection
+from checkpoints.stores.redis_store import RedisStore
 from config.findings import Finding, error, fine, warning
 from config.model_file import Keep, ModelFile
 

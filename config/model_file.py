@@ -24,7 +24,6 @@ from pydantic import (
 )
 
 from config.errors import ModelFileError, Problem
-from config.messages import place_of, plain_message, wrong
 from config.terms import (
     Component,
     Count,
@@ -42,7 +41,8 @@ from config.terms import (
     is_dotted_name,
     is_model_name,
 )
-from config.yaml_lines import Document, Source, read_file, read_text
+from config.text.messages import place_of, plain_message, wrong
+from config.text.yaml_lines import Document, Source, read_file, read_text
 
 Task = Literal["binary", "multiclass", "regression"]
 # Texts that mean absent in CSV where the model file lists none.

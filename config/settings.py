@@ -28,12 +28,12 @@ from pydantic_settings import (
 )
 from typing_extensions import override
 
-from config.addresses import without_password
 from config.errors import Problem, SettingsError
-from config.messages import place_of, plain_message, wrong
-from config.sizes import size_bytes
-from config.variables import read_variables, variable_of
-from config.yaml_lines import Document, Source, key_of, read_file
+from config.text.addresses import without_password
+from config.text.messages import place_of, plain_message, wrong
+from config.text.sizes import size_bytes
+from config.text.variables import read_variables, variable_of
+from config.text.yaml_lines import Document, Source, key_of, read_file
 
 FILE_NAME = "weir.yaml"
 

@@ -5,8 +5,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, PlainValidator
 
-from config.messages import wrong
-from config.sizes import size_bytes
+from config.text.messages import wrong
+from config.text.sizes import size_bytes
 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{0,99}")
 # Kafka's own rule for topic names, with room for `dlq.` in front of it.

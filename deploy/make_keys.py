@@ -14,7 +14,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from checkpoints.signing import make_keys
+from checkpoints.records.signing import make_keys
 
 SCOPES = ("predict", "write", "read", "operate")
 SHARES = {"learner": ("learner.pem", "operator.pub"), "api": ("operator.pem", "learner.pub")}

@@ -1,0 +1,7 @@
+"""The core: values in, values out. An event is scored before it is learned; nothing here does I/O.
+
+`progressive.py` is the one step that Weir exists for, `trainer.py` owns everything that learning
+changes. `events/` makes examples of records, `river/` and `vw/` are the learners, `scores/` and
+`drift/` judge them. May import `config` alone: no driver, no clock, no unseeded random number.
+Begin with `progressive.py`.
+"""

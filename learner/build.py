@@ -8,15 +8,15 @@ from river import base
 from config.model_file import ModelFile, Task
 from learner.errors import RestoreError, SpecError
 from learner.estimator import Estimator
-from learner.own_sets import notes_on_sets
+from learner.events.screen import Screen
 from learner.plain import name_of
-from learner.python_estimator import build_python, is_trusted
-from learner.river_builtins import give_river_its_builtins
-from learner.river_estimator import RiverEstimator, final_step
-from learner.river_spec import build_pipeline
-from learner.screen import Screen
-from learner.vw_arguments import parse_arguments
-from learner.vw_estimator import Dumped, VWEstimator, restore_vw
+from learner.river.builtins import give_river_its_builtins
+from learner.river.estimator import RiverEstimator, final_step
+from learner.river.own_class import build_python, is_trusted
+from learner.river.spec import build_pipeline
+from learner.trial.own_sets import notes_on_sets
+from learner.vw.arguments import parse_arguments
+from learner.vw.estimator import Dumped, VWEstimator, restore_vw
 
 VW_LOSS = "VWLoss"
 

@@ -6,11 +6,11 @@ from pathlib import Path
 from config.errors import ModelFileError
 from config.model_file import ModelFile, read_draft
 from learner.build import build_estimator
-from learner.drift import Detectors
+from learner.drift.monitor import Detectors
 from learner.errors import SpecError
-from learner.python_estimator import check_trusted
-from learner.river_spec import step_problems
-from learner.scores import Scores
+from learner.river.own_class import check_trusted
+from learner.river.spec import step_problems
+from learner.scores.scores import Scores
 
 
 def checked_model_file(path: Path, *, runs_own: bool = True) -> ModelFile:

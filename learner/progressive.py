@@ -11,10 +11,10 @@ from itertools import repeat
 from math import isfinite
 from typing import Any, Protocol, TypeAlias, cast
 
-from learner.drift import Detection, Detectors
+from learner.drift.monitor import Detection, Detectors
 from learner.errors import told
 from learner.estimator import Estimator, Predicted, Probabilities
-from learner.scores import Scores
+from learner.scores.scores import Scores
 
 Found: TypeAlias = list[tuple[int, Detection]]
 Steps: TypeAlias = Callable[[Sequence[Any], Sequence[Any], Sequence[float | None] | None], Found]

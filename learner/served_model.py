@@ -7,10 +7,10 @@ from typing import Any
 
 from config.model_file import ModelFile
 from learner.build import restore_estimator, screen_for
-from learner.kinds import Kinds
-from learner.labels import Labels
-from learner.probe import same_predicted
+from learner.events.kinds import Kinds
+from learner.events.labels import Labels
 from learner.progressive import is_not_finite
+from learner.trial.probe import same_predicted
 from learner.values import Features, Reason, Refusal
 
 _UNKNOWN_MAX, _NAME_SHOWN = 20, 80

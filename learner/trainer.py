@@ -15,15 +15,13 @@ import msgspec
 from config.model_file import ModelFile
 from learner.build import build_estimator, name_and_key, restore_estimator
 from learner.deep_pickle import dumps
-from learner.drift import Detectors
-from learner.drift_log import DriftLog
+from learner.drift.log import DriftLog
+from learner.drift.monitor import Detectors
 from learner.errors import told
 from learner.estimator import Estimator
-from learner.examples import Examples
-from learner.first_events import FirstEvents
-from learner.gate import Admitted, Gate
-from learner.labels import Labels
-from learner.probe import PredictChangesError, cut_probe
+from learner.events.examples import Examples
+from learner.events.gate import Admitted, Gate
+from learner.events.labels import Labels
 from learner.progressive import (
     Found,
     PredictFailedError,
@@ -31,8 +29,10 @@ from learner.progressive import (
     Tally,
     progressive_steps,
 )
-from learner.scores import Scores
-from learner.unwritable import UnwritableError, what_is_unwritable
+from learner.scores.scores import Scores
+from learner.trial.first_events import FirstEvents
+from learner.trial.probe import PredictChangesError, cut_probe
+from learner.trial.unwritable import UnwritableError, what_is_unwritable
 from learner.values import Reason, Refusal
 
 PAYLOAD_FORMAT = 1

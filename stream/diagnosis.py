@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from checkpoints import doctor as of_versions
-from checkpoints.manifest import Version
-from checkpoints.signing import SigningSettings
+from checkpoints.records.manifest import Version
+from checkpoints.records.signing import SigningSettings
 from config.dev_file import with_dev_servers
 from config.findings import Finding, error, fine
 from config.settings import Settings

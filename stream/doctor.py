@@ -11,26 +11,26 @@ from kafka import KafkaAdminClient, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, OffsetSpec
 from kafka.errors import KafkaError
 
+from checkpoints.compatibility import adopted_sections, check_software
 from checkpoints.errors import CheckpointError
-from checkpoints.manifest import Manifest, Version
+from checkpoints.records.manifest import Manifest, Version
 from config.errors import ModelFileError, Problem
 from config.files import free_bytes, free_share, in_words, mount_point
 from config.findings import Finding, error, fine, warning
 from config.model_file import ModelFile
-from config.scratch import private_folder
+from config.processes.scratch import private_folder
 from config.settings import KafkaSettings
-from learner.check_spec import checked_model_file
+from learner.check_model_file import checked_model_file
 from learner.errors import SpecError
-from stream import kafka_client
-from stream.commit import software
-from stream.embedded.disk_watch import LOW_SHARE
-from stream.embedded.jars import user_cache
+from stream.between.positions import Positions
+from stream.commit.protocol import software
+from stream.dev.disk_watch import LOW_SHARE
+from stream.dev.jars import user_cache
 from stream.errors import StreamError
-from stream.mirror import highest_mirrored
-from stream.model_change import adopted_sections, check_software
-from stream.positions import Positions
-from stream.source import KafkaSource
-from stream.trial import check_restorable
+from stream.kafka import client as kafka_client
+from stream.kafka.consumer import KafkaSource
+from stream.kafka.group_mirror import highest_mirrored
+from stream.learning.trial import check_restorable
 
 _CONNECT_S = 3.0
 # Topic ids, by which a recreated topic is told from the old one, came with Kafka 2.8.

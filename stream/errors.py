@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from config.nearest import did_you_mean
+from config.text.nearest import did_you_mean
 
 
 class StreamError(Exception):

@@ -5,15 +5,15 @@ Codes up to 6 and 70 are the program's own; those here never leave it.
 
 import logging
 
+from checkpoints.compatibility import ModelFileChangedError, SoftwareChangedError
 from checkpoints.errors import CheckpointError, Conflict, StoreForbidden, StoreUnavailable
-from config.channel import ChannelClosedError
 from config.errors import ConfigError
+from config.processes.channel import ChannelClosedError
 from learner.errors import RestoreError, SpecError, UnlearnableError
 from learner.trainer import LearnFailedError
-from stream.committer import CommitEndedError, CommitLostError
+from stream.between.messages import Channel, Failed, LastWords, Raised
+from stream.commit.committer import CommitEndedError, CommitLostError
 from stream.errors import DeadLettersStuckError, KafkaUnavailableError, StreamError
-from stream.messages import Channel, Failed, LastWords, Raised
-from stream.model_change import ModelFileChangedError, SoftwareChangedError
 
 log = logging.getLogger(__name__)
 

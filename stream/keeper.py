@@ -19,26 +19,26 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from checkpoints.errors import StoreUnavailable
-from checkpoints.line import Line
-from checkpoints.redis_setup import Finding
-from checkpoints.signing import Keys
-from checkpoints.store import Store
-from config.channel import ChannelClosedError
+from checkpoints.records.line import Line
+from checkpoints.records.signing import Keys
+from checkpoints.stores.contract import Store
+from checkpoints.stores.redis_setup import Finding
 from config.files import NoRoomError
-from config.fork import ended, fork
 from config.model_file import ModelFile
-from config.progress import Progress
-from config.roll_call import write_parts
+from config.processes.channel import ChannelClosedError
+from config.processes.fork import ended, fork
+from config.processes.progress import Progress
+from config.processes.roll_call import write_parts
 from config.settings import Settings
-from stream.board import Board
-from stream.ends import AGAIN, AGAIN_LATER, DONE, ORPHANED
+from stream.between.messages import Channel, Failed, LastWords, Raised, pair
+from stream.between.shared_numbers import Board
+from stream.between.suspects import Suspects
+from stream.commit.version_numbers import Numbers, numbers_of
 from stream.errors import StreamError
-from stream.learner_process import LearnerProcess
-from stream.messages import Channel, Failed, LastWords, Raised, pair
-from stream.numbers import Numbers, numbers_of
-from stream.source_process import LearnOptions, SourceProcess
-from stream.status import Status, Trouble
-from stream.suspects import Suspects
+from stream.exits import AGAIN, AGAIN_LATER, DONE, ORPHANED
+from stream.learning.process import LearnerProcess
+from stream.source.heartbeat import Status, Trouble
+from stream.source.process import LearnOptions, SourceProcess
 
 __all__ = ["LearnOptions", "Learner"]
 

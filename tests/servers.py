@@ -11,8 +11,8 @@ from contextlib import closing
 import pytest
 from kafka import KafkaAdminClient
 
-from checkpoints.embedded import ValkeyServer
-from stream.embedded.kafka import KafkaServer
+from checkpoints.dev_server import ValkeyServer
+from stream.dev.kafka_server import KafkaServer
 
 MIB = 1 << 20
 

@@ -11,16 +11,16 @@ import yaml
 from pydantic import BaseModel
 
 from api.app import create_app
-from api.problem import TITLES
-from checkpoints.memory_store import MemoryStore
+from api.http.problem import TITLES
+from checkpoints.stores.memory_store import MemoryStore
 from config.model_file import ModelFile, parse_model_file
 from config.settings import Settings, load_settings
-from config.sizes import size_bytes
-from config.variables import variable_names
+from config.text.sizes import size_bytes
+from config.text.variables import variable_names
 from learner.build import build_estimator
-from learner.detectors import DETECTORS
+from learner.drift.detectors import DETECTORS
 from learner.values import Reason
-from tests.api.serving import KEYS, PHISHING
+from tests.api.running import KEYS, PHISHING
 from tests.command_lines import NotUnderstoodError, commands, options, understood
 from tests.deploy.metric_names import registries
 

@@ -12,8 +12,8 @@ from benchmarks.parity import (
     differences,
     regressor_cases,
 )
-from checkpoints.embedded import ValkeyServer
-from stream.embedded.kafka import KafkaServer
+from checkpoints.dev_server import ValkeyServer
+from stream.dev.kafka_server import KafkaServer
 
 CASES = [
     *[("Phishing", case) for case in classifier_cases("Phishing")],

@@ -24,12 +24,16 @@ DRIVERS = {
     "fastapi": ("api/",),
     "starlette": ("api/",),
     "uvicorn": ("api/",),
-    "prometheus_client": ("stream/metrics.py", "api/metrics.py"),
+    "prometheus_client": ("stream/source/metrics.py", "api/metrics.py"),
 }
 PASSED_ALONG = {"CollectorRegistry"}
 # What the tests build on and the program does not: a store that dies when told to, and the checks
 # that every estimator must pass.
-FOR_TESTS = {"checkpoints.memory_hints", "checkpoints.memory_store", "learner.checks"}
+FOR_TESTS = {
+    "checkpoints.stores.memory_hints",
+    "checkpoints.stores.memory_store",
+    "learner.estimator_checks",
+}
 
 
 def tracked(*suffixes):

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from api.problem import Problem
+from api.http.problem import Problem
 from config.errors import ConfigError, SettingsError
 from config.errors import Problem as ConfigProblem
-from config.nearest import did_you_mean
 from config.settings import ApiSettings
-from config.yaml_lines import Source, read_file
+from config.text.nearest import did_you_mean
+from config.text.yaml_lines import Source, read_file
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from api.problem import Problem
+from api.http.problem import Problem
 from learner.events.decode import Decode
 from learner.events.times import is_rfc3339
 from learner.events.why_malformed import Mistake, Path, json_pointer, null_character, why_malformed
@@ -43,7 +43,7 @@ def decoder(kind: type[T]) -> Callable[[bytes], T]:
     {'a': 1, 'b': 0.5}
     >>> decoder(PredictBody)(b'{"features": {"a": 1, "b": [0.5]}}')
     Traceback (most recent call last):
-    api.problem.Problem: /features/b: Expected `bool | int | float | str | object | null`, \
+    api.http.problem.Problem: /features/b: Expected `bool | int | float | str | object | null`, \
 got `array`
     """
     decode = msgspec.json.Decoder(kind).decode

@@ -14,11 +14,10 @@ from fastapi.dependencies.utils import get_flat_params
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 
-from api.access import Access, Scope
-from api.bodies import DEPTH_MAX, problem_of_mistake
-from api.metrics import ApiMetrics, RouteSeconds
-from api.problem import Answer, Problem, problem_of
-from api.requests import (
+from api.http.access import Access, Scope
+from api.http.bodies import DEPTH_MAX, problem_of_mistake
+from api.http.problem import Answer, Problem, problem_of
+from api.http.requests import (
     ClientGoneError,
     Headers,
     Receive,
@@ -26,7 +25,8 @@ from api.requests import (
     refuse_unknown_parameters,
     require_json,
 )
-from api.validation import problem_of_validation
+from api.http.validation import problem_of_validation
+from api.metrics import ApiMetrics, RouteSeconds
 from learner.events.why_malformed import null_character, why_malformed
 
 log = logging.getLogger(__name__)

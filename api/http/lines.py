@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import Depends, Path, Request
 
-from api.served import Served, ServedLine
+from api.serving.served import Served, ServedLine
 
 ModelName = Annotated[str, Path(description="The model's name.")]
 

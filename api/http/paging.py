@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Path, Query
 from pydantic import BeforeValidator
 
-from checkpoints.views import LIMIT_MAX, LIMIT_USUAL
+from checkpoints.reading.views import LIMIT_MAX, LIMIT_USUAL
 
 VERSION = "^v[1-9][0-9]{0,14}$"
 _CURSOR = "^[1-9][0-9]{0,14}$"

@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 from starlette.exceptions import HTTPException
 
-from checkpoints.commands import Unsupported
 from checkpoints.errors import KeyProblem, StoreForbidden
+from checkpoints.operating.operator import Unsupported
 
 MEDIA_TYPE = "application/problem+json"
 

@@ -4,8 +4,8 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequen
 from typing import Any
 from urllib.parse import parse_qsl
 
-from api.problem import Problem
-from config.nearest import did_you_mean
+from api.http.problem import Problem
+from config.text.nearest import did_you_mean
 from learner.events.why_malformed import json_pointer
 
 Message = MutableMapping[str, Any]

@@ -5,8 +5,8 @@ from typing import Any
 
 from fastapi.exceptions import RequestValidationError
 
-from api.problem import Problem
-from config.nearest import did_you_mean
+from api.http.problem import Problem
+from config.text.nearest import did_you_mean
 from learner.events.why_malformed import json_pointer
 
 # Of pydantic's kinds of errors those that have a name here; what ends so is a wrong type.

@@ -1,7 +1,7 @@
 """The shapes of answers, for the OpenAPI document; CONTRACT.md names them.
 
-The bodies themselves are made by `checkpoints.views`, `learner.served` and the handlers. Tests
-hold the two together: every answer must read strictly as its type here.
+The bodies themselves are made by `checkpoints.reading.views`, `learner.served_model` and the
+handlers. Tests hold the two together: every answer must read strictly as its type here.
 """
 
 from typing import Any, Literal

@@ -8,7 +8,7 @@ import msgspec
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from api.problem import MEDIA_TYPE, Problem
+from api.http.problem import MEDIA_TYPE, Problem
 
 PROBLEM_SCHEMA = {"$ref": "#/components/schemas/ProblemDocument"}
 

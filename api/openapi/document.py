@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from api.answers import ProblemDocument
-from api.documented import told
-from api.guard import GuardedRoute
-from api.problem_examples import FOREIGN_HOST, NO_KEY, OTHER_SCOPE
+from api.http.guard import GuardedRoute
+from api.openapi.answers import ProblemDocument
+from api.openapi.details import told
+from api.openapi.problem_examples import FOREIGN_HOST, NO_KEY, OTHER_SCOPE
 
 TAGS = [
     {"name": "applications", "description": "Ask for predictions."},

@@ -3,8 +3,8 @@
 The tests provoke those that a client can provoke, and compare.
 """
 
-from api.problem import Problem, problem_of
-from api.requests import too_large
+from api.http.problem import Problem, problem_of
+from api.http.requests import too_large
 from checkpoints.errors import Conflict, NoSuchVersion, Unavailable
 
 

@@ -1,6 +1,6 @@
 """The shapes of the bodies that are decoded from their bytes, for the OpenAPI document.
 
-The decoders are `api.bodies` and `learner.events`; the tests hold the two together.
+The decoders are `api.http.bodies` and `learner.events`; the tests hold the two together.
 """
 
 from typing import Annotated, Any

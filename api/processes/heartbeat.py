@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from api.complaints import Complaints
-from api.served import Place
+from api.http.complaints import Complaints
+from api.serving.served import Place
 from checkpoints.errors import CheckpointError
-from checkpoints.line import Line
-from checkpoints.signing import digest
-from checkpoints.store import BEAT_TTL_S, Store
+from checkpoints.records.line import Line
+from checkpoints.records.signing import digest
+from checkpoints.stores.contract import BEAT_TTL_S, Store
 
 log = logging.getLogger(__name__)
 

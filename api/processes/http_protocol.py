@@ -16,8 +16,8 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from api.door import Guest, Passage, Rest, copy_of
-from api.problem import Problem
+from api.http.problem import Problem
+from api.processes.handover import Guest, Passage, Rest, copy_of
 
 log = logging.getLogger(__name__)
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from multiprocessing.reduction import ForkingPickler
 from typing import Any, TypeAlias
 
-from api.served import Place, Standings
-from config.channel import Channel, pair
+from api.serving.served import Place, Standings
+from config.processes.channel import Channel, pair
 
 Link: TypeAlias = Channel[Any]
 

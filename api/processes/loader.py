@@ -23,22 +23,22 @@ from collections.abc import Generator, Iterable
 from types import FrameType
 
 from api.app import create_app
-from api.beats import Beats, name_of
-from api.crew import Crew, books_of
-from api.door import Passage, listen
-from api.events import Publisher
-from api.following import Following
-from api.generations import Asked
-from api.server import DRAIN_S
-from api.tallies import Tallies
-from api.worker import Job
+from api.processes.generations import Asked
+from api.processes.handover import Passage, listen
+from api.processes.heartbeat import Beats, name_of
+from api.processes.server import DRAIN_S
+from api.processes.shared_counters import Tallies
+from api.processes.worker import Job
+from api.processes.workers import Crew, books_of
+from api.routes.events import Publisher
+from api.serving.follow import Following
 from checkpoints.errors import StoreForbidden
-from checkpoints.patience import Patience
-from checkpoints.signing import Keys
-from checkpoints.store import Hints, Store
+from checkpoints.records.signing import Keys
+from checkpoints.stores.contract import Hints, Store
+from checkpoints.stores.patience import Patience
 from checkpoints.unpickle import GivenUp
 from config.model_file import ModelFile
-from config.scratch import private_folder
+from config.processes.scratch import private_folder
 from config.settings import Settings
 
 log = logging.getLogger(__name__)

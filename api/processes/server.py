@@ -10,8 +10,8 @@ from socket import socket
 import uvicorn
 
 from api.app import Api
-from api.door import Passage, Reception
-from api.receive_deadline import DeadlineProtocol
+from api.processes.handover import Passage, Reception
+from api.processes.http_protocol import DeadlineProtocol
 
 _KEEP_ALIVE_S = 65  # longer than the idle limit of usual proxies (60 s)
 _GRACEFUL_S = 5

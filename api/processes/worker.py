@@ -15,13 +15,13 @@ from pathlib import Path
 import uvloop
 
 from api.app import Api
-from api.door import Passage
-from api.events import Publisher
-from api.link import Drain, Link, Report, Retire, Tell
-from api.served import Served
-from api.server import DRAIN_S, Server, make_server
-from config.channel import ChannelClosedError
+from api.processes.handover import Passage
+from api.processes.link import Drain, Link, Report, Retire, Tell
+from api.processes.server import DRAIN_S, Server, make_server
+from api.routes.events import Publisher
+from api.serving.served import Served
 from config.model_file import ModelFile
+from config.processes.channel import ChannelClosedError
 
 log = logging.getLogger(__name__)
 

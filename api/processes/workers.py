@@ -2,8 +2,8 @@
 
 A *generation* is what was loaded when a worker was forked. When there is a newer one, its workers
 are forked beside the old ones, and when all of them let connections in, the old ones leave theirs
-to them and end (`api.generations` decides). A worker that dies is replaced at once, by one of the
-newest generation.
+to them and end (`api.processes.generations` decides). A worker that dies is replaced at once, by
+one of the newest generation.
 """
 
 import logging
@@ -14,15 +14,15 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from api.generations import Asked, Generations
-from api.link import Drain, Link, Report, Retire, Tell, link_pair
-from api.loading import Loaded
-from api.receive_deadline import BODY_S, HEAD_S
-from api.served import Place, Served, Standings
-from api.worker import Job, Worker
-from config.channel import ChannelClosedError
-from config.fork import ended, fork
-from config.restarts import backoff_s, how_it_ended
+from api.processes.generations import Asked, Generations
+from api.processes.http_protocol import BODY_S, HEAD_S
+from api.processes.link import Drain, Link, Report, Retire, Tell, link_pair
+from api.processes.worker import Job, Worker
+from api.serving.load import Loaded
+from api.serving.served import Place, Served, Standings
+from config.processes.channel import ChannelClosedError
+from config.processes.fork import ended, fork
+from config.processes.restarts import backoff_s, how_it_ended
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +78,8 @@ class _Hand:
 def books_of(workers: int) -> int:
     """How many books of tallies a crew needs, the loader's own included.
 
-    At work are a generation that is made and one that is being made; see `api.generations`.
+    At work are a generation that is made and one that is being made; see
+        `api.processes.generations`.
     """
     return 1 + workers * (2 + _RETIRED_MAX)
 

@@ -4,8 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.paging import VERSION
-from checkpoints.orders import REASON_MAX, TAG
+from api.http.paging import VERSION
+from checkpoints.operating.order import REASON_MAX, TAG
 
 # A reason of spaces is none.
 Reason = Annotated[str, Field(max_length=REASON_MAX, pattern=r"\S")]

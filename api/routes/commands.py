@@ -5,13 +5,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Header
 
-from api import answers
-from api.documented import Json, told
-from api.guard import Who
-from api.lines import Line
-from api.order_bodies import BODIES, EXAMPLES, OrderBody
-from api.problem import Problem
-from api.problem_examples import (
+from api.http.guard import Who
+from api.http.lines import Line
+from api.http.problem import Problem
+from api.http.threads import Threads
+from api.openapi import answers
+from api.openapi.details import Json, told
+from api.openapi.problem_examples import (
     BAD_ORDER,
     CHANGED,
     NO_REWIND,
@@ -21,12 +21,12 @@ from api.problem_examples import (
     NOT_JSON_MEDIA,
     TOO_LARGE,
 )
-from api.served import ServedLine
-from api.threads import Threads
-from checkpoints.commands import Operator, Order, Unsupported
+from api.routes.command_bodies import BODIES, EXAMPLES, OrderBody
+from api.serving.served import ServedLine
 from checkpoints.errors import BadCommand, Conflict
-from checkpoints.signing import Keys
-from checkpoints.store import Store
+from checkpoints.operating.operator import Operator, Order, Unsupported
+from checkpoints.records.signing import Keys
+from checkpoints.stores.contract import Store
 
 IdempotencyKey = Annotated[
     str | None,
@@ -72,7 +72,7 @@ class Ordering:
 
         Raises:
             Problem: 422: the body; 501: a rewind.
-            CheckpointError: Whatever the command meets; `api.problem` knows its status.
+            CheckpointError: Whatever the command meets; `api.http.problem` knows its status.
         """
         operator = Operator(
             self._store, self._keys.signer("operator"), self._keys.verifier, who=who

@@ -10,13 +10,13 @@ from typing import Any, Protocol
 
 from fastapi import APIRouter
 
-from api import answers
-from api.bodies import check_labels, read_events
-from api.documented import Json, raw_body, told
-from api.guard import RawBody
-from api.lines import Line
-from api.problem import Problem, problem_of
-from api.problem_examples import (
+from api.http.bodies import check_labels, read_events
+from api.http.guard import RawBody
+from api.http.lines import Line
+from api.http.problem import Problem, problem_of
+from api.openapi import answers
+from api.openapi.details import Json, raw_body, told
+from api.openapi.problem_examples import (
     BAD_EVENT,
     BAD_LABEL,
     NO_KAFKA,
@@ -26,7 +26,7 @@ from api.problem_examples import (
     NOT_JSON_MEDIA,
     TOO_LARGE,
 )
-from api.questions import EVENTS_MAX, EventBody, EventsBody, LabelBody, LabelsBody
+from api.openapi.questions import EVENTS_MAX, EventBody, EventsBody, LabelBody, LabelsBody
 from config.model_file import ModelFile
 from learner.events.decode import decoder
 from learner.values import Event
@@ -50,7 +50,7 @@ class Published(Protocol):
 
 
 class Publisher(Protocol):
-    """Brings records to Kafka; `stream.producer.Publisher` is one, and `weir.py` hands it in.
+    """Brings records to Kafka; `stream.kafka.producer.Publisher` is one, and `weir.py` hands it in.
 
     Until its first use it holds no thread and no connection, so that it can be forked.
     """

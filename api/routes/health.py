@@ -6,14 +6,14 @@ from typing import Any
 from fastapi import APIRouter, Response
 from fastapi.responses import HTMLResponse, PlainTextResponse
 
-from api import answers
-from api.documented import Json, told
-from api.lines import Models
+from api.http.lines import Models
+from api.http.problem import Problem
 from api.metrics import CONTENT_TYPE_LATEST, ApiMetrics
-from api.pages import html_page
-from api.problem import Problem
-from api.problem_examples import NOT_ALL_READY
-from api.served import ServedLine
+from api.openapi import answers
+from api.openapi.details import Json, told
+from api.openapi.problem_examples import NOT_ALL_READY
+from api.routes.pages import html_page
+from api.serving.served import ServedLine
 
 
 class Health:

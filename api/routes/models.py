@@ -5,11 +5,12 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from api import answers
-from api.documented import Json, told
-from api.lines import Line, Models
-from api.paging import PageAsked, VersionName
-from api.problem_examples import (
+from api.http.lines import Line, Models
+from api.http.paging import PageAsked, VersionName
+from api.http.threads import Threads
+from api.openapi import answers
+from api.openapi.details import Json, told
+from api.openapi.problem_examples import (
     BAD_LIMIT,
     BAD_PARAMETER,
     BAD_VERSION,
@@ -18,14 +19,13 @@ from api.problem_examples import (
     NO_VERSION,
     NOT_READY,
 )
-from api.served import ServedLine
-from api.threads import Threads
-from checkpoints import views
-from checkpoints.control import Control
-from checkpoints.manifest import Version, version_number
-from checkpoints.reader import LineReader, LineState
-from checkpoints.signing import Verifier
-from checkpoints.store import Store
+from api.serving.served import ServedLine
+from checkpoints.reading import views
+from checkpoints.reading.reader import LineReader, LineState
+from checkpoints.records.control import Control
+from checkpoints.records.manifest import Version, version_number
+from checkpoints.records.signing import Verifier
+from checkpoints.stores.contract import Store
 
 _MODEL = "/v1/models/{model}"
 _TO_MODEL = {

@@ -9,7 +9,7 @@ from typing import Any
 
 from fastapi.responses import HTMLResponse
 
-from api.problem import TITLES
+from api.http.problem import TITLES
 
 _STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;

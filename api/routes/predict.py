@@ -12,15 +12,14 @@ import msgspec
 from fastapi import APIRouter, Response
 from msgspec import UNSET
 
-from api import answers
-from api.bodies import PredictBody, decoder
-from api.documented import raw_body, told
-from api.guard import RawBody, response_of
-from api.lines import Line
-from api.loading import Loaded
+from api.http.bodies import PredictBody, decoder
+from api.http.guard import RawBody, response_of
+from api.http.lines import Line
+from api.http.problem import Answer, Problem
 from api.metrics import ApiMetrics
-from api.problem import Answer, Problem
-from api.problem_examples import (
+from api.openapi import answers
+from api.openapi.details import raw_body, told
+from api.openapi.problem_examples import (
     BAD_FEATURE,
     NO_MODEL,
     NOT_JSON,
@@ -28,8 +27,9 @@ from api.problem_examples import (
     NOT_READY,
     TOO_LARGE,
 )
-from api.questions import INSTANCES_MAX, Question, Questions
-from api.served import ServedLine
+from api.openapi.questions import INSTANCES_MAX, Question, Questions
+from api.serving.load import Loaded
+from api.serving.served import ServedLine
 from learner.events.why_malformed import json_pointer
 from learner.values import Features, Refusal
 

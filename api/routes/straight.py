@@ -4,12 +4,12 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
-from api.guard import Guard, problem_answer
+from api.http.guard import Guard, problem_answer
+from api.http.problem import Answer
+from api.http.requests import ClientGoneError, Headers, Receive, refuse_unknown_parameters
 from api.metrics import ApiMetrics
-from api.predict import PATH, Predictor
-from api.problem import Answer
-from api.requests import ClientGoneError, Headers, Receive, refuse_unknown_parameters
-from api.served import ServedLine
+from api.routes.predict import PATH, Predictor
+from api.serving.served import ServedLine
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]

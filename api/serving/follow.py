@@ -12,17 +12,17 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from api.complaints import Complaints
-from api.loading import Loaded, as_learned, load, model_hash
-from api.served import Standing, Standings
-from api.warm import Warm, pointers
-from checkpoints.control import Control
+from api.http.complaints import Complaints
+from api.serving.load import Loaded, as_learned, load, model_hash
+from api.serving.served import Standing, Standings
+from api.serving.warm import Warm, pointers
 from checkpoints.errors import CheckpointError
-from checkpoints.line import Line
-from checkpoints.manifest import Version
-from checkpoints.reader import LineReader, LineState
-from checkpoints.signing import Verifier
-from checkpoints.store import Position, Store
+from checkpoints.reading.reader import LineReader, LineState
+from checkpoints.records.control import Control
+from checkpoints.records.line import Line
+from checkpoints.records.manifest import Version
+from checkpoints.records.signing import Verifier
+from checkpoints.stores.contract import Position, Store
 from checkpoints.unpickle import GivenUp
 from config.model_file import ModelFile
 

@@ -11,11 +11,11 @@ import msgspec
 from pydantic import ValidationError
 
 from checkpoints.errors import Conflict
-from checkpoints.manifest import Version
-from checkpoints.reader import LineReader
+from checkpoints.reading.reader import LineReader
+from checkpoints.records.manifest import Version
 from checkpoints.unpickle import loads
 from config.model_file import ModelFile
-from learner.served import ServedModel
+from learner.served_model import ServedModel
 
 # What is the reader's own, whatever the version says: above all, whose code may be loaded.
 _OWN = frozenset({"name", "trust", "checkpoint"})

@@ -1,18 +1,18 @@
 """The versions that a process answers with, held in memory.
 
-Who follows the store (`api.following`) says where each line stands and what is to answer; requests
-read that and nothing else, so Redis may be down for hours.
+Who follows the store (`api.serving.follow`) says where each line stands and what is to answer;
+requests read that and nothing else, so Redis may be down for hours.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from api.loading import Loaded, model_hash, opened
-from api.problem import Problem
-from checkpoints.line import Line
-from checkpoints.manifest import Version
-from checkpoints.reader import LineState
+from api.http.problem import Problem
+from api.serving.load import Loaded, model_hash, opened
+from checkpoints.reading.reader import LineState
+from checkpoints.records.line import Line
+from checkpoints.records.manifest import Version
 from config.model_file import ModelFile
 
 

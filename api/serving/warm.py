@@ -6,9 +6,9 @@ These are the pinned ones and those tagged `stable`, as far as they fit within a
 import logging
 from collections.abc import Mapping, Sequence
 
-from api.loading import Loaded, model_hash
-from checkpoints.control import Control, Pointer
-from checkpoints.manifest import Version
+from api.serving.load import Loaded, model_hash
+from checkpoints.records.control import Control, Pointer
+from checkpoints.records.manifest import Version
 
 log = logging.getLogger(__name__)
 

@@ -32,7 +32,7 @@ from benchmarks.program import end_in_order, serving
 from benchmarks.report import HERE, number
 from benchmarks.scale import FULL, Scale
 from benchmarks.serving import LOGISTIC, MODEL
-from learner.river_spec import build_pipeline
+from learner.river.spec import build_pipeline
 from tests.stream.rig import rig
 
 _CONNECTIONS = 32

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.program import answers, running
-from config.processes import ProcessSpec, ServerProcess, free_port
-from stream.embedded.jars import user_cache
+from config.processes.child import ProcessSpec, ServerProcess, free_port
+from stream.dev.jars import user_cache
 
 HERE = Path(__file__).resolve().parent
 _UV = Path(sys.executable).with_name("uv")

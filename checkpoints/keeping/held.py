@@ -10,12 +10,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from checkpoints.errors import CheckpointError, StoreUnavailable
-from checkpoints.line import Line
-from checkpoints.lineage import Lineage, open_lineage
-from checkpoints.manifest import Version
-from checkpoints.reader import Damaged, LineReader
-from checkpoints.signing import Verifier
-from checkpoints.store import Store
+from checkpoints.reading.reader import Damaged, LineReader
+from checkpoints.records.line import Line
+from checkpoints.records.lineage import Lineage, open_lineage
+from checkpoints.records.manifest import Version
+from checkpoints.records.signing import Verifier
+from checkpoints.stores.contract import Store
 
 __all__ = ["Books", "read_books"]
 

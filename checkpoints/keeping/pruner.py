@@ -5,14 +5,14 @@ import time
 from collections.abc import Sequence
 
 from checkpoints.errors import StoreUnavailable, Tampered
-from checkpoints.held import read_books
-from checkpoints.line import Line
-from checkpoints.lineage import fold, seal_lineage
-from checkpoints.manifest import Version
-from checkpoints.retention import Kept, to_keep
-from checkpoints.signing import Signer, Verifier
-from checkpoints.standing import standing_orders
-from checkpoints.store import Store
+from checkpoints.keeping.held import read_books
+from checkpoints.keeping.retention import Kept, to_keep
+from checkpoints.reading.standing_orders import standing_orders
+from checkpoints.records.line import Line
+from checkpoints.records.lineage import fold, seal_lineage
+from checkpoints.records.manifest import Version
+from checkpoints.records.signing import Signer, Verifier
+from checkpoints.stores.contract import Store
 from config.model_file import Keep
 
 log = logging.getLogger(__name__)

@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from checkpoints.control import Command, ControlRecord
-from checkpoints.manifest import Unreadable
+from checkpoints.records.control import Command, ControlRecord
+from checkpoints.records.manifest import Unreadable
 
 __all__ = ["NOTHING_CHANGED", "body_of", "forgotten_by", "outcome_of", "text_lines",
            "unpinned_by"]  # fmt: skip

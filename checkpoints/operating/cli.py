@@ -15,18 +15,14 @@ from typing import Annotated, Any
 
 import typer
 
-from checkpoints.command_answers import text_lines
-from checkpoints.commands import Operator, Order
 from checkpoints.errors import BadCommand, CheckpointError, NoSuchVersion, Tampered
-from checkpoints.line import Line
-from checkpoints.manifest import Version
-from checkpoints.missing import NoSuchTag, named_number, no_such_model
-from checkpoints.reader import Damaged, Entry, LineReader, LineState
-from checkpoints.removal import removal_lines, removal_of, remove_line
-from checkpoints.signing import Keys
-from checkpoints.store import Store
-from checkpoints.verifying import problems_of
-from checkpoints.views import (
+from checkpoints.operating.answers import text_lines
+from checkpoints.operating.not_found import NoSuchTag, named_number, no_such_model
+from checkpoints.operating.operator import Operator, Order
+from checkpoints.operating.removal import removal_lines, removal_of, remove_line
+from checkpoints.reading.reader import Damaged, Entry, LineReader, LineState
+from checkpoints.reading.verify import problems_of
+from checkpoints.reading.views import (
     LIMIT_USUAL,
     audit_item,
     drifts_view,
@@ -37,6 +33,10 @@ from checkpoints.views import (
     version_view,
     versions_page,
 )
+from checkpoints.records.line import Line
+from checkpoints.records.manifest import Version
+from checkpoints.records.signing import Keys
+from checkpoints.stores.contract import Store
 
 log = logging.getLogger(__name__)
 

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 
-from checkpoints.control import ControlRecord
 from checkpoints.errors import BadCommand, NoSuchModel, NotFound, StoreUnavailable
-from checkpoints.line import Line
-from checkpoints.manifest import version_number
-from checkpoints.orders import is_tag_name
-from checkpoints.reader import Damaged, LineReader
-from checkpoints.store import Store
-from config.nearest import nearest_first
+from checkpoints.operating.order import is_tag_name
+from checkpoints.reading.reader import Damaged, LineReader
+from checkpoints.records.control import ControlRecord
+from checkpoints.records.line import Line
+from checkpoints.records.manifest import version_number
+from checkpoints.stores.contract import Store
+from config.text.nearest import nearest_first
 
 __all__ = ["NoSuchTag", "VersionDropped", "dropped", "named_number", "no_such_model"]
 

@@ -24,16 +24,6 @@ from typing import Any, cast
 
 from msgspec import UNSET
 
-from checkpoints.command_answers import body_of, outcome_of
-from checkpoints.control import (
-    Command,
-    CommandName,
-    ControlRecord,
-    Pointer,
-    following,
-    open_control,
-    seal_control,
-)
 from checkpoints.errors import (
     BadCommand,
     CheckpointCorrupt,
@@ -43,16 +33,26 @@ from checkpoints.errors import (
     Stale,
     StoreUnavailable,
 )
-from checkpoints.line import Line
-from checkpoints.lineage import rolled_back
-from checkpoints.manifest import Unreadable, Version, seal_version, version_number
-from checkpoints.mending import PLACE, Stand, stand_of
-from checkpoints.missing import VersionDropped, dropped, named_number, no_such_model
-from checkpoints.orders import Order, Unsupported
-from checkpoints.reader import LineReader, LineState
-from checkpoints.signing import Signer, Verifier
-from checkpoints.store import Outcome, Store
-from checkpoints.waiting import is_behind, named, obeyed_seq
+from checkpoints.operating.answers import body_of, outcome_of
+from checkpoints.operating.in_force import is_behind, named, obeyed_seq
+from checkpoints.operating.not_found import VersionDropped, dropped, named_number, no_such_model
+from checkpoints.operating.order import Order, Unsupported
+from checkpoints.reading.damaged_head import PLACE, Stand, stand_of
+from checkpoints.reading.reader import LineReader, LineState
+from checkpoints.records.control import (
+    Command,
+    CommandName,
+    ControlRecord,
+    Pointer,
+    following,
+    open_control,
+    seal_control,
+)
+from checkpoints.records.line import Line
+from checkpoints.records.lineage import rolled_back
+from checkpoints.records.manifest import Unreadable, Version, seal_version, version_number
+from checkpoints.records.signing import Signer, Verifier
+from checkpoints.stores.contract import Outcome, Store
 
 __all__ = ["Operator", "Order", "Unsupported", "VersionDropped"]
 

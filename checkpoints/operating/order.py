@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import get_args
 
-from checkpoints.control import CommandName
 from checkpoints.errors import BadCommand
+from checkpoints.records.control import CommandName
 
 __all__ = ["REASON_MAX", "TAG", "Order", "Unsupported", "is_tag_name"]
 

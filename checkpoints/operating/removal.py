@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from checkpoints.errors import BadCommand, Conflict
-from checkpoints.line import Line
-from checkpoints.missing import no_such_model
-from checkpoints.reader import Damaged, LineReader
-from checkpoints.store import Store
+from checkpoints.operating.not_found import no_such_model
+from checkpoints.reading.reader import Damaged, LineReader
+from checkpoints.records.line import Line
+from checkpoints.stores.contract import Store
 
 _LISTED_MAX = 1_000_000  # more versions than any retention keeps
 

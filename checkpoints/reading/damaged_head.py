@@ -9,7 +9,6 @@ one that had learned it is gone.
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from checkpoints.control import Control
 from checkpoints.errors import (
     CheckpointError,
     DamagedHead,
@@ -19,12 +18,13 @@ from checkpoints.errors import (
     UnknownFormat,
     UnknownKey,
 )
-from checkpoints.line import Line
-from checkpoints.manifest import Unreadable, Version, open_version
-from checkpoints.reader import Damaged, LineReader, LineState, refuse_below
-from checkpoints.signing import Verifier
-from checkpoints.standing import standing_orders
-from checkpoints.store import Granted, Store
+from checkpoints.reading.reader import Damaged, LineReader, LineState, refuse_below
+from checkpoints.reading.standing_orders import standing_orders
+from checkpoints.records.control import Control
+from checkpoints.records.line import Line
+from checkpoints.records.manifest import Unreadable, Version, open_version
+from checkpoints.records.signing import Verifier
+from checkpoints.stores.contract import Granted, Store
 
 __all__ = ["PLACE", "Stand", "damaged_head", "newest_sound", "stand_of", "taken"]
 

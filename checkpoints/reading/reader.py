@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeAlias, TypeVar
 
-from checkpoints.control import Control, open_control
 from checkpoints.errors import (
     CheckpointCorrupt,
     CheckpointError,
@@ -19,12 +18,13 @@ from checkpoints.errors import (
     Tampered,
     TooLarge,
 )
-from checkpoints.line import Line
-from checkpoints.manifest import SegmentRef, Version, open_version
-from checkpoints.segments import unpack
-from checkpoints.signing import Verifier
-from checkpoints.standing import standing_orders
-from checkpoints.store import Beat, Listed, Position, Store
+from checkpoints.reading.standing_orders import standing_orders
+from checkpoints.records.control import Control, open_control
+from checkpoints.records.line import Line
+from checkpoints.records.manifest import SegmentRef, Version, open_version
+from checkpoints.records.segments import unpack
+from checkpoints.records.signing import Verifier
+from checkpoints.stores.contract import Beat, Listed, Position, Store
 
 __all__ = ["Damaged", "Entry", "LineReader", "LineState"]
 

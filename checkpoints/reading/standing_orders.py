@@ -5,11 +5,11 @@ pointer deleted, would undo a freeze or a pin without an operator. Two witnesses
 the audit, and the manifest of the head, which names the newest command obeyed when it was made.
 """
 
-from checkpoints.control import Control, open_control
 from checkpoints.errors import Tampered
-from checkpoints.line import Line
-from checkpoints.signing import Verifier
-from checkpoints.store import Store
+from checkpoints.records.control import Control, open_control
+from checkpoints.records.line import Line
+from checkpoints.records.signing import Verifier
+from checkpoints.stores.contract import Store
 
 __all__ = ["standing_orders"]
 

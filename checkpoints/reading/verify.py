@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from checkpoints.errors import CheckpointError, StoreUnavailable
-from checkpoints.manifest import Version
-from checkpoints.reader import Damaged, Entry, LineReader, LineState
+from checkpoints.reading.reader import Damaged, Entry, LineReader, LineState
+from checkpoints.records.manifest import Version
 
 __all__ = ["problems_of"]
 

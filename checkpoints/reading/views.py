@@ -6,12 +6,12 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from checkpoints.control import Control, ControlRecord
 from checkpoints.errors import BadCommand
-from checkpoints.manifest import Manifest, Version
-from checkpoints.reader import Damaged, Entry, LineState
-from checkpoints.signing import normal
-from checkpoints.store import Beat
+from checkpoints.reading.reader import Damaged, Entry, LineState
+from checkpoints.records.control import Control, ControlRecord
+from checkpoints.records.manifest import Manifest, Version
+from checkpoints.records.signing import normal
+from checkpoints.stores.contract import Beat
 
 __all__ = [
     "LIMIT_MAX",

@@ -1,0 +1,5 @@
+"""The signed values: what a version says of itself, and what operators have ordered.
+
+Pure: no store, no clock. `signing.py` seals and opens, `manifest.py` is a version, `control.py` an
+order, `lineage.py` the arithmetic of where a state came from. Begin with `manifest.py`.
+"""

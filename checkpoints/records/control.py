@@ -13,8 +13,8 @@ from typing import Literal
 import msgspec
 
 from checkpoints.errors import CheckpointCorrupt, Tampered
-from checkpoints.line import Line
-from checkpoints.signing import Signer, Verifier, decode, digest, normal
+from checkpoints.records.line import Line
+from checkpoints.records.signing import Signer, Verifier, decode, digest, normal
 
 __all__ = ["Command", "Control", "ControlRecord", "Pointer", "following", "open_control",
            "seal_control"]  # fmt: skip

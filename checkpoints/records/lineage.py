@@ -15,8 +15,8 @@ from typing import Literal
 from msgspec import UNSET
 
 from checkpoints.errors import CheckpointCorrupt, ReadFurther, Tampered
-from checkpoints.line import Line
-from checkpoints.manifest import (
+from checkpoints.records.line import Line
+from checkpoints.records.manifest import (
     Manifest,
     Offsets,
     Place,
@@ -26,7 +26,7 @@ from checkpoints.manifest import (
     Unreadable,
     Version,
 )
-from checkpoints.signing import Signer, Verifier, decode, normal
+from checkpoints.records.signing import Signer, Verifier, decode, normal
 
 __all__ = [
     "Lineage",

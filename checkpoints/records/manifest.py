@@ -15,8 +15,8 @@ from typing import Any, Literal
 from msgspec import UNSET, UnsetType
 
 from checkpoints.errors import CheckpointCorrupt, Tampered
-from checkpoints.line import Line
-from checkpoints.signing import Signer, Verifier, decode, digest, normal
+from checkpoints.records.line import Line
+from checkpoints.records.signing import Signer, Verifier, decode, digest, normal
 
 __all__ = [
     "Anchor",

@@ -8,8 +8,8 @@ from __future__ import annotations
 import zstandard
 
 from checkpoints.errors import CheckpointCorrupt
-from checkpoints.manifest import SegmentRef
-from checkpoints.signing import digest
+from checkpoints.records.manifest import SegmentRef
+from checkpoints.records.signing import digest
 
 __all__ = ["pack", "unpack"]
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
-from checkpoints.control import Control
-from checkpoints.line import Line
-from checkpoints.manifest import SegmentRef, Version
+from checkpoints.records.control import Control
+from checkpoints.records.line import Line
+from checkpoints.records.manifest import SegmentRef, Version
 
 __all__ = [
     "STEPS",

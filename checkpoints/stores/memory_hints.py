@@ -6,7 +6,7 @@ import contextlib
 import os
 from collections.abc import Callable, Sequence
 
-from checkpoints.line import Line
+from checkpoints.records.line import Line
 
 
 class MemoryHints:

@@ -15,13 +15,12 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from checkpoints.control import AUDIT_KEPT, Control
 from checkpoints.errors import CheckpointCorrupt, TooLarge
-from checkpoints.line import Line
-from checkpoints.manifest import SegmentRef, Version
-from checkpoints.memory_hints import MemoryHints
-from checkpoints.signing import digest
-from checkpoints.store import (
+from checkpoints.records.control import AUDIT_KEPT, Control
+from checkpoints.records.line import Line
+from checkpoints.records.manifest import SegmentRef, Version
+from checkpoints.records.signing import digest
+from checkpoints.stores.contract import (
     BEAT_BYTES_MAX,
     BEAT_SHOWN_S,
     CHUNK_BYTES,
@@ -41,6 +40,7 @@ from checkpoints.store import (
     check_drop,
     named_by,
 )
+from checkpoints.stores.memory_hints import MemoryHints
 
 __all__ = ["DieAt", "Died", "MemoryStore"]
 
@@ -60,7 +60,7 @@ class DieAt:
     >>> die("commit.before")
     Traceback (most recent call last):
     ...
-    checkpoints.memory_store.Died: commit.before
+    checkpoints.stores.memory_store.Died: commit.before
     """
 
     def __init__(self, step: str, *, nth: int = 1) -> None:

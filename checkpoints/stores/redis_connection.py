@@ -33,10 +33,10 @@ from redis.exceptions import TimeoutError as TimedOutError
 from redis.retry import Retry
 
 from checkpoints.errors import BadCommand, StoreUnavailable, Tampered
-from checkpoints.redis_hints import RedisHints
-from checkpoints.redis_rights import Rights, denied_in, needed_by_a_learner
-from checkpoints.redis_setup import SECTIONS, Finding, findings_of
-from config.addresses import without_password
+from checkpoints.stores.redis_hints import RedisHints
+from checkpoints.stores.redis_rights import Rights, denied_in, needed_by_a_learner
+from checkpoints.stores.redis_setup import SECTIONS, Finding, findings_of
+from config.text.addresses import without_password
 
 __all__ = ["RedisConnection"]
 

@@ -7,10 +7,10 @@ while.
 
 from collections.abc import Sequence
 
-from checkpoints.line import Line
-from checkpoints.redis_connection import RedisConnection
-from checkpoints.redis_replies import position_of
-from checkpoints.store import BEAT_BYTES_MAX, Position
+from checkpoints.records.line import Line
+from checkpoints.stores.contract import BEAT_BYTES_MAX, Position
+from checkpoints.stores.redis_connection import RedisConnection
+from checkpoints.stores.redis_replies import position_of
 
 __all__ = ["RedisPoll"]
 

@@ -1,7 +1,7 @@
 """Removing every key of a line from Redis, without holding the server up."""
 
-from checkpoints.line import Line
-from checkpoints.redis_connection import RedisConnection
+from checkpoints.records.line import Line
+from checkpoints.stores.redis_connection import RedisConnection
 
 _HELD_MS = 60_000  # longer than one round takes
 _SCANNED = 1000

@@ -8,8 +8,8 @@ import re
 import msgspec
 
 from checkpoints.errors import CheckpointCorrupt
-from checkpoints.line import Line
-from checkpoints.store import BEAT_BYTES_MAX, Beat, Position
+from checkpoints.records.line import Line
+from checkpoints.stores.contract import BEAT_BYTES_MAX, Beat, Position
 
 __all__ = ["capped", "id_of", "is_id", "line_of", "number_of", "payload_of", "pointed",
            "position_of", "present", "score_of", "within"]  # fmt: skip

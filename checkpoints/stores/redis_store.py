@@ -16,28 +16,12 @@ from typing import TypeVar
 
 import msgspec
 
-from checkpoints.control import AUDIT_KEPT, CONTROL_BYTES_MAX, Control
 from checkpoints.errors import CheckpointCorrupt, TooLarge
-from checkpoints.line import Line
-from checkpoints.manifest import MANIFEST_BYTES_MAX, SegmentRef, Version
-from checkpoints.redis_connection import RedisConnection
-from checkpoints.redis_poll import RedisPoll
-from checkpoints.redis_removal import removed
-from checkpoints.redis_replies import (
-    capped,
-    id_of,
-    is_id,
-    line_of,
-    number_of,
-    payload_of,
-    pointed,
-    present,
-    score_of,
-    within,
-)
-from checkpoints.redis_setup import Finding
-from checkpoints.signing import digest
-from checkpoints.store import (
+from checkpoints.records.control import AUDIT_KEPT, CONTROL_BYTES_MAX, Control
+from checkpoints.records.line import Line
+from checkpoints.records.manifest import MANIFEST_BYTES_MAX, SegmentRef, Version
+from checkpoints.records.signing import digest
+from checkpoints.stores.contract import (
     BEAT_BYTES_MAX,
     BEAT_SHOWN_S,
     CHUNK_BYTES,
@@ -57,6 +41,22 @@ from checkpoints.store import (
     check_drop,
     named_by,
 )
+from checkpoints.stores.redis_connection import RedisConnection
+from checkpoints.stores.redis_poll import RedisPoll
+from checkpoints.stores.redis_removal import removed
+from checkpoints.stores.redis_replies import (
+    capped,
+    id_of,
+    is_id,
+    line_of,
+    number_of,
+    payload_of,
+    pointed,
+    present,
+    score_of,
+    within,
+)
+from checkpoints.stores.redis_setup import Finding
 
 __all__ = ["RedisStore"]
 

@@ -37,7 +37,7 @@ class Channel(Generic[M]):
     ['first', 'second']
     >>> one.close(); other.receive(1.0)
     Traceback (most recent call last):
-    config.channel.ChannelClosedError: the other process has ended
+    config.processes.channel.ChannelClosedError: the other process has ended
     >>> other.close()
     """
 

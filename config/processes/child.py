@@ -1,6 +1,6 @@
 """Child processes: what to run, when it counts as ready, and how it dies with its parent.
 
-No loop and no policy here: `config/supervisor.py` decides when to start again, and
+No loop and no policy here: `config/processes/supervisor.py` decides when to start again, and
 `ServerProcess` runs one server without a supervisor (tests, one-off tools).
 """
 
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Self
 
 from config.files import room_for
-from config.progress import Progress
+from config.processes.progress import Progress
 
 READY_POLL_S = 0.03
 # A ready check that hangs holds up the start of its own child; what it asks gets so long.
@@ -90,8 +90,9 @@ class ProcessSpec:
         stop_timeout_s: Seconds from that signal to SIGKILL.
         ready: True once it serves. Called often, on a thread of the supervisor's; what it asks
             gets about `READY_CHECK_MAX_S`. None: ready as soon as it runs.
-        still_max_s: Seconds that it may stand still before it is ready (`config.progress`); past
-            them it is killed and started again. What is slow is waited for.
+        still_max_s: Seconds that it may stand still before it is ready
+            (`config.processes.progress`); past them it is killed and started again. What is slow is
+            waited for.
         rest: Asked once it is ready, until it is empty: the names, of other processes, whose work
             it is still to take up. Called as `ready` is.
         waits: It starts only when all before it are ready; else as soon as they run, so that
@@ -100,7 +101,7 @@ class ProcessSpec:
         spares_others: An end that no restart can mend is its own only, and not everybody's, as
             long as another of those that spare the others is left.
         parts: A file in which it names its own children, those of its session, by
-            `config.roll_call.write_parts`. There need not be one.
+            `config.processes.roll_call.write_parts`. There need not be one.
         unheard: Texts; a line of its output that holds one is of no concern and not passed on.
     """
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
-from config.processes import die_with_parent
+from config.processes.child import die_with_parent
 
 log = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""What follows from the end of a child process: decisions that `config/supervisor.py` obeys."""
+"""What follows from the end of a child process: decisions that `supervisor.py` obeys."""
 
 import signal
 from collections.abc import Mapping

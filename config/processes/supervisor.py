@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TextIO
 
-from config.processes import READY_POLL_S, ProcessSpec, die_with_parent
-from config.progress import Progress
-from config.restarts import FINAL_CODES, Verdict, backoff_s, how_it_ended, verdict
-from config.roll_call import LOOK_S, Roll, RollCall, read_parts
+from config.processes.child import READY_POLL_S, ProcessSpec, die_with_parent
+from config.processes.progress import Progress
+from config.processes.restarts import FINAL_CODES, Verdict, backoff_s, how_it_ended, verdict
+from config.processes.roll_call import LOOK_S, Roll, RollCall, read_parts
 
 INTERRUPTED = 130
 _STOPS = {signal.SIGTERM: 0, signal.SIGHUP: 0, signal.SIGINT: INTERRUPTED}

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pydantic import BaseModel, SecretStr
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from config.nearest import did_you_mean
+from config.text.nearest import did_you_mean
 
 _PLAIN = {
     "missing": "is missing",

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from config.errors import Problem
-from config.nearest import did_you_mean
+from config.text.nearest import did_you_mean
 
 PREFIX = "WEIR_"
 NESTING = "__"

@@ -9,7 +9,7 @@ from typing import Any
 from river import drift
 from river.drift import binary
 
-from config.nearest import did_you_mean
+from config.text.nearest import did_you_mean
 from learner.errors import SpecError
 
 # A detector keeps a window of at most so many values: it is part of every snapshot.

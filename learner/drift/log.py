@@ -7,7 +7,7 @@ from typing import TypedDict
 
 import msgspec
 
-from learner.drift import Detection
+from learner.drift.monitor import Detection
 
 KEPT = 1_000
 

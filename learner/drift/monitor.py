@@ -17,9 +17,9 @@ from math import isfinite
 from typing import Any, Literal
 
 from config.model_file import Drift, Task
-from learner.detectors import build_detector, detector_kind
+from learner.drift.detectors import build_detector, detector_kind
 from learner.errors import SpecError
-from learner.inline_attributes import set_attributes
+from learner.river.inline_attributes import set_attributes
 
 # The values that `after` is the mean of.
 RECENT = 100

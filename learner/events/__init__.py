@@ -1,6 +1,6 @@
-"""Events: from the bytes that a client or a producer sent to an `Event`, or to a `Refusal`.
+"""From the bytes of a record to an example that may be learned, or to the reason why not.
 
-Both doors decode with `decode.decoder`, so that what HTTP answers with 202 is an event to the
-learner, too. `why_malformed` says what is wrong with the rest, and where. No driver is imported
-here. Begin reading with `decode`.
+In this order: `decode.py` (bytes to an event), `screen.py` (what the record alone tells), `gate.py`
+(what was learned before decides, too). `labels.py` reads labels and writes answers. Begin with
+`decode.py`.
 """

@@ -16,7 +16,7 @@ from learner.events import cloudevents
 from learner.events.times import is_rfc3339
 from learner.events.why_malformed import Mistake, null_character, why_malformed
 from learner.values import Event, Reason, Refusal
-from learner.vw_text import parse_line
+from learner.vw.text import parse_line
 
 Headers: TypeAlias = Sequence[tuple[str, bytes | None]]
 Decode: TypeAlias = Callable[[bytes | None, Headers], Event | Refusal]

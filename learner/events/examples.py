@@ -21,7 +21,8 @@ class Examples(msgspec.Struct, array_like=True, gc=False):
         labels: The events' own, not yet the learner's.
         weights: None for an event without one.
         ids: None for an event without one.
-        names: All features' names that occur in `xs`, by kind (see `learner.kinds`); none of text.
+        names: All features' names that occur in `xs`, by kind (see `learner.events.kinds`); none of
+            text.
     """
 
     topic: str

@@ -10,9 +10,9 @@ from itertools import repeat
 from typing import Any, NamedTuple
 
 from config.model_file import ModelFile
-from learner.examples import Examples
-from learner.kinds import Kinds
-from learner.labels import Labels
+from learner.events.examples import Examples
+from learner.events.kinds import Kinds
+from learner.events.labels import Labels
 from learner.values import Features, Reason, Refusal
 
 

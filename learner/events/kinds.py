@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from config.model_file import FeatureSpec
+from learner.events.words import as_yaml, is_usual_missing, shown
 from learner.values import Features, Reason, Refusal
-from learner.words import as_yaml, is_usual_missing, shown
 
 # By the types that JSON has; null is of no kind, and what is nested no feature by itself.
 KINDS: Mapping[type, str] = {int: "number", float: "number", str: "text", bool: "bool"}

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from config.model_file import ModelFile
 from learner.estimator import Native, Predicted
 from learner.values import Reason, Refusal, Scalar
-from learner.vw_arguments import parse_arguments
+from learner.vw.arguments import parse_arguments
 
 Answer: TypeAlias = tuple[Native | None, dict[str, float | None] | None]
 

@@ -1,16 +1,16 @@
 """The screen: what the record alone tells of whether it may be learned.
 
 Pure, and without memory of what was learned: it may run in another process than the learner. The
-gate (`learner.gate`) asks what is left, of which it keeps the memory.
+gate (`learner.events.gate`) asks what is left, of which it keeps the memory.
 """
 
 from collections.abc import Collection
 from typing import Any
 
 from config.model_file import ModelFile
-from learner.kinds import KINDS, NO_KIND, refused_by_spec
+from learner.events.kinds import KINDS, NO_KIND, refused_by_spec
+from learner.events.words import above, as_yaml, epoch_unit
 from learner.values import Event, Features, Reason, Refusal, Scalar
-from learner.words import above, as_yaml, epoch_unit
 
 # Names found short enough are remembered up to so many: only a saving.
 _NAMES_REMEMBERED = 100_000

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from config.nearest import did_you_mean
+from config.text.nearest import did_you_mean
 
 Path: TypeAlias = tuple[str | int, ...]
 

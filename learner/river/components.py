@@ -8,8 +8,8 @@ import inspect
 import re
 from importlib import import_module
 
-from config.nearest import did_you_mean, nearest
-from learner.river_builtins import give_river_its_builtins
+from config.text.nearest import did_you_mean, nearest
+from learner.river.builtins import give_river_its_builtins
 
 MODULES = (
     "anomaly",

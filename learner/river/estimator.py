@@ -11,11 +11,11 @@ from typing import Any
 from river import base, compose
 
 from config.model_file import Task
-from learner.draws import draws_when_asked
 from learner.estimator import Predicted
-from learner.imputing import filled, imputes
-from learner.pipeline_steps import steps_of
 from learner.plain import Border
+from learner.river.imputing import filled, imputes
+from learner.river.pipeline_steps import steps_of
+from learner.trial.draws import draws_when_asked
 
 Predict = Callable[[Any], Predicted]
 

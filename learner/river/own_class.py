@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from learner.errors import SpecError
-from learner.river_builtins import give_river_its_builtins
+from learner.river.builtins import give_river_its_builtins
 
 KEY = "learner.python"
 _VERBS = ("learn_one", "predict_one")

@@ -11,9 +11,9 @@ from typing import Any
 
 from river import base, compose
 
-from config.nearest import did_you_mean
+from config.text.nearest import did_you_mean
 from learner.errors import SpecError
-from learner.river_names import (
+from learner.river.components import (
     REFUSED_ARGUMENTS,
     component_class,
     is_typing_error,

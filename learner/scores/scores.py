@@ -14,10 +14,10 @@ from river.metrics import base
 
 from config.model_file import Scores as Windows
 from config.model_file import Task
-from config.nearest import did_you_mean
+from config.text.nearest import did_you_mean
 from learner.errors import SpecError
-from learner.mean_scores import MEAN_SCORES
-from learner.tallies import TALLIES, LossTally, Tally, river_metric
+from learner.scores.means import MEAN_SCORES
+from learner.scores.states import TALLIES, LossTally, Tally, river_metric
 
 VW_LOSS = "VWLoss"
 

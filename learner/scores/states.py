@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Protocol
 from river import metrics, stats
 
 from config.model_file import Scores as Windows
-from learner.mean_scores import MEAN_SCORES
+from learner.scores.means import MEAN_SCORES
 
 State = dict[str, Any]
 

@@ -5,10 +5,10 @@ from typing import TypeAlias
 
 from learner.errors import UnlearnableError
 from learner.estimator import Estimator
-from learner.examples import Examples
-from learner.labels import Labels
-from learner.river_estimator import RiverEstimator
-from learner.why_raised import why_raised
+from learner.events.examples import Examples
+from learner.events.labels import Labels
+from learner.river.estimator import RiverEstimator
+from learner.trial.why_raised import why_raised
 
 # So many that raise before any is learned are no accident.
 FIRST_EVENTS = 20

@@ -8,8 +8,8 @@ goes on from a version is not quite the model that was saved.
 from collections.abc import Iterator
 from typing import Any
 
-from learner.python_estimator import KEY, is_trusted
-from learner.river_builtins import GrownSet
+from learner.river.builtins import GrownSet
+from learner.river.own_class import KEY, is_trusted
 
 _DEPTH_MAX = 5
 

@@ -12,7 +12,7 @@ from config.model_file import FeatureSpec
 from learner.errors import SpecError
 from learner.estimator import Estimator
 from learner.plain import AnswerError
-from learner.probe import PredictChangesError, cut_probe
+from learner.trial.probe import PredictChangesError, cut_probe
 
 # One of each kind that a feature can be of.
 _VALUES: tuple[Any, ...] = (0.5, True, 3, "a")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from learner.estimator import Native, Predicted
-from learner.vw_arguments import Answer
+from learner.vw.arguments import Answer
 
 Read: TypeAlias = Callable[[Any], Predicted]
 

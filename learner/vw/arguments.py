@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-from config.nearest import did_you_mean
+from config.text.nearest import did_you_mean
 from learner.errors import SpecError
 
 KEY = "learner.vw"

@@ -14,9 +14,9 @@ from vowpalwabbit import pyvw
 from config.model_file import Task
 from learner.errors import RestoreError, SpecError
 from learner.estimator import Native, Predicted
-from learner.vw_answers import WITH_PROBABILITIES, reader
-from learner.vw_arguments import KEY, Arguments, answer_kind
-from learner.vw_text import features_text, unlabelled
+from learner.vw.answers import WITH_PROBABILITIES, reader
+from learner.vw.arguments import KEY, Arguments, answer_kind
+from learner.vw.text import features_text, unlabelled
 
 VERSION: str = pyvw.pylibvw.__version__
 
@@ -51,7 +51,7 @@ class VWEstimator:
     Raises:
         SpecError: VW refuses the arguments, or they do not suit the task.
 
-    >>> from learner.vw_arguments import parse_arguments
+    >>> from learner.vw.arguments import parse_arguments
     >>> model = VWEstimator(parse_arguments("--loss_function logistic"), task="binary")
     >>> model.learn({"https": True}, False, None)
     (False, {False: 0.5, True: 0.5})

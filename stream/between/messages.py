@@ -8,9 +8,9 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from config import channel
-from config.channel import Channel as AnyChannel
-from learner.examples import Examples
+from config.processes import channel
+from config.processes.channel import Channel as AnyChannel
+from learner.events.examples import Examples
 from learner.values import Stage
 
 Anchor: TypeAlias = dict[str, Any]

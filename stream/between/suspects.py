@@ -4,8 +4,8 @@ import logging
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from stream.kafka_client import dead_letter_topic
-from stream.messages import Raised
+from stream.between.messages import Raised
+from stream.kafka.client import dead_letter_topic
 
 log = logging.getLogger(__name__)
 

@@ -1,7 +1,19 @@
 """The learner's side of a commit: forks the process that makes it, and adopts what came of it.
 
 One at a time. Between the records the learner passes on what the process announces, and what the
-source clears.
+source clears. The steps C1 to C7 are those of `protocol.py`.
+
+    state      reached by                          if the maker dies          if the learner dies
+    idle       adopted, or given up                -                          the head stands
+    writing    C1: `begin` has forked the maker    the runs go back, the      the head stands, the
+                                                   next one is made           segments are orphans
+    announced  C5: the maker waits for the source  as in writing              as in writing
+    cleared    C5: the source's word is passed on  nobody knows whether the   it is the old one or
+                                                   head moved: restore it     the new one
+    (adopted)  C7: the head is the new version     -                          it is the new one
+
+A maker that is silent for too long is killed, which is its death. A line without a head has nothing
+to go back to: where its first maker is killed, the line begins once more.
 """
 
 import os
@@ -9,18 +21,15 @@ import signal
 import time
 from collections.abc import Callable
 
-from checkpoints.line import Line
-from checkpoints.manifest import Version, open_version
-from checkpoints.signing import Keys
-from checkpoints.store import Store
-from config.channel import ChannelClosedError
-from config.fork import ended, fork
+from checkpoints.records.line import Line
+from checkpoints.records.manifest import Version, open_version
+from checkpoints.records.signing import Keys
+from checkpoints.stores.contract import Store
 from config.model_file import ModelFile
+from config.processes.channel import ChannelClosedError
+from config.processes.fork import ended, fork
 from learner.trainer import Trainer
-from stream.cadence import Cadence, coreless_s, lost_s
-from stream.commit import Cut, SnapshotFailedError, VersionMaker
-from stream.errors import StreamError
-from stream.messages import (
+from stream.between.messages import (
     Announced,
     Channel,
     Cleared,
@@ -29,8 +38,11 @@ from stream.messages import (
     Message,
     pair,
 )
-from stream.positions import Positions
-from stream.suspects import Place
+from stream.between.positions import Positions
+from stream.between.suspects import Place
+from stream.commit.cadence import Cadence, coreless_s, lost_s
+from stream.commit.protocol import Cut, SnapshotFailedError, VersionMaker
+from stream.errors import StreamError
 
 # A version that takes longer to be written down than this will never be.
 _WRITING_MAX_S = 300.0

@@ -40,9 +40,9 @@ from checkpoints.errors import (
     StoreUnavailable,
     TooLarge,
 )
-from checkpoints.line import Line
-from checkpoints.lineage import check_counts
-from checkpoints.manifest import (
+from checkpoints.records.line import Line
+from checkpoints.records.lineage import check_counts
+from checkpoints.records.manifest import (
     Anchor,
     Counts,
     Manifest,
@@ -51,21 +51,21 @@ from checkpoints.manifest import (
     Version,
     seal_version,
 )
-from checkpoints.patience import Patience
-from checkpoints.segments import pack
-from checkpoints.signing import Signer
-from checkpoints.store import Outcome, Store
-from config.channel import ChannelClosedError
+from checkpoints.records.segments import pack
+from checkpoints.records.signing import Signer
+from checkpoints.stores.contract import Outcome, Store
+from checkpoints.stores.patience import Patience
 from config.model_file import ModelFile
+from config.processes.channel import ChannelClosedError
 from learner.errors import SpecError
-from learner.probe import PredictChangesError
 from learner.trainer import Snapshot, Trainer
-from learner.unwritable import UnwritableError
+from learner.trial.probe import PredictChangesError
+from learner.trial.unwritable import UnwritableError
+from stream.between.messages import Announced, Channel, Cleared, CommitFailed, Committed, Working
+from stream.between.positions import Positions
+from stream.between.suspects import Place
 from stream.errors import StreamError
-from stream.messages import Announced, Channel, Cleared, CommitFailed, Committed, Working
-from stream.positions import Positions
-from stream.suspects import Place
-from stream.trial import check_snapshot
+from stream.learning.trial import check_snapshot
 
 log = logging.getLogger(__name__)
 

@@ -1,1 +1,5 @@
-"""The Apache Kafka that `weir dev` and the tests start: its jars, and one node of it."""
+"""`weir dev`: a real Kafka, a real Redis, learners and the API on one machine.
+
+`plan.py` says what to run, `run.py` runs it under the supervisor, `kafka_server.py` is one node of
+Apache Kafka, `jars.py` fetches it once. Begin with `plan.py`.
+"""

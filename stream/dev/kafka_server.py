@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Self
 
 from config.files import replace_file
-from config.processes import (
+from config.processes.child import (
     READY_POLL_S,
     NotReadyError,
     ProcessError,
@@ -28,7 +28,7 @@ from config.processes import (
     exchange,
     free_port,
 )
-from stream.embedded.jars import fetch_jars, user_cache
+from stream.dev.jars import fetch_jars, user_cache
 
 MIB = 1 << 20
 OLDEST_JAVA = 17  # Kafka 4's brokers ask for it

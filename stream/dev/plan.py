@@ -1,7 +1,7 @@
 """What `weir dev` runs: Kafka, Redis, a learner for each model, the API, and a demo's producer.
 
 Every server for which no address is given is started on loopback, with its state in the data
-directory. This file says what to run; `config/supervisor.py` runs it.
+directory. This file says what to run; `config/processes/supervisor.py` runs it.
 """
 
 import json
@@ -14,18 +14,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from checkpoints import embedded as valkey
+from checkpoints import dev_server as valkey
 from checkpoints.errors import StoreUnavailable
-from checkpoints.line import Line
-from checkpoints.signing import make_keys
-from checkpoints.store import Store
+from checkpoints.records.line import Line
+from checkpoints.records.signing import make_keys
+from checkpoints.stores.contract import Store
 from config.files import replace_file
 from config.model_file import ModelFile
-from config.processes import READY_CHECK_MAX_S, ProcessSpec, chosen_ports, exchange, free_port
-from config.roll_call import Roll
+from config.processes.child import READY_CHECK_MAX_S, ProcessSpec, chosen_ports, exchange, free_port
+from config.processes.roll_call import Roll
 from config.settings import Settings
-from stream.embedded import kafka
-from stream.embedded.jars import fetch_jars, user_cache
+from stream.dev import kafka_server as kafka
+from stream.dev.jars import fetch_jars, user_cache
 
 _LEARNER_STOP_S = 12.0
 _UP = frozenset({"learning", "idle", "frozen"})

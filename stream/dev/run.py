@@ -17,21 +17,21 @@ from kafka.admin import OffsetSpec
 from kafka.errors import KafkaError
 
 from checkpoints.errors import StoreUnavailable
-from checkpoints.line import Line
-from checkpoints.manifest import Version, open_version
-from checkpoints.reader import LineReader
-from checkpoints.signing import Verifier, make_keys
-from checkpoints.store import Store
-from checkpoints.views import model_view
-from config.addresses import without_password
+from checkpoints.reading.reader import LineReader
+from checkpoints.reading.views import model_view
+from checkpoints.records.line import Line
+from checkpoints.records.manifest import Version, open_version
+from checkpoints.records.signing import Verifier, make_keys
+from checkpoints.stores.contract import Store
 from config.files import NoRoomError
 from config.model_file import ModelFile
-from config.processes import DataDirLock
-from config.roll_call import Roll
+from config.processes.child import DataDirLock
+from config.processes.roll_call import Roll
+from config.processes.supervisor import Supervisor
 from config.settings import Settings
-from config.supervisor import Supervisor
-from stream.embedded.dev import DevPlan, Drain, StoreAt, plan, this_program
-from stream.embedded.disk_watch import DiskWatch
+from config.text.addresses import without_password
+from stream.dev.disk_watch import DiskWatch
+from stream.dev.plan import DevPlan, Drain, StoreAt, plan, this_program
 
 log = logging.getLogger(__name__)
 

@@ -1,7 +1,7 @@
 """How this program talks to Kafka: connection options, and the few admin calls it needs.
 
 The adapter of kafka-python's young 3.0 line: its options and admin shapes are known here, in
-`stream.source`, `stream.dead_letters` and `stream.producer`, and nowhere else.
+`stream.kafka.consumer`, `stream.kafka.dead_letters` and `stream.kafka.producer`, and nowhere else.
 """
 
 import logging

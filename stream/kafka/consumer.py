@@ -19,14 +19,15 @@ from kafka.errors import (
 )
 
 from config.settings import KafkaSettings
-from stream import fast_records, kafka_client
+from stream.between.positions import PartitionKey, Positions, fingerprint
 from stream.errors import (
     KafkaUnavailableError,
     LogDisagreesError,
     TopicMissingError,
     UnreadableLogError,
 )
-from stream.positions import PartitionKey, Positions, fingerprint
+from stream.kafka import client as kafka_client
+from stream.kafka import fast_records
 
 log = logging.getLogger(__name__)
 

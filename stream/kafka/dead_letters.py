@@ -19,8 +19,8 @@ from kafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLarg
 
 from config.settings import KafkaSettings
 from learner.values import Refusal
-from stream import kafka_client
 from stream.errors import DeadLettersStuckError, KafkaUnavailableError
+from stream.kafka import client as kafka_client
 
 log = logging.getLogger(__name__)
 

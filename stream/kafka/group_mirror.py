@@ -16,10 +16,10 @@ from kafka import TopicPartition
 from kafka.errors import KafkaError, NoError
 from kafka.structs import OffsetAndMetadata
 
-from checkpoints.manifest import Manifest
+from checkpoints.records.manifest import Manifest
 from config.settings import KafkaSettings
-from stream import kafka_client
 from stream.errors import KafkaUnavailableError
+from stream.kafka import client as kafka_client
 
 log = logging.getLogger(__name__)
 

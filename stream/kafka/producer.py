@@ -12,9 +12,9 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError, UnknownTopicOrPartitionError
 
 from config.settings import KafkaSettings
-from stream import kafka_client
 from stream.errors import KafkaUnavailableError, StreamError, TopicMissingError
-from stream.numbered import Header
+from stream.kafka import client as kafka_client
+from stream.send.resume import Header
 
 log = logging.getLogger(__name__)
 

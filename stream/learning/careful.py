@@ -9,12 +9,12 @@ import select
 import time
 from dataclasses import dataclass, field
 
-from config.channel import ChannelClosedError
-from config.fork import ended, fork
-from learner.examples import Examples
+from config.processes.channel import ChannelClosedError
+from config.processes.fork import ended, fork
+from learner.events.examples import Examples
 from learner.trainer import LearnFailedError, Trainer
 from learner.values import Refusal
-from stream.messages import Tried, pair
+from stream.between.messages import Tried, pair
 
 log = logging.getLogger(__name__)
 

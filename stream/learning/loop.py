@@ -1,8 +1,20 @@
-"""The worker: the learner's only loop. It takes batches, learns, and commits when one is due.
+"""The learner's only loop: takes batches, learns, and has a version made when one is due.
 
-One worker lives as long as its fencing token. Whatever goes wrong ends it: its trainer is thrown
-away, and the next one goes on from the head. Between two batches it reads the board, and what the
-source sent; a commit is made beside it, by a process of its own.
+One worker lives as long as its fencing token. Between two batches it reads the shared numbers and
+what the source sent; a commit is made beside it, by a process of its own (`commit/committer.py`).
+
+    state      what is done                        what moves it on
+    learning   a batch is taken, learned, told     freeze ordered: freezing. Stop: stopping. Too
+                                                   much uncommitted: full. The learner raised, the
+                                                   head moved, the source is gone: ended
+    full       nothing is taken                    the commit under way is adopted: learning
+    freezing   what was learned is committed       all is committed: frozen
+    frozen     nothing is taken                    thaw ordered: learning. Stop: stopping
+    stopping   what was learned is committed       all is committed: done
+    ended      the trainer is thrown away          the keeper forks the next one
+
+If the process dies in any of them, what the head does not hold is learned again from the log, once:
+the head's offsets say where. A freeze is in force in `frozen` alone.
 """
 
 import logging
@@ -10,18 +22,12 @@ import select
 import time
 from collections import deque
 
-from checkpoints.manifest import Version
+from checkpoints.records.manifest import Version
 from config.model_file import ModelFile
-from learner.examples import Examples
+from learner.events.examples import Examples
 from learner.trainer import Trainer
 from learner.values import Refusal
-from stream.board import Board
-from stream.cadence import Fallow
-from stream.careful import take_carefully
-from stream.commit import SnapshotFailedError
-from stream.committer import Committer
-from stream.memory import check_memory
-from stream.messages import (
+from stream.between.messages import (
     Batch,
     Channel,
     Cleared,
@@ -32,8 +38,14 @@ from stream.messages import (
     decode,
     is_taken_in_turn,
 )
-from stream.positions import RUNS_MAX, Positions
-from stream.suspects import Place, Suspects
+from stream.between.positions import RUNS_MAX, Positions
+from stream.between.shared_numbers import Board
+from stream.between.suspects import Place, Suspects
+from stream.commit.cadence import Fallow
+from stream.commit.committer import Committer
+from stream.commit.protocol import SnapshotFailedError
+from stream.learning.careful import take_carefully
+from stream.learning.memory_limit import check_memory
 
 log = logging.getLogger(__name__)
 

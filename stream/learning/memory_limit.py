@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from checkpoints.manifest import Manifest
+from checkpoints.records.manifest import Manifest
 from stream.errors import StreamError
 
 _STATM = Path("/proc/self/statm")

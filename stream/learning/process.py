@@ -11,26 +11,26 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from checkpoints.line import Line
-from checkpoints.manifest import Version, open_version
-from checkpoints.reader import LineReader
-from checkpoints.signing import Keys
-from checkpoints.store import Store
+from checkpoints.reading.reader import LineReader
+from checkpoints.records.line import Line
+from checkpoints.records.manifest import Version, open_version
+from checkpoints.records.signing import Keys
+from checkpoints.stores.contract import Store
 from config.model_file import ModelFile
-from config.scratch import private_folder
+from config.processes.scratch import private_folder
 from config.settings import Settings
 from learner.trainer import Trainer
-from stream.board import Board
-from stream.committer import Committer
-from stream.ends import DONE, end_with
-from stream.huge_pages import use_huge_pages
-from stream.messages import Begin, Channel, Finished, Ready
-from stream.numbers import Numbers
-from stream.positions import Positions
-from stream.restore import Restored, restore
-from stream.suspects import Suspects
-from stream.trial import check_restorable
-from stream.worker import Worker
+from stream.between.messages import Begin, Channel, Finished, Ready
+from stream.between.positions import Positions
+from stream.between.shared_numbers import Board
+from stream.between.suspects import Suspects
+from stream.commit.committer import Committer
+from stream.commit.version_numbers import Numbers
+from stream.exits import DONE, end_with
+from stream.learning.huge_pages import use_huge_pages
+from stream.learning.loop import Worker
+from stream.learning.restore import Restored, restore
+from stream.learning.trial import check_restorable
 
 log = logging.getLogger(__name__)
 

@@ -7,19 +7,19 @@ from typing import Any
 
 import msgspec
 
+from checkpoints.compatibility import adopted_sections, begins_anew, check_software
 from checkpoints.errors import CheckpointCorrupt
-from checkpoints.manifest import Manifest, Version
-from checkpoints.mending import damaged_head
-from checkpoints.reader import LineReader
-from checkpoints.signing import normal
+from checkpoints.reading.damaged_head import damaged_head
+from checkpoints.reading.reader import LineReader
+from checkpoints.records.manifest import Manifest, Version
+from checkpoints.records.signing import normal
 from checkpoints.unpickle import loads
 from config.model_file import ModelFile
-from learner.inline_attributes import inline_attributes
+from learner.river.inline_attributes import inline_attributes
 from learner.trainer import Saved, Trainer
-from stream.commit import software
-from stream.model_change import adopted_sections, begins_anew, check_software
-from stream.positions import Positions
-from stream.trial import check_restorable
+from stream.between.positions import Positions
+from stream.commit.protocol import software
+from stream.learning.trial import check_restorable
 
 log = logging.getLogger(__name__)
 

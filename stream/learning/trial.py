@@ -2,7 +2,7 @@
 
 What it cannot write down, and what nobody could load, would be lost at the first crash. So it is
 written down, loaded and asked as a version is, on trainers of its own: see
-`learner.inline_attributes` for what pickling does to one that is to learn.
+`learner.river.inline_attributes` for what pickling does to one that is to learn.
 """
 
 import sys
@@ -16,10 +16,10 @@ from checkpoints.unpickle import loads
 from config.model_file import ModelFile
 from learner.build import build_estimator, name_and_key
 from learner.errors import RestoreError, SpecError
-from learner.inline_attributes import inline_attributes
-from learner.served import ProbeFailedError, ServedModel
+from learner.river.inline_attributes import inline_attributes
+from learner.served_model import ProbeFailedError, ServedModel
 from learner.trainer import Saved, Snapshot, Trainer
-from learner.wishes import try_asking
+from learner.trial.wishes import try_asking
 
 _LEARNER = "learner"
 

@@ -10,13 +10,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 
 from checkpoints.errors import CheckpointError, KeyProblem
-from checkpoints.line import Line
-from checkpoints.manifest import Counts, Manifest
-from checkpoints.reader import LineReader, LineState
-from checkpoints.signing import Keys
-from checkpoints.store import Store
-from checkpoints.views import learner_state
-from stream.kafka_client import dead_letter_topic
+from checkpoints.reading.reader import LineReader, LineState
+from checkpoints.reading.views import learner_state
+from checkpoints.records.line import Line
+from checkpoints.records.manifest import Counts, Manifest
+from checkpoints.records.signing import Keys
+from checkpoints.stores.contract import Store
+from stream.kafka.client import dead_letter_topic
 
 _WAIT_S = 10.0
 _LOOK_S = 0.05

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from config.model_file import MISSING_IN_CSV, Learner, ModelFile
-from stream.csv_header import cells_of, check_header, foreign_delimiter, unnamed_columns
-from stream.csv_values import Cells, Scalar, is_whole, looks_decimal, written
 from stream.errors import SendError
-from stream.file_lines import numbered_lines
+from stream.send.csv_header import cells_of, check_header, foreign_delimiter, unnamed_columns
+from stream.send.csv_values import Cells, Scalar, is_whole, looks_decimal, written
+from stream.send.file_lines import numbered_lines
 
 Row = tuple[int, list[str]]
 

@@ -5,9 +5,9 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
-from config.nearest import did_you_mean
-from stream.csv_values import is_number
+from config.text.nearest import did_you_mean
 from stream.errors import SendError
+from stream.send.csv_values import is_number
 
 _DELIMITERS = (",", ";", "\t", "|")
 # What pandas names a column that had no name: the index of a frame written before.

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from stream.errors import SendError
-from stream.kafka_client import DEAD_LETTER_BYTES_MAX
+from stream.kafka.client import DEAD_LETTER_BYTES_MAX
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _UNREADABLE = (OSError, EOFError, zlib.error)

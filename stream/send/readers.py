@@ -15,11 +15,11 @@ import msgspec
 
 from config.model_file import Limits, ModelFile
 from learner.values import Refusal
-from learner.vw_text import parse_line
-from stream.csv_file import CsvColumns, csv_events
+from learner.vw.text import parse_line
 from stream.errors import SendError
-from stream.file_lines import numbered_lines, require_readable
-from stream.streams import require_stream, river_stream
+from stream.send.csv_file import CsvColumns, csv_events
+from stream.send.file_lines import numbered_lines, require_readable
+from stream.send.river_streams import require_stream, river_stream
 
 Outgoing = tuple[bytes, bytes | None]
 

@@ -12,8 +12,8 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from config.settings import KafkaSettings
-from stream import kafka_client
 from stream.errors import KafkaUnavailableError
+from stream.kafka import client as kafka_client
 
 HEADER = "weir-source"
 

@@ -8,7 +8,7 @@ from typing import Any
 from river import datasets
 from river.datasets import base, synth
 
-from config.nearest import did_you_mean
+from config.text.nearest import did_you_mean
 from stream.errors import StreamError
 
 # Where the demo's injected drift is: STAGGER's concept 2 up to here, its concept 0 from here on.

@@ -9,12 +9,12 @@ from typing import TypeAlias
 
 from config.model_file import ModelFile
 from config.settings import KafkaSettings
-from stream.became import Delivery, say
-from stream.csv_file import CsvColumns
 from stream.errors import SendStoppedError, StreamError
-from stream.numbered import header, sent_before
-from stream.producer import Producer
-from stream.readers import Outgoing, check_source, has_labels, records
+from stream.kafka.producer import Producer
+from stream.send.became import Delivery, say
+from stream.send.csv_file import CsvColumns
+from stream.send.readers import Outgoing, check_source, has_labels, records
+from stream.send.resume import header, sent_before
 
 _PROGRESS_EVERY_S = 1.0
 # Pacing looks at the clock once for so many records, at high rates.

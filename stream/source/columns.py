@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from learner.events.decode import Decode
-from learner.examples import Examples
-from learner.screen import Screen
+from learner.events.examples import Examples
+from learner.events.screen import Screen
 from learner.values import Refusal
 
 

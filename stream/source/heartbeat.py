@@ -4,10 +4,10 @@ import os
 import time
 from dataclasses import dataclass, field
 
-from checkpoints.line import Line
-from checkpoints.store import BEAT_SHOWN_S, BEAT_TTL_S, Store
-from stream.board import Board
-from stream.positions import PartitionKey
+from checkpoints.records.line import Line
+from checkpoints.stores.contract import BEAT_SHOWN_S, BEAT_TTL_S, Store
+from stream.between.positions import PartitionKey
+from stream.between.shared_numbers import Board
 
 # So many ends in a row, without a version between them, are no accident any more.
 FAILURES = 3

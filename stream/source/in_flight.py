@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from learner.values import Reason, Refusal
-from stream.columns import Columns
-from stream.messages import Batch, Took
-from stream.positions import fingerprint
+from stream.between.messages import Batch, Took
+from stream.between.positions import fingerprint
+from stream.source.columns import Columns
 
 # Between two batches the learner looks at its orders and the clock: every 50 ms or so, if a single
 # event does not take longer.

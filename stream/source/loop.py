@@ -1,22 +1,31 @@
-"""What source and learner do together under one token: the source's only loop."""
+"""The source's only loop: what source and learner do together under one token.
+
+    state      what is done                        what moves it on
+    feeding    records are polled, decoded, and    the feed is full, freeze, stop ordered: waiting.
+               sent in batches                     The head moved, the learner or the log is gone:
+                                                   ended
+    waiting    the learner's word is awaited;      there is room and nothing ordered: feeding. The
+               nothing is polled                   learner has finished: done
+    ended      what is in flight is forgotten      the keeper forks the next one
+
+Housekeeping runs beside both, once a second: lag, refusals, new partitions, gaps, topics that were
+made anew. If the process dies in any state nothing is lost but time: what was in flight is below no
+head, and is read again. A letter may be written twice, with the same id.
+"""
 
 import logging
 import select
 import time
 
 from checkpoints.errors import StoreUnavailable
-from checkpoints.line import Line
-from checkpoints.manifest import open_version
-from checkpoints.signing import Verifier
+from checkpoints.keeping.pruner import Pruner
+from checkpoints.records.line import Line
+from checkpoints.records.manifest import open_version
+from checkpoints.records.signing import Verifier
 from config.model_file import ModelFile
 from learner.build import build_screen
 from learner.events.decode import decoder
-from stream.board import Board
-from stream.columns import Columns
-from stream.dead_letters import DeadLetters
-from stream.ends import MovedError
-from stream.feed import Feed
-from stream.messages import (
+from stream.between.messages import (
     Announced,
     Channel,
     Cleared,
@@ -28,16 +37,20 @@ from stream.messages import (
     Ready,
     Took,
 )
-from stream.metrics import LearnerMetrics
-from stream.mirror import Mirror
-from stream.not_finite_log import NotFiniteLog
-from stream.positions import Positions
-from stream.pruning import Pruner
-from stream.refusal_log import RefusalLog
-from stream.remedies import Remedies
-from stream.source import KafkaSource
-from stream.status import Status, Trouble
-from stream.watch import Watch
+from stream.between.positions import Positions
+from stream.between.shared_numbers import Board
+from stream.exits import MovedError
+from stream.kafka.consumer import KafkaSource
+from stream.kafka.dead_letters import DeadLetters
+from stream.kafka.group_mirror import Mirror
+from stream.source.columns import Columns
+from stream.source.heartbeat import Status, Trouble
+from stream.source.in_flight import Feed
+from stream.source.metrics import LearnerMetrics
+from stream.source.not_finite_log import NotFiniteLog
+from stream.source.order_watch import Watch
+from stream.source.refusal_log import RefusalLog
+from stream.source.remedies import Remedies
 
 log = logging.getLogger(__name__)
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 from prometheus_client.exposition import start_http_server
 
-from checkpoints.manifest import Manifest
+from checkpoints.records.manifest import Manifest
 from config.files import free_bytes, size_bytes
-from stream.messages import Committed
-from stream.positions import PartitionKey
+from stream.between.messages import Committed
+from stream.between.positions import PartitionKey
 
 _COMMIT_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 

@@ -2,7 +2,7 @@
 
 import logging
 
-from checkpoints.manifest import Counts
+from checkpoints.records.manifest import Counts
 
 log = logging.getLogger(__name__)
 

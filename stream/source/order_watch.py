@@ -1,7 +1,16 @@
 """The watch thread: keeps the lease, beats, and sees what operators order and who moves the head.
 
-The learner never asks the store anything between two records; it reads the board, which is written
-here. The store is asked when it hints that something has moved, and now and then besides.
+The learner never asks the store anything between two records; it reads the shared numbers, which
+are written here.
+
+    state      what is done                          what moves it on
+    watching   lease, beat and orders are looked at  the head is not ours: moved. The store is away:
+                                                     blind
+    blind      the last orders stay in force         the store answers: watching, all looked at anew
+    moved      nothing                               the source ends; the keeper forks the next one
+
+If the thread dies the process does. An order that was not seen is seen by the next life before its
+first record; the lease runs out by itself, and never was the safety.
 """
 
 import contextlib
@@ -10,16 +19,16 @@ import select
 import threading
 import time
 
-from checkpoints.control import open_control
 from checkpoints.errors import CheckpointError, StoreForbidden, StoreUnavailable
-from checkpoints.line import Line
-from checkpoints.patience import Patience
-from checkpoints.signing import Verifier
-from checkpoints.store import Hints, Store
-from stream.board import Board
-from stream.metrics import LearnerMetrics
-from stream.status import Status
-from stream.store_check import StoreCheck
+from checkpoints.records.control import open_control
+from checkpoints.records.line import Line
+from checkpoints.records.signing import Verifier
+from checkpoints.stores.contract import Hints, Store
+from checkpoints.stores.patience import Patience
+from stream.between.shared_numbers import Board
+from stream.source.heartbeat import Status
+from stream.source.metrics import LearnerMetrics
+from stream.source.store_check import StoreCheck
 
 log = logging.getLogger(__name__)
 

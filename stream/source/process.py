@@ -14,32 +14,32 @@ from dataclasses import dataclass, field
 from prometheus_client import CollectorRegistry
 
 from checkpoints.errors import StoreForbidden, StoreUnavailable
-from checkpoints.line import Line
-from checkpoints.manifest import Version
-from checkpoints.mending import taken
-from checkpoints.patience import Patience
-from checkpoints.redis_setup import Finding
-from checkpoints.signing import Keys
-from checkpoints.store import BEAT_TTL_S, Granted, HeldBy, Store
+from checkpoints.keeping.pruner import Pruner
+from checkpoints.reading.damaged_head import taken
+from checkpoints.records.line import Line
+from checkpoints.records.manifest import Version
+from checkpoints.records.signing import Keys
+from checkpoints.stores.contract import BEAT_TTL_S, Granted, HeldBy, Store
+from checkpoints.stores.patience import Patience
+from checkpoints.stores.redis_setup import Finding
 from config.model_file import ModelFile
-from config.scratch import parent_of
+from config.processes.scratch import parent_of
 from config.settings import Settings
-from stream import kafka_client
-from stream.board import Board
-from stream.conversation import Conversation
-from stream.dead_letters import DeadLetters
-from stream.ends import DONE, end_with
+from stream.between.messages import Begin, Channel
+from stream.between.positions import Positions
+from stream.between.shared_numbers import Board
 from stream.errors import HistoryExistsError, NoHeadError, ServersAwayError
-from stream.messages import Begin, Channel
-from stream.metrics import LearnerMetrics
-from stream.mirror import Mirror, highest_mirrored
-from stream.positions import Positions
-from stream.pruning import Pruner
-from stream.restore import positions_of
-from stream.source import KafkaSource, first_offsets
-from stream.status import Status, Trouble
-from stream.store_check import StoreCheck
-from stream.watch import Watch
+from stream.exits import DONE, end_with
+from stream.kafka import client as kafka_client
+from stream.kafka.consumer import KafkaSource, first_offsets
+from stream.kafka.dead_letters import DeadLetters
+from stream.kafka.group_mirror import Mirror, highest_mirrored
+from stream.learning.restore import positions_of
+from stream.source.heartbeat import Status, Trouble
+from stream.source.loop import Conversation
+from stream.source.metrics import LearnerMetrics
+from stream.source.order_watch import Watch
+from stream.source.store_check import StoreCheck
 
 log = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ import logging
 from collections import Counter
 from collections.abc import Mapping
 
-from stream.kafka_client import dead_letter_topic
+from stream.kafka.client import dead_letter_topic
 
 log = logging.getLogger(__name__)
 

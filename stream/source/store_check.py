@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable, Sequence
 
 from checkpoints.errors import StoreForbidden, StoreUnavailable
-from checkpoints.redis_setup import Finding, refuse_unsafe
-from stream.metrics import LearnerMetrics
+from checkpoints.stores.redis_setup import Finding, refuse_unsafe
+from stream.source.metrics import LearnerMetrics
 
 __all__ = ["StoreCheck"]
 

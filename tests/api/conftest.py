@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.api.serving import Running, running
+from tests.api.running import Running, running
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 
 from api.app import create_app
-from checkpoints.memory_store import MemoryStore
+from checkpoints.stores.memory_store import MemoryStore
 from config.model_file import parse_model_file
-from tests.api.serving import KEYS, PHISHING, settings_of
+from tests.api.running import KEYS, PHISHING, settings_of
 
 
 def write(folder: Path) -> None:

@@ -15,24 +15,24 @@ from typing import Any
 
 import httpx
 
-from api.door import listen
-from checkpoints.commands import Operator, Order
-from checkpoints.line import Line
-from checkpoints.redis_connection import RedisConnection
-from checkpoints.redis_store import RedisStore
+from api.processes.handover import listen
+from checkpoints.operating.operator import Operator, Order
+from checkpoints.records.line import Line
+from checkpoints.stores.redis_connection import RedisConnection
+from checkpoints.stores.redis_store import RedisStore
 from config.model_file import parse_model_file
-from tests.api.serving import Learning, until
+from tests.api.running import Learning, until
 from tests.checkpoints.builders import OPERATOR, VERIFIER
 
 _PROGRAM = """
 import json, sys
-from api.loader import run_api
-from checkpoints.redis_connection import RedisConnection
-from checkpoints.redis_store import RedisStore
+from api.processes.loader import run_api
+from checkpoints.stores.redis_connection import RedisConnection
+from checkpoints.stores.redis_store import RedisStore
 from config.model_file import parse_model_file
 from config.settings import KafkaSettings
-from stream.producer import Publisher
-from tests.api.serving import KEYS, settings_of
+from stream.kafka.producer import Publisher
+from tests.api.running import KEYS, settings_of
 texts, url, api, kafka = json.loads(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3]), sys.argv[4]
 models = [parse_model_file(text) for text in texts]
 store = RedisStore(RedisConnection(url, deadline_s=1.0))

@@ -17,22 +17,22 @@ import msgspec
 from river import datasets
 
 from api.app import Api, create_app
-from api.beats import Beats
-from api.door import listen
-from api.following import Following
-from api.server import Server, make_server
+from api.processes.handover import listen
+from api.processes.heartbeat import Beats
+from api.processes.server import Server, make_server
+from api.serving.follow import Following
 from checkpoints.errors import Unavailable
-from checkpoints.line import Line
-from checkpoints.manifest import Counts, Manifest, Version, open_version, seal_version
-from checkpoints.memory_store import MemoryStore
-from checkpoints.segments import pack
-from checkpoints.signing import Keys
-from checkpoints.store import Granted, Outcome, Store
+from checkpoints.records.line import Line
+from checkpoints.records.manifest import Counts, Manifest, Version, open_version, seal_version
+from checkpoints.records.segments import pack
+from checkpoints.records.signing import Keys
+from checkpoints.stores.contract import Granted, Outcome, Store
+from checkpoints.stores.memory_store import MemoryStore
 from config.model_file import ModelFile, parse_model_file
 from config.settings import Settings, load_settings
 from learner.trainer import Trainer
 from learner.values import Event
-from stream.commit import software
+from stream.commit.protocol import software
 from tests.checkpoints.builders import LEARNER, OPERATOR, VERIFIER
 from tests.learner.taking import Taking
 

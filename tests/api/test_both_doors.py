@@ -11,7 +11,7 @@ from config.model_file import parse_model_file
 from learner.events.decode import FIELDS, decoder
 from learner.events.why_malformed import json_pointer
 from learner.values import Event, Refusal
-from tests.api.serving import PHISHING, Running, running
+from tests.api.running import PHISHING, Running, running
 
 PATH = "/v1/models/phishing/events"
 DECODE = decoder(parse_model_file(PHISHING))

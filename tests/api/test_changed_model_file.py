@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from api.following import Following
-from api.served import ServedLine
-from checkpoints.memory_store import MemoryStore
+from api.serving.follow import Following
+from api.serving.served import ServedLine
+from checkpoints.stores.memory_store import MemoryStore
 from config.model_file import parse_model_file
-from tests.api.serving import Learning
+from tests.api.running import Learning
 from tests.checkpoints.builders import VERIFIER
 
 STEPS = "[preprocessing.StandardScaler, linear_model.LogisticRegression]"

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from checkpoints.embedded import ValkeyServer
-from checkpoints.redis_connection import RedisConnection
-from checkpoints.redis_store import RedisStore
-from tests.api.serving import Running, phishing, running, until
+from checkpoints.dev_server import ValkeyServer
+from checkpoints.stores.redis_connection import RedisConnection
+from checkpoints.stores.redis_store import RedisStore
+from tests.api.running import Running, phishing, running, until
 
 MODEL = "/v1/models/phishing"
 

@@ -6,8 +6,8 @@ from benchmarks.bench import Place
 from benchmarks.filling import Streams
 from benchmarks.parity import Servers
 from benchmarks.scale import TINY
-from checkpoints.embedded import ValkeyServer
-from stream.embedded.kafka import KafkaServer
+from checkpoints.dev_server import ValkeyServer
+from stream.dev.kafka_server import KafkaServer
 
 
 @pytest.fixture(scope="module")

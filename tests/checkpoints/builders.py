@@ -8,14 +8,14 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from checkpoints.control import Command, Control, Pointer, following, seal_control
-from checkpoints.line import Line
-from checkpoints.lineage import rolled_back
-from checkpoints.manifest import Counts, Manifest, SegmentRef, Version, seal_version
-from checkpoints.memory_store import MemoryStore
-from checkpoints.redis_store import RedisStore
-from checkpoints.signing import Signer, Verifier
-from checkpoints.store import Granted, Outcome, Store
+from checkpoints.records.control import Command, Control, Pointer, following, seal_control
+from checkpoints.records.line import Line
+from checkpoints.records.lineage import rolled_back
+from checkpoints.records.manifest import Counts, Manifest, SegmentRef, Version, seal_version
+from checkpoints.records.signing import Signer, Verifier
+from checkpoints.stores.contract import Granted, Outcome, Store
+from checkpoints.stores.memory_store import MemoryStore
+from checkpoints.stores.redis_store import RedisStore
 
 
 def _key(seed: str) -> Ed25519PrivateKey:

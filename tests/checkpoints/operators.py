@@ -5,13 +5,13 @@ from __future__ import annotations
 import typer
 from typer.testing import CliRunner
 
-from checkpoints.cli import Connection, operator_commands
-from checkpoints.commands import Operator
 from checkpoints.errors import CheckpointError
-from checkpoints.line import Line
-from checkpoints.orders import Order
-from checkpoints.reader import LineReader
-from checkpoints.signing import Keys
+from checkpoints.operating.cli import Connection, operator_commands
+from checkpoints.operating.operator import Operator
+from checkpoints.operating.order import Order
+from checkpoints.reading.reader import LineReader
+from checkpoints.records.line import Line
+from checkpoints.records.signing import Keys
 from tests.checkpoints.builders import LEARNER, OPERATOR, VERIFIER
 
 LINE = Line("phishing")

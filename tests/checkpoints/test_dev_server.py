@@ -4,7 +4,7 @@ from pathlib import Path
 
 import redis
 
-from checkpoints.embedded import ValkeyServer, find_server
+from checkpoints.dev_server import ValkeyServer, find_server
 
 
 def test_writes_survive_kill_and_stop(tmp_path: Path) -> None:

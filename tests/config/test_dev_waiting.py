@@ -8,7 +8,7 @@ import pytest
 
 from config.dev_file import with_dev_servers
 from config.dev_waiting import StillStartingError, await_learner, await_servers
-from config.processes import DataDirLock
+from config.processes.child import DataDirLock
 from config.settings import load_settings
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from checkpoints.signing import make_keys
+from checkpoints.records.signing import make_keys
 from config.files import NoRoomError, mount_point, replace_file
-from config.roll_call import read_parts, write_parts
-from stream.numbers import Numbers
+from config.processes.roll_call import read_parts, write_parts
+from stream.commit.version_numbers import Numbers
 
 
 @contextlib.contextmanager

@@ -17,7 +17,7 @@ import structlog
 from config.logs import configure
 from config.settings import load_settings
 configure("learner:phishing", load_settings(environ=ENVIRON))
-log = logging.getLogger("stream.worker")
+log = logging.getLogger("stream.learning.loop")
 """
 
 
@@ -42,7 +42,7 @@ def test_off_a_terminal_each_line_is_json_with_the_same_facts():
     said = [json.loads(line) for line in lines]
 
     assert [each["event"] for each in said] == ["committed v3", "ready", "shutting down"]
-    assert [each["logger"] for each in said] == ["stream.worker", "api.app", "uvicorn.error"]
+    assert [each["logger"] for each in said] == ["stream.learning.loop", "api.app", "uvicorn.error"]
     assert (said[0]["version"], said[1]["port"]) == ("v3", 8000)
     for each in said:
         assert {"service", "level", "timestamp"} <= each.keys()
@@ -62,7 +62,7 @@ def test_the_console_format_is_asked_for_by_a_setting():
 def test_our_tracebacks_are_kept_and_kafkas_are_one_line():
     """kafka-python logs a traceback for every broken connection."""
     lines = run("""
-        for name in ("stream.worker", "kafka.net"):
+        for name in ("stream.learning.loop", "kafka.net"):
             try:
                 raise ConnectionError("broken pipe")
             except ConnectionError:
@@ -146,14 +146,20 @@ def test_a_repeated_warning_is_one_line_in_five_seconds_with_a_count(written):
     """A store that is away is said, not shouted."""
     messages = [(second, "away") for second in (0, 1, 2, 4.9, 5, 6)]
 
-    assert written("checkpoints.store", logging.WARNING, *messages) == ["away 0", "away 3"]
+    assert written("checkpoints.stores.contract", logging.WARNING, *messages) == [
+        "away 0",
+        "away 3",
+    ]
 
 
 def test_different_warnings_do_not_hold_each_other_back(written):
     """Told apart by what they say."""
     messages = [(0, "refused %s", "a"), (1, "refused %s", "b"), (2, "refused %s", "a")]
 
-    assert written("stream.worker", logging.WARNING, *messages) == ["refused a 0", "refused b 0"]
+    assert written("stream.learning.loop", logging.WARNING, *messages) == [
+        "refused a 0",
+        "refused b 0",
+    ]
 
 
 def test_a_noisy_librarys_lines_are_one_message_by_their_template(written):
@@ -167,7 +173,10 @@ def test_our_progress_is_never_held_back(written):
     """Info is rare by itself."""
     messages = [(0, "committed"), (0, "committed")]
 
-    assert written("stream.commit", logging.INFO, *messages) == ["committed 0", "committed 0"]
+    assert written("stream.commit.protocol", logging.INFO, *messages) == [
+        "committed 0",
+        "committed 0",
+    ]
 
 
 def test_the_messages_remembered_are_bounded():

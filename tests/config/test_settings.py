@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from config.errors import SettingsError
 from config.settings import RedisSettings, Settings, load_settings
-from config.variables import variable_names
+from config.text.variables import variable_names
 
 
 def told(overrides=None, environ=None, file=None):

@@ -6,8 +6,8 @@ from functools import cache
 from prometheus_client import CollectorRegistry
 
 from api.metrics import ApiMetrics
-from api.tallies import Tallies
-from stream.metrics import LearnerMetrics
+from api.processes.shared_counters import Tallies
+from stream.source.metrics import LearnerMetrics
 
 # What Prometheus adds to what it scrapes, and what our recording rules make.
 _PROMETHEUS_OWN = frozenset({"up"})

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from checkpoints.signing import load_keys
+from checkpoints.records.signing import load_keys
 from config.model_file import load_model_file
 from config.settings import load_settings
 from tests.command_lines import understood

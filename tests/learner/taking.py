@@ -3,8 +3,8 @@
 from itertools import repeat
 
 from learner.build import build_screen
-from learner.examples import Examples
-from learner.kinds import names_by_kind
+from learner.events.examples import Examples
+from learner.events.kinds import names_by_kind
 from learner.values import Refusal
 
 

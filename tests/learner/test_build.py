@@ -20,8 +20,8 @@ from river import (
 
 from learner.build import build_estimator, restore_estimator
 from learner.errors import RestoreError, SpecError
-from learner.river_estimator import RiverEstimator
-from learner.river_spec import build_pipeline
+from learner.river.estimator import RiverEstimator
+from learner.river.spec import build_pipeline
 from tests.learner.streams import binary, model_file, only_numbers
 
 SCALER, LOGISTIC = "preprocessing.StandardScaler", "linear_model.LogisticRegression"

@@ -3,7 +3,7 @@
 import pytest
 
 from config.errors import ModelFileError
-from learner.check_spec import checked_model_file
+from learner.check_model_file import checked_model_file
 
 
 def mistakes(tmp_path, text: str) -> list[tuple[int, str]]:

@@ -9,8 +9,8 @@ from river import linear_model
 
 from config.model_file import ModelFile
 from learner.build import build_estimator, restore_estimator
-from learner.checks import Check, Subject, yield_checks
 from learner.deep_pickle import dumps
+from learner.estimator_checks import Check, Subject, yield_checks
 from tests.learner import streams
 
 COUNT = 420  # enough for a Hoeffding tree to split, whose grace period is 200

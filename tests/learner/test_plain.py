@@ -13,7 +13,7 @@ import pytest
 from river import base, ensemble, linear_model, preprocessing, tree
 
 from learner.plain import AnswerError
-from learner.river_estimator import RiverEstimator
+from learner.river.estimator import RiverEstimator
 from learner.trainer import Trainer
 from learner.values import Event
 from tests.learner.streams import binary, model_file, numbers, only_numbers

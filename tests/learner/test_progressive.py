@@ -7,9 +7,9 @@ from river import metrics
 
 from config.model_file import Drift
 from config.model_file import Scores as Windows
-from learner.drift import Detectors
+from learner.drift.monitor import Detectors
 from learner.progressive import StepFailedError, Tally, progressive_steps
-from learner.scores import Scores
+from learner.scores.scores import Scores
 
 
 class Scripted:

@@ -13,12 +13,12 @@ import river
 from river import base, facto, linear_model, preprocessing
 
 from checkpoints.unpickle import loads
-from learner.draws import draws_when_asked
 from learner.errors import UnlearnableError
-from learner.first_events import FIRST_EVENTS
 from learner.trainer import LearnFailedError, Saved, Trainer
+from learner.trial.draws import draws_when_asked
+from learner.trial.first_events import FIRST_EVENTS
+from learner.trial.why_raised import why_raised
 from learner.values import Event, Reason
-from learner.why_raised import why_raised
 from tests.learner.streams import binary, classes, model_file, numbers, only_numbers
 from tests.learner.taking import Taking, examples_of
 

@@ -6,7 +6,7 @@ import pytest
 
 from checkpoints.unpickle import loads
 from learner.errors import RestoreError
-from learner.served import ProbeFailedError, ServedModel
+from learner.served_model import ProbeFailedError, ServedModel
 from learner.trainer import Trainer
 from learner.values import Event, Reason
 from tests.learner.streams import binary, classes, model_file, numbers, only_numbers

@@ -21,10 +21,10 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.serializer import Serializer
 from river import linear_model, metrics, preprocessing
 
-from checkpoints.embedded import ValkeyServer
+from checkpoints.dev_server import ValkeyServer
 from learner.values import Reason
-from stream import kafka_client
-from stream.embedded.kafka import KafkaServer
+from stream.dev.kafka_server import KafkaServer
+from stream.kafka import client as kafka_client
 from tests.stream.rig import Rig, events, rig
 
 MODEL = """

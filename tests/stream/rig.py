@@ -20,21 +20,26 @@ import msgspec
 from kafka import KafkaProducer, TopicPartition
 
 from checkpoints.errors import CheckpointError
-from checkpoints.line import Line
-from checkpoints.manifest import Version
-from checkpoints.reader import LineReader
-from checkpoints.redis_connection import RedisConnection
-from checkpoints.redis_store import RedisStore
-from checkpoints.signing import Keys, make_keys
+from checkpoints.reading.reader import LineReader
+from checkpoints.records.line import Line
+from checkpoints.records.manifest import Version
+from checkpoints.records.signing import Keys, make_keys
+from checkpoints.stores.redis_connection import RedisConnection
+from checkpoints.stores.redis_store import RedisStore
 from checkpoints.unpickle import loads
 from config.errors import ConfigError
 from config.model_file import ModelFile, parse_model_file
 from config.settings import Settings, load_settings
-from stream import kafka_client
 from stream.errors import StreamError
-from stream.learn import Learner, LearnOptions
+from stream.kafka import client as kafka_client
+from stream.keeper import Learner, LearnOptions
 
-_PRELOADED = ["config.logs", "stream.learn", "checkpoints.redis_store", "tests.stream.recorder"]
+_PRELOADED = [
+    "config.logs",
+    "stream.keeper",
+    "checkpoints.stores.redis_store",
+    "tests.stream.recorder",
+]
 WAIT_S = 60.0
 
 RECORDER = """
@@ -282,7 +287,7 @@ def run_learner(settings: Settings, model_text: str, options: LearnOptions, redi
 def _keys(settings: Settings) -> Keys:
     from types import SimpleNamespace
 
-    from checkpoints.signing import load_keys
+    from checkpoints.records.signing import load_keys
 
     signing = settings.signing
     assert signing.learner_key is not None

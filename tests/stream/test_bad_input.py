@@ -8,7 +8,7 @@ import pytest
 from kafka import KafkaAdminClient
 
 from learner.values import Reason
-from stream import kafka_client
+from stream.kafka import client as kafka_client
 from tests.stream.poison import (
     GOOD,
     MODEL,

@@ -2,8 +2,8 @@
 
 import pytest
 
-from checkpoints.removal import remove_line
-from stream import kafka_client
+from checkpoints.operating.removal import remove_line
+from stream.kafka import client as kafka_client
 from tests.stream.rig import RECORDER, events, rig
 
 COUNT = 30

@@ -8,11 +8,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from checkpoints.commands import Operator
-from checkpoints.control import open_control
-from checkpoints.lineage import accounted, advanced
-from checkpoints.orders import Order
-from stream.mirror import Mirror, highest_mirrored
+from checkpoints.operating.operator import Operator
+from checkpoints.operating.order import Order
+from checkpoints.records.control import open_control
+from checkpoints.records.lineage import accounted, advanced
+from stream.kafka.group_mirror import Mirror, highest_mirrored
 from tests.checkpoints.builders import damage, damage_segment, point_control, point_head
 from tests.stream.rig import RECORDER, WAIT_S, events, rig
 

@@ -11,18 +11,18 @@ from types import SimpleNamespace
 import pytest
 from kafka import KafkaAdminClient
 
-from checkpoints.commands import Operator
+from checkpoints.dev_server import ValkeyServer
 from checkpoints.doctor import key_findings, store_findings
-from checkpoints.embedded import ValkeyServer
-from checkpoints.orders import Order
-from checkpoints.redis_connection import RedisConnection
-from checkpoints.signing import make_keys
+from checkpoints.operating.operator import Operator
+from checkpoints.operating.order import Order
+from checkpoints.records.signing import make_keys
+from checkpoints.stores.redis_connection import RedisConnection
 from config.findings import exit_code
-from config.processes import ServerProcess, free_port
-from stream import kafka_client
+from config.processes.child import ServerProcess, free_port
+from stream.dev.jars import fetch_jars, user_cache
+from stream.dev.kafka_server import KafkaServer, find_java, prepare
 from stream.doctor import kafka_findings, model_findings
-from stream.embedded.jars import fetch_jars, user_cache
-from stream.embedded.kafka import KafkaServer, find_java, prepare
+from stream.kafka import client as kafka_client
 from tests.stream.rig import RECORDER, Rig, events, rig
 
 

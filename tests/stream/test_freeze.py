@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from checkpoints.commands import Operator
-from checkpoints.lineage import accounted, advanced
-from checkpoints.orders import Order
+from checkpoints.operating.operator import Operator
+from checkpoints.operating.order import Order
+from checkpoints.records.lineage import accounted, advanced
 from tests.stream.recorder import Recorder
 from tests.stream.rig import RECORDER, Rig, events, rig
 

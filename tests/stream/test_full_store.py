@@ -5,10 +5,10 @@ from contextlib import closing
 import pytest
 from redis import Redis
 
-from checkpoints.commands import Operator
-from checkpoints.embedded import ValkeyServer
+from checkpoints.dev_server import ValkeyServer
 from checkpoints.errors import NotInForce
-from checkpoints.orders import Order
+from checkpoints.operating.operator import Operator
+from checkpoints.operating.order import Order
 from tests.stream.rig import RECORDER, events, rig
 
 BATCH, VERSIONS = 20, 12

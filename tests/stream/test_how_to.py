@@ -12,9 +12,9 @@ from kafka import KafkaConsumer
 from config.model_file import parse_model_file
 from config.settings import KafkaSettings, load_settings
 from learner.values import Reason, Refusal
-from stream import kafka_client
-from stream.dead_letters import DeadLetters
-from stream.embedded.kafka import KafkaServer
+from stream.dev.kafka_server import KafkaServer
+from stream.kafka import client as kafka_client
+from stream.kafka.dead_letters import DeadLetters
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "dead-letters.md"
 MODEL = "name: {}\ntask: binary\nlearner: {{river: [linear_model.LogisticRegression]}}\n"

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from checkpoints.commands import Operator
 from checkpoints.errors import NotInForce
-from checkpoints.orders import Order
-from tests.embedded.waiting import is_running, until
+from checkpoints.operating.operator import Operator
+from checkpoints.operating.order import Order
+from tests.config.processes.waiting import is_running, until
 from tests.stream.rig import RECORDER, events, family, rig
 
 COUNT = 400

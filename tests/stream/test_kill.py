@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from checkpoints.embedded import ValkeyServer
-from stream.embedded.kafka import KafkaServer
+from checkpoints.dev_server import ValkeyServer
+from stream.dev.kafka_server import KafkaServer
 from tests.stream.torture import kill_trial, zombie_trial
 
 

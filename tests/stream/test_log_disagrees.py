@@ -12,15 +12,15 @@ import msgspec
 import pytest
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 
-from checkpoints.embedded import ValkeyServer
-from checkpoints.redis_connection import RedisConnection
+from checkpoints.compatibility import ModelFileChangedError, adopted_sections
+from checkpoints.dev_server import ValkeyServer
+from checkpoints.stores.redis_connection import RedisConnection
 from config.model_file import parse_model_file
-from config.processes import free_port
-from stream import kafka_client
+from config.processes.child import free_port
+from stream.between.positions import Positions
 from stream.errors import LogDisagreesError
-from stream.model_change import ModelFileChangedError, adopted_sections
-from stream.positions import Positions
-from stream.source import KafkaSource
+from stream.kafka import client as kafka_client
+from stream.kafka.consumer import KafkaSource
 from tests.stream.rig import RECORDER, WAIT_S, events, rig
 
 

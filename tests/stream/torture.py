@@ -17,8 +17,8 @@ from typing import Any
 
 from river import drift, metrics
 
-from checkpoints.embedded import ValkeyServer
-from stream.embedded.kafka import KafkaServer
+from checkpoints.dev_server import ValkeyServer
+from stream.dev.kafka_server import KafkaServer
 from tests.stream.recorder import Recorder
 from tests.stream.rig import RECORDER, Rig, events, rig
 

@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
-from api.access import ApiKeys, access_of
+from api.http.access import ApiKeys, access_of
 from config.errors import SettingsError
-from tests.api.serving import Running, running, settings_of, until
+from tests.api.running import Running, running, settings_of, until
 
 MODEL = "/v1/models/phishing"
 SCOPES = ["predict", "write", "operate", "read"]

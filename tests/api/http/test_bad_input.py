@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from api.answers import ProblemDocument
-from tests.api.serving import Running, running
+from api.openapi.answers import ProblemDocument
+from tests.api.running import Running, running
 
 POSTS = ("predict", "events", "labels", "rollback", "pin", "unpin", "freeze", "thaw", "tag")
 

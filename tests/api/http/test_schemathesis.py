@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.api.serving import phishing, running, until
+from tests.api.running import phishing, running, until
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 LIMIT_S = 110

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from api.answers import ProblemDocument
-from api.bodies import PredictBody
-from api.openapi import operations
-from api.questions import EventBody, LabelBody, Question, Questions
+from api.http.bodies import PredictBody
+from api.openapi.answers import ProblemDocument
+from api.openapi.document import operations
+from api.openapi.questions import EventBody, LabelBody, Question, Questions
 from learner.events.decode import FIELDS
-from tests.api.serving import PHISHING, Running, phishing, running, until
+from tests.api.running import PHISHING, Running, phishing, running, until
 
 JSON = "application/json"
 TYPED = {"content-type": JSON}

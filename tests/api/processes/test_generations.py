@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.generations import Asked, Generations
+from api.processes.generations import Asked, Generations
 
 DOINGS = ("commit", "order", "answer", "die", "wait")
 

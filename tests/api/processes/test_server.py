@@ -14,18 +14,19 @@ from pathlib import Path
 import httpx
 import pytest
 
-from api import guard, receive_deadline
 from api.app import create_app
-from api.door import Passage, PortTakenError, listen
-from api.loader import run_api
-from api.server import make_server
-from checkpoints.embedded import ValkeyServer
+from api.http import guard
+from api.processes import http_protocol as receive_deadline
+from api.processes.handover import Passage, PortTakenError, listen
+from api.processes.loader import run_api
+from api.processes.server import make_server
+from checkpoints.dev_server import ValkeyServer
 from checkpoints.errors import StoreUnavailable
-from checkpoints.memory_store import MemoryStore
+from checkpoints.stores.memory_store import MemoryStore
 from config.errors import SettingsError
 from config.model_file import parse_model_file
 from tests.api.hosting import hosting
-from tests.api.serving import KEYS, PHISHING, Running, running, settings_of, until
+from tests.api.running import KEYS, PHISHING, Running, running, settings_of, until
 
 CLIENTS = 40
 PATH = "/v1/models/phishing/predict"
@@ -240,12 +241,12 @@ def test_a_fault_in_following_ends_the_process() -> None:
 
 PROGRAM = """
 import sys
-from api.loader import run_api
-from api.server import make_server
-from checkpoints.memory_store import MemoryStore
+from api.processes.loader import run_api
+from api.processes.server import make_server
+from checkpoints.stores.memory_store import MemoryStore
 from config.model_file import parse_model_file
 from tests.api.hosting import hosting
-from tests.api.serving import KEYS, PHISHING, settings_of
+from tests.api.running import KEYS, PHISHING, settings_of
 settings = settings_of(port=int(sys.argv[1]))
 sys.exit(run_api(settings, [parse_model_file(PHISHING)], MemoryStore(), KEYS, None))
 """

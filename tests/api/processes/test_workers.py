@@ -13,11 +13,11 @@ from http.client import HTTPResponse
 import httpx
 import pytest
 
-from checkpoints.embedded import ValkeyServer
-from stream.embedded.kafka import KafkaServer
+from checkpoints.dev_server import ValkeyServer
+from stream.dev.kafka_server import KafkaServer
 from tests.api.hosting import HEAVY, Host, hosting
-from tests.api.serving import Learning, until
-from tests.embedded.waiting import is_running
+from tests.api.running import Learning, until
+from tests.config.processes.waiting import is_running
 
 
 @pytest.fixture(scope="module", params=[1, 3])

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from checkpoints.signing import Keys
-from tests.api.serving import KEYS, Running, phishing, running, until
+from checkpoints.records.signing import Keys
+from tests.api.running import KEYS, Running, phishing, running, until
 
 MODEL = "/v1/models/phishing"
 FORGET = {"to": "v1", "mode": "forget", "reason": "x"}

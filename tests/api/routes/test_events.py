@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from checkpoints.errors import Unavailable
-from tests.api.serving import PHISHING, Running, running
+from tests.api.running import PHISHING, Running, running
 
 PATH = "/v1/models/phishing/events"
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from checkpoints import views
-from checkpoints.reader import LineReader
-from tests.api.serving import KEYS, Running, phishing, running, until
+from checkpoints.reading import views
+from checkpoints.reading.reader import LineReader
+from tests.api.running import KEYS, Running, phishing, running, until
 
 MODEL = "/v1/models/phishing"
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from config.model_file import parse_model_file
-from tests.api.serving import PHISHING, Running, phishing, running, until
+from tests.api.running import PHISHING, Running, phishing, running, until
 
 PATH = "/v1/models/phishing/predict"
 STRICT = PHISHING.replace("phishing", "strict") + (

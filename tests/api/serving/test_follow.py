@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from checkpoints.errors import StoreUnavailable
-from checkpoints.line import Line
-from checkpoints.memory_store import MemoryStore
-from checkpoints.store import Position
-from tests.api.serving import Running, phishing, running, until
+from checkpoints.records.line import Line
+from checkpoints.stores.contract import Position
+from checkpoints.stores.memory_store import MemoryStore
+from tests.api.running import Running, phishing, running, until
 from tests.checkpoints.builders import damage, point_control
 
 PATH = "/v1/models/phishing/predict"

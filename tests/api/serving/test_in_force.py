@@ -11,18 +11,18 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from api.beats import Beats, name_of
-from api.door import listen
-from api.loader import run_api
-from api.served import Place
-from checkpoints.embedded import ValkeyServer
+from api.processes.handover import listen
+from api.processes.heartbeat import Beats, name_of
+from api.processes.loader import run_api
+from api.serving.served import Place
+from checkpoints.dev_server import ValkeyServer
 from checkpoints.errors import StoreUnavailable
-from checkpoints.line import Line
-from checkpoints.memory_store import MemoryStore
-from checkpoints.store import BEAT_SHOWN_S, Position
+from checkpoints.records.line import Line
+from checkpoints.stores.contract import BEAT_SHOWN_S, Position
+from checkpoints.stores.memory_store import MemoryStore
 from config.model_file import parse_model_file
 from tests.api.hosting import Host, hosting
-from tests.api.serving import KEYS, PHISHING, settings_of, until
+from tests.api.running import KEYS, PHISHING, settings_of, until
 
 LINE = Line("phishing")
 FIRST, NEXT = Place(1, 1, "a" * 64), Place(2, 2, "b" * 64)

@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from api.following import Following
-from api.served import ServedLine
-from checkpoints.commands import Operator, Order
-from checkpoints.manifest import SegmentRef
-from checkpoints.memory_store import MemoryStore
+from api.serving.follow import Following
+from api.serving.served import ServedLine
+from checkpoints.operating.operator import Operator, Order
+from checkpoints.records.manifest import SegmentRef
+from checkpoints.stores.memory_store import MemoryStore
 from config.model_file import parse_model_file
-from learner.served import ServedModel
+from learner.served_model import ServedModel
 from tests.api.hosting import HEAVY, LIGHT
-from tests.api.serving import Learning
+from tests.api.running import Learning
 from tests.checkpoints.builders import OPERATOR, VERIFIER
 
 EVENT = ({"https": 1}, True)

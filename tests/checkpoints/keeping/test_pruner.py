@@ -5,12 +5,12 @@ import logging
 
 import pytest
 
-from checkpoints.control import seal_control
-from checkpoints.lineage import open_lineage
-from checkpoints.memory_store import MemoryStore
-from checkpoints.reader import Damaged, LineReader
+from checkpoints.keeping.pruner import Pruner
+from checkpoints.reading.reader import Damaged, LineReader
+from checkpoints.records.control import seal_control
+from checkpoints.records.lineage import open_lineage
+from checkpoints.stores.memory_store import MemoryStore
 from config.model_file import Keep
-from stream.pruning import Pruner
 from tests.checkpoints.builders import (
     LEARNER,
     OPERATOR,

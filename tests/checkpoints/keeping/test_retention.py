@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checkpoints.retention import Kept, to_keep
+from checkpoints.keeping.retention import Kept, to_keep
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from checkpoints.line import Line
-from checkpoints.manifest import Counts
-from checkpoints.memory_store import MemoryStore
+from checkpoints.records.line import Line
+from checkpoints.records.manifest import Counts
+from checkpoints.stores.memory_store import MemoryStore
 from tests.checkpoints.builders import committed, granted, history
 from tests.checkpoints.operators import LINE, command_line, state
 

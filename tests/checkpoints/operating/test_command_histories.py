@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from checkpoints.errors import Conflict, NoSuchVersion
-from checkpoints.lineage import accounted, advanced, check_counts
-from checkpoints.manifest import Counts, Version
-from checkpoints.memory_store import MemoryStore
-from checkpoints.reader import LineReader
-from checkpoints.store import Outcome
+from checkpoints.reading.reader import LineReader
+from checkpoints.records.lineage import accounted, advanced, check_counts
+from checkpoints.records.manifest import Counts, Version
+from checkpoints.stores.contract import Outcome
+from checkpoints.stores.memory_store import MemoryStore
 from tests.checkpoints.builders import VERIFIER, a_version, granted, put, ref_of
 from tests.checkpoints.operators import LINE, Steady, an_operator, audit, order, state
 

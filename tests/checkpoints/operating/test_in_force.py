@@ -2,10 +2,10 @@
 
 import pytest
 
-from checkpoints.commands import Operator
 from checkpoints.errors import NotInForce, StoreUnavailable
-from checkpoints.memory_store import MemoryStore
-from checkpoints.store import BEAT_TTL_S
+from checkpoints.operating.operator import Operator
+from checkpoints.stores.contract import BEAT_TTL_S
+from checkpoints.stores.memory_store import MemoryStore
 from tests.checkpoints.builders import granted, history
 from tests.checkpoints.operators import LINE, NOW_MS, Steady, an_operator, order, state
 

@@ -5,8 +5,6 @@ import json
 
 import pytest
 
-from checkpoints.commands import Operator, VersionDropped
-from checkpoints.control import open_control
 from checkpoints.errors import (
     BadCommand,
     CheckpointCorrupt,
@@ -16,11 +14,13 @@ from checkpoints.errors import (
     Stale,
     Tampered,
 )
-from checkpoints.lineage import accounted, advanced
-from checkpoints.memory_store import DieAt, Died, MemoryStore
-from checkpoints.missing import NoSuchTag
-from checkpoints.orders import Order, Unsupported
-from checkpoints.store import Outcome
+from checkpoints.operating.not_found import NoSuchTag
+from checkpoints.operating.operator import Operator, VersionDropped
+from checkpoints.operating.order import Order, Unsupported
+from checkpoints.records.control import open_control
+from checkpoints.records.lineage import accounted, advanced
+from checkpoints.stores.contract import Outcome
+from checkpoints.stores.memory_store import DieAt, Died, MemoryStore
 from tests.checkpoints.builders import (
     OPERATOR,
     STRANGER,

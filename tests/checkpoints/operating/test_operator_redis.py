@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from checkpoints.commands import Operator
-from checkpoints.embedded import ValkeyServer
+from checkpoints.dev_server import ValkeyServer
 from checkpoints.errors import Conflict, NotInForce
-from checkpoints.line import Line
-from checkpoints.reader import LineReader
-from checkpoints.redis_connection import RedisConnection
-from checkpoints.redis_store import RedisStore
+from checkpoints.operating.operator import Operator
+from checkpoints.reading.reader import LineReader
+from checkpoints.records.line import Line
+from checkpoints.stores.redis_connection import RedisConnection
+from checkpoints.stores.redis_store import RedisStore
 from tests.checkpoints.builders import OPERATOR, VERIFIER, granted, history
 from tests.checkpoints.operators import order
 

@@ -4,7 +4,6 @@ import dataclasses
 
 import pytest
 
-from checkpoints.control import open_control
 from checkpoints.errors import (
     CheckpointCorrupt,
     DamagedHead,
@@ -14,15 +13,16 @@ from checkpoints.errors import (
     Tampered,
     UnknownKey,
 )
-from checkpoints.line import Line
-from checkpoints.lineage import accounted, advanced, check_counts
-from checkpoints.manifest import Anchor, Counts, TopicAnchors
-from checkpoints.memory_store import MemoryStore
-from checkpoints.mending import taken
-from checkpoints.reader import LineReader
-from checkpoints.redis_connection import RedisConnection
-from checkpoints.redis_store import RedisStore
-from checkpoints.signing import Verifier
+from checkpoints.reading.damaged_head import taken
+from checkpoints.reading.reader import LineReader
+from checkpoints.records.control import open_control
+from checkpoints.records.line import Line
+from checkpoints.records.lineage import accounted, advanced, check_counts
+from checkpoints.records.manifest import Anchor, Counts, TopicAnchors
+from checkpoints.records.signing import Verifier
+from checkpoints.stores.memory_store import MemoryStore
+from checkpoints.stores.redis_connection import RedisConnection
+from checkpoints.stores.redis_store import RedisStore
 from tests.checkpoints.builders import (
     OPERATOR,
     VERIFIER,

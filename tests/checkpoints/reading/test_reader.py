@@ -5,14 +5,14 @@ import dataclasses
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from checkpoints.control import seal_control
 from checkpoints.errors import CheckpointCorrupt, NoSuchVersion, Tampered, TooLarge
-from checkpoints.line import Line
-from checkpoints.manifest import seal_version
-from checkpoints.memory_store import MemoryStore
-from checkpoints.reader import LineReader
-from checkpoints.segments import pack
-from checkpoints.signing import Signer
+from checkpoints.reading.reader import LineReader
+from checkpoints.records.control import seal_control
+from checkpoints.records.line import Line
+from checkpoints.records.manifest import seal_version
+from checkpoints.records.segments import pack
+from checkpoints.records.signing import Signer
+from checkpoints.stores.memory_store import MemoryStore
 from tests.checkpoints.builders import (
     LEARNER,
     STRANGER,

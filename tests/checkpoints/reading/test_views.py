@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from checkpoints import views
 from checkpoints.errors import BadCommand
-from checkpoints.line import Line
-from checkpoints.manifest import Counts
-from checkpoints.reader import LineState
+from checkpoints.reading import views
+from checkpoints.reading.reader import LineState
+from checkpoints.records.line import Line
+from checkpoints.records.manifest import Counts
 from tests.checkpoints.builders import a_control, a_version, pointer
 
 LINE = Line("phishing")

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checkpoints.errors import CheckpointCorrupt, Tampered
-from checkpoints.line import Line
-from checkpoints.lineage import (
+from checkpoints.records.line import Line
+from checkpoints.records.lineage import (
     Lineage,
     accounted,
     advanced,
@@ -21,7 +21,7 @@ from checkpoints.lineage import (
     rolled_back,
     seal_lineage,
 )
-from checkpoints.manifest import Counts, Version
+from checkpoints.records.manifest import Counts, Version
 from tests.checkpoints.builders import LEARNER, OPERATOR, VERIFIER, a_rollback, a_version, ref_of
 
 LINE = Line("phishing")

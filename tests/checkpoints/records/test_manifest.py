@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from checkpoints.control import Command, following, open_control, seal_control
 from checkpoints.errors import CheckpointCorrupt, Tampered, UnknownFormat
-from checkpoints.line import Line
-from checkpoints.manifest import (
+from checkpoints.records.control import Command, following, open_control, seal_control
+from checkpoints.records.line import Line
+from checkpoints.records.manifest import (
     Anchor,
     Counts,
     SegmentRef,
@@ -20,7 +20,7 @@ from checkpoints.manifest import (
     seal_version,
     version_number,
 )
-from checkpoints.signing import canonical
+from checkpoints.records.signing import canonical
 from tests.checkpoints.builders import (
     LEARNER,
     OPERATOR,

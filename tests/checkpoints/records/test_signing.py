@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checkpoints.errors import KeyProblem, Tampered
-from checkpoints.signing import Verifier, canonical, load_keys, make_keys
+from checkpoints.records.signing import Verifier, canonical, load_keys, make_keys
 from tests.checkpoints.builders import LEARNER, OPERATOR, STRANGER, VERIFIER
 
 BODY = canonical({"number": 17, "offsets": {"events": {"0": 1234}}, "text": 'é "\\ \u2028'})

@@ -6,10 +6,10 @@ from contextlib import closing
 import pytest
 
 from checkpoints.errors import TooLarge
-from checkpoints.line import Line
-from checkpoints.memory_store import MemoryStore
-from checkpoints.redis_store import RedisStore
-from checkpoints.store import BEAT_BYTES_MAX
+from checkpoints.records.line import Line
+from checkpoints.stores.contract import BEAT_BYTES_MAX
+from checkpoints.stores.memory_store import MemoryStore
+from checkpoints.stores.redis_store import RedisStore
 
 AnyStore = MemoryStore | RedisStore
 

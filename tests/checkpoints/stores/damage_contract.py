@@ -7,11 +7,11 @@ from collections.abc import Callable
 import pytest
 
 from checkpoints.errors import CheckpointCorrupt
-from checkpoints.line import Line
-from checkpoints.manifest import Unreadable
-from checkpoints.memory_store import MemoryStore
-from checkpoints.redis_store import RedisStore
-from checkpoints.store import Outcome
+from checkpoints.records.line import Line
+from checkpoints.records.manifest import Unreadable
+from checkpoints.stores.contract import Outcome
+from checkpoints.stores.memory_store import MemoryStore
+from checkpoints.stores.redis_store import RedisStore
 from tests.checkpoints.builders import (
     a_control,
     a_rollback,

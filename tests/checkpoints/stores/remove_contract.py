@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from checkpoints.line import Line
-from checkpoints.memory_store import MemoryStore
-from checkpoints.redis_store import RedisStore
-from checkpoints.store import CHUNK_BYTES, Outcome
+from checkpoints.records.line import Line
+from checkpoints.stores.contract import CHUNK_BYTES, Outcome
+from checkpoints.stores.memory_store import MemoryStore
+from checkpoints.stores.redis_store import RedisStore
 from tests.checkpoints.builders import a_control, a_version, committed, granted, put
 
 AnyStore = MemoryStore | RedisStore

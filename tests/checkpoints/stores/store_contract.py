@@ -8,14 +8,13 @@ from contextlib import closing
 
 import pytest
 
-from checkpoints.control import open_control
 from checkpoints.errors import CheckpointCorrupt
-from checkpoints.line import Line
-from checkpoints.manifest import open_version
-from checkpoints.memory_store import DieAt, Died, MemoryStore
-from checkpoints.redis_store import RedisStore
-from checkpoints.store import CHUNK_BYTES, STEPS, HeldBy, Hints, Outcome, Position
-from tests.checkpoints.beat_contract import BeatContract
+from checkpoints.records.control import open_control
+from checkpoints.records.line import Line
+from checkpoints.records.manifest import open_version
+from checkpoints.stores.contract import CHUNK_BYTES, STEPS, HeldBy, Hints, Outcome, Position
+from checkpoints.stores.memory_store import DieAt, Died, MemoryStore
+from checkpoints.stores.redis_store import RedisStore
 from tests.checkpoints.builders import (
     VERIFIER,
     a_control,
@@ -29,9 +28,10 @@ from tests.checkpoints.builders import (
     put,
     ref_of,
 )
-from tests.checkpoints.damage_contract import DamageContract
-from tests.checkpoints.fence_contract import FenceContract
-from tests.checkpoints.remove_contract import RemoveContract
+from tests.checkpoints.stores.beat_contract import BeatContract
+from tests.checkpoints.stores.damage_contract import DamageContract
+from tests.checkpoints.stores.fence_contract import FenceContract
+from tests.checkpoints.stores.remove_contract import RemoveContract
 
 AnyStore = MemoryStore | RedisStore
 NOTHING = Position(head=None, control=None, learner=None)

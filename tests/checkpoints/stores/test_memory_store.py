@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from checkpoints.line import Line
-from checkpoints.memory_store import MemoryStore
-from checkpoints.store import BEAT_SHOWN_S, BEAT_TTL_S, ORPHAN_S, REPEATS_S, Outcome
+from checkpoints.records.line import Line
+from checkpoints.stores.contract import BEAT_SHOWN_S, BEAT_TTL_S, ORPHAN_S, REPEATS_S, Outcome
+from checkpoints.stores.memory_store import MemoryStore
 from tests.checkpoints.builders import a_control, a_version, granted, put
-from tests.checkpoints.store_contract import NOTHING, StoreContract
+from tests.checkpoints.stores.store_contract import NOTHING, StoreContract
 
 
 class Clock:

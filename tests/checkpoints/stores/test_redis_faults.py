@@ -14,12 +14,12 @@ from urllib.parse import urlsplit
 import pytest
 from redis import Redis
 
-from checkpoints.embedded import ValkeyServer
+from checkpoints.dev_server import ValkeyServer
 from checkpoints.errors import StoreUnavailable
-from checkpoints.line import Line
-from checkpoints.redis_connection import RedisConnection
-from checkpoints.redis_store import RedisStore
-from checkpoints.store import Outcome
+from checkpoints.records.line import Line
+from checkpoints.stores.contract import Outcome
+from checkpoints.stores.redis_connection import RedisConnection
+from checkpoints.stores.redis_store import RedisStore
 from tests.checkpoints.builders import (
     a_control,
     a_rollback,
@@ -30,7 +30,7 @@ from tests.checkpoints.builders import (
     history,
     put,
 )
-from tests.embedded.waiting import until
+from tests.config.processes.waiting import until
 
 
 class LossyProxy:

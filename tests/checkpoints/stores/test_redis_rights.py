@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from checkpoints import redis_rights, redis_store
-from checkpoints.commands import Operator
-from checkpoints.embedded import ValkeyServer
+from checkpoints.dev_server import ValkeyServer
 from checkpoints.errors import StoreForbidden
-from checkpoints.line import Line
-from checkpoints.reader import LineReader
-from checkpoints.redis_connection import RedisConnection
-from checkpoints.redis_store import RedisStore
-from checkpoints.store import HeldBy, Outcome
-from config.addresses import without_password
+from checkpoints.operating.operator import Operator
+from checkpoints.reading.reader import LineReader
+from checkpoints.records.line import Line
+from checkpoints.stores import redis_rights, redis_store
+from checkpoints.stores.contract import HeldBy, Outcome
+from checkpoints.stores.redis_connection import RedisConnection
+from checkpoints.stores.redis_store import RedisStore
+from config.text.addresses import without_password
 from tests.checkpoints.builders import OPERATOR, VERIFIER, granted, history
 from tests.checkpoints.operators import order
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
+from checkpoints.dev_server import ValkeyServer
 from checkpoints.doctor import store_findings
-from checkpoints.embedded import ValkeyServer
 from checkpoints.errors import StoreUnavailable, UnsafeStore
-from checkpoints.redis_connection import RedisConnection
-from checkpoints.redis_setup import Finding, findings_of, refuse_unsafe
+from checkpoints.stores.redis_connection import RedisConnection
+from checkpoints.stores.redis_setup import Finding, findings_of, refuse_unsafe
 
 
 @pytest.fixture

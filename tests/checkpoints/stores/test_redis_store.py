@@ -8,8 +8,7 @@ from collections.abc import Iterator
 import pytest
 from redis import Redis
 
-from checkpoints.control import AUDIT_KEPT
-from checkpoints.embedded import ValkeyServer
+from checkpoints.dev_server import ValkeyServer
 from checkpoints.errors import (
     BadCommand,
     CheckpointCorrupt,
@@ -17,11 +16,12 @@ from checkpoints.errors import (
     StoreUnavailable,
     Tampered,
 )
-from checkpoints.line import Line
-from checkpoints.manifest import MANIFEST_BYTES_MAX
-from checkpoints.redis_connection import RedisConnection
-from checkpoints.redis_store import RedisStore
-from checkpoints.store import BEAT_SHOWN_S, BEAT_TTL_S, ORPHAN_S, HeldBy, Outcome
+from checkpoints.records.control import AUDIT_KEPT
+from checkpoints.records.line import Line
+from checkpoints.records.manifest import MANIFEST_BYTES_MAX
+from checkpoints.stores.contract import BEAT_SHOWN_S, BEAT_TTL_S, ORPHAN_S, HeldBy, Outcome
+from checkpoints.stores.redis_connection import RedisConnection
+from checkpoints.stores.redis_store import RedisStore
 from tests.checkpoints.builders import (
     a_control,
     a_rollback,
@@ -33,7 +33,7 @@ from tests.checkpoints.builders import (
     put,
     ref_of,
 )
-from tests.checkpoints.store_contract import NOTHING, StoreContract
+from tests.checkpoints.stores.store_contract import NOTHING, StoreContract
 
 
 @pytest.fixture

@@ -25,15 +25,15 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from checkpoints.control import Control
-from checkpoints.embedded import ValkeyServer
+from checkpoints.dev_server import ValkeyServer
 from checkpoints.errors import CheckpointCorrupt
-from checkpoints.line import Line
-from checkpoints.manifest import Version
-from checkpoints.memory_store import DieAt, Died, MemoryStore
-from checkpoints.redis_connection import RedisConnection
-from checkpoints.redis_store import RedisStore
-from checkpoints.store import Granted
+from checkpoints.records.control import Control
+from checkpoints.records.line import Line
+from checkpoints.records.manifest import Version
+from checkpoints.stores.contract import Granted
+from checkpoints.stores.memory_store import DieAt, Died, MemoryStore
+from checkpoints.stores.redis_connection import RedisConnection
+from checkpoints.stores.redis_store import RedisStore
 from tests.checkpoints.builders import (
     a_control,
     a_rollback,
@@ -45,7 +45,7 @@ from tests.checkpoints.builders import (
     pointer,
     ref_of,
 )
-from tests.checkpoints.line_model import MIB, Kept, LineModel, chunk_names
+from tests.checkpoints.stores.line_model import MIB, Kept, LineModel, chunk_names
 
 T = TypeVar("T")
 AnyStore = MemoryStore | RedisStore

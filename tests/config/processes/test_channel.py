@@ -5,10 +5,10 @@ import threading
 
 import pytest
 
-from config.channel import ChannelClosedError
-from config.fork import ended, fork
-from learner.examples import Examples
-from stream.messages import Batch, Cleared, pair
+from config.processes.channel import ChannelClosedError
+from config.processes.fork import ended, fork
+from learner.events.examples import Examples
+from stream.between.messages import Batch, Cleared, pair
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from config.processes import (
+from config.processes.child import (
     DataDirHeldError,
     DataDirLock,
     NotReadyError,
@@ -19,12 +19,12 @@ from config.processes import (
     chosen_ports,
     free_port,
 )
-from tests.embedded.waiting import is_running, until
+from tests.config.processes.waiting import is_running, until
 
 HOLDER = """
 import sys
 from pathlib import Path
-from config.processes import DataDirLock
+from config.processes.child import DataDirLock
 
 lock = DataDirLock(Path(sys.argv[1]))
 print("held", flush=True)

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from config.processes import ProcessSpec
-from config.roll_call import Roll
-from config.supervisor import Supervisor
-from tests.embedded.test_supervisor import FOREVER, Run, shell
-from tests.embedded.waiting import soon
+from config.processes.child import ProcessSpec
+from config.processes.roll_call import Roll
+from config.processes.supervisor import Supervisor
+from tests.config.processes.test_supervisor import FOREVER, Run, shell
+from tests.config.processes.waiting import soon
 
 
 def test_one_that_stands_still_is_killed_and_tried_again(tmp_path: Path) -> None:

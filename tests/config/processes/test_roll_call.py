@@ -14,17 +14,17 @@ from typing import Any
 
 import pytest
 
-from config.processes import ProcessSpec
-from config.roll_call import Roll, RollCall, read_parts, write_parts
-from config.supervisor import Supervisor
-from tests.embedded.waiting import is_running, soon
+from config.processes.child import ProcessSpec
+from config.processes.roll_call import Roll, RollCall, read_parts, write_parts
+from config.processes.supervisor import Supervisor
+from tests.config.processes.waiting import is_running, soon
 
 # Keeps a source and a learner, names them, and starts again what has ended; a file `mute` lets it
 # leave an ended one unnamed and unburied.
 KEEPER = """
 import subprocess, sys, time
 from pathlib import Path
-from config.roll_call import write_parts
+from config.processes.roll_call import write_parts
 
 where, names = Path(sys.argv[1]), sys.argv[2:]
 def begin():

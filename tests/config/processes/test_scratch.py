@@ -4,12 +4,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from config.scratch import private_folder
+from config.processes.scratch import private_folder
 
 HOLDER = """
 import sys
 from pathlib import Path
-from config.scratch import private_folder
+from config.processes.scratch import private_folder
 
 with private_folder(Path(sys.argv[1])) as folder:
     (folder / "model.vw").write_bytes(b"half a mod")

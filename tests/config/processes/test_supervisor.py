@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from config.processes import ProcessSpec
-from config.roll_call import Roll
-from config.supervisor import Supervisor
-from tests.embedded.waiting import LIMIT_S, is_running, soon, until
+from config.processes.child import ProcessSpec
+from config.processes.roll_call import Roll
+from config.processes.supervisor import Supervisor
+from tests.config.processes.waiting import LIMIT_S, is_running, soon, until
 
 ENV = {"PATH": os.environ["PATH"]}
 FOREVER = "while :; do sleep 0.02; done"
@@ -351,9 +351,9 @@ def test_a_program_that_is_not_there_stops_everything(tmp_path: Path) -> None:
 PROGRAM = """
 import asyncio, sys
 from pathlib import Path
-from config.processes import ProcessSpec
-from config.roll_call import Roll
-from config.supervisor import Supervisor
+from config.processes.child import ProcessSpec
+from config.processes.roll_call import Roll
+from config.processes.supervisor import Supervisor
 
 cwd = Path(sys.argv[1])
 specs = [

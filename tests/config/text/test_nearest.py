@@ -2,7 +2,7 @@
 
 import pytest
 
-from config.nearest import did_you_mean, nearest
+from config.text.nearest import did_you_mean, nearest
 
 RIVER = ["linear_model.LogisticRegression", "linear_model.LinearRegression", "optim.SGD"]
 

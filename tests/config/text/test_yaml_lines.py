@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from config.yaml_lines import BYTES_MAX, DEPTH_MAX, PROBLEMS_MAX, read_file, read_text
+from config.text.yaml_lines import BYTES_MAX, DEPTH_MAX, PROBLEMS_MAX, read_file, read_text
 
 
 def told(text):

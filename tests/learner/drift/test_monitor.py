@@ -12,9 +12,9 @@ from river import drift
 from river.drift import binary
 
 from config.model_file import Drift, Task
-from learner.detectors import DETECTORS
-from learner.drift import Detection, Detectors
-from learner.drift_log import KEPT, DriftLog
+from learner.drift.detectors import DETECTORS
+from learner.drift.log import KEPT, DriftLog
+from learner.drift.monitor import Detection, Detectors
 from learner.errors import SpecError
 
 RIVER: dict[str, Callable[[], Any]] = {

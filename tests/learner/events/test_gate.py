@@ -5,9 +5,9 @@ import random
 
 import pytest
 
-from learner.gate import Gate, RecentIds
-from learner.labels import Labels
-from learner.screen import Screen
+from learner.events.gate import Gate, RecentIds
+from learner.events.labels import Labels
+from learner.events.screen import Screen
 from learner.values import Event, Reason, Refusal
 from tests.learner.streams import model_file
 from tests.learner.taking import examples_of

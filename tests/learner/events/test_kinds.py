@@ -6,8 +6,8 @@ import pytest
 from river import tree
 
 from checkpoints.unpickle import loads
-from learner.kinds import Kinds
-from learner.served import ServedModel
+from learner.events.kinds import Kinds
+from learner.served_model import ServedModel
 from learner.trainer import Saved, Trainer
 from learner.values import Event, Reason
 from tests.learner.streams import model_file

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from learner.labels import Labels
+from learner.events.labels import Labels
 from learner.values import Reason, Refusal
 from tests.learner.streams import model_file
 

@@ -18,9 +18,9 @@ from learner.build import build_estimator, restore_estimator
 from learner.deep_pickle import dumps
 from learner.errors import SpecError
 from learner.estimator import Estimator
-from learner.inline_attributes import inline_attributes
-from learner.river_names import component_names
-from tests.learner.components import LABELS, Case, cases_of
+from learner.river.components import component_names
+from learner.river.inline_attributes import inline_attributes
+from tests.learner.river.every_component import LABELS, Case, cases_of
 from tests.learner.streams import Pair, model_file
 
 WORDS = (

@@ -1,7 +1,7 @@
 """Every component that a model file can name, each in a pipeline that learns with it.
 
-Found by introspection of what `learner.river_names` admits: a component of a new kind, or with an
-argument that nothing here knows, is an error of `pipeline_of`, never left out.
+Found by introspection of what `learner.river.components` admits: a component of a new kind, or with
+an argument that nothing here knows, is an error of `pipeline_of`, never left out.
 """
 
 import inspect
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeAlias
 from river import base, metrics, optim, stats
 from river.tree.splitter import Quantizer, Splitter
 
-from learner.river_names import component_class
+from learner.river.components import component_class
 
 LOGISTIC, LINEAR = "linear_model.LogisticRegression", "linear_model.LinearRegression"
 SCALER, TREE = "preprocessing.StandardScaler", "tree.HoeffdingTreeRegressor"

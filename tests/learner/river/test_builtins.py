@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from river import compose, rules
 
-from learner.river_builtins import GrownSet, Key
-from learner.river_names import component_class
+from learner.river.builtins import GrownSet, Key
+from learner.river.components import component_class
 
 SOURCES = [random.Random(seed) for seed in range(40)]
 

@@ -17,11 +17,19 @@ from checkpoints.unpickle import loads
 from learner.build import build_estimator
 from learner.deep_pickle import dumps
 from learner.errors import SpecError
-from learner.inline_attributes import inline_attributes
-from learner.river_names import component_names
-from learner.river_spec import build_pipeline
-from tests.learner.components import FEW, LABELS, LINEAR, SCALER, WORDLESS, cases_of, written
-from tests.learner.copying import divergence, events, is_for_its_task
+from learner.river.components import component_names
+from learner.river.inline_attributes import inline_attributes
+from learner.river.spec import build_pipeline
+from tests.learner.river.copying import divergence, events, is_for_its_task
+from tests.learner.river.every_component import (
+    FEW,
+    LABELS,
+    LINEAR,
+    SCALER,
+    WORDLESS,
+    cases_of,
+    written,
+)
 from tests.learner.streams import model_file
 
 EVENTS = 36

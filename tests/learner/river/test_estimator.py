@@ -23,7 +23,7 @@ from river import (
 from river.base import Base, Classifier
 
 from config.model_file import Task
-from learner.river_estimator import RiverEstimator, final_step, takes_weight
+from learner.river.estimator import RiverEstimator, final_step, takes_weight
 from tests.learner.streams import binary, classes, numbers, only_numbers
 
 SCALER = preprocessing.StandardScaler

@@ -18,8 +18,8 @@ from river import (
 
 from checkpoints.unpickle import loads
 from learner.build import build_screen
-from learner.imputing import filled, imputes
-from learner.served import ServedModel
+from learner.river.imputing import filled, imputes
+from learner.served_model import ServedModel
 from learner.trainer import Trainer
 from learner.values import Event, Reason
 from tests.learner.streams import model_file

@@ -8,7 +8,7 @@ import pytest
 from river import base, drift, forest, linear_model, preprocessing, tree
 from river.datasets import Phishing
 
-from learner.inline_attributes import inline_attributes, set_attributes
+from learner.river.inline_attributes import inline_attributes, set_attributes
 
 pytestmark = pytest.mark.filterwarnings("error")
 

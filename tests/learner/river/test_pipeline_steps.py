@@ -18,8 +18,8 @@ from river import (
 )
 from river.datasets import Phishing
 
-from learner.pipeline_steps import steps_of
-from learner.river_estimator import RiverEstimator
+from learner.river.estimator import RiverEstimator
+from learner.river.pipeline_steps import steps_of
 
 
 class ByLabel(base.Transformer):

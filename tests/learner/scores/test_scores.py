@@ -13,7 +13,7 @@ from river.datasets import Phishing
 from config.model_file import Scores as Windows
 from config.model_file import Task
 from learner.errors import SpecError
-from learner.scores import Scores, suited_names
+from learner.scores.scores import Scores, suited_names
 
 LABELS: dict[str, list[Any]] = {
     "binary": [False, True],

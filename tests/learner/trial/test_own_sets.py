@@ -4,8 +4,8 @@ from typing import Any
 
 from river import compose, preprocessing
 
-from learner.own_sets import notes_on_sets
-from learner.python_estimator import build_python
+from learner.river.own_class import build_python
+from learner.trial.own_sets import notes_on_sets
 
 
 class Words:

@@ -12,10 +12,10 @@ from vowpalwabbit import pyvw
 from config.model_file import Limits
 from learner.build import build_estimator, restore_estimator
 from learner.errors import RestoreError, SpecError
-from learner.labels import Labels
+from learner.events.labels import Labels
 from learner.values import Reason, Refusal
-from learner.vw_arguments import parse_arguments
-from learner.vw_text import Line, features_text, parse_line, unlabelled
+from learner.vw.arguments import parse_arguments
+from learner.vw.text import Line, features_text, parse_line, unlabelled
 from tests.learner.streams import binary, classes, model_file, numbers
 
 TEXT = {"format": "vw"}

@@ -4,9 +4,9 @@ import hashlib
 
 import pytest
 
-from stream.board import Board
-from stream.positions import Positions, fingerprint
-from stream.status import Status, Trouble
+from stream.between.positions import Positions, fingerprint
+from stream.between.shared_numbers import Board
+from stream.source.heartbeat import Status, Trouble
 
 
 def positions(*partitions):

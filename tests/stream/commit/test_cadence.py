@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 
-from stream.cadence import coreless_s, lost_s
+from stream.commit.cadence import coreless_s, lost_s
 
 
 def test_time_without_a_core_is_time_lost_up_to_what_the_version_took() -> None:

@@ -7,19 +7,19 @@ import time
 
 import pytest
 
-from checkpoints.line import Line
-from checkpoints.memory_store import MemoryStore
-from checkpoints.signing import Keys
+from checkpoints.records.line import Line
+from checkpoints.records.signing import Keys
+from checkpoints.stores.memory_store import MemoryStore
 from config.model_file import parse_model_file
-from learner.examples import Examples
+from learner.events.examples import Examples
 from learner.trainer import Trainer
-from stream import committer as committing
-from stream.commit import SnapshotFailedError, VersionMaker
-from stream.committer import CommitLostError, Committer
-from stream.messages import Announced, Cleared
-from stream.positions import Positions, fingerprint
+from stream.between.messages import Announced, Cleared
+from stream.between.positions import Positions, fingerprint
+from stream.commit import committer as committing
+from stream.commit.committer import CommitLostError, Committer
+from stream.commit.protocol import SnapshotFailedError, VersionMaker
 from tests.checkpoints.builders import LEARNER, VERIFIER
-from tests.embedded.waiting import is_running, until
+from tests.config.processes.waiting import is_running, until
 
 KEY = ("events", 0)
 MODEL = parse_model_file(

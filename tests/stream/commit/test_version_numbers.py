@@ -6,7 +6,7 @@ import logging
 import pytest
 
 from config.settings import load_settings
-from stream.numbers import Numbers, numbers_of
+from stream.commit.version_numbers import Numbers, numbers_of
 
 
 def test_the_highest_number_outlives_the_process(tmp_path):

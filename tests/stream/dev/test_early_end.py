@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.embedded.waiting import until
+from tests.config.processes.waiting import until
 
 PROGRAM = Path(sys.executable).with_name("weir")
 # While it loads its modules, formats Kafka's folder, starts the servers, waits for them.

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from config.roll_call import Roll
-from stream.embedded.dev import DevPlan
-from stream.embedded.disk_watch import FULL_BYTES, Level, level_of
-from stream.embedded.run import _Telling
+from config.processes.roll_call import Roll
+from stream.dev.disk_watch import FULL_BYTES, Level, level_of
+from stream.dev.plan import DevPlan
+from stream.dev.run import _Telling
+from tests.config.processes.waiting import soon
 from tests.config.test_files import no_room
-from tests.embedded.waiting import soon
 
 GIB = 1 << 30
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from config.processes import free_port
-from stream.embedded.jars import (
+from config.processes.child import free_port
+from stream.dev.jars import (
     KAFKA_VERSION,
     Jar,
     JarsUnavailableError,

@@ -11,9 +11,9 @@ import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import MessageSizeTooLargeError
 
-from config.processes import NotReadyError, free_port
-from stream.embedded.jars import fetch_jars, user_cache
-from stream.embedded.kafka import (
+from config.processes.child import NotReadyError, free_port
+from stream.dev.jars import fetch_jars, user_cache
+from stream.dev.kafka_server import (
     KafkaServer,
     find_java,
     is_ready,

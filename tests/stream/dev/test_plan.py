@@ -20,14 +20,14 @@ import pytest
 from kafka import KafkaProducer, TopicPartition
 from kafka.structs import OffsetAndMetadata
 
-from checkpoints.embedded import ValkeyServer
+from checkpoints.dev_server import ValkeyServer
 from config.model_file import parse_model_file
-from config.processes import READY_CHECK_MAX_S, free_port
+from config.processes.child import READY_CHECK_MAX_S, free_port
 from config.settings import load_settings
-from stream import kafka_client
-from stream.embedded.dev import plan
-from stream.embedded.kafka import KafkaServer
-from tests.embedded.waiting import is_running, until
+from stream.dev.kafka_server import KafkaServer
+from stream.dev.plan import plan
+from stream.kafka import client as kafka_client
+from tests.config.processes.waiting import is_running, until
 from weir import _store_at
 
 MODEL = "name: {name}\ntask: binary\nlearner: {{river: [linear_model.{learner}]}}\n"

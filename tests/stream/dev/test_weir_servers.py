@@ -9,12 +9,12 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-import checkpoints.embedded
-import stream.embedded.kafka
-from config.processes import ProcessSpec, free_port
-from config.supervisor import Supervisor
-from stream.embedded.jars import fetch_jars, user_cache
-from tests.embedded.waiting import is_running, soon, until
+import checkpoints.dev_server
+import stream.dev.kafka_server
+from config.processes.child import ProcessSpec, free_port
+from config.processes.supervisor import Supervisor
+from stream.dev.jars import fetch_jars, user_cache
+from tests.config.processes.waiting import is_running, soon, until
 
 
 def servers(directory: Path) -> list[ProcessSpec]:
@@ -67,8 +67,8 @@ def test_both_come_back_after_kill(tmp_path: Path) -> None:
 PROGRAM = """
 import asyncio, sys
 from pathlib import Path
-from config.supervisor import Supervisor
-from tests.embedded.test_weir_servers import servers
+from config.processes.supervisor import Supervisor
+from tests.stream.dev.test_weir_servers import servers
 
 told = lambda pids: print(*pids.values(), flush=True)
 asyncio.run(Supervisor(servers(Path(sys.argv[1])), on_change=told).run())

@@ -6,8 +6,8 @@ import pytest
 from kafka import TopicPartition
 
 from config.settings import KafkaSettings
-from stream import kafka_client
-from stream.mirror import Mirror, highest_mirrored
+from stream.kafka import client as kafka_client
+from stream.kafka.group_mirror import Mirror, highest_mirrored
 
 
 @pytest.fixture

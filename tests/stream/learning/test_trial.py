@@ -3,16 +3,16 @@
 import pytest
 
 from learner.errors import SpecError
-from learner.examples import Examples
-from learner.probe import PredictChangesError
+from learner.events.examples import Examples
 from learner.trainer import Trainer
-from learner.unwritable import UnwritableError
-from stream.commit import SnapshotFailedError
-from stream.committer import CommitEndedError
+from learner.trial.probe import PredictChangesError
+from learner.trial.unwritable import UnwritableError
+from stream.commit.committer import CommitEndedError
+from stream.commit.protocol import SnapshotFailedError
 from stream.doctor import model_findings
-from stream.trial import check_restorable, check_snapshot
+from stream.learning.trial import check_restorable, check_snapshot
 from tests.learner.streams import model_file
-from tests.stream.test_committer import Learning
+from tests.stream.commit.test_committer import Learning
 
 HERE = "tests.stream.unfit"
 

@@ -9,9 +9,9 @@ import json
 import pytest
 
 from config.model_file import parse_model_file
-from stream.csv_file import CsvColumns, csv_columns
 from stream.errors import SendError
-from stream.readers import check_source, records
+from stream.send.csv_file import CsvColumns, csv_columns
+from stream.send.readers import check_source, records
 
 MODEL = "name: a\ntask: {}\nlearner: {{river: [dummy.NoChangeClassifier]}}\n"
 HEADER = "price,items,label\n"

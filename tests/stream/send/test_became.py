@@ -4,11 +4,11 @@ import time
 
 import pytest
 
-from checkpoints.line import Line
-from checkpoints.manifest import Counts
-from checkpoints.memory_store import MemoryStore
-from checkpoints.reader import LineReader
-from stream.became import Became, Delivery, summary
+from checkpoints.reading.reader import LineReader
+from checkpoints.records.line import Line
+from checkpoints.records.manifest import Counts
+from checkpoints.stores.memory_store import MemoryStore
+from stream.send.became import Became, Delivery, summary
 from tests.checkpoints.builders import VERIFIER, a_manifest, committed, granted
 
 LINE = Line("returns")

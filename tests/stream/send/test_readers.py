@@ -11,10 +11,16 @@ from river.datasets import synth
 from config.model_file import parse_model_file
 from learner.events.decode import decoder
 from learner.values import Event
-from stream.csv_file import CsvColumns
 from stream.errors import SendError
-from stream.readers import check_source, records
-from stream.streams import DRIFT_AT, DRIFTING, UnknownStreamError, river_stream, stream_names
+from stream.send.csv_file import CsvColumns
+from stream.send.readers import check_source, records
+from stream.send.river_streams import (
+    DRIFT_AT,
+    DRIFTING,
+    UnknownStreamError,
+    river_stream,
+    stream_names,
+)
 
 MODEL = "name: a\ntask: binary\nlearner: {river: [linear_model.LogisticRegression]}\n"
 

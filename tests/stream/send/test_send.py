@@ -16,12 +16,12 @@ from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 
 from config.model_file import parse_model_file
 from config.settings import KafkaSettings
-from stream.csv_file import CsvColumns
 from stream.errors import KafkaUnavailableError, SendStoppedError, StreamError, TopicMissingError
-from stream.numbered import HEADER, header, sent_before
-from stream.producer import Producer, Publisher
-from stream.readers import records
-from stream.send import send
+from stream.kafka.producer import Producer, Publisher
+from stream.send.csv_file import CsvColumns
+from stream.send.readers import records
+from stream.send.resume import HEADER, header, sent_before
+from stream.send.send import send
 
 MODEL = "name: {}\ntask: binary\nlearner: {{river: [linear_model.LogisticRegression]}}\n"
 

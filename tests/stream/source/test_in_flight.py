@@ -7,10 +7,10 @@ import msgspec
 from learner.build import build_screen
 from learner.events.decode import decoder
 from learner.values import Reason
-from stream.columns import Columns
-from stream.feed import Feed
-from stream.messages import Took, decode, encode
-from stream.positions import fingerprint
+from stream.between.messages import Took, decode, encode
+from stream.between.positions import fingerprint
+from stream.source.columns import Columns
+from stream.source.in_flight import Feed
 from tests.learner.streams import model_file
 
 FILE = model_file("binary", {"river": ["linear_model.LogisticRegression"]})

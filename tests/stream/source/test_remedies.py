@@ -8,11 +8,11 @@ import pytest
 from config.model_file import parse_model_file
 from learner.build import build_screen
 from learner.events.decode import decoder
-from learner.gate import Gate
-from learner.labels import Labels
+from learner.events.gate import Gate
+from learner.events.labels import Labels
 from learner.values import Reason, Refusal
-from stream.columns import Columns
-from stream.remedies import Remedies
+from stream.source.columns import Columns
+from stream.source.remedies import Remedies
 
 MODEL = "name: m\ntask: regression\nlearner: {river: [linear_model.LinearRegression]}\n"
 

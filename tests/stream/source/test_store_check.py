@@ -12,20 +12,20 @@ import pytest
 from prometheus_client import CollectorRegistry
 from redis import Redis
 
-from checkpoints.embedded import ValkeyServer
+from checkpoints.dev_server import ValkeyServer
 from checkpoints.errors import StoreForbidden, StoreUnavailable, UnsafeStore
-from checkpoints.line import Line
-from checkpoints.patience import Patience
-from checkpoints.redis_connection import RedisConnection
-from checkpoints.redis_setup import Finding
-from checkpoints.redis_store import RedisStore
-from stream.board import Board
-from stream.metrics import LearnerMetrics
-from stream.status import Status
-from stream.store_check import StoreCheck
-from stream.watch import Watch
+from checkpoints.records.line import Line
+from checkpoints.stores.patience import Patience
+from checkpoints.stores.redis_connection import RedisConnection
+from checkpoints.stores.redis_setup import Finding
+from checkpoints.stores.redis_store import RedisStore
+from stream.between.shared_numbers import Board
+from stream.source.heartbeat import Status
+from stream.source.metrics import LearnerMetrics
+from stream.source.order_watch import Watch
+from stream.source.store_check import StoreCheck
 from tests.checkpoints.builders import VERIFIER, committed, granted
-from tests.embedded.waiting import until
+from tests.config.processes.waiting import until
 
 
 @pytest.fixture
@@ -212,6 +212,6 @@ def test_a_watch_over_an_idle_model_asks_little_and_sees_what_moves_at_once(
 
 
 def store_head(store: RedisStore, line: Line):
-    from checkpoints.reader import LineReader
+    from checkpoints.reading.reader import LineReader
 
     return LineReader(store, VERIFIER, line).state().head
