@@ -21,7 +21,7 @@ from checkpoints.operating.cli import operator_commands
 if TYPE_CHECKING:
     from checkpoints.operating.cli import Connection
     from checkpoints.records.signing import Keys, Role
-    from checkpoints.stores.redis_setup import Finding as StoreFinding
+    from checkpoints.stores.redis_setup import SetupFinding as StoreFinding
     from checkpoints.stores.redis_store import RedisStore
     from config.model_file import ModelFile
     from config.settings import Settings
@@ -185,7 +185,7 @@ def learn(
 ) -> None:
     """Learn a model's events until SIGTERM."""
     importlib.import_module("checkpoints.stores.redis_store")  # what the keeper has, its forks have
-    from stream.keeper import Learner, LearnOptions
+    from stream.keeper import Keeper, LearnOptions
 
     if shard != "0":
         raise typer.BadParameter("this version has one shard: 0", param_hint="--shard")
@@ -201,7 +201,7 @@ def learn(
         begins_if_untouched=begin_if_untouched,
     )
     open_store = functools.partial(_store, settings, deadline_s=_LEARNER_STORE_DEADLINE_S)
-    learner = Learner(
+    learner = Keeper(
         settings,
         model_file,
         options,
@@ -323,12 +323,12 @@ def _buildable(paths: list[Path], *, runs_own: bool) -> "list[tuple[Path, ModelF
     Args:
         runs_own: Whether users' own learners are made, too: only where nobody else depends on it.
     """
-    from config.errors import ModelFileError, Problem
+    from config.errors import Mistake, ModelFileError
     from config.model_file import ModelFile
     from learner.check_model_file import checked_model_file
 
     found: list[tuple[Path, ModelFile]] = []
-    problems: list[Problem] = []
+    problems: list[Mistake] = []
     for path in paths:
         try:
             found.append((path.resolve(), checked_model_file(path, runs_own=runs_own)))

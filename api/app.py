@@ -18,16 +18,16 @@ from starlette.routing import BaseRoute
 
 from api.http.access import Access, access_of
 from api.http.guard import Guard, GuardedRoute, fault, response_of
-from api.http.problem import Problem
+from api.http.problem import HttpProblem
 from api.http.requests import Receive
 from api.http.threads import Threads
 from api.metrics import ApiMetrics
 from api.openapi.details import Json, told
 from api.openapi.document import DESCRIPTION, LICENSE, TAGS, complete
-from api.processes.shared_counters import Tallies
+from api.processes.shared_counters import SharedCounters
 from api.routes.commands import Ordering
 from api.routes.events import Events, Publisher
-from api.routes.health import Health
+from api.routes.health import Probes
 from api.routes.models import Reading
 from api.routes.pages import docs_page
 from api.routes.predict import PATH, Predictor
@@ -129,7 +129,7 @@ def create_app(
     keys: Keys,
     publisher: Publisher | None = None,
     *,
-    tallies: Tallies | None = None,
+    tallies: SharedCounters | None = None,
     clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     registry: CollectorRegistry | None = None,
 ) -> Api:
@@ -151,7 +151,7 @@ def create_app(
     models = list(model_files)
     names = [each.name for each in models]
     access, threads = access_of(settings.api), Threads()
-    metrics = ApiMetrics(names, tallies or Tallies(), registry or CollectorRegistry())
+    metrics = ApiMetrics(names, tallies or SharedCounters(), registry or CollectorRegistry())
     guard = Guard(access, metrics, body_bytes_max=settings.api.max_body_bytes)
     predictor = Predictor(names, metrics, clock_ms)
     app = Api(
@@ -170,7 +170,7 @@ def create_app(
             Events(models, publisher),
             Reading(store, keys.verifier, threads, clock_ms),
             Ordering(store, keys, threads),
-            Health(metrics),
+            Probes(metrics),
         ),
         exception_handlers={HTTPException: _framework_problem(access, metrics), Exception: _fault},
         lifespan=_lifespan,
@@ -190,7 +190,7 @@ def _routes(
     events: Events,
     reading: Reading,
     ordering: Ordering,
-    health: Health,
+    health: Probes,
 ) -> list[BaseRoute]:
     """The routes, by what a key must be for."""
     routers = [
@@ -256,7 +256,7 @@ def _framework_problem(access: Access, metrics: ApiMetrics) -> Callable[[Request
         assert isinstance(error, HTTPException)
         try:
             access.admit(dict(request.scope["headers"]), None)
-        except Problem as problem:
+        except HttpProblem as problem:
             found = problem
         else:
             found = _unrouted(request, error)
@@ -267,15 +267,15 @@ def _framework_problem(access: Access, metrics: ApiMetrics) -> Callable[[Request
     return handle
 
 
-def _unrouted(request: Request, error: HTTPException) -> Problem:
+def _unrouted(request: Request, error: HTTPException) -> HttpProblem:
     path = request.url.path[:200]
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         allowed = (error.headers or {}).get("Allow", "")
         detail = f"{path} takes {allowed}, not {request.method}"
-        return Problem(405, "no_such_method", detail, headers=((b"allow", allowed.encode()),))
+        return HttpProblem(405, "no_such_method", detail, headers=((b"allow", allowed.encode()),))
     if error.status_code == HTTPStatus.NOT_FOUND:
-        return Problem(404, "not_found", f"nothing is at {path}; /docs lists what is")
-    return Problem(error.status_code, "bad_request", str(error.detail))
+        return HttpProblem(404, "not_found", f"nothing is at {path}; /docs lists what is")
+    return HttpProblem(error.status_code, "bad_request", str(error.detail))
 
 
 async def _fault(request: Request, error: Exception) -> Response:

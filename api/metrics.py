@@ -1,8 +1,8 @@
 """The API's Prometheus metrics.
 
 What describes a model is read at the moment of the scrape from the same manifest that the JSON
-answers are made of, so the two cannot disagree. What is counted is counted in `Tallies`, so any
-worker answers for all of them.
+answers are made of, so the two cannot disagree. What is counted is counted in `SharedCounters`, so
+any worker answers for all of them.
 """
 
 from bisect import bisect_left
@@ -20,7 +20,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from api.processes.shared_counters import NOW_AT, Tallies
+from api.processes.shared_counters import NOW_AT, SharedCounters
 from api.serving.served import ServedLine
 
 __all__ = ["CONTENT_TYPE_LATEST", "ApiMetrics", "Counted", "RouteSeconds"]
@@ -90,7 +90,7 @@ class ApiMetrics:
     """
 
     def __init__(
-        self, models: Iterable[str], tallies: Tallies, registry: CollectorRegistry
+        self, models: Iterable[str], tallies: SharedCounters, registry: CollectorRegistry
     ) -> None:
         self.registry, self.tallies = registry, tallies
         self._given = NOW_AT + 1
@@ -136,7 +136,7 @@ class ApiMetrics:
         self, lines: Callable[[], Iterable[ServedLine]], clock_ms: Callable[[], int]
     ) -> None:
         """Show the gauges of these models from now on."""
-        self.registry.register(_Heads(lines, clock_ms))
+        self.registry.register(_HeadGauges(lines, clock_ms))
 
     def text(self) -> bytes:
         """All of them, as Prometheus reads it."""
@@ -201,7 +201,7 @@ class _Tallied(Collector):
         return self._metrics.families(self._metrics.tallies.sums().tolist())
 
 
-class _Heads(Collector):
+class _HeadGauges(Collector):
     """Gauges of heads and served versions, made when they are asked for."""
 
     def __init__(

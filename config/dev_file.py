@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from config.errors import Problem, SettingsError
+from config.errors import Mistake, SettingsError
 from config.settings import Settings
 
 NAME = "dev.json"
@@ -53,7 +53,7 @@ def require_servers(settings: Settings, *, kafka: bool = False, redis: bool = Fa
         where = f"no weir dev runs in {settings.data_dir}"
         mend = "start one there, name its directory with --data-dir, or set the variable"
         raise SettingsError(
-            Problem(
+            Mistake(
                 file="environment",
                 line=0,
                 key=name,
@@ -83,6 +83,6 @@ def read_dev_file(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
-        problem = Problem(file=str(path), line=0, key="", message=f"cannot be read: {error}")
+        problem = Mistake(file=str(path), line=0, key="", message=f"cannot be read: {error}")
         raise SettingsError([problem]) from error
     return found if isinstance(found, dict) else {}

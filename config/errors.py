@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class Mistake:
     """One thing to mend: where it stands and what is wrong with it.
 
     Args:
@@ -14,7 +14,7 @@ class Problem:
         key: Dotted path of the key, or the environment variable's name; may be empty.
         message: What is wrong and what would be right, without a full stop.
 
-    >>> print(Problem(file="m.yaml", line=3, key="task", message="is missing"))
+    >>> print(Mistake(file="m.yaml", line=3, key="task", message="is missing"))
     m.yaml:3: task: is missing
     """
 
@@ -46,11 +46,11 @@ class ConfigError(Exception):
 
     exit_code = 2
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    def __init__(self, problems: Iterable[Mistake]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
-    def __reduce__(self) -> tuple[type["ConfigError"], tuple[tuple[Problem, ...]]]:
+    def __reduce__(self) -> tuple[type["ConfigError"], tuple[tuple[Mistake, ...]]]:
         return type(self), (self.problems,)
 
 

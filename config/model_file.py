@@ -23,7 +23,7 @@ from pydantic import (
     model_validator,
 )
 
-from config.errors import ModelFileError, Problem
+from config.errors import Mistake, ModelFileError
 from config.terms import (
     Component,
     Count,
@@ -50,13 +50,13 @@ MISSING_IN_CSV = ("", "NA", "n/a", "null")
 Listed = Field(strict=False)  # a YAML list becomes a tuple
 
 
-class Section(BaseModel):
+class ModelFilePart(BaseModel):
     """A part of the model file: frozen, without unknown keys, `"5"` is no number."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-class Learner(Section):
+class Learner(ModelFilePart):
     """What learns: exactly one of River, Vowpal Wabbit, or a Python class of the user's.
 
     Args:
@@ -103,7 +103,7 @@ class Learner(Section):
         return self
 
 
-class FeatureSpec(Section):
+class FeatureSpec(ModelFilePart):
     """What is admitted of one feature; the bounds are included."""
 
     type: Literal["float", "int", "string", "bool"]
@@ -122,7 +122,7 @@ class FeatureSpec(Section):
         return self
 
 
-class Scores(Section):
+class ScoreWindows(ModelFilePart):
     """Windows of the scores beside `lifetime`.
 
     Args:
@@ -134,7 +134,7 @@ class Scores(Section):
     fading: Fraction = 0.999
 
 
-class Drift(Section):
+class Drift(ModelFilePart):
     """One drift detector: what it watches, what it is, what follows an alarm.
 
     In the file its `arguments` stand beside the other keys: {detector: ADWIN, delta: 0.002}.
@@ -171,7 +171,7 @@ class Drift(Section):
         return value
 
 
-class Limits(Section):
+class Limits(ModelFilePart):
     """What is admitted at most; what is over a limit is refused and counted, never cut.
 
     Args:
@@ -197,7 +197,7 @@ class Limits(Section):
     duplicates: Count = 10_000
 
 
-class Topics(Section):
+class Topics(ModelFilePart):
     """Kafka topics of the model; `format` is that of the events."""
 
     events: Topic
@@ -213,7 +213,7 @@ class Topics(Section):
         return topic
 
 
-class Keep(Section):
+class Keep(ModelFilePart):
     """Which versions are kept; pinned, tagged and serving ones are kept besides.
 
     Args:
@@ -229,7 +229,7 @@ class Keep(Section):
     max_bytes: Size = 4 << 30
 
 
-class Checkpoint(Section):
+class Checkpoint(ModelFilePart):
     """How often a version is committed, and how large one may be."""
 
     every_seconds: Positive = 1.0
@@ -237,7 +237,7 @@ class Checkpoint(Section):
     keep: Keep = Keep()
 
 
-class ModelFile(Section):
+class ModelFile(ModelFilePart):
     """One model, as its file says it, defaults filled in. Made by `load_model_file`.
 
     >>> model = parse_model_file('''
@@ -257,7 +257,7 @@ class ModelFile(Section):
     strict: bool = False
     missing: Annotated[tuple[MissingWord, ...], Listed] | None = None
     metrics: Annotated[tuple[Text, ...], Listed] = Field(default=(), validate_default=True)
-    scores: Scores = Scores()
+    scores: ScoreWindows = ScoreWindows()
     drift: Annotated[tuple[Drift, ...], Listed] = ()
     limits: Limits = Limits()
     topics: Topics
@@ -369,7 +369,7 @@ class Draft:
     """
 
     model: ModelFile | None
-    problems: tuple[Problem, ...]
+    problems: tuple[Mistake, ...]
     wrong: frozenset[str] = frozenset()
 
 
@@ -437,7 +437,7 @@ def _rest(content: JsonValue, wrong: Collection[str], source: Source) -> ModelFi
         return None
 
 
-def _problems(error: ValidationError, source: Source) -> list[Problem]:
+def _problems(error: ValidationError, source: Source) -> list[Mistake]:
     return [
         source.problem(place_of(each), plain_message(each, ModelFile))
         for each in error.errors(include_url=False)

@@ -28,7 +28,7 @@ from pydantic_settings import (
 )
 from typing_extensions import override
 
-from config.errors import Problem, SettingsError
+from config.errors import Mistake, SettingsError
 from config.text.addresses import without_password
 from config.text.messages import place_of, plain_message, wrong
 from config.text.sizes import size_bytes
@@ -315,13 +315,13 @@ def _without_none(given: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _problem(error: ErrorDetails, given: Mapping[str, dict[str, Any]], source: Source) -> Problem:
+def _problem(error: ErrorDetails, given: Mapping[str, dict[str, Any]], source: Source) -> Mistake:
     """The error, at the place that the value came from."""
     path, message = place_of(error), plain_message(error, Settings)
     for place, values in given.items():
         if _holds(values, path):
             key = variable_of(path) if place == "environment" else key_of(path)
-            return Problem(file=place, line=0, key=key, message=message)
+            return Mistake(file=place, line=0, key=key, message=message)
     return source.problem(path, message)
 
 

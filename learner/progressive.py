@@ -63,7 +63,7 @@ class ReportsLoss(Protocol):
 _ASKED: Any = object()
 
 
-class Tally:
+class ExampleCounts:
     """How many examples were learned, and what became of their predictions.
 
     Attributes:
@@ -97,7 +97,12 @@ class Tally:
 
 
 def progressive_steps(
-    estimator: Estimator, scores: Scores, detectors: Detectors, tally: Tally, *, is_regression: bool
+    estimator: Estimator,
+    scores: Scores,
+    detectors: Detectors,
+    tally: ExampleCounts,
+    *,
+    is_regression: bool,
 ) -> Steps:
     """The steps of one learner: a function of examples in order, returning the drifts they raised.
 

@@ -23,10 +23,10 @@ from learner.events.examples import Examples
 from learner.events.gate import Admitted, Gate
 from learner.events.labels import Labels
 from learner.progressive import (
+    ExampleCounts,
     Found,
     PredictFailedError,
     StepFailedError,
-    Tally,
     progressive_steps,
 )
 from learner.scores.scores import Scores
@@ -130,7 +130,7 @@ class Trainer:
         self._gate = Gate(model_file, self._labels)
         self.model_file = model_file
         self._name_and_key = name_and_key(model_file, self._estimator)
-        self.tally = Tally()
+        self.tally = ExampleCounts()
         self.drifts = DriftLog()
         self.refused_by: Counter[str] = Counter()
         self.notes = (*self._estimator.notes, *self._detectors.notes)
@@ -155,7 +155,7 @@ class Trainer:
         self.drifts = DriftLog.from_json(saved.drifts)
         self.refused_by = Counter(saved.refused_by)
         # Snapshots written before there was such a count have none.
-        self.tally = Tally(**saved.payload["counts"], raised=saved.payload.get("raised", 0))
+        self.tally = ExampleCounts(**saved.payload["counts"], raised=saved.payload.get("raised", 0))
         probe = saved.payload["probe"]
         self._last_x = None if probe is None else probe["x"]
 
@@ -253,7 +253,9 @@ class Trainer:
         """
         self.drifts.settle(version)
         tally = self.tally
-        counts = {name: getattr(tally, name) for name in Tally.__slots__ if name != "raised"}
+        counts = {
+            name: getattr(tally, name) for name in ExampleCounts.__slots__ if name != "raised"
+        }
         payload = {
             "format": PAYLOAD_FORMAT,
             "raised": tally.raised,

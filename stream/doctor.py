@@ -14,7 +14,7 @@ from kafka.errors import KafkaError
 from checkpoints.compatibility import adopted_sections, check_software
 from checkpoints.errors import CheckpointError
 from checkpoints.records.manifest import Manifest, Version
-from config.errors import ModelFileError, Problem
+from config.errors import Mistake, ModelFileError
 from config.files import free_bytes, free_share, in_words, mount_point
 from config.findings import Finding, error, fine, warning
 from config.model_file import ModelFile
@@ -63,7 +63,7 @@ def model_findings(path: Path) -> tuple[ModelFile | None, list[Finding]]:
     return model_file, [fine(str(path), what)]
 
 
-def _mistake(problem: Problem) -> Finding:
+def _mistake(problem: Mistake) -> Finding:
     can_be_read = problem.line > 0
     mend = "mend this line of the model file" if can_be_read else "name a file that can be read"
     return error(problem.place, problem.told, mend, exit_code=2)

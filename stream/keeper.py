@@ -22,7 +22,7 @@ from checkpoints.errors import StoreUnavailable
 from checkpoints.records.line import Line
 from checkpoints.records.signing import Keys
 from checkpoints.stores.contract import Store
-from checkpoints.stores.redis_setup import Finding
+from checkpoints.stores.redis_setup import SetupFinding
 from config.files import NoRoomError
 from config.model_file import ModelFile
 from config.processes.channel import ChannelClosedError
@@ -31,16 +31,16 @@ from config.processes.progress import Progress
 from config.processes.roll_call import write_parts
 from config.settings import Settings
 from stream.between.messages import Channel, Failed, LastWords, Raised, pair
-from stream.between.shared_numbers import Board
+from stream.between.shared_numbers import SharedNumbers
 from stream.between.suspects import Suspects
-from stream.commit.version_numbers import Numbers, numbers_of
+from stream.commit.version_numbers import VersionNumbers, numbers_of
 from stream.errors import StreamError
 from stream.exits import AGAIN, AGAIN_LATER, DONE, ORPHANED
 from stream.learning.process import LearnerProcess
 from stream.source.heartbeat import Status, Trouble
 from stream.source.process import LearnOptions, SourceProcess
 
-__all__ = ["LearnOptions", "Learner"]
+__all__ = ["Keeper", "LearnOptions"]
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +104,7 @@ class _Part:
 
 
 @dataclass(slots=True)
-class Learner:
+class Keeper:
     """Everything that learns one model line.
 
     Args:
@@ -117,11 +117,11 @@ class Learner:
     options: LearnOptions
     open_store: Callable[[], Store]
     keys: Keys
-    check_store: Callable[[], Sequence[Finding]]
+    check_store: Callable[[], Sequence[SetupFinding]]
     suspects: Suspects = field(default_factory=Suspects)
     trouble: Trouble = field(default_factory=Trouble)
-    numbers: Numbers = field(init=False)
-    _board: Board = field(default_factory=Board)
+    numbers: VersionNumbers = field(init=False)
+    _board: SharedNumbers = field(default_factory=SharedNumbers)
     _stopped_at: float | None = None
     _is_full: bool = False  # the disk, when our processes were named
     _failure: str | None = None
@@ -194,7 +194,7 @@ class Learner:
 
     def _live(self, *, is_first: bool) -> int:
         """Fork both processes, and see them to their end; the code that tells what to do next."""
-        board, before = Board(), self._board
+        board, before = SharedNumbers(), self._board
         board.control_seq = before.control_seq
         board.stop = self._stopped_at is not None
         self._board = board
@@ -207,7 +207,7 @@ class Learner:
                 part.kill()
             self._failure = next((p.failure for p in reversed(parts) if p.failure), None)
 
-    def _forked(self, board: Board, *, is_first: bool) -> tuple[_Part, _Part]:
+    def _forked(self, board: SharedNumbers, *, is_first: bool) -> tuple[_Part, _Part]:
         to_learner, to_source = pair()
         source_keeper, source_end = pair()
         learner_keeper, learner_end = pair()
@@ -254,7 +254,7 @@ class Learner:
             end.close()
         return parts
 
-    def _see_to_the_end(self, parts: tuple[_Part, _Part], board: Board) -> int:
+    def _see_to_the_end(self, parts: tuple[_Part, _Part], board: SharedNumbers) -> int:
         """The code of the process whose end tells most."""
         source, learner = parts
         looked_at = time.monotonic()
@@ -316,7 +316,7 @@ class Learner:
             log.warning("%s: both start again from the head", part.failure)
         return part.code
 
-    def _end_the_hung(self, alive: list[_Part], board: Board) -> None:
+    def _end_the_hung(self, alive: list[_Part], board: SharedNumbers) -> None:
         """End a process whose loop no longer turns: some hangs raise nothing anywhere.
 
         Before its loop turns it may be slow, to build or restore a model: then it is ended only

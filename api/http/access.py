@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from api.http.problem import Problem
-from config.errors import ConfigError, SettingsError
-from config.errors import Problem as ConfigProblem
+from api.http.problem import HttpProblem
+from config.errors import ConfigError, Mistake, SettingsError
 from config.settings import ApiSettings
 from config.text.nearest import did_you_mean
 from config.text.yaml_lines import Source, read_file
@@ -80,12 +79,12 @@ class ApiKeys:
         """Whose key the request carries.
 
         Raises:
-            Problem: 401: it carries none that is known.
+            HttpProblem: 401: it carries none that is known.
         """
         scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
         if scheme.lower() != b"bearer" or not token:
             detail = "send Authorization: Bearer ID.SECRET"
-            raise Problem(401, "no_key", detail, headers=_UNAUTHORIZED)
+            raise HttpProblem(401, "no_key", detail, headers=_UNAUTHORIZED)
         key_id, _, secret = token.strip().partition(b".")
         key = self._keys.get(key_id.decode("latin-1"))
         # An unknown id takes as long as a wrong secret.
@@ -93,7 +92,7 @@ class ApiKeys:
             hashlib.sha256(secret).hexdigest(), key.sha256 if key else _NOBODY
         )
         if key is None or not is_right:
-            raise Problem(401, "no_key", "this key is not known here", headers=_UNAUTHORIZED)
+            raise HttpProblem(401, "no_key", "this key is not known here", headers=_UNAUTHORIZED)
         return key
 
 
@@ -115,7 +114,7 @@ class Access:
         """Let the request pass; the caller's name for the audit.
 
         Raises:
-            Problem: 401 or 403.
+            HttpProblem: 401 or 403.
         """
         if self.keys is None:
             host = headers.get(b"host", b"")
@@ -129,7 +128,7 @@ class Access:
         key = self.keys.holder(headers)
         if scope not in key.scopes:
             held = ", ".join(sorted(key.scopes)) or "nothing"
-            raise Problem(403, "not_allowed", f"this key is for {held}, not for {scope}")
+            raise HttpProblem(403, "not_allowed", f"this key is for {held}, not for {scope}")
         return key.who
 
     def is_friend(self, origin: bytes) -> bool:
@@ -140,7 +139,7 @@ class Access:
         name = host_name(host.decode("latin-1"))
         if name not in self._hosts:
             detail = f"Host {name[:100]!r} is not this machine; list it under api.allow_hosts"
-            raise Problem(403, "foreign_host", detail)
+            raise HttpProblem(403, "foreign_host", detail)
         if len(self._known_hosts) < 100:
             self._known_hosts.add(host)
 
@@ -149,7 +148,7 @@ class Access:
         if not is_own and not self.is_friend(origin):
             shown = origin[:100].decode("latin-1")
             detail = f"pages of {shown!r} may not call; list it under api.allow_origins"
-            raise Problem(403, "foreign_origin", detail)
+            raise HttpProblem(403, "foreign_origin", detail)
 
 
 def access_of(settings: ApiSettings) -> Access:
@@ -165,9 +164,7 @@ def access_of(settings: ApiSettings) -> Access:
             f"{settings.host} can be reached from other machines, and no keys are asked for: set "
             "api.keys_file (WEIR_API__KEYS_FILE), or listen on 127.0.0.1"
         )
-        raise SettingsError(
-            [ConfigProblem(file="settings", line=0, key="api.host", message=message)]
-        )
+        raise SettingsError([Mistake(file="settings", line=0, key="api.host", message=message)])
     return Access(settings, None)
 
 
@@ -233,7 +230,7 @@ def _key(entry: Mapping[str, Any]) -> ApiKey:
     )
 
 
-def _mistakes(entry: Any, number: int, source: Source) -> Iterable[ConfigProblem]:
+def _mistakes(entry: Any, number: int, source: Source) -> Iterable[Mistake]:
     place = f"[{number}]"
     if not isinstance(entry, dict):
         yield source.problem(place, "must be a mapping with id, sha256, scopes and who")

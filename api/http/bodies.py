@@ -11,7 +11,7 @@ from typing import TypeVar
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from api.http.problem import Problem
+from api.http.problem import HttpProblem
 from learner.events.decode import Decode
 from learner.events.times import is_rfc3339
 from learner.events.why_malformed import Mistake, Path, json_pointer, null_character, why_malformed
@@ -43,8 +43,8 @@ def decoder(kind: type[T]) -> Callable[[bytes], T]:
     {'a': 1, 'b': 0.5}
     >>> decoder(PredictBody)(b'{"features": {"a": 1, "b": [0.5]}}')
     Traceback (most recent call last):
-    api.http.problem.Problem: /features/b: Expected `bool | int | float | str | object | null`, \
-got `array`
+    api.http.problem.HttpProblem: /features/b: Expected `bool | int | float | str | object \
+| null`, got `array`
     """
     decode = msgspec.json.Decoder(kind).decode
     names = kind.__struct_fields__
@@ -96,7 +96,7 @@ def read_events(body: bytes, decode: Decode) -> list[tuple[bytes, Event]]:
         decode: The decoder of the model's topic.
 
     Raises:
-        Problem: One is malformed; none is to be published.
+        HttpProblem: One is malformed; none is to be published.
     """
     if not _holds(body, "events"):
         return [(body, _event(body, decode, ()))]
@@ -108,7 +108,7 @@ def check_labels(body: bytes) -> None:
     """Refuse what is neither a label nor several in `labels`.
 
     Raises:
-        Problem: One is malformed.
+        HttpProblem: One is malformed.
     """
     is_several = _holds(body, "labels")
     labels = _decode_labels(body).labels if is_several else [_decode_label(body)]
@@ -137,8 +137,10 @@ def _event(text: bytes, decode: Decode, place: Path) -> Event:
     return found
 
 
-def problem_of_mistake(mistake: Mistake) -> Problem:
+def problem_of_mistake(mistake: Mistake) -> HttpProblem:
     """The mistake as a client is told it."""
     status = HTTPStatus.BAD_REQUEST if mistake.is_of_the_bytes else HTTPStatus.UNPROCESSABLE_ENTITY
     pointer = json_pointer(mistake.path)
-    return Problem(status, mistake.code, mistake.detail, pointer=pointer, message=mistake.message)
+    return HttpProblem(
+        status, mistake.code, mistake.detail, pointer=pointer, message=mistake.message
+    )

@@ -16,7 +16,7 @@ from fastapi.routing import APIRoute
 
 from api.http.access import Access, Scope
 from api.http.bodies import DEPTH_MAX, problem_of_mistake
-from api.http.problem import Answer, Problem, problem_of
+from api.http.problem import Answer, HttpProblem, problem_of
 from api.http.requests import (
     ClientGoneError,
     Headers,
@@ -53,7 +53,7 @@ class JsonRequest(Request):
         """What they say.
 
         Raises:
-            Problem: 400 or 422: no JSON, or numbers and characters that are none.
+            HttpProblem: 400 or 422: no JSON, or numbers and characters that are none.
         """
         try:
             value = msgspec.json.decode(self._whole)
@@ -117,13 +117,13 @@ class Guard:
         """The caller's name and the body of a request that may pass.
 
         Raises:
-            Problem: It may not.
+            HttpProblem: It may not.
             ClientGoneError: The client hung up.
         """
         who = self._access.admit(headers, scope)
         if scope is not None and self._metrics.in_progress > IN_PROGRESS_MAX:
             detail = f"{IN_PROGRESS_MAX} requests are in progress; try again"
-            raise Problem(503, "overloaded", detail, headers=((b"retry-after", b"1"),))
+            raise HttpProblem(503, "overloaded", detail, headers=((b"retry-after", b"1"),))
         if not has_body:
             return who, b""
         require_json(headers)
@@ -193,9 +193,9 @@ def problem_answer(error: Exception, where: str) -> Answer:
     return problem.answer()
 
 
-def fault() -> Problem:
+def fault() -> HttpProblem:
     """A fault of our own, whose details go to the log and not to the client."""
-    return Problem(500, "internal", "this is a fault of Weir's; its log says more")
+    return HttpProblem(500, "internal", "this is a fault of Weir's; its log says more")
 
 
 def response_of(answer: Answer) -> Response:

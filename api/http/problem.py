@@ -71,7 +71,7 @@ class Answer:
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
-class Problem(HTTPException):
+class HttpProblem(HTTPException):
     """An error as a client is told it; the framework lets it pass from wherever it is raised.
 
     Args:
@@ -124,19 +124,19 @@ class Problem(HTTPException):
         )
 
 
-def problem_of(error: Exception) -> Problem | None:
+def problem_of(error: Exception) -> HttpProblem | None:
     """The problem that an error of another room is, None for a fault of our own."""
-    if isinstance(error, Problem):
+    if isinstance(error, HttpProblem):
         return error
     if isinstance(error, Unsupported):
-        return Problem(501, "not_built", str(error))
+        return HttpProblem(501, "not_built", str(error))
     if isinstance(error, StoreForbidden):  # our right is missing, not the client's
-        return Problem(503, "unavailable", str(error), headers=((b"retry-after", b"10"),))
+        return HttpProblem(503, "unavailable", str(error), headers=((b"retry-after", b"10"),))
     if isinstance(error, KeyProblem):
-        return Problem(403, "not_allowed", str(error))
+        return HttpProblem(403, "not_allowed", str(error))
     found = _BY_EXIT_CODE.get(getattr(error, "exit_code", -1))
     if found is None:
         return None
     status, code = found
     headers = ((b"retry-after", b"1"),) if status == HTTPStatus.SERVICE_UNAVAILABLE else ()
-    return Problem(status, code, str(error), headers=headers)
+    return HttpProblem(status, code, str(error), headers=headers)

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequen
 from typing import Any
 from urllib.parse import parse_qsl
 
-from api.http.problem import Problem
+from api.http.problem import HttpProblem
 from config.text.nearest import did_you_mean
 from learner.events.why_malformed import json_pointer
 
@@ -25,21 +25,21 @@ def require_json(headers: Headers) -> None:
     """Refuse what a web page may send without asking: a form, or plain text.
 
     Raises:
-        Problem: 415.
+        HttpProblem: 415.
     """
     media = headers.get(b"content-type", b"")
     if media != b"application/json":
         media = media.partition(b";")[0].strip().lower()
     if media != b"application/json":
         shown = media[:100].decode("latin-1") or "none"
-        raise Problem(415, "not_json_media", f"content-type is {shown}, not application/json")
+        raise HttpProblem(415, "not_json_media", f"content-type is {shown}, not application/json")
 
 
 async def read_body(receive: Receive, headers: Headers, bytes_max: int) -> bytes:
     """The request's body.
 
     Raises:
-        Problem: 413. As much of the body as is sensible is read and dropped before, because a
+        HttpProblem: 413. As much of the body as is sensible is read and dropped before, because a
             client that is still sending does not listen; of one announced as larger than that,
             nothing.
         ClientGoneError: It hung up.
@@ -74,10 +74,10 @@ async def _rest(receive: Receive, first: bytes, bytes_max: int) -> bytes:
     return b"".join(parts)
 
 
-def too_large(bytes_max: int) -> Problem:
+def too_large(bytes_max: int) -> HttpProblem:
     """The problem of a body over the limit."""
     detail = f"the body is over {bytes_max} bytes (api.max_body_bytes); send less at once"
-    return Problem(413, "too_large", detail, pointer="", headers=_CLOSE)
+    return HttpProblem(413, "too_large", detail, pointer="", headers=_CLOSE)
 
 
 def refuse_unknown_parameters(text: bytes, known: Sequence[str]) -> None:
@@ -86,7 +86,7 @@ def refuse_unknown_parameters(text: bytes, known: Sequence[str]) -> None:
     A misspelt one, passed over, would answer another question.
 
     Raises:
-        Problem: 400: the query cannot be read; 422.
+        HttpProblem: 400: the query cannot be read; 422.
     """
     found = [
         (name, f"it is no query parameter that is known here{did_you_mean(name, known)}")
@@ -97,7 +97,9 @@ def refuse_unknown_parameters(text: bytes, known: Sequence[str]) -> None:
         return
     name, message = found[0]
     detail = f"{name[:200]!r}: {message}"
-    problem = Problem(422, "unknown_field", detail, pointer=json_pointer([name]), message=message)
+    problem = HttpProblem(
+        422, "unknown_field", detail, pointer=json_pointer([name]), message=message
+    )
     problem.errors += [{"pointer": json_pointer([n]), "message": m} for n, m in found[1:]]
     raise problem
 
@@ -111,5 +113,5 @@ def _parsed(text: bytes) -> Mapping[str, str]:
             max_num_fields=_QUERY_FIELDS_MAX,
         )
     except ValueError as error:
-        raise Problem(400, "bad_request", f"the query cannot be read: {error}") from error
+        raise HttpProblem(400, "bad_request", f"the query cannot be read: {error}") from error
     return dict(pairs)

@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi.exceptions import RequestValidationError
 
-from api.http.problem import Problem
+from api.http.problem import HttpProblem
 from config.text.nearest import did_you_mean
 from learner.events.why_malformed import json_pointer
 
@@ -14,7 +14,7 @@ _CODES = {"extra_forbidden": "unknown_field", "missing": "missing_field"}
 _TYPE_ENDINGS = ("_type", "_parsing")
 
 
-def problem_of_validation(error: RequestValidationError, fields: Sequence[str]) -> Problem:
+def problem_of_validation(error: RequestValidationError, fields: Sequence[str]) -> HttpProblem:
     """The problem of a request that does not fit its route.
 
     Args:
@@ -24,7 +24,7 @@ def problem_of_validation(error: RequestValidationError, fields: Sequence[str]) 
     # A field that nobody knows first: it is perhaps the one that seems to be missing.
     found = sorted(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
     if found[0]["loc"] == ("body",) and found[0]["type"] == "missing":
-        return Problem(400, "not_json", "the body is empty, and no JSON", pointer="")
+        return HttpProblem(400, "not_json", "the body is empty, and no JSON", pointer="")
     errors = [
         {"pointer": json_pointer(each["loc"][1:]), "message": _message(each, fields)}
         for each in found
@@ -32,8 +32,8 @@ def problem_of_validation(error: RequestValidationError, fields: Sequence[str]) 
     pointer, message = errors[0]["pointer"], errors[0]["message"]
     detail = f"{pointer[:200]}: {message}" if pointer else message
     if found[0]["loc"][0] == "header":
-        return Problem(400, "bad_request", detail, pointer=pointer, message=message)
-    problem = Problem(422, _code(found[0]["type"]), detail, pointer=pointer, message=message)
+        return HttpProblem(400, "bad_request", detail, pointer=pointer, message=message)
+    problem = HttpProblem(422, _code(found[0]["type"]), detail, pointer=pointer, message=message)
     problem.errors = errors
     return problem
 

@@ -108,7 +108,7 @@ class ModelList(Strict):
     next: str | None
 
 
-class Drift(Strict):
+class DriftItem(Strict):
     """A detection: `index` counts the events scored before the one that raised it."""
 
     detector: str
@@ -129,7 +129,7 @@ class DriftList(Strict):
     """The last detections, newest first; `total` counts all."""
 
     total: int
-    items: list[Drift]
+    items: list[DriftItem]
     next: str | None
 
 
@@ -228,7 +228,7 @@ class CommandAnswer(Strict):
     unreadable: UnreadableHead = Field(default_factory=absent)
 
 
-class Health(Strict):
+class HealthAnswer(Strict):
     """The version that each model is served by."""
 
     status: str

@@ -8,7 +8,7 @@ import msgspec
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from api.http.problem import MEDIA_TYPE, Problem
+from api.http.problem import MEDIA_TYPE, HttpProblem
 
 PROBLEM_SCHEMA = {"$ref": "#/components/schemas/ProblemDocument"}
 
@@ -25,7 +25,7 @@ class Json(Response):
 
 def told(
     example: Any,
-    *problems: Problem,
+    *problems: HttpProblem,
     status: int = 200,
     media: str = "application/json",
     links: Mapping[str, Any] | None = None,

@@ -3,75 +3,79 @@
 The tests provoke those that a client can provoke, and compare.
 """
 
-from api.http.problem import Problem, problem_of
+from api.http.problem import HttpProblem, problem_of
 from api.http.requests import too_large
 from checkpoints.errors import Conflict, NoSuchVersion, Unavailable
 
 
-def _of(error: Exception) -> Problem:
+def _of(error: Exception) -> HttpProblem:
     problem = problem_of(error)
     assert problem is not None
     return problem
 
 
-NOT_JSON = Problem(
+NOT_JSON = HttpProblem(
     400, "not_json", "not JSON: Expecting value: line 1 column 1 (char 0)", pointer=""
 )
-BAD_QUERY = Problem(400, "bad_request", "the query cannot be read: Max number of fields exceeded")
-NO_KEY = Problem(401, "no_key", "send Authorization: Bearer ID.SECRET")
-FOREIGN_HOST = Problem(
+BAD_QUERY = HttpProblem(
+    400, "bad_request", "the query cannot be read: Max number of fields exceeded"
+)
+NO_KEY = HttpProblem(401, "no_key", "send Authorization: Bearer ID.SECRET")
+FOREIGN_HOST = HttpProblem(
     403, "foreign_host", "Host 'evil.example' is not this machine; list it under api.allow_hosts"
 )
-OTHER_SCOPE = Problem(403, "not_allowed", "this key is for read, not for operate")
-NO_MODEL = Problem(404, "not_found", "no model 'phising' is served here, but phishing")
+OTHER_SCOPE = HttpProblem(403, "not_allowed", "this key is for read, not for operate")
+NO_MODEL = HttpProblem(404, "not_found", "no model 'phising' is served here, but phishing")
 NO_VERSION = _of(NoSuchVersion("phishing", "v999"))
 CHANGED = _of(
     Conflict("phishing: another command has changed it since v17", advice="look, and order again")
 )
 TOO_LARGE = too_large(16 << 20)
-NOT_JSON_MEDIA = Problem(415, "not_json_media", "content-type is text/plain, not application/json")
+NOT_JSON_MEDIA = HttpProblem(
+    415, "not_json_media", "content-type is text/plain, not application/json"
+)
 _LIST = "Expected `bool | int | float | str | object | null`, got `array`"
-BAD_FEATURE = Problem(
+BAD_FEATURE = HttpProblem(
     422, "wrong_type", f"/features/https: {_LIST}", pointer="/features/https", message=_LIST
 )
 _NO_TIME = "'yesterday' is no RFC 3339 time with its offset"
-BAD_EVENT = Problem(422, "wrong_type", f"/ts: {_NO_TIME}", pointer="/ts", message=_NO_TIME)
+BAD_EVENT = HttpProblem(422, "wrong_type", f"/ts: {_NO_TIME}", pointer="/ts", message=_NO_TIME)
 _NO_LABEL = "it is missing"
-BAD_LABEL = Problem(422, "missing_field", f"/id: {_NO_LABEL}", pointer="/id", message=_NO_LABEL)
+BAD_LABEL = HttpProblem(422, "missing_field", f"/id: {_NO_LABEL}", pointer="/id", message=_NO_LABEL)
 _NO_REASON = "it is missing"
-BAD_ORDER = Problem(
+BAD_ORDER = HttpProblem(
     422, "missing_field", f"/reason: {_NO_REASON}", pointer="/reason", message=_NO_REASON
 )
 _LIMIT = "Input should be less than or equal to 1000"
-BAD_LIMIT = Problem(422, "bad_value", f"/limit: {_LIMIT}", pointer="/limit", message=_LIMIT)
+BAD_LIMIT = HttpProblem(422, "bad_value", f"/limit: {_LIMIT}", pointer="/limit", message=_LIMIT)
 _NO_NUMBER = "String should match pattern '^v[1-9][0-9]{0,14}$'"
-BAD_VERSION = Problem(
+BAD_VERSION = HttpProblem(
     422, "bad_value", f"/version: {_NO_NUMBER}", pointer="/version", message=_NO_NUMBER
 )
 _STRANGE = "it is no query parameter that is known here"
-BAD_PARAMETER = Problem(
+BAD_PARAMETER = HttpProblem(
     422, "unknown_field", f"'verbose': {_STRANGE}", pointer="/verbose", message=_STRANGE
 )
-NO_REWIND = Problem(
+NO_REWIND = HttpProblem(
     501,
     "not_built",
     "rewinding (replaying what came between, with parts left out) comes with a later release; "
     "--mode forget serves the old version now and goes on learning from it",
 )
-NO_LATE_LABELS = Problem(
+NO_LATE_LABELS = HttpProblem(
     501,
     "not_built",
     "labels that come later come with a later release; send the label in its event",
 )
-NOT_READY = Problem(
+NOT_READY = HttpProblem(
     503, "not_ready", "phishing has no version loaded: the learner has not committed one yet"
 )
-NOT_ALL_READY = Problem(
+NOT_ALL_READY = HttpProblem(
     503,
     "not_ready",
     "not loaded yet: phishing: the learner has not committed one yet",
     pointer="/models/phishing",
     message="the learner has not committed one yet",
 )
-NO_KAFKA = Problem(503, "unavailable", "this API was given no Kafka to publish to")
+NO_KAFKA = HttpProblem(503, "unavailable", "this API was given no Kafka to publish to")
 NO_STORE = _of(Unavailable("Redis does not answer", advice="try again"))

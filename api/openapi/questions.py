@@ -18,7 +18,7 @@ LabelValue = bool | float | str
 Time = Annotated[str, Field(pattern=f"^{RFC_3339}$")] | float | None
 
 
-class _Shape(BaseModel):
+class _BodyShape(BaseModel):
     model_config = ConfigDict(extra="forbid", regex_engine="python-re")
 
 
@@ -26,7 +26,7 @@ def _left_out() -> Any:
     return None
 
 
-class Question(_Shape):
+class Question(_BodyShape):
     """One question. `id` comes back as `prediction_id`; without it a new one is made."""
 
     features: Features
@@ -34,14 +34,14 @@ class Question(_Shape):
     key: str | None = Field(default_factory=_left_out)
 
 
-class Questions(_Shape):
+class Questions(_BodyShape):
     """Several questions, answered by one version; each is the features themselves."""
 
     instances: Annotated[list[Features], Field(min_length=1, max_length=INSTANCES_MAX)]
     key: str | None = Field(default_factory=_left_out)
 
 
-class EventBody(_Shape):
+class EventBody(_BodyShape):
     """One event. `ts` is RFC 3339 with its offset, or seconds since 1970."""
 
     features: Features
@@ -52,13 +52,13 @@ class EventBody(_Shape):
     key: str | None = Field(default_factory=_left_out)
 
 
-class EventsBody(_Shape):
+class EventsBody(_BodyShape):
     """Several events, published in this order."""
 
     events: Annotated[list[EventBody], Field(min_length=1, max_length=EVENTS_MAX)]
 
 
-class LabelBody(_Shape):
+class LabelBody(_BodyShape):
     """The label of an event that came without one, which its `id` names."""
 
     id: str
@@ -66,7 +66,7 @@ class LabelBody(_Shape):
     ts: Time = Field(default_factory=_left_out)
 
 
-class LabelsBody(_Shape):
+class LabelsBody(_BodyShape):
     """Several labels."""
 
     labels: Annotated[list[LabelBody], Field(min_length=1, max_length=EVENTS_MAX)]

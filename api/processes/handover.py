@@ -22,7 +22,7 @@ _BACKLOG = 2048
 _PAUSE_S = 0.2
 
 
-class PortTakenError(Exception):
+class AddressTakenError(Exception):
     """The API cannot listen where it should.
 
     Operator: choose another port (WEIR_API__PORT), or end what listens there.
@@ -51,7 +51,7 @@ def listen(host: str, port: int) -> socket.socket:
         door.listen(_BACKLOG)
     except OSError as error:
         door.close()
-        raise PortTakenError(host, port, error) from error
+        raise AddressTakenError(host, port, error) from error
     door.setblocking(False)
     return door
 

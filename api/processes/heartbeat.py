@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from api.http.complaints import Complaints
-from api.serving.served import Place
+from api.serving.served import ServedPosition
 from checkpoints.errors import CheckpointError
 from checkpoints.records.line import Line
 from checkpoints.records.signing import digest
@@ -34,7 +34,7 @@ class Beats:
 
     def __init__(self, store: Store, clock_ms: Callable[[], int], *, name: str) -> None:
         self._store, self._clock_ms, self._name = store, clock_ms, name
-        self._said: dict[str, Place] = {}
+        self._said: dict[str, ServedPosition] = {}
         self._round_at: float | None = None  # all lines were said
         self._retry_at = 0.0
         self._is_known = False
@@ -51,7 +51,7 @@ class Beats:
         """Seconds until there is another try, while they do not stand."""
         return max(0.0, self._retry_at - time.monotonic())
 
-    def say(self, places: Mapping[str, Place]) -> None:
+    def say(self, places: Mapping[str, ServedPosition]) -> None:
         """Say how far we are, by model: at once where that is new, else every second."""
         now = time.monotonic()
         if now < self._retry_at:
@@ -86,7 +86,9 @@ class Beats:
                 log.warning("%s", error)
                 return
 
-    def _beat(self, name: str, place: Place, *, state: str, ttl_s: float = BEAT_TTL_S) -> None:
+    def _beat(
+        self, name: str, place: ServedPosition, *, state: str, ttl_s: float = BEAT_TTL_S
+    ) -> None:
         payload = {
             "state": state,
             "control_seq": place.control_seq,

@@ -16,7 +16,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from api.http.problem import Problem
+from api.http.problem import HttpProblem
 from api.processes.handover import Guest, Passage, Rest, copy_of
 
 log = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class DeadlineProtocol(HttpToolsProtocol, Guest):
         super().connection_made(transport)
         if len(self.connections) > CONNECTIONS_MAX:
             detail = f"{CONNECTIONS_MAX} connections are open; try again"
-            self._cut(Problem(503, "overloaded", detail))
+            self._cut(HttpProblem(503, "overloaded", detail))
         else:
             self._set_timer("head")
 
@@ -60,7 +60,7 @@ class DeadlineProtocol(HttpToolsProtocol, Guest):
             self._head_bytes += len(data)
             if self._head_bytes > HEAD_BYTES_MAX:
                 detail = f"the request's head is over {HEAD_BYTES_MAX} bytes"
-                self._cut(Problem(431, "too_large", detail))
+                self._cut(HttpProblem(431, "too_large", detail))
                 return
         waits = self._phase or ("head" if self._is_idle() else None)
         if waits != self._timed:
@@ -132,9 +132,9 @@ class DeadlineProtocol(HttpToolsProtocol, Guest):
         """What is no HTTP, or announces a body of a size that no parser counts up to."""
         if str(sys.exception()) == _UNCOUNTABLE:
             detail = "content-length is beyond any limit (api.max_body_bytes); send less at once"
-            self._cut(Problem(413, "too_large", detail, pointer=""))
+            self._cut(HttpProblem(413, "too_large", detail, pointer=""))
         else:
-            self._cut(Problem(400, "bad_request", msg))
+            self._cut(HttpProblem(400, "bad_request", msg))
 
     def _is_idle(self) -> bool:
         """Bytes came that begin no request, and uvicorn's own timer is off."""
@@ -152,9 +152,9 @@ class DeadlineProtocol(HttpToolsProtocol, Guest):
 
     def _too_slow(self, phase: str, limit_s: float) -> None:
         detail = f"the request's {phase} did not arrive within {limit_s:g} s"
-        self._cut(Problem(408, "bad_request", detail))
+        self._cut(HttpProblem(408, "bad_request", detail))
 
-    def _cut(self, problem: Problem) -> None:
+    def _cut(self, problem: HttpProblem) -> None:
         """Say why and hang up; say nothing in the middle of another answer."""
         self._set_timer(None)
         self._phase = None
@@ -166,7 +166,7 @@ class DeadlineProtocol(HttpToolsProtocol, Guest):
         self.transport.close()
 
 
-def _raw(problem: Problem) -> bytes:
+def _raw(problem: HttpProblem) -> bytes:
     answer = problem.answer()
     head = (
         f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}\r\n"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from multiprocessing.reduction import ForkingPickler
 from typing import Any, TypeAlias
 
-from api.serving.served import Place, Standings
+from api.serving.served import ServedPosition, Standings
 from config.processes.channel import Channel, pair
 
 Link: TypeAlias = Channel[Any]
@@ -33,7 +33,7 @@ class Drain:
 class Report:
     """From a worker: how far it is; `is_quiet`: it begins no more requests."""
 
-    places: Mapping[str, Place]
+    places: Mapping[str, ServedPosition]
     is_quiet: bool = False
 
 

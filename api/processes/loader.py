@@ -27,9 +27,9 @@ from api.processes.generations import Asked
 from api.processes.handover import Passage, listen
 from api.processes.heartbeat import Beats, name_of
 from api.processes.server import DRAIN_S
-from api.processes.shared_counters import Tallies
+from api.processes.shared_counters import SharedCounters
 from api.processes.worker import Job
-from api.processes.workers import Crew, books_of
+from api.processes.workers import Workers, books_of
 from api.routes.events import Publisher
 from api.serving.follow import Following
 from checkpoints.errors import StoreForbidden
@@ -62,7 +62,7 @@ class Loader:
     def __init__(
         self,
         following: Following,
-        crew: Crew,
+        crew: Workers,
         beats: Beats,
         hints: Hints,
         *,
@@ -192,7 +192,9 @@ def run_api(
         StoreForbidden: It answered, and let us do nothing.
     """
     models, workers = list(model_files), settings.api.workers
-    app = create_app(settings, models, store, keys, publisher, tallies=Tallies(books_of(workers)))
+    app = create_app(
+        settings, models, store, keys, publisher, tallies=SharedCounters(books_of(workers))
+    )
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     gc.set_threshold(50_000, 20, 100)
     app.openapi()  # takes too long to be made while others wait for answers
@@ -214,7 +216,7 @@ def run_api(
         )  # fmt: skip
         beats = Beats(store, lambda: time.time_ns() // 1_000_000, name=name_of(door))
         wait_s = settings.learner.start_wait_seconds
-        loader = Loader(following, Crew(job, workers), beats, hints, start_wait_s=wait_s)
+        loader = Loader(following, Workers(job, workers), beats, hints, start_wait_s=wait_s)
         log.info("answering at http://%s:%d", settings.api.host, door.getsockname()[1])
         gc.collect()
         gc.freeze()

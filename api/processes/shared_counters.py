@@ -14,13 +14,13 @@ _CELL_BYTES = 8
 _CELLS = 16_384  # in a book; routes, their statuses and a few hundred models take less
 
 
-class Tallies:
+class SharedCounters:
     """The books.
 
     Args:
         books: How many processes can write at once.
 
-    >>> tallies = Tallies(books=2)
+    >>> tallies = SharedCounters(books=2)
     >>> for number in (0, 1):
     ...     tallies.book(number)[5] += 2.5
     >>> float(tallies.sums()[5])

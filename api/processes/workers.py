@@ -19,7 +19,7 @@ from api.processes.http_protocol import BODY_S, HEAD_S
 from api.processes.link import Drain, Link, Report, Retire, Tell, link_pair
 from api.processes.worker import Job, Worker
 from api.serving.load import Loaded
-from api.serving.served import Place, Served, Standings
+from api.serving.served import Served, ServedPosition, Standings
 from config.processes.channel import ChannelClosedError
 from config.processes.fork import ended, fork
 from config.processes.restarts import backoff_s, how_it_ended
@@ -30,7 +30,7 @@ _START_MAX_S = 120.0  # a fork needs none of it, on a machine that is not overwh
 _RETIRED_MAX_S = HEAD_S + BODY_S + 5.0  # time for every request that keeps to its deadlines
 _RETIRED_MAX = 4  # old workers a seat; clients that dawdle must not fill the memory with them
 _LEFT_AFTER_S = 0.3  # a worker asks itself ten times a second whether to stop
-_NOWHERE = Place(0, None, None)
+_NOWHERE = ServedPosition(0, None, None)
 _SETTLED_AFTER_S = 1.0  # one that lived shorter is not replaced at once, for ever and ever
 
 
@@ -42,7 +42,7 @@ class _Hand:
     link: Link
     generation: int
     book: int
-    born_as: Mapping[str, Place]
+    born_as: Mapping[str, ServedPosition]
     born_at: float = field(default_factory=time.monotonic)
     report: Report | None = None  # None: it lets nobody in yet
     retired_at: float | None = None
@@ -53,7 +53,7 @@ class _Hand:
         return self.report is not None and not self.report.is_quiet
 
     @property
-    def places(self) -> Mapping[str, Place]:
+    def places(self) -> Mapping[str, ServedPosition]:
         """How far it is, or will be when it begins to answer."""
         return self.report.places if self.report else self.born_as
 
@@ -84,7 +84,7 @@ def books_of(workers: int) -> int:
     return 1 + workers * (2 + _RETIRED_MAX)
 
 
-class Crew:
+class Workers:
     """The workers.
 
     Args:
@@ -114,7 +114,7 @@ class Crew:
         return [hand.pid for hand in self._hands]
 
     @property
-    def places(self) -> dict[str, Place]:
+    def places(self) -> dict[str, ServedPosition]:
         """How far all that may answer are together, by model; nowhere while there are none.
 
         Operators must know of us before the first one may answer.

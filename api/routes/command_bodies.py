@@ -35,7 +35,7 @@ class Pin(OrderBody):
     to: Target
 
 
-class Rollback(Pin):
+class RollbackBody(Pin):
     """`mode` forget serves `to` and forgets what came after it. Rewinding, and leaving events out
     of it by `skip`, come with a later release."""
 
@@ -51,7 +51,7 @@ class Tag(OrderBody):
 
 
 BODIES: dict[str, type[OrderBody]] = {
-    "rollback": Rollback,
+    "rollback": RollbackBody,
     "pin": Pin,
     "unpin": WholeModel,
     "freeze": WholeModel,

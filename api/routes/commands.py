@@ -7,7 +7,7 @@ from fastapi import APIRouter, Body, Header
 
 from api.http.guard import Who
 from api.http.lines import Line
-from api.http.problem import Problem
+from api.http.problem import HttpProblem
 from api.http.threads import Threads
 from api.openapi import answers
 from api.openapi.details import Json, told
@@ -71,7 +71,7 @@ class Ordering:
         """Carry out `command` and answer when it is in force.
 
         Raises:
-            Problem: 422: the body; 501: a rewind.
+            HttpProblem: 422: the body; 501: a rewind.
             CheckpointError: Whatever the command meets; `api.http.problem` knows its status.
         """
         operator = Operator(
@@ -85,7 +85,7 @@ class Ordering:
         except Conflict as error:
             if key is not None and "Idempotency-Key" in error.what:
                 pointer = "/Idempotency-Key"
-                raise Problem(422, "conflict", str(error), pointer=pointer) from error
+                raise HttpProblem(422, "conflict", str(error), pointer=pointer) from error
             raise
         return Json(answer)
 
@@ -146,4 +146,4 @@ def _bad(error: BadCommand) -> Exception:
     if isinstance(error, Unsupported):
         return error
     field = next((name for name in _FIELDS if name in error.what), "to")
-    return Problem(422, "bad_value", str(error), pointer=f"/{field}")
+    return HttpProblem(422, "bad_value", str(error), pointer=f"/{field}")

@@ -13,7 +13,7 @@ from fastapi import APIRouter
 from api.http.bodies import check_labels, read_events
 from api.http.guard import RawBody
 from api.http.lines import Line
-from api.http.problem import Problem, problem_of
+from api.http.problem import HttpProblem, problem_of
 from api.openapi import answers
 from api.openapi.details import Json, raw_body, told
 from api.openapi.problem_examples import (
@@ -84,7 +84,7 @@ class Events:
         """Publish one event or several, in order; 202 when Kafka has acknowledged all.
 
         Raises:
-            Problem: 400, 422: an event is malformed, and none was published; 503: Kafka did not
+            HttpProblem: 400, 422: an event is malformed, and none was published; 503: Kafka did not
                 acknowledge all, and some may be there (an `id` lets the learner refuse repeats).
         """
         _check_format(line.model_file)
@@ -92,7 +92,7 @@ class Events:
         _check_count(events)
         publisher = self._publisher
         if publisher is None:
-            raise Problem(503, "unavailable", NO_KAFKA.detail)
+            raise HttpProblem(503, "unavailable", NO_KAFKA.detail)
         topic = line.model_file.topics.events
         found = await _publish_all(publisher, topic, events)
         items = [_item(event, place) for (_, event), place in zip(events, found, strict=True)]
@@ -102,11 +102,11 @@ class Events:
         """Say that labels which come later are not joined yet.
 
         Raises:
-            Problem: 422: it is no label; 501.
+            HttpProblem: 422: it is no label; 501.
         """
         del line
         check_labels(body)
-        raise Problem(501, "not_built", NO_LATE_LABELS.detail)
+        raise HttpProblem(501, "not_built", NO_LATE_LABELS.detail)
 
     def add_to(self, router: APIRouter) -> None:
         """The routes."""
@@ -167,7 +167,7 @@ async def _publish_all(
     """Publish in order, the first alone: one record finds out that Kafka is away, not thousands.
 
     Raises:
-        Problem: One was not acknowledged; what comes after its batch was not tried.
+        HttpProblem: One was not acknowledged; what comes after its batch was not tried.
     """
     done: list[Published] = []
     for first, end in _batches(len(events)):
@@ -192,13 +192,13 @@ def _check_format(model_file: ModelFile) -> None:
     if model_file.topics.format != "json":
         topic = model_file.topics.events
         detail = f"{topic} takes lines of Vowpal Wabbit's text: `weir send`, or a Kafka client"
-        raise Problem(422, "wrong_format", detail)
+        raise HttpProblem(422, "wrong_format", detail)
 
 
 def _check_count(events: list[tuple[bytes, Event]]) -> None:
     if not 0 < len(events) <= EVENTS_MAX:
         detail = f"/events: {len(events)} of them, from 1 to {EVENTS_MAX} are taken at once"
-        raise Problem(422, "bad_value", detail, pointer="/events")
+        raise HttpProblem(422, "bad_value", detail, pointer="/events")
 
 
 def _key(event: Event) -> bytes | None:
@@ -206,7 +206,7 @@ def _key(event: Event) -> bytes | None:
     return None if key is None else key.encode()
 
 
-def _not_acknowledged(error: BaseException, done: int, count: int) -> Problem:
+def _not_acknowledged(error: BaseException, done: int, count: int) -> HttpProblem:
     problem = problem_of(error) if isinstance(error, Exception) else None
     if problem is None:
         raise error

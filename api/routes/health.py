@@ -7,7 +7,7 @@ from fastapi import APIRouter, Response
 from fastapi.responses import HTMLResponse, PlainTextResponse
 
 from api.http.lines import Models
-from api.http.problem import Problem
+from api.http.problem import HttpProblem
 from api.metrics import CONTENT_TYPE_LATEST, ApiMetrics
 from api.openapi import answers
 from api.openapi.details import Json, told
@@ -16,7 +16,7 @@ from api.routes.pages import html_page
 from api.serving.served import ServedLine
 
 
-class Health:
+class Probes:
     """Answers those who watch over the process.
 
     Args:
@@ -33,11 +33,11 @@ class Health:
     async def ready(self, served: Models) -> Json:
         """Whether every worker has a version of every model, and none is about to end."""
         if served.is_draining:
-            raise Problem(503, "not_ready", "this process is about to end")
+            raise HttpProblem(503, "not_ready", "this process is about to end")
         if missing := served.not_ready:
             whys = {name: _why(served.lines[name]) for name in missing}
             told_of = "; ".join(f"{name}: {why}" for name, why in whys.items())
-            problem = Problem(503, "not_ready", f"not loaded yet: {told_of}")
+            problem = HttpProblem(503, "not_ready", f"not loaded yet: {told_of}")
             problem.errors = [
                 {"pointer": f"/models/{name}", "message": why} for name, why in whys.items()
             ]
@@ -69,14 +69,14 @@ class Health:
             "/livez",
             operation_id="live",
             summary="Is it alive?",
-            response_model=answers.Health,
+            response_model=answers.HealthAnswer,
             responses=told({"status": "live"}),
         )(self.live)
         router.get(
             "/readyz",
             operation_id="ready",
             summary="Can every model answer?",
-            response_model=answers.Health,
+            response_model=answers.HealthAnswer,
             responses=told({"status": "ready", "models": {"phishing": "v17"}}, NOT_ALL_READY),
         )(self.ready)
         router.get(

@@ -15,7 +15,7 @@ from msgspec import UNSET
 from api.http.bodies import PredictBody, decoder
 from api.http.guard import RawBody, response_of
 from api.http.lines import Line
-from api.http.problem import Answer, Problem
+from api.http.problem import Answer, HttpProblem
 from api.metrics import ApiMetrics
 from api.openapi import answers
 from api.openapi.details import raw_body, told
@@ -85,7 +85,7 @@ class Predictor:
         """One prediction, or several by one version.
 
         Raises:
-            Problem: 400 or 422: the body; 503: no version is loaded yet.
+            HttpProblem: 400 or 422: the body; 503: no version is loaded yet.
         """
         body = _decode(text)
         loaded = self._loaded(line)
@@ -97,13 +97,13 @@ class Predictor:
             return Answer(content=_encode(answer))
         if body.instances is UNSET or body.features is not UNSET:
             detail = "send either features or instances"
-            raise Problem(422, "missing_field", detail, pointer="/features")
+            raise HttpProblem(422, "missing_field", detail, pointer="/features")
         return await self._batch(line, loaded, body.instances, body)
 
     def _loaded(self, line: ServedLine) -> Loaded:
         try:
             return line.answering()
-        except Problem:
+        except HttpProblem:
             self._counts[line.name]["not_ready"].add()
             raise
 
@@ -113,7 +113,7 @@ class Predictor:
         limit = line.model_file.limits.string
         if len(given) > limit:
             detail = f"/id: {len(given)} characters, limits.string is {limit}"
-            raise Problem(422, "too_large", detail, pointer="/id")
+            raise HttpProblem(422, "too_large", detail, pointer="/id")
         return given
 
     def _new_id(self) -> str:
@@ -133,10 +133,12 @@ class Predictor:
         self, line: ServedLine, loaded: Loaded, instances: list[Features], body: PredictBody
     ) -> Answer:
         if body.id is not None:
-            raise Problem(422, "bad_value", "/id: several answers have no one id", pointer="/id")
+            raise HttpProblem(
+                422, "bad_value", "/id: several answers have no one id", pointer="/id"
+            )
         if not 0 < len(instances) <= INSTANCES_MAX:
             detail = f"/instances: {len(instances)} of them, from 1 to {INSTANCES_MAX} are answered"
-            raise Problem(422, "bad_value", detail, pointer="/instances")
+            raise HttpProblem(422, "bad_value", detail, pointer="/instances")
         found, breathed = [], time.monotonic()
         facts, new_id = self._facts(line, loaded), self._new_id
         for number, features in enumerate(instances):
@@ -208,9 +210,9 @@ def _refuse_wrapped(line: ServedLine, instance: Features, place: Sequence[str | 
         raise _about(place, "bad_value", what)
 
 
-def _about(place: Sequence[str | int], code: str, what: str) -> Problem:
+def _about(place: Sequence[str | int], code: str, what: str) -> HttpProblem:
     pointer = json_pointer(place)
-    return Problem(422, code, f"{pointer[:200]}: {what}", pointer=pointer, message=what)
+    return HttpProblem(422, code, f"{pointer[:200]}: {what}", pointer=pointer, message=what)
 
 
 def _place(refusal: Refusal, features: Features, place: Sequence[str | int]) -> Sequence[str | int]:

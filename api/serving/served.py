@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from api.http.problem import Problem
+from api.http.problem import HttpProblem
 from api.serving.load import Loaded, model_hash, opened
 from checkpoints.reading.reader import LineState
 from checkpoints.records.line import Line
@@ -43,7 +43,7 @@ Standings = Mapping[str, Standing]
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ServedPosition:
     """How far a process has come: the newest command that it obeys, and the version it serves."""
 
     control_seq: int
@@ -82,11 +82,11 @@ class ServedLine:
         """The version that answers.
 
         Raises:
-            Problem: None is loaded yet.
+            HttpProblem: None is loaded yet.
         """
         if self.loaded is None:
             why = f"{self.name} has no version loaded: {self.why_none}"
-            raise Problem(503, "not_ready", why)
+            raise HttpProblem(503, "not_ready", why)
         return self.loaded
 
     @property
@@ -103,22 +103,24 @@ class ServedLine:
         """Where the line stands, once it has a version.
 
         Raises:
-            Problem: It has none, or has not been read yet.
+            HttpProblem: It has none, or has not been read yet.
         """
         if self.state is None or self.state.head is None:
             if self.doubts:
-                raise Problem(503, "not_ready", f"{self.name}: {self.doubts[0]}")
+                raise HttpProblem(503, "not_ready", f"{self.name}: {self.doubts[0]}")
             why = "the store has not answered yet" if self.state is None else "it has no version"
-            raise Problem(503, "not_ready", f"{self.name}: {why}; `weir learn --new` begins one")
+            raise HttpProblem(
+                503, "not_ready", f"{self.name}: {why}; `weir learn --new` begins one"
+            )
         return self.state
 
     @property
-    def place(self) -> Place:
+    def place(self) -> ServedPosition:
         """How far this process has come."""
         serving = self.loaded.version if self.loaded else None
         if serving is None:
-            return Place(self.obeyed_seq, None, None)
-        return Place(self.obeyed_seq, serving.number, serving.id)
+            return ServedPosition(self.obeyed_seq, None, None)
+        return ServedPosition(self.obeyed_seq, serving.number, serving.id)
 
     def take(self, standing: Standing, scratch: Path | None) -> None:
         """Go by `standing` from now on. A model that is not light is left to another process."""
@@ -170,12 +172,14 @@ class Served:
         """The line of model `name`.
 
         Raises:
-            Problem: This process does not serve it.
+            HttpProblem: This process does not serve it.
         """
         found = self.lines.get(name)
         if found is None:
             known = ", ".join(sorted(self.lines))
-            raise Problem(404, "not_found", f"no model {name[:100]!r} is served here, but {known}")
+            raise HttpProblem(
+                404, "not_found", f"no model {name[:100]!r} is served here, but {known}"
+            )
         return found
 
     @property
@@ -185,7 +189,7 @@ class Served:
         return [each.name for each in lines if each.loaded is None or each.name in self.awaited]
 
     @property
-    def places(self) -> dict[str, Place]:
+    def places(self) -> dict[str, ServedPosition]:
         """How far this process has come with each line."""
         return {line.name: line.place for line in self.lines.values()}
 

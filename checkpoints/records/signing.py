@@ -89,7 +89,7 @@ def _refuse_other_format(body: bytes, where: str) -> None:
         raise UnknownFormat(where, found)
 
 
-class _Envelope(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class _SignedEnvelope(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     body: str
     key: str
     signature: str
@@ -115,7 +115,7 @@ class Signer:
     def seal(self, kind: Kind, body: bytes) -> bytes:
         """The signed envelope around `body` (canonical JSON): what goes to the store."""
         signature = base64.b64encode(self._private.sign(_message(kind, body))).decode()
-        return canonical(_Envelope(body=body.decode(), key=self.key_id, signature=signature))
+        return canonical(_SignedEnvelope(body=body.decode(), key=self.key_id, signature=signature))
 
 
 class Verifier:
@@ -148,7 +148,7 @@ class Verifier:
             UnknownKey: the key is none of these.
         """
         try:
-            read = msgspec.json.decode(envelope, type=_Envelope)
+            read = msgspec.json.decode(envelope, type=_SignedEnvelope)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
             raise Tampered(where, f"no signed {kind}: {problem}") from problem
         if canonical(read) != envelope:

@@ -35,7 +35,7 @@ from redis.retry import Retry
 from checkpoints.errors import BadCommand, StoreUnavailable, Tampered
 from checkpoints.stores.redis_hints import RedisHints
 from checkpoints.stores.redis_rights import Rights, denied_in, needed_by_a_learner
-from checkpoints.stores.redis_setup import SECTIONS, Finding, findings_of
+from checkpoints.stores.redis_setup import SECTIONS, SetupFinding, findings_of
 from config.text.addresses import without_password
 
 __all__ = ["RedisConnection"]
@@ -188,7 +188,7 @@ class RedisConnection:
             return self._unavailable(doing, text, _ADVICE_DISK)
         return self._unavailable(doing, text, "")
 
-    def findings(self) -> list[Finding]:
+    def findings(self) -> list[SetupFinding]:
         """What the server's set-up means for the versions it is to keep."""
         replies = self.ask_all(
             [("INFO", section) for section in SECTIONS], doing="say how it is set up"

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from checkpoints.errors import StoreUnavailable, UnsafeStore
 
-__all__ = ["SECTIONS", "Finding", "findings_of", "refuse_unsafe"]
+__all__ = ["SECTIONS", "SetupFinding", "findings_of", "refuse_unsafe"]
 
 SECTIONS = ("server", "memory", "persistence", "replication")  # of INFO
 
@@ -20,7 +20,7 @@ Level = Literal["ok", "warn", "refuse"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class SetupFinding:
     """One thing looked at: fine, worth a warning, or a reason to refuse.
 
     Args:
@@ -33,7 +33,7 @@ class Finding:
     mend: str = ""
 
 
-def findings_of(facts: Mapping[str, Any]) -> list[Finding]:
+def findings_of(facts: Mapping[str, Any]) -> list[SetupFinding]:
     """The findings, by the fields of `INFO`'s `SECTIONS`.
 
     >>> [found.name for found in findings_of({"maxmemory_policy": "allkeys-lru"})]
@@ -42,7 +42,7 @@ def findings_of(facts: Mapping[str, Any]) -> list[Finding]:
     return [_version(facts), _role(facts), _eviction(facts), _persistence(facts)]
 
 
-def refuse_unsafe(address: str, findings: Iterable[Finding]) -> None:
+def refuse_unsafe(address: str, findings: Iterable[SetupFinding]) -> None:
     """Let a learner begin only where what it writes is kept.
 
     Raises:
@@ -59,26 +59,26 @@ def refuse_unsafe(address: str, findings: Iterable[Finding]) -> None:
         raise UnsafeStore(address, found.what, advice=found.mend)
 
 
-def _version(facts: Mapping[str, Any]) -> Finding:
+def _version(facts: Mapping[str, Any]) -> SetupFinding:
     text = str(facts.get("redis_version", "0"))
     number = tuple(int(part) for part in text.split(".")[:2] if part.isdigit())
     server = f"{facts.get('server_name', 'redis')} speaking Redis {text}"
     if number < _OLDEST:
-        return Finding(
+        return SetupFinding(
             name="version",
             level="refuse",
             what=f"{server} is too old",
             mend="use Redis 7.0 or Valkey 7.2, or newer",
         )
-    return Finding(name="version", level="ok", what=server)
+    return SetupFinding(name="version", level="ok", what=server)
 
 
-def _role(facts: Mapping[str, Any]) -> Finding:
+def _role(facts: Mapping[str, Any]) -> SetupFinding:
     role = str(facts.get("role", "unknown"))
     if role != "slave":
-        return Finding(name="role", level="ok", what="a primary, which can be written to")
+        return SetupFinding(name="role", level="ok", what="a primary, which can be written to")
     primary = f"{facts.get('master_host', '?')}:{facts.get('master_port', '?')}"
-    return Finding(
+    return SetupFinding(
         name="role",
         level="refuse",
         what=f"it is a read-only replica of {primary}",
@@ -86,10 +86,10 @@ def _role(facts: Mapping[str, Any]) -> Finding:
     )
 
 
-def _eviction(facts: Mapping[str, Any]) -> Finding:
+def _eviction(facts: Mapping[str, Any]) -> SetupFinding:
     policy = str(facts.get("maxmemory_policy", "unknown"))
     if policy.startswith("allkeys-"):
-        return Finding(
+        return SetupFinding(
             name="eviction",
             level="refuse",
             what=f"maxmemory-policy {policy} may evict any version in silence",
@@ -97,22 +97,22 @@ def _eviction(facts: Mapping[str, Any]) -> Finding:
         )
     level: Level = "ok" if policy == "noeviction" else "warn"
     mend = "" if level == "ok" else "set `maxmemory-policy noeviction`: a lease may be evicted"
-    return Finding(name="eviction", level=level, what=f"maxmemory-policy {policy}", mend=mend)
+    return SetupFinding(name="eviction", level=level, what=f"maxmemory-policy {policy}", mend=mend)
 
 
-def _persistence(facts: Mapping[str, Any]) -> Finding:
+def _persistence(facts: Mapping[str, Any]) -> SetupFinding:
     if not int(facts.get("aof_enabled", 0)):
-        return Finding(
+        return SetupFinding(
             name="persistence",
             level="warn",
             what="append-only file off: a restart of Redis loses the versions since its last dump",
             mend="set `appendonly yes`, `appendfsync everysec` or `always`",
         )
     if str(facts.get("aof_last_write_status", "ok")) != "ok":
-        return Finding(
+        return SetupFinding(
             name="persistence",
             level="warn",
             what="append-only file on, but it could not be written last: nothing new is taken",
             mend="make room on the disk of Redis, or mend it",
         )
-    return Finding(name="persistence", level="ok", what="append-only file on")
+    return SetupFinding(name="persistence", level="ok", what="append-only file on")

@@ -56,7 +56,7 @@ from checkpoints.stores.redis_replies import (
     score_of,
     within,
 )
-from checkpoints.stores.redis_setup import Finding
+from checkpoints.stores.redis_setup import SetupFinding
 
 __all__ = ["RedisStore"]
 
@@ -90,7 +90,7 @@ class RedisStore:
         self.on_step = on_step
         self._poll = RedisPoll(connection)
 
-    def findings(self) -> list[Finding]:
+    def findings(self) -> list[SetupFinding]:
         """What the server's set-up means for the versions it is to keep."""
         return self._redis.findings()
 

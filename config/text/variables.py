@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from config.errors import Problem
+from config.errors import Mistake
 from config.text.nearest import did_you_mean
 
 PREFIX = "WEIR_"
@@ -48,7 +48,7 @@ class Variables:
     """
 
     values: dict[str, Any]
-    problems: tuple[Problem, ...]
+    problems: tuple[Mistake, ...]
     notes: tuple[str, ...]
 
 
@@ -101,10 +101,10 @@ def _is_service_link(name: str, value: str) -> bool:
     return bool(is_url or _SERVICE.fullmatch(name))
 
 
-def _misspelt(name: str, known: Mapping[str, object]) -> Problem:
+def _misspelt(name: str, known: Mapping[str, object]) -> Mistake:
     meant = _OFTEN_TRIED.get(name.removeprefix(PREFIX))
     hint = f' (did you mean "{meant}"?)' if meant else did_you_mean(name, known)
-    return Problem(file="environment", line=0, key=name, message=f"is not a setting{hint}")
+    return Mistake(file="environment", line=0, key=name, message=f"is not a setting{hint}")
 
 
 def _nested(values: Mapping[tuple[str, ...], str]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import cast
 import yaml
 from pydantic import JsonValue
 
-from config.errors import Problem
+from config.errors import Mistake
 
 BYTES_MAX = 1 << 20  # a thousand times a usual model file
 DEPTH_MAX = 64  # nested pipelines reach about 12
@@ -70,10 +70,10 @@ class Source:
         """`file:line` of `key`, or of the nearest key above it."""
         return f"{self.file}:{self.line(key)}"
 
-    def problem(self, key: str | KeyPath, message: str) -> Problem:
+    def problem(self, key: str | KeyPath, message: str) -> Mistake:
         """The problem that `message` tells of `key`, at its line."""
         text = key if isinstance(key, str) else key_of(key)
-        return Problem(file=self.file, line=self.line(key), key=text, message=message)
+        return Mistake(file=self.file, line=self.line(key), key=text, message=message)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +82,7 @@ class Document:
 
     value: JsonValue
     source: Source
-    problems: tuple[Problem, ...]
+    problems: tuple[Mistake, ...]
 
 
 def read_file(path: Path) -> Document:
@@ -114,17 +114,17 @@ def read_text(text: str, *, file: str) -> Document:
     """
     if len(text.encode("utf-8", "surrogatepass")) > BYTES_MAX:
         return _unreadable(file, f"is larger than {BYTES_MAX >> 20} MiB")
-    builder = _Builder(file)
+    builder = _ValueBuilder(file)
     value: JsonValue = None
     try:
         value = builder.document(yaml.parse(text, Loader=yaml.SafeLoader))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 0
-        builder.problems.append(Problem(file=file, line=line, key="", message=_syntax(error)))
+        builder.problems.append(Mistake(file=file, line=line, key="", message=_syntax(error)))
     except yaml.YAMLError as error:  # the reader's: a character that YAML does not admit
         message = f"is not YAML: {' '.join(str(error).split())}"
-        builder.problems.append(Problem(file=file, line=0, key="", message=message))
+        builder.problems.append(Mistake(file=file, line=0, key="", message=message))
     except _StopError as stop:
         builder.problems.append(stop.problem)
     source = Source(file=file, lines=builder.lines)
@@ -132,7 +132,7 @@ def read_text(text: str, *, file: str) -> Document:
 
 
 def _unreadable(file: str, message: str, *, line: int = 0) -> Document:
-    problem = Problem(file=file, line=line, key="", message=message)
+    problem = Mistake(file=file, line=line, key="", message=message)
     return Document(value=None, source=Source(file=file), problems=(problem,))
 
 
@@ -145,18 +145,18 @@ def _syntax(error: yaml.MarkedYAMLError) -> str:
 class _StopError(Exception):
     """Reading cannot go on; carries the last problem."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Mistake) -> None:
         super().__init__(str(problem))
         self.problem = problem
 
 
-class _Builder:
+class _ValueBuilder:
     """Turns parser events into values; one event at a time, so that a hostile text ends early."""
 
     def __init__(self, file: str) -> None:
         self.file = file
         self.lines: dict[str, int] = {}
-        self.problems: list[Problem] = []
+        self.problems: list[Mistake] = []
         self._nodes = 0
         self._anchors: dict[str, tuple[JsonValue, int]] = {}
 
@@ -277,7 +277,7 @@ class _Builder:
 
     def _stop(self, event: yaml.Event, path: KeyPath, message: str) -> _StopError:
         key = key_of(path)
-        return _StopError(Problem(file=self.file, line=_line(event), key=key, message=message))
+        return _StopError(Mistake(file=self.file, line=_line(event), key=key, message=message))
 
 
 def _line(event: yaml.Event) -> int:

@@ -25,7 +25,7 @@ class Attributes:
     is_structured: bool = False
 
 
-class _Envelope(msgspec.Struct):
+class _CloudEvent(msgspec.Struct):
     specversion: str
     id: str
     source: str
@@ -34,7 +34,7 @@ class _Envelope(msgspec.Struct):
     time: str | None = None
 
 
-_decode_envelope = msgspec.json.Decoder(_Envelope).decode
+_decode_envelope = msgspec.json.Decoder(_CloudEvent).decode
 
 
 def attributes(headers: Sequence[tuple[str, bytes | None]]) -> Attributes | None:
@@ -57,7 +57,7 @@ def unwrap(value: bytes, *, depth_max: int) -> tuple[bytes, Attributes] | Mistak
     try:
         envelope = _decode_envelope(value)
     except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
-        fields = _Envelope.__struct_fields__
+        fields = _CloudEvent.__struct_fields__
         return why_malformed(value, error, depth_max=depth_max, fields=fields)
     return bytes(envelope.data), Attributes(id=envelope.id, time=envelope.time)
 

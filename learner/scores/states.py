@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Protocol
 
 from river import metrics, stats
 
-from config.model_file import Scores as Windows
+from config.model_file import ScoreWindows as Windows
 from learner.scores.means import MEAN_SCORES
 
 State = dict[str, Any]

@@ -34,7 +34,7 @@ def what_is_unwritable(model: object) -> str:
     >>> from river import compose, linear_model
     >>> model = compose.FuncTransformer(lambda x: x) | linear_model.LinearRegression()
     >>> what_is_unwritable(model)
-    "steps['<lambda>'].func is a lambda (learner.unwritable.<lambda>)"
+    "steps['<lambda>'].func is a lambda (learner.trial.unwritable.<lambda>)"
     """
     path, part = _Search().within(model, "") or ("", model)
     return f"{path.removeprefix('.') or 'the model itself'} is {_told(part)}"

@@ -29,7 +29,7 @@ _MANY_DIGITS_LOST_BELOW = 1e-15
 _LOST_BELOW = 1e-28
 
 
-class Line(NamedTuple):
+class VWLine(NamedTuple):
     """One checked line.
 
     Attributes:
@@ -69,11 +69,11 @@ def unlabelled(text: str) -> str:
     return text[text.index("|") :]
 
 
-def parse_line(text: str, limits: Limits) -> Line | Refusal:
+def parse_line(text: str, limits: Limits) -> VWLine | Refusal:
     """Check a line of a topic with `format: vw`; VW itself gets it as it is.
 
     >>> parse_line("1 0.5 'order-7|f a:2 b", Limits())
-    Line(label=1, weight=0.5, tag='order-7', text="1 0.5 'order-7|f a:2 b")
+    VWLine(label=1, weight=0.5, tag='order-7', text="1 0.5 'order-7|f a:2 b")
     >>> parse_line("1 |f a:inf", Limits()).reason
     <Reason.not_finite: 'not_finite'>
     """
@@ -191,7 +191,7 @@ def _is_not_finite(text: str) -> bool:
     return text.lower().lstrip("+-") in {"nan", "inf", "infinity"}
 
 
-def _with_head(head: str, text: str) -> Line | Refusal:
+def _with_head(head: str, text: str) -> VWLine | Refusal:
     """Read label, importance and tag as VW does: what is before a tab does not count, and the
     last word is the tag if it touches the bar or has a quote."""
     numbers, _, tag = head.partition("\t")[2 if "\t" in head else 0].rpartition(" ")
@@ -202,7 +202,7 @@ def _with_head(head: str, text: str) -> Line | Refusal:
     read = _label_and_weight(numbers)
     if read is None:
         return Refusal(Reason.bad_label, f"{head[:80]!r} is no label of VW's", "decode")
-    return Line(*read, tag.removeprefix("'") or None, text)
+    return VWLine(*read, tag.removeprefix("'") or None, text)
 
 
 @lru_cache(maxsize=4096)

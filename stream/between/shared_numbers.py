@@ -25,10 +25,10 @@ class _Place(IntEnum):
     learner_begun = auto()
 
 
-class Board:
+class SharedNumbers:
     """What the keeper and the source tell the learner, and the learner tells them.
 
-    >>> board = Board()
+    >>> board = SharedNumbers()
     >>> board.stop, board.control_seq
     (False, 0)
     >>> board.control_seq = 7

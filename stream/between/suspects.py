@@ -9,7 +9,7 @@ from stream.kafka.client import dead_letter_topic
 
 log = logging.getLogger(__name__)
 
-Place: TypeAlias = tuple[str, int, int]
+LogPosition: TypeAlias = tuple[str, int, int]
 
 _FIRST_RECORDS = 10_000
 _RECORDS_MAX = 100_000

@@ -39,7 +39,7 @@ from stream.between.messages import (
     pair,
 )
 from stream.between.positions import Positions
-from stream.between.suspects import Place
+from stream.between.suspects import LogPosition
 from stream.commit.cadence import Cadence, coreless_s, lost_s
 from stream.commit.protocol import Cut, SnapshotFailedError, VersionMaker
 from stream.errors import StreamError
@@ -136,7 +136,7 @@ class Committer:
         positions: Positions,
         *,
         control_seq: int,
-        learn_errors: tuple[Place, ...] = (),
+        learn_errors: tuple[LogPosition, ...] = (),
         adopted: tuple[str, ...] = (),
     ) -> None:
         """Cut the trainer's state at these positions, and have a version made of it.

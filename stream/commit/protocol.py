@@ -63,7 +63,7 @@ from learner.trial.probe import PredictChangesError
 from learner.trial.unwritable import UnwritableError
 from stream.between.messages import Announced, Channel, Cleared, CommitFailed, Committed, Working
 from stream.between.positions import Positions
-from stream.between.suspects import Place
+from stream.between.suspects import LogPosition
 from stream.errors import StreamError
 from stream.learning.trial import check_snapshot
 
@@ -109,7 +109,7 @@ class Cut:
     token: str
     created_at_ms: int
     runs: list[list[Any]]
-    learn_errors: tuple[Place, ...]
+    learn_errors: tuple[LogPosition, ...]
     adopted: tuple[str, ...]
     control_seq: int
 

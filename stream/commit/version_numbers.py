@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 _FOLDER = "numbers"
 
 
-class Numbers:
+class VersionNumbers:
     """Remembers the highest number of one line.
 
     Args:
@@ -50,11 +50,11 @@ class Numbers:
             self._has_failed = False
 
 
-def numbers_of(settings: Settings, model: str, shard: int = 0) -> Numbers:
+def numbers_of(settings: Settings, model: str, shard: int = 0) -> VersionNumbers:
     """Those of one line; in the data directory only if one was given."""
     if "data_dir" not in settings.model_fields_set:
-        return Numbers(None)
-    return Numbers(settings.data_dir / _FOLDER / f"{model}-{shard}.json")
+        return VersionNumbers(None)
+    return VersionNumbers(settings.data_dir / _FOLDER / f"{model}-{shard}.json")
 
 
 def _read(file: Path) -> int:

@@ -126,7 +126,9 @@ def _one_at_a_time(cache: Path) -> Iterator[None]:
 
 
 def _fetch_all(jars: list[Jar], cache: Path, base: str, output: TextIO) -> None:
-    progress = _Progress(total_bytes=sum(jar.bytes for jar in jars), base=base, output=output)
+    progress = _DownloadProgress(
+        total_bytes=sum(jar.bytes for jar in jars), base=base, output=output
+    )
     with ThreadPoolExecutor(_PARALLEL) as pool:
         fetched = [pool.submit(_fetch, jar, cache, base, progress) for jar in jars]
         try:
@@ -139,7 +141,7 @@ def _fetch_all(jars: list[Jar], cache: Path, base: str, output: TextIO) -> None:
             progress.close()
 
 
-def _fetch(jar: Jar, cache: Path, base: str, progress: "_Progress") -> None:
+def _fetch(jar: Jar, cache: Path, base: str, progress: "_DownloadProgress") -> None:
     url = f"{base}/{jar.path}"
     body = _download(url, limit_bytes=jar.bytes + 1)
     sha256 = hashlib.sha256(body).hexdigest()
@@ -200,7 +202,7 @@ def _one_line(error: Exception) -> str:
     return " ".join(str(getattr(error, "reason", error)).split())
 
 
-class _Progress:
+class _DownloadProgress:
     """`Apache Kafka 4.3.1: 12 of 45 MB`: rewritten in place on a terminal, else said twice."""
 
     def __init__(self, *, total_bytes: int, base: str, output: TextIO) -> None:

@@ -329,7 +329,7 @@ def this_program() -> tuple[str, ...]:
     return (sys.executable, str(Path(sys.argv[0]).resolve()))
 
 
-class Drain:
+class DrainCheck:
     """Whether all that was sent is learned and committed.
 
     Args:

@@ -31,7 +31,7 @@ from config.processes.supervisor import Supervisor
 from config.settings import Settings
 from config.text.addresses import without_password
 from stream.dev.disk_watch import DiskWatch
-from stream.dev.plan import DevPlan, Drain, StoreAt, plan, this_program
+from stream.dev.plan import DevPlan, DrainCheck, StoreAt, plan, this_program
 
 log = logging.getLogger(__name__)
 
@@ -141,8 +141,8 @@ async def _end_when_drained(
     found: DevPlan, models: list[ModelFile], store: Store, supervisor: Supervisor
 ) -> None:
     """Stop everything when all that was sent is learned, and print where each model stands."""
-    heads = _Heads(store, make_keys(found.directory / "keys").verifier)
-    drain = Drain(
+    heads = _CommittedHeads(store, make_keys(found.directory / "keys").verifier)
+    drain = DrainCheck(
         models,
         committed=heads.offsets,
         ends=lambda model: _ends(found.kafka, model.topics.events),
@@ -159,7 +159,9 @@ async def _end_when_drained(
     supervisor.stop(next(iter(found.lost.values()), 0))
 
 
-def _told_if_drained(drain: Drain, heads: "_Heads", models: list[ModelFile]) -> str | None:
+def _told_if_drained(
+    drain: DrainCheck, heads: "_CommittedHeads", models: list[ModelFile]
+) -> str | None:
     """Once all is learned, a line for each model that has a version."""
     try:
         if not drain.is_done():
@@ -171,7 +173,7 @@ def _told_if_drained(drain: Drain, heads: "_Heads", models: list[ModelFile]) -> 
     return "".join(json.dumps(status) + "\n" for status in found if status is not None)
 
 
-class _Heads:
+class _CommittedHeads:
     """The committed heads, as the command line tells them."""
 
     def __init__(self, store: Store, verifier: Verifier) -> None:

@@ -27,7 +27,7 @@ _EVERY_S = 2.0
 _JOIN_S = 3.0
 
 
-class Mirror(threading.Thread):
+class GroupMirror(threading.Thread):
     """Writes the newest head it was shown, every two seconds and once at the end."""
 
     def __init__(self, kafka: KafkaSettings, model: str) -> None:

@@ -39,8 +39,8 @@ from stream.between.messages import (
     is_taken_in_turn,
 )
 from stream.between.positions import RUNS_MAX, Positions
-from stream.between.shared_numbers import Board
-from stream.between.suspects import Place, Suspects
+from stream.between.shared_numbers import SharedNumbers
+from stream.between.suspects import LogPosition, Suspects
 from stream.commit.cadence import Fallow
 from stream.commit.committer import Committer
 from stream.commit.protocol import SnapshotFailedError
@@ -58,7 +58,7 @@ _FROZEN_WAIT_S = 0.02
 _SNAPSHOT_RETRY_S = 10.0
 
 
-class Worker:
+class LearningLoop:
     """Learns one line under one token.
 
     Args:
@@ -81,7 +81,7 @@ class Worker:
         positions: Positions,
         committer: Committer,
         channel: Channel,
-        board: Board,
+        board: SharedNumbers,
         suspects: Suspects,
         uncommitted_max: int,
         memory_max: int,
@@ -95,7 +95,7 @@ class Worker:
         self._uncommitted_max, self._memory_max = uncommitted_max, memory_max
         self._due_at = time.monotonic() + self._every_s
         self._batches: deque[bytes] = deque()
-        self._learn_errors: list[Place] = []
+        self._learn_errors: list[LogPosition] = []
         self._cut_records = self._cut_errors = self._failures = 0
         self._cut_at = 0.0
 

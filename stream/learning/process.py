@@ -22,13 +22,13 @@ from config.settings import Settings
 from learner.trainer import Trainer
 from stream.between.messages import Begin, Channel, Finished, Ready
 from stream.between.positions import Positions
-from stream.between.shared_numbers import Board
+from stream.between.shared_numbers import SharedNumbers
 from stream.between.suspects import Suspects
 from stream.commit.committer import Committer
-from stream.commit.version_numbers import Numbers
+from stream.commit.version_numbers import VersionNumbers
 from stream.exits import DONE, end_with
 from stream.learning.huge_pages import use_huge_pages
-from stream.learning.loop import Worker
+from stream.learning.loop import LearningLoop
 from stream.learning.restore import Restored, restore
 from stream.learning.trial import check_restorable
 
@@ -52,11 +52,11 @@ class LearnerProcess:
     model_file: ModelFile
     keys: Keys
     open_store: Callable[[], Store]
-    board: Board
+    board: SharedNumbers
     channel: Channel
     keeper: Channel
     suspects: Suspects
-    numbers: Numbers
+    numbers: VersionNumbers
 
     def run(self) -> int:
         """Learn until told to stop; the code to end with."""
@@ -90,7 +90,7 @@ class LearnerProcess:
             head = open_version(begin.head, self.keys.verifier, self._line)
         found = self._restored(head, scratch) if head else self._begun(begin, scratch)
         self.channel.send(Ready(head.manifest.name if head else None))
-        worker = Worker(
+        worker = LearningLoop(
             self.model_file,
             trainer=found.trainer,
             positions=found.positions,

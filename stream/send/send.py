@@ -73,7 +73,7 @@ def _publish(
     Args:
         named: The source, where each record is to carry its number.
     """
-    progress = _Progress(topic)
+    progress = _SendProgress(topic)
     try:
         for number, (value, key) in numbered:
             producer.send(value, key, () if named is None else [header(named, number)])
@@ -121,7 +121,7 @@ def _paced(outgoing: Iterator[Numbered], rate: float | None) -> Iterator[Numbere
         yield record
 
 
-class _Progress:
+class _SendProgress:
     """A line a second on stderr, rewritten in place on a terminal."""
 
     def __init__(self, topic: str) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from checkpoints.records.line import Line
 from checkpoints.stores.contract import BEAT_SHOWN_S, BEAT_TTL_S, Store
 from stream.between.positions import PartitionKey
-from stream.between.shared_numbers import Board
+from stream.between.shared_numbers import SharedNumbers
 
 # So many ends in a row, without a version between them, are no accident any more.
 FAILURES = 3
@@ -50,7 +50,7 @@ class Status:
         trouble: What ended earlier lives, until a version is made or there is nothing to do.
     """
 
-    board: Board
+    board: SharedNumbers
     state: str = "starting"
     version: str | None = None
     lag: dict[PartitionKey, int] | None = None

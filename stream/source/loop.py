@@ -38,17 +38,17 @@ from stream.between.messages import (
     Took,
 )
 from stream.between.positions import Positions
-from stream.between.shared_numbers import Board
+from stream.between.shared_numbers import SharedNumbers
 from stream.exits import MovedError
 from stream.kafka.consumer import KafkaSource
 from stream.kafka.dead_letters import DeadLetters
-from stream.kafka.group_mirror import Mirror
+from stream.kafka.group_mirror import GroupMirror
 from stream.source.columns import Columns
 from stream.source.heartbeat import Status, Trouble
 from stream.source.in_flight import Feed
 from stream.source.metrics import LearnerMetrics
 from stream.source.not_finite_log import NotFiniteLog
-from stream.source.order_watch import Watch
+from stream.source.order_watch import OrderWatch
 from stream.source.refusal_log import RefusalLog
 from stream.source.remedies import Remedies
 
@@ -61,7 +61,7 @@ _WAIT_S = 0.02
 _HOUSEKEEPING_S = 1.0
 
 
-class Conversation:
+class SourceLoop:
     """What source and learner do together under one token: the source's only loop.
 
     Args:
@@ -79,14 +79,14 @@ class Conversation:
         verifier: Verifier,
         *,
         channel: Channel,
-        board: Board,
+        board: SharedNumbers,
         status: Status,
         positions: Positions,
-        watch: Watch,
+        watch: OrderWatch,
         source: KafkaSource,
         dead_letters: DeadLetters,
         pruner: Pruner,
-        mirror: Mirror,
+        mirror: GroupMirror,
         metrics: LearnerMetrics,
     ) -> None:
         self._line, self._verifier = Line(model_file.name), verifier

@@ -25,7 +25,7 @@ from checkpoints.records.line import Line
 from checkpoints.records.signing import Verifier
 from checkpoints.stores.contract import Hints, Store
 from checkpoints.stores.patience import Patience
-from stream.between.shared_numbers import Board
+from stream.between.shared_numbers import SharedNumbers
 from stream.source.heartbeat import Status
 from stream.source.metrics import LearnerMetrics
 from stream.source.store_check import StoreCheck
@@ -40,7 +40,7 @@ _BEAT_MOVING_S = 0.5  # while lag or uncommitted records change
 _SAY_EVERY_S = 3.0
 
 
-class Watch(threading.Thread):
+class OrderWatch(threading.Thread):
     """Watches one line for the learner that holds `token`.
 
     Args:
@@ -67,7 +67,7 @@ class Watch(threading.Thread):
         holder: str,
         token: str,
         lease_s: float,
-        board: Board,
+        board: SharedNumbers,
         status: Status,
         metrics: LearnerMetrics,
         check: StoreCheck,

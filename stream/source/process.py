@@ -21,24 +21,24 @@ from checkpoints.records.manifest import Version
 from checkpoints.records.signing import Keys
 from checkpoints.stores.contract import BEAT_TTL_S, Granted, HeldBy, Store
 from checkpoints.stores.patience import Patience
-from checkpoints.stores.redis_setup import Finding
+from checkpoints.stores.redis_setup import SetupFinding
 from config.model_file import ModelFile
 from config.processes.scratch import parent_of
 from config.settings import Settings
 from stream.between.messages import Begin, Channel
 from stream.between.positions import Positions
-from stream.between.shared_numbers import Board
+from stream.between.shared_numbers import SharedNumbers
 from stream.errors import HistoryExistsError, NoHeadError, ServersAwayError
 from stream.exits import DONE, end_with
 from stream.kafka import client as kafka_client
 from stream.kafka.consumer import KafkaSource, first_offsets
 from stream.kafka.dead_letters import DeadLetters
-from stream.kafka.group_mirror import Mirror, highest_mirrored
+from stream.kafka.group_mirror import GroupMirror, highest_mirrored
 from stream.learning.restore import positions_of
 from stream.source.heartbeat import Status, Trouble
-from stream.source.loop import Conversation
+from stream.source.loop import SourceLoop
 from stream.source.metrics import LearnerMetrics
-from stream.source.order_watch import Watch
+from stream.source.order_watch import OrderWatch
 from stream.source.store_check import StoreCheck
 
 log = logging.getLogger(__name__)
@@ -87,8 +87,8 @@ class SourceProcess:
     options: LearnOptions
     keys: Keys
     open_store: Callable[[], Store]
-    check_store: Callable[[], Sequence[Finding]]
-    board: Board
+    check_store: Callable[[], Sequence[SetupFinding]]
+    board: SharedNumbers
     channel: Channel
     keeper: Channel
     trouble: Trouble
@@ -122,7 +122,7 @@ class SourceProcess:
         self.store = self.open_store()
         check = StoreCheck(self.check_store, self.settings.redis.address, metrics)
         self._wait_for_servers(check)
-        mirror = Mirror(self.settings.kafka, self.model_file.name)
+        mirror = GroupMirror(self.settings.kafka, self.model_file.name)
         mirror.start()
         try:
             granted = self._take_turn()
@@ -194,7 +194,7 @@ class SourceProcess:
         )
 
     def _feed_the_learner(
-        self, granted: Granted, metrics: LearnerMetrics, mirror: Mirror, check: StoreCheck
+        self, granted: Granted, metrics: LearnerMetrics, mirror: GroupMirror, check: StoreCheck
     ) -> None:
         """One life under one token."""
         self.status.state = "starting"
@@ -221,7 +221,7 @@ class SourceProcess:
                 self.status.version = head.manifest.name
                 metrics.head_is(head.manifest)
                 mirror.show(head.manifest)
-            Conversation(
+            SourceLoop(
                 self.model_file,
                 self.keys.verifier,
                 channel=self.channel,
@@ -242,8 +242,8 @@ class SourceProcess:
 
     def _watch(
         self, granted: Granted, metrics: LearnerMetrics, head: Version | None, check: StoreCheck
-    ) -> Watch:
-        return Watch(
+    ) -> OrderWatch:
+        return OrderWatch(
             self.store,
             self.keys.verifier,
             self._line,

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from checkpoints.errors import StoreForbidden, StoreUnavailable
-from checkpoints.stores.redis_setup import Finding, refuse_unsafe
+from checkpoints.stores.redis_setup import SetupFinding, refuse_unsafe
 from stream.source.metrics import LearnerMetrics
 
 __all__ = ["StoreCheck"]
@@ -30,7 +30,7 @@ class StoreCheck:
 
     def __init__(
         self,
-        ask: Callable[[], Sequence[Finding]],
+        ask: Callable[[], Sequence[SetupFinding]],
         address: str,
         metrics: LearnerMetrics,
         *,
@@ -39,7 +39,7 @@ class StoreCheck:
     ) -> None:
         self._ask, self._address, self._metrics = ask, address, metrics
         self._every_s, self._clock = every_s, clock
-        self._told: dict[str, Finding] = {}
+        self._told: dict[str, SetupFinding] = {}
         self._look_at = 0.0
 
     def begin(self, *, may_refuse: bool) -> None:
@@ -65,15 +65,17 @@ class StoreCheck:
         try:
             self._tell(self._ask())
         except StoreForbidden as error:
-            lacking = Finding(name="rights", level="refuse", what=error.what, mend=error.advice)
+            lacking = SetupFinding(
+                name="rights", level="refuse", what=error.what, mend=error.advice
+            )
             self._tell([*self._told.values(), lacking])
         except StoreUnavailable as error:
             log.debug("how Redis is set up is not known now: %s", error)
 
-    def _tell(self, found: Sequence[Finding]) -> None:
+    def _tell(self, found: Sequence[SetupFinding]) -> None:
         """Show all of it, and say what is new."""
         self._look_at = self._clock() + self._every_s
-        by_name = {"rights": Finding(name="rights", level="ok", what="all that it must do")}
+        by_name = {"rights": SetupFinding(name="rights", level="ok", what="all that it must do")}
         by_name.update((each.name, each) for each in found)
         for name, now in by_name.items():
             self._metrics.store_unsafe(name, now.level != "ok")

@@ -12,7 +12,7 @@ import pytest
 from checkpoints.records.signing import make_keys
 from config.files import NoRoomError, mount_point, replace_file
 from config.processes.roll_call import read_parts, write_parts
-from stream.commit.version_numbers import Numbers
+from stream.commit.version_numbers import VersionNumbers
 
 
 @contextlib.contextmanager
@@ -81,10 +81,10 @@ def test_what_cannot_be_written_can_be_once_there_is_room(
 def test_a_version_number_is_remembered_in_memory_and_later_on_disk(tmp_path: Path) -> None:
     """A number is no reason to stop."""
     file = tmp_path / "numbers" / "m-0.json"
-    numbers = Numbers(file)
+    numbers = VersionNumbers(file)
     with no_room():
         numbers.note(7)
     assert (numbers.highest, file.exists()) == (7, False)
 
     numbers.note(8)
-    assert Numbers(file).highest == 8
+    assert VersionNumbers(file).highest == 8

@@ -6,7 +6,7 @@ from functools import cache
 from prometheus_client import CollectorRegistry
 
 from api.metrics import ApiMetrics
-from api.processes.shared_counters import Tallies
+from api.processes.shared_counters import SharedCounters
 from stream.source.metrics import LearnerMetrics
 
 # What Prometheus adds to what it scrapes, and what our recording rules make.
@@ -19,7 +19,7 @@ def registries() -> tuple[CollectorRegistry, CollectorRegistry]:
     """The learner's and the API's, with everything registered that ever is."""
     learner, api = CollectorRegistry(), CollectorRegistry()
     LearnerMetrics("any", learner)
-    ApiMetrics(["any"], Tallies(), api).describe(list, clock_ms=lambda: 0)
+    ApiMetrics(["any"], SharedCounters(), api).describe(list, clock_ms=lambda: 0)
     return learner, api
 
 

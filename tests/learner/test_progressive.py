@@ -6,9 +6,9 @@ import pytest
 from river import metrics
 
 from config.model_file import Drift
-from config.model_file import Scores as Windows
+from config.model_file import ScoreWindows as Windows
 from learner.drift.monitor import Detectors
-from learner.progressive import StepFailedError, Tally, progressive_steps
+from learner.progressive import ExampleCounts, StepFailedError, progressive_steps
 from learner.scores.scores import Scores
 
 
@@ -45,7 +45,7 @@ class Scripted:
 
 
 def steps_of(answers, names=("Accuracy",), detectors=()):
-    estimator, tally = Scripted(answers), Tally()
+    estimator, tally = Scripted(answers), ExampleCounts()
     scores = Scores(names, "binary", Windows())
     watches = Detectors([Drift(detector=name) for name in detectors], "binary")
     steps = progressive_steps(estimator, scores, watches, tally, is_regression=False)

@@ -32,7 +32,7 @@ from config.model_file import ModelFile, parse_model_file
 from config.settings import Settings, load_settings
 from stream.errors import StreamError
 from stream.kafka import client as kafka_client
-from stream.keeper import Learner, LearnOptions
+from stream.keeper import Keeper, LearnOptions
 
 _PRELOADED = [
     "config.logs",
@@ -268,7 +268,7 @@ def run_learner(settings: Settings, model_text: str, options: LearnOptions, redi
     from config.logs import configure
 
     configure("learner", settings)
-    learner = Learner(
+    learner = Keeper(
         settings,
         parse_model_file(model_text),
         options,

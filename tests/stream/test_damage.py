@@ -12,7 +12,7 @@ from checkpoints.operating.operator import Operator
 from checkpoints.operating.order import Order
 from checkpoints.records.control import open_control
 from checkpoints.records.lineage import accounted, advanced
-from stream.kafka.group_mirror import Mirror, highest_mirrored
+from stream.kafka.group_mirror import GroupMirror, highest_mirrored
 from tests.checkpoints.builders import damage, damage_segment, point_control, point_head
 from tests.stream.rig import RECORDER, WAIT_S, events, rig
 
@@ -170,7 +170,7 @@ def lose_commits(at, back_to):
     at.store._redis.ask("SET", f"{at.line.prefix}highest", back_to.number, doing="lose")
     kafka = at.settings("test").kafka
     unnumbered = SimpleNamespace(number="none", offsets=back_to.manifest.offsets)
-    Mirror(kafka, at.model_file.name)._write(unnumbered)
+    GroupMirror(kafka, at.model_file.name)._write(unnumbered)
     assert highest_mirrored(kafka, at.model_file.name) == -1
     point_head(at.store, back_to)
 

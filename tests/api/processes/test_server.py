@@ -17,7 +17,7 @@ import pytest
 from api.app import create_app
 from api.http import guard
 from api.processes import http_protocol as receive_deadline
-from api.processes.handover import Passage, PortTakenError, listen
+from api.processes.handover import AddressTakenError, Passage, listen
 from api.processes.loader import run_api
 from api.processes.server import make_server
 from checkpoints.dev_server import ValkeyServer
@@ -194,7 +194,7 @@ def test_a_taken_port_is_told_by_its_number() -> None:
     door = listen("127.0.0.1", 0)
     port = door.getsockname()[1]
     try:
-        with pytest.raises(PortTakenError, match=str(port)):
+        with pytest.raises(AddressTakenError, match=str(port)):
             listen("127.0.0.1", port)
     finally:
         door.close()

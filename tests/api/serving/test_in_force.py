@@ -14,7 +14,7 @@ import pytest
 from api.processes.handover import listen
 from api.processes.heartbeat import Beats, name_of
 from api.processes.loader import run_api
-from api.serving.served import Place
+from api.serving.served import ServedPosition
 from checkpoints.dev_server import ValkeyServer
 from checkpoints.errors import StoreUnavailable
 from checkpoints.records.line import Line
@@ -25,7 +25,7 @@ from tests.api.hosting import Host, hosting
 from tests.api.running import KEYS, PHISHING, settings_of, until
 
 LINE = Line("phishing")
-FIRST, NEXT = Place(1, 1, "a" * 64), Place(2, 2, "b" * 64)
+FIRST, NEXT = ServedPosition(1, 1, "a" * 64), ServedPosition(2, 2, "b" * 64)
 
 
 class FragileStore(MemoryStore):

@@ -13,7 +13,7 @@ from checkpoints.dev_server import ValkeyServer
 from checkpoints.doctor import store_findings
 from checkpoints.errors import StoreUnavailable, UnsafeStore
 from checkpoints.stores.redis_connection import RedisConnection
-from checkpoints.stores.redis_setup import Finding, findings_of, refuse_unsafe
+from checkpoints.stores.redis_setup import SetupFinding, findings_of, refuse_unsafe
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def admin(server: ValkeyServer) -> Iterator[Redis]:
         yield client
 
 
-def found(server: ValkeyServer) -> dict[str, Finding]:
+def found(server: ValkeyServer) -> dict[str, SetupFinding]:
     with closing(RedisConnection(server.url)) as connection:
         return {each.name: each for each in connection.findings()}
 

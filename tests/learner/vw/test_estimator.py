@@ -15,7 +15,7 @@ from learner.errors import RestoreError, SpecError
 from learner.events.labels import Labels
 from learner.values import Reason, Refusal
 from learner.vw.arguments import parse_arguments
-from learner.vw.text import Line, features_text, parse_line, unlabelled
+from learner.vw.text import VWLine, features_text, parse_line, unlabelled
 from tests.learner.streams import binary, classes, model_file, numbers
 
 TEXT = {"format": "vw"}
@@ -34,9 +34,9 @@ def lines(task: str, count: int = 300) -> list[str]:
     return written
 
 
-def read(text: str) -> Line:
+def read(text: str) -> VWLine:
     line = parse_line(text, Limits())
-    assert isinstance(line, Line), line
+    assert isinstance(line, VWLine), line
     return line
 
 
@@ -343,7 +343,7 @@ class TestText:
     def test_the_bound_is_the_bound(self, bound: float) -> None:
         limits = Limits(value=bound)
         for factor in (0.001, 0.5, 0.999, 1.0):
-            assert isinstance(parse_line(f"1 |f a:{bound * factor:.10f} b", limits), Line)
+            assert isinstance(parse_line(f"1 |f a:{bound * factor:.10f} b", limits), VWLine)
         for factor in (1.001, 2.0, 1000.0):
             refusal = parse_line(f"1 |f b |g a:-{bound * factor:.10f}", limits)
             assert isinstance(refusal, Refusal)
@@ -353,7 +353,7 @@ class TestText:
         assert unlabelled("1 2 'x|f a |g b") == "|f a |g b"
 
     def test_limits_are_those_of_the_model_file(self) -> None:
-        assert isinstance(parse_line("1 |f " + "a " * 4, Limits(features=4)), Line)
+        assert isinstance(parse_line("1 |f " + "a " * 4, Limits(features=4)), VWLine)
         assert isinstance(parse_line("1 |f a a a a a", Limits(features=4)), Refusal)
-        assert isinstance(parse_line("1 |f abcd " + "a " * 30, Limits(string=4)), Line)
+        assert isinstance(parse_line("1 |f abcd " + "a " * 30, Limits(string=4)), VWLine)
         assert isinstance(parse_line("1 |f abcde " + "a " * 30, Limits(string=4)), Refusal)

@@ -5,7 +5,7 @@ import hashlib
 import pytest
 
 from stream.between.positions import Positions, fingerprint
-from stream.between.shared_numbers import Board
+from stream.between.shared_numbers import SharedNumbers
 from stream.source.heartbeat import Status, Trouble
 
 
@@ -133,7 +133,7 @@ def test_a_new_partition_begins_where_it_is_told():
 def test_a_lag_that_is_not_known_is_none():
     """And a learner that was ended again and again says so, and why, until it commits."""
     trouble = Trouble().added("one").added("two")
-    status = Status(Board(), trouble=trouble)
+    status = Status(SharedNumbers(), trouble=trouble)
     assert (status.beat("h")["state"], status.beat("h")["lag"]) == ("starting", None)
 
     status.trouble = trouble.added("no memory")
@@ -145,7 +145,7 @@ def test_a_lag_that_is_not_known_is_none():
 
 def test_a_heartbeat_tells_the_status():
     """The lag is that of all partitions."""
-    board = Board()
+    board = SharedNumbers()
     board.obeyed_seq, board.uncommitted = 4, 9
     status = Status(board, state="learning", version="v3", lag={("e", 0): 2, ("e", 1): 3})
 

@@ -6,18 +6,18 @@ import logging
 import pytest
 
 from config.settings import load_settings
-from stream.commit.version_numbers import Numbers, numbers_of
+from stream.commit.version_numbers import VersionNumbers, numbers_of
 
 
 def test_the_highest_number_outlives_the_process(tmp_path):
     """Written at once, never lower; no trace of the writing is left."""
     file = tmp_path / "numbers" / "m-0.json"
-    numbers = Numbers(file)
+    numbers = VersionNumbers(file)
     assert numbers.highest == 0
     for number in (3, 7, 5):
         numbers.note(number)
 
-    assert numbers.highest == Numbers(file).highest == 7
+    assert numbers.highest == VersionNumbers(file).highest == 7
     assert json.loads(file.read_text()) == {"version": 7}
     assert list(file.parent.iterdir()) == [file]
 
@@ -47,14 +47,14 @@ def test_what_tells_no_number_is_said(tmp_path, caplog, content):
     file = tmp_path / "m-0.json"
     file.write_text(content)
 
-    assert Numbers(file).highest == 0
+    assert VersionNumbers(file).highest == 0
     assert "does not tell" in caplog.text
 
 
 def test_a_place_that_cannot_be_written_is_said_once(tmp_path, caplog):
     """Learning goes on."""
     (tmp_path / "numbers").write_text("a file, no folder")
-    numbers = Numbers(tmp_path / "numbers" / "m-0.json")
+    numbers = VersionNumbers(tmp_path / "numbers" / "m-0.json")
     with caplog.at_level(logging.WARNING):
         for number in (1, 2, 3):
             numbers.note(number)

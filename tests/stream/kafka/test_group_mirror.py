@@ -7,7 +7,7 @@ from kafka import TopicPartition
 
 from config.settings import KafkaSettings
 from stream.kafka import client as kafka_client
-from stream.kafka.group_mirror import Mirror, highest_mirrored
+from stream.kafka.group_mirror import GroupMirror, highest_mirrored
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def test_the_last_head_shown_is_mirrored_at_the_end(kafka, make_topic, unique_na
     topic = make_topic()
     assert kafka_client.mirrored(kafka, unique_name) == {}
     assert highest_mirrored(kafka, unique_name) == 0
-    mirror = Mirror(kafka, unique_name)
+    mirror = GroupMirror(kafka, unique_name)
     mirror.start()
 
     mirror.show(head(3, topic, 10))
@@ -39,7 +39,7 @@ def test_the_last_head_shown_is_mirrored_at_the_end(kafka, make_topic, unique_na
 def test_offsets_of_another_tool_have_no_number(kafka, make_topic, unique_name):
     """They are history all the same."""
     topic = make_topic()
-    mirror = Mirror(kafka, unique_name)
+    mirror = GroupMirror(kafka, unique_name)
     mirror._write(head("none", topic, 4))
 
     assert highest_mirrored(kafka, unique_name) == -1

@@ -17,12 +17,12 @@ from checkpoints.errors import StoreForbidden, StoreUnavailable, UnsafeStore
 from checkpoints.records.line import Line
 from checkpoints.stores.patience import Patience
 from checkpoints.stores.redis_connection import RedisConnection
-from checkpoints.stores.redis_setup import Finding
+from checkpoints.stores.redis_setup import SetupFinding
 from checkpoints.stores.redis_store import RedisStore
-from stream.between.shared_numbers import Board
+from stream.between.shared_numbers import SharedNumbers
 from stream.source.heartbeat import Status
 from stream.source.metrics import LearnerMetrics
-from stream.source.order_watch import Watch
+from stream.source.order_watch import OrderWatch
 from stream.source.store_check import StoreCheck
 from tests.checkpoints.builders import VERIFIER, committed, granted
 from tests.config.processes.waiting import until
@@ -49,7 +49,7 @@ def metrics() -> LearnerMetrics:
 def check(server: ValkeyServer, metrics: LearnerMetrics) -> StoreCheck:
     """One that looks whenever it is told to."""
 
-    def ask() -> list[Finding]:
+    def ask() -> list[SetupFinding]:
         with closing(RedisConnection(server.url)) as connection:
             return connection.findings()
 
@@ -104,10 +104,10 @@ def forbidden() -> StoreForbidden:
     return StoreForbidden("redis://here", doing="say how it is set up", cause="its user may not")
 
 
-def answers(*given: object) -> Callable[[], Sequence[Finding]]:
+def answers(*given: object) -> Callable[[], Sequence[SetupFinding]]:
     left = list(given)
 
-    def ask() -> Sequence[Finding]:
+    def ask() -> Sequence[SetupFinding]:
         answer = left.pop(0)
         if isinstance(answer, Exception):
             raise answer
@@ -118,7 +118,7 @@ def answers(*given: object) -> Callable[[], Sequence[Finding]]:
 
 
 def test_a_right_that_is_taken_away_is_shown_beside_what_was_known(metrics: LearnerMetrics) -> None:
-    policy = Finding(name="eviction", level="warn", what="volatile-lru", mend="set noeviction")
+    policy = SetupFinding(name="eviction", level="warn", what="volatile-lru", mend="set noeviction")
     away = StoreUnavailable("redis://here", doing="answer", cause="it is away")
     ask = answers([policy], forbidden(), away, [policy])
     check = StoreCheck(ask, "redis://here", metrics, every_s=0)
@@ -133,7 +133,7 @@ def test_a_right_that_is_taken_away_is_shown_beside_what_was_known(metrics: Lear
 def test_it_is_asked_once_a_minute(metrics: LearnerMetrics) -> None:
     now, asked = [0.0], []
 
-    def ask() -> list[Finding]:
+    def ask() -> list[SetupFinding]:
         asked.append(now[0])
         return []
 
@@ -156,15 +156,15 @@ def line() -> Line:
 @pytest.fixture
 def watch(
     server: ValkeyServer, admin: Redis, line: Line, metrics: LearnerMetrics, check: StoreCheck
-) -> Iterator[Watch]:
+) -> Iterator[OrderWatch]:
     """One at work, as a user with all rights."""
     admin.execute_command("ACL", "SETUSER", "weir", "on", ">p", "~weir:*", "&weir:*", "+@all")
     url = server.url.replace("://", "://weir:p@")
     store = RedisStore(RedisConnection(url, deadline_s=1))
     token = granted(store, line).token
-    board = Board()
+    board = SharedNumbers()
     status = Status(board, state="idle")
-    watch = Watch(
+    watch = OrderWatch(
         store, VERIFIER, line, holder="host-1", token=token, lease_s=5, board=board,
         status=status, metrics=metrics, check=StoreCheck(list, "", metrics),
         patience=Patience(1.2),
@@ -178,7 +178,7 @@ def watch(
 
 @pytest.mark.parametrize("rule", ["-evalsha", "-getrange", "resetkeys"])
 def test_a_right_that_lacks_for_a_while_is_borne_and_for_long_is_not(
-    watch: Watch, admin: Redis, metrics: LearnerMetrics, rule: str
+    watch: OrderWatch, admin: Redis, metrics: LearnerMetrics, rule: str
 ) -> None:
     admin.execute_command("ACL", "SETUSER", "weir", "-evalsha")
     time.sleep(0.2)
@@ -195,7 +195,7 @@ def test_a_right_that_lacks_for_a_while_is_borne_and_for_long_is_not(
 
 
 def test_a_watch_over_an_idle_model_asks_little_and_sees_what_moves_at_once(
-    watch: Watch, server: ValkeyServer, admin: Redis, line: Line
+    watch: OrderWatch, server: ValkeyServer, admin: Redis, line: Line
 ) -> None:
     time.sleep(1.0)
     before, began = admin.info("stats")["total_commands_processed"], time.monotonic()
