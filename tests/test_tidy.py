@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter, defaultdict
 from functools import cache
 from pathlib import Path
 
@@ -12,6 +13,7 @@ TOP = Path(__file__).resolve().parents[1]
 ROOMS = ("api", "checkpoints", "config", "learner", "stream")
 FUNCTION_LINES_MAX = 70  # a screen; the docstring is not counted
 FILE_LINES_MAX = 500
+FOLDER_FILES_MAX = 12  # of a room: what a stranger takes in at a look
 # As ruff counts: without an opt-out at the end, and not where there is nothing to break.
 LINE_CHARACTERS_MAX = 100
 UNFINISHED = re.compile("|".join(("TO" + "DO", "FIX" + "ME", r"\bXX" + r"X\b")))
@@ -27,6 +29,8 @@ DRIVERS = {
     "prometheus_client": ("stream/source/metrics.py", "api/metrics.py"),
 }
 PASSED_ALONG = {"CollectorRegistry"}
+# Classes that a room names after those of another, which it must not import: protocols of them.
+PORTS = {"Keep", "Published", "Publisher", "SigningSettings"}
 # What the tests build on and the program does not: a store that dies when told to, and the checks
 # that every estimator must pass.
 FOR_TESTS = {
@@ -113,6 +117,34 @@ def test_files_are_short():
     sizes = {name_of(path): len(text_of(path).splitlines()) for path in tracked(".py", ".lua")}
 
     assert {name: size for name, size in sizes.items() if size > FILE_LINES_MAX} == {}
+
+
+def test_rooms_hold_few_files():
+    """More of them are two rooms."""
+    sizes = Counter(path.parent for path in OURS if path.name != "__init__.py")
+
+    assert {name_of(room): n for room, n in sizes.items() if n > FOLDER_FILES_MAX} == {}
+
+
+def test_rooms_say_what_they_are():
+    """Each `__init__.py`: what the room is, what it may import, where to begin."""
+    silent = [
+        name_of(path)
+        for path in OURS
+        if path.name == "__init__.py" and "Begin with `" not in " ".join(text_of(path).split())
+    ]
+    assert silent == []
+
+
+def test_a_class_has_its_name_alone():
+    """One name, one thing."""
+    homes = defaultdict(set)
+    for path in OURS:
+        for node in nodes_of(path):
+            if isinstance(node, ast.ClassDef):
+                homes[node.name].add(name_of(path))
+
+    assert {name: where for name, where in homes.items() if len(where) > 1}.keys() == PORTS
 
 
 def test_lines_are_short():

@@ -14,7 +14,13 @@ from msgspec import UNSET, Raw, UnsetType
 from api.http.problem import HttpProblem
 from learner.events.decode import Decode
 from learner.events.times import is_rfc3339
-from learner.events.why_malformed import Mistake, Path, json_pointer, null_character, why_malformed
+from learner.events.why_malformed import (
+    Malformed,
+    Path,
+    json_pointer,
+    null_character,
+    why_malformed,
+)
 from learner.values import Event, Features, Label, Refusal
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -116,7 +122,7 @@ def check_labels(body: bytes) -> None:
         if isinstance(each.ts, str) and not is_rfc3339(each.ts):
             place: Path = ("labels", number, "ts") if is_several else ("ts",)
             what = f"{each.ts[:40]!r} is no RFC 3339 time with its offset"
-            raise problem_of_mistake(Mistake("wrong_type", place, what))
+            raise problem_of_mistake(Malformed("wrong_type", place, what))
 
 
 def _holds(body: bytes, name: str) -> bool:
@@ -133,11 +139,11 @@ def _event(text: bytes, decode: Decode, place: Path) -> Event:
         path, message = (*place, *found.path), found.detail
         if found.path:  # which names it again
             message = message.removeprefix(f"{json_pointer(found.path)}: ")
-        raise problem_of_mistake(Mistake(found.reason.value, path, message))
+        raise problem_of_mistake(Malformed(found.reason.value, path, message))
     return found
 
 
-def problem_of_mistake(mistake: Mistake) -> HttpProblem:
+def problem_of_mistake(mistake: Malformed) -> HttpProblem:
     """The mistake as a client is told it."""
     status = HTTPStatus.BAD_REQUEST if mistake.is_of_the_bytes else HTTPStatus.UNPROCESSABLE_ENTITY
     pointer = json_pointer(mistake.path)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from learner.events.why_malformed import Mistake, why_malformed
+from learner.events.why_malformed import Malformed, why_malformed
 from learner.values import Event
 
 _STRUCTURED = b"application/cloudevents+json"
@@ -47,7 +47,7 @@ def attributes(headers: Sequence[tuple[str, bytes | None]]) -> Attributes | None
     return Attributes(id=_text(named.get("ce_id")), time=_text(named.get("ce_time")))
 
 
-def unwrap(value: bytes, *, depth_max: int) -> tuple[bytes, Attributes] | Mistake:
+def unwrap(value: bytes, *, depth_max: int) -> tuple[bytes, Attributes] | Malformed:
     """The event inside a structured CloudEvent, and its attributes.
 
     Args:

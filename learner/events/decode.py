@@ -14,7 +14,7 @@ import msgspec
 from config.model_file import ModelFile
 from learner.events import cloudevents
 from learner.events.times import is_rfc3339
-from learner.events.why_malformed import Mistake, null_character, why_malformed
+from learner.events.why_malformed import Malformed, null_character, why_malformed
 from learner.values import Event, Reason, Refusal
 from learner.vw.text import parse_line
 
@@ -69,7 +69,7 @@ def _json_decoder(model_file: ModelFile) -> Decode:
         envelope = cloudevents.attributes(headers) if headers else None
         if envelope is not None and envelope.is_structured:
             unwrapped = cloudevents.unwrap(value, depth_max=levels + 1)
-            if isinstance(unwrapped, Mistake):
+            if isinstance(unwrapped, Malformed):
                 return _refusal(unwrapped, "CloudEvents envelope: ")
             value, envelope = unwrapped
         try:
@@ -98,14 +98,14 @@ def _look_closer(value: bytes, event: Event) -> Refusal | None:
         if event.label is not None and event.id is not None:
             detail = f"a label record (id {event.id!r}): labels that come late are not joined yet"
             return Refusal(Reason.missing_label, detail[:_DETAIL_MAX], "decode")
-        return _refusal(Mistake("missing_field", ("features",), "it is missing or null"))
+        return _refusal(Malformed("missing_field", ("features",), "it is missing or null"))
     if isinstance(event.ts, str) and not is_rfc3339(event.ts):
         what = f"{event.ts[:40]!r} is no RFC 3339 time with its offset"
-        return _refusal(Mistake("wrong_type", ("ts",), what))
+        return _refusal(Malformed("wrong_type", ("ts",), what))
     return None
 
 
-def _refusal(mistake: Mistake, prefix: str = "") -> Refusal:
+def _refusal(mistake: Malformed, prefix: str = "") -> Refusal:
     reason = _REASONS.get(mistake.code) or Reason(mistake.code)
     return Refusal(reason, f"{prefix}{mistake.detail}"[:_DETAIL_MAX], "decode", mistake.path)
 

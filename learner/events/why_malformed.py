@@ -32,7 +32,7 @@ _FIELD = re.compile(r"Object (contains unknown|missing required) field `(.*)`$",
 
 
 @dataclass(frozen=True, slots=True)
-class Mistake:
+class Malformed:
     """What is wrong with a document.
 
     Attributes:
@@ -60,7 +60,7 @@ class Mistake:
 
 def why_malformed(
     value: bytes, error: Exception, *, depth_max: int, fields: Sequence[str]
-) -> Mistake:
+) -> Malformed:
     """The reason why `value` was refused, and where.
 
     Args:
@@ -70,30 +70,30 @@ def why_malformed(
         fields: The names that the top level knows, for "did you mean".
     """
     if _is_deeper(value, depth_max):
-        return Mistake("too_deep", (), f"nested deeper than {depth_max} levels")
+        return Malformed("too_deep", (), f"nested deeper than {depth_max} levels")
     if b"\0" in value:
-        return Mistake("null_byte", (), f"a null byte at byte {value.index(0)}")
+        return Malformed("null_byte", (), f"a null byte at byte {value.index(0)}")
     odd_numbers: list[_Odd] = []
     try:
         document = _read(value, odd_numbers)
     except (ValueError, RecursionError) as found:
-        return Mistake("not_json", (), f"not JSON: {found}")
+        return Malformed("not_json", (), f"not JSON: {found}")
     # Only what is told by an escape, or is no number, can be odd: most poison is not walked over.
     for path, odd in _odd_places(document) if b"\\u" in value or odd_numbers else ():
-        return Mistake(odd.code, path, odd.message)
+        return Malformed(odd.code, path, odd.message)
     if not isinstance(error, msgspec.ValidationError):
-        return Mistake("not_json", (), f"not JSON: {error}")
+        return Malformed("not_json", (), f"not JSON: {error}")
     return _misfit(str(error), document, fields)
 
 
-def null_character(value: bytes) -> Mistake | None:
+def null_character(value: bytes) -> Malformed | None:
     """Where a string of a document that was decoded holds an escaped null; None: nowhere.
 
     Their escapes are rare enough that the mere bytes `\\\\u0000` send a document here.
     """
     for path, odd in _odd_places(_read(value, [])):
         if odd is _NULL:
-            return Mistake(odd.code, path, odd.message)
+            return Malformed(odd.code, path, odd.message)
     return None
 
 
@@ -177,21 +177,21 @@ def _odd(node: Any) -> _Odd | None:
     return None
 
 
-def _misfit(text: str, document: Any, fields: Sequence[str]) -> Mistake:
+def _misfit(text: str, document: Any, fields: Sequence[str]) -> Malformed:
     """What the typed decoder said, at the place it meant."""
     match = _WHERE.match(text)
     assert match is not None
     what, path = match["what"], _resolved(match["path"] or "$", document)
     field = _FIELD.match(what)
     if field is None:
-        return Mistake(_code(what, path), path, what)
+        return Malformed(_code(what, path), path, what)
     at, name = (*path, field[2]), field[2][:80]
     if field[1].startswith("missing"):
-        return Mistake("missing_field", at, "it is missing")
+        return Malformed("missing_field", at, "it is missing")
     hint = did_you_mean(name, fields)
     if not path and _is_bare(document, fields) and '"features"' not in hint:
         hint = '; features belong under "features"'
-    return Mistake("unknown_field", at, f"it is no field that is known here{hint}")
+    return Malformed("unknown_field", at, f"it is no field that is known here{hint}")
 
 
 def _code(what: str, path: Path) -> str:
