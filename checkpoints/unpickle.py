@@ -67,7 +67,7 @@ _RIVER_FUNCTIONS = frozenset(
 )
 
 # What River's modules are given in place of Python's `set` and `hash`.
-_OURS = frozenset({"learner.river_builtins:GrownSet", "learner.river_builtins:Key"})
+_OURS = frozenset({"learner.river.builtins:GrownSet", "learner.river.builtins:Key"})
 
 # The methods that River keeps bound inside its estimators: all that `getattr` may fetch.
 _BOUND_METHODS = frozenset(

@@ -245,7 +245,7 @@ class Leaving:
 @pytest.mark.parametrize("feature", ["exit", "interrupt"])
 def test_a_learner_that_would_end_the_program_only_fails_to_answer(feature: str) -> None:
     """As with any other error of its own; the next question is answered."""
-    learner = '{python: "tests.api.test_predict:Leaving"}'
+    learner = '{python: "tests.api.routes.test_predict:Leaving"}'
     model = f"name: phishing\ntask: binary\nlearner: {learner}\ntrust: [tests]\n"
     with running(model, learned=10) as api:
         answer = api.post(PATH, {"features": {feature: 1}})

@@ -22,7 +22,7 @@ from config.text.addresses import without_password
 from tests.checkpoints.builders import OPERATOR, VERIFIER, granted, history
 from tests.checkpoints.operators import order
 
-TOP = Path(__file__).resolve().parents[2]
+TOP = Path(__file__).resolve().parents[3]
 PAGE = (TOP / "docs" / "how-to" / "own-kafka-and-redis.md").read_text()
 PASSWORD = "p@ss/w%rd"
 IN_URL = "p%40ss%2Fw%25rd"
@@ -179,7 +179,7 @@ def test_no_part_of_a_password_is_ever_shown(mark: str) -> None:
 
 
 def test_every_command_that_is_run_is_among_the_rights_that_are_looked_at() -> None:
-    lua = (TOP / "checkpoints" / "lua").glob("*.lua")
+    lua = (TOP / "checkpoints" / "stores" / "lua").glob("*.lua")
     run = {
         name for path in lua for name in re.findall(r"redis\.call\('([A-Z]+)'", path.read_text())
     }

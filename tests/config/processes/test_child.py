@@ -131,7 +131,7 @@ def test_a_server_dies_with_the_process_that_started_it(tmp_path: Path) -> None:
     """A test run that is killed leaves no server."""
     program = (
         "import sys, time; from pathlib import Path\n"
-        "from tests.embedded.test_processes import _shell\n"
+        "from tests.config.processes.test_child import _shell\n"
         "server = _shell('touch ready; exec sleep 60', Path(sys.argv[1])); server.start()\n"
         "print(server.pid, flush=True); time.sleep(60)"
     )

@@ -1,7 +1,7 @@
 """Copies of a model as Weir makes them, learning on beside the model that they are copies of.
 
-`python -m tests.learner.copying 5000` (`make copies`) does it for every component over that many
-events, and with several times as many copies as the tests make.
+`python -m tests.learner.river.copying 5000` (`make copies`) does it for every component over that
+many events, and with several times as many copies as the tests make.
 """
 
 import argparse

@@ -172,7 +172,7 @@ def test_a_cache_that_cannot_be_made_is_one_line(mirror: Mirror) -> None:
 def test_two_processes_at_once(mirror: Mirror, tmp_path: Path) -> None:
     """Both come away with whole files, and each file was fetched once."""
     program = (
-        "import sys; from pathlib import Path; from stream.embedded.jars import *\n"
+        "import sys; from pathlib import Path; from stream.dev.jars import *\n"
         "jars = pinned_jars(Path(sys.argv[1]))\n"
         "print(*fetch_jars(Path(sys.argv[2]), base=sys.argv[3], jars=jars))"
     )

@@ -19,14 +19,14 @@ from tests.config.processes.waiting import is_running, soon, until
 
 def servers(directory: Path) -> list[ProcessSpec]:
     """Both, prepared in `directory`."""
-    redis = checkpoints.embedded.prepare(
-        directory / "redis", port=free_port(), server=checkpoints.embedded.find_server()
+    redis = checkpoints.dev_server.prepare(
+        directory / "redis", port=free_port(), server=checkpoints.dev_server.find_server()
     )
-    kafka = stream.embedded.kafka.prepare(
+    kafka = stream.dev.kafka_server.prepare(
         directory / "kafka",
         port=free_port(),
         jars=fetch_jars(user_cache()),
-        java=stream.embedded.kafka.find_java(),
+        java=stream.dev.kafka_server.find_java(),
     )
     return [redis, kafka]
 
