@@ -1,5 +1,6 @@
 """What every learner looks like to Weir, whatever library it comes from."""
 
+from math import isfinite
 from typing import Any, Protocol, TypeAlias
 
 Native: TypeAlias = bool | int | float | str
@@ -44,3 +45,18 @@ class Estimator(Protocol):
 
     def dump(self) -> object:
         """All that is needed to continue as if never interrupted: what the snapshot pickles."""
+
+
+def are_wild(probabilities: Probabilities | None) -> bool:
+    """Whether there are some, and one is NaN or infinite."""
+    return probabilities is not None and not isfinite(sum(probabilities.values()))
+
+
+def is_not_finite(predicted: Predicted) -> bool:
+    """Whether a label, a number or one of the probabilities is NaN or infinite.
+
+    >>> is_not_finite((float("nan"), None)), is_not_finite((None, {}))
+    (True, False)
+    """
+    label, probabilities = predicted
+    return (type(label) is float and not isfinite(label)) or are_wild(probabilities)

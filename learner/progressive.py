@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeAlias, cast
 
 from learner.drift.monitor import Detection, Detectors
 from learner.errors import told
-from learner.estimator import Estimator, Predicted, Probabilities
+from learner.estimator import Estimator, are_wild
 from learner.scores.scores import Scores
 
 Found: TypeAlias = list[tuple[int, Detection]]
@@ -176,18 +176,3 @@ def _failure(
     if has_changed or isinstance(cause, MemoryError):
         return StepFailedError(place, cause)
     return PredictFailedError(place, cause, found)
-
-
-def are_wild(probabilities: Probabilities | None) -> bool:
-    """Whether there are some, and one is NaN or infinite."""
-    return probabilities is not None and not isfinite(sum(probabilities.values()))
-
-
-def is_not_finite(predicted: Predicted) -> bool:
-    """Whether a label, a number or one of the probabilities is NaN or infinite.
-
-    >>> is_not_finite((float("nan"), None)), is_not_finite((None, {}))
-    (True, False)
-    """
-    label, probabilities = predicted
-    return (type(label) is float and not isfinite(label)) or are_wild(probabilities)

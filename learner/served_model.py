@@ -7,9 +7,9 @@ from typing import Any
 
 from config.model_file import ModelFile
 from learner.build import restore_estimator, screen_for
+from learner.estimator import is_not_finite
 from learner.events.kinds import Kinds
 from learner.events.labels import Labels
-from learner.progressive import is_not_finite
 from learner.trial.probe import same_predicted
 from learner.values import Features, Reason, Refusal
 

@@ -6,6 +6,7 @@ evaluation or takes Python functions.
 
 import inspect
 import re
+from collections.abc import Collection
 from importlib import import_module
 
 from config.text.nearest import did_you_mean, nearest
@@ -90,6 +91,25 @@ def component_class(name: str) -> type | None:
     if module not in MODULES or name in _REFUSED:
         return None
     return _public_classes(module).get(short)
+
+
+def is_one_of(names: Collection[str], part: object) -> bool:
+    """Whether `part` is one of these components or of a class made of one.
+
+    By name, so that nobody has to load River's slow modules to ask.
+
+    >>> from river import preprocessing
+    >>> is_one_of({"preprocessing.MinMaxScaler"}, preprocessing.MinMaxScaler())
+    True
+    >>> is_one_of({"preprocessing.MinMaxScaler"}, preprocessing.StandardScaler())
+    False
+    """
+    return any(_documented_name(each) in names for each in type(part).__mro__)
+
+
+def _documented_name(cls: type) -> str:
+    library, _, module = cls.__module__.partition(".")
+    return f"{module.partition('.')[0]}.{cls.__name__}" if library == "river" else ""
 
 
 def why_not(name: str) -> str:

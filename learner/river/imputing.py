@@ -13,20 +13,24 @@ from functools import cache
 from itertools import islice
 from typing import Any
 
-from river import base, compose, preprocessing
+from river import base, compose
+
+from learner.river.components import is_one_of
 
 _VERBS = ("learn_one", "transform_one", "predict_one", "predict_proba_one", "score_one")
 # Parts looked at of one model, and of one list: settings, steps and templates, not what it learned.
 _PARTS_MAX = 10_000
 _ITEMS_MAX = 1_000
-_HANDS_ON = (compose.Select, compose.Discard, preprocessing.PreviousImputer)
+_STAT_IMPUTER = frozenset({"preprocessing.StatImputer"})
+# What comes before an imputer and leaves a feature its name.
+_HANDS_ON = frozenset({"compose.Select", "compose.Discard", "preprocessing.PreviousImputer"})
 _TAKING = frozenset({"get", "items", "pop", "values"})
 
 
 def imputes(model: Any) -> bool:
     """Whether a step of the model, however deep within, looks for features that are None.
 
-    >>> from river import linear_model, stats
+    >>> from river import linear_model, preprocessing, stats
     >>> imputer = preprocessing.StatImputer(("age", stats.Mean()))
     >>> imputes((preprocessing.StandardScaler() + imputer) | linear_model.LinearRegression())
     True
@@ -40,7 +44,7 @@ def filled(model: Any) -> tuple[str, ...]:
     """The features that a `StatImputer` is given for, where what an event has reaches it by the
     same names: it raises on those that an event leaves out, and for us null is the same.
 
-    >>> from river import linear_model
+    >>> from river import linear_model, preprocessing
     >>> filled(preprocessing.StatImputer(("age", 0)) | linear_model.LinearRegression())
     ('age',)
     """
@@ -48,7 +52,7 @@ def filled(model: Any) -> tuple[str, ...]:
 
 
 def _filled(step: Any) -> Iterator[str]:
-    if isinstance(step, preprocessing.StatImputer) and not isinstance(step, compose.Pipeline):
+    if is_one_of(_STAT_IMPUTER, step):
         yield from (name for name in step.stats if isinstance(name, str))
     elif type(step) is compose.TransformerUnion:
         for each in step.transformers.values():
@@ -56,7 +60,7 @@ def _filled(step: Any) -> Iterator[str]:
     elif type(step) is compose.Pipeline:
         for each in step.steps.values():
             yield from _filled(each)
-            if type(each) not in {*_HANDS_ON, preprocessing.StatImputer}:
+            if not is_one_of(_HANDS_ON | _STAT_IMPUTER, each):
                 return
 
 

@@ -8,24 +8,28 @@ been.
 from collections.abc import Iterable
 from typing import Any
 
-from river import base, cluster, facto, feature_extraction, feature_selection, preprocessing
+from river import base
 
-_DRAWING: tuple[type, ...] = (
-    cluster.KMeans,
-    facto.FFMClassifier,
-    facto.FFMRegressor,
-    facto.FMClassifier,
-    facto.FMRegressor,
-    facto.FwFMClassifier,
-    facto.FwFMRegressor,
-    facto.HOFMClassifier,
-    facto.HOFMRegressor,
-    feature_extraction.RBFSampler,
-    feature_extraction.RandomTreesEmbedding,
-    feature_selection.PoissonInclusion,
-    preprocessing.GaussianRandomProjector,
-    preprocessing.LDA,
-    preprocessing.SparseRandomProjector,
+from learner.river.components import is_one_of
+
+_DRAWING = frozenset(
+    {
+        "cluster.KMeans",
+        "facto.FFMClassifier",
+        "facto.FFMRegressor",
+        "facto.FMClassifier",
+        "facto.FMRegressor",
+        "facto.FwFMClassifier",
+        "facto.FwFMRegressor",
+        "facto.HOFMClassifier",
+        "facto.HOFMRegressor",
+        "feature_extraction.RBFSampler",
+        "feature_extraction.RandomTreesEmbedding",
+        "feature_selection.PoissonInclusion",
+        "preprocessing.GaussianRandomProjector",
+        "preprocessing.LDA",
+        "preprocessing.SparseRandomProjector",
+    }
 )
 # No pipeline and no ensemble has so many components; more entries are what was learned.
 _PARTS_MAX = 1_000
@@ -34,7 +38,7 @@ _PARTS_MAX = 1_000
 def draws_when_asked(model: Any) -> bool:
     """Whether a component of this model, however deep, draws when it is asked.
 
-    >>> from river import linear_model, preprocessing
+    >>> from river import facto, linear_model, preprocessing
     >>> draws_when_asked(preprocessing.StandardScaler() | linear_model.LinearRegression())
     False
     >>> draws_when_asked(preprocessing.StandardScaler() | facto.FMRegressor())
@@ -47,7 +51,7 @@ def draws_when_asked(model: Any) -> bool:
         if id(part) in seen:
             continue
         seen.add(id(part))
-        if isinstance(part, _DRAWING):
+        if is_one_of(_DRAWING, part):
             return True
         todo += _parts(part, is_whole=part is model)
     return False
