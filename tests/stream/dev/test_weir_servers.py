@@ -6,12 +6,12 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 import checkpoints.dev_server
 import stream.dev.kafka_server
 from config.processes.child import ProcessSpec, free_port
+from config.processes.roll_call import Roll
 from config.processes.supervisor import Supervisor
 from stream.dev.jars import fetch_jars, user_cache
 from tests.config.processes.waiting import is_running, soon, until
@@ -37,14 +37,16 @@ def test_both_come_back_after_kill(tmp_path: Path) -> None:
     What Valkey says at each start of the machine's memory settings nobody is alarmed with.
     """
     specs = servers(tmp_path)
-    told: list[Mapping[str, int]] = []
+    told: list[Roll] = []
     output = io.StringIO()
-    supervisor = Supervisor(specs, on_change=told.append, output=output)
+    supervisor = Supervisor(
+        specs, on_change=lambda roll: roll.starting or told.append(roll), output=output
+    )
 
     async def during() -> None:
         try:
             await soon(lambda: bool(told), what="both ready")
-            for pid in told[0].values():
+            for pid in told[0].pids.values():
                 os.kill(pid, signal.SIGKILL)
             await soon(lambda: not specs[1].is_ready(), what="down")
             await soon(lambda: all(spec.is_ready() for spec in specs), what="serving again")
@@ -60,17 +62,18 @@ def test_both_come_back_after_kill(tmp_path: Path) -> None:
     assert code == 0
     assert "redis | " in output.getvalue()
     assert "overcommit" not in output.getvalue()
-    assert told[0].keys() == told[-1].keys() == {"redis", "kafka"}
-    assert not any(is_running(pid) for pids in told for pid in pids.values())
+    assert told[0].pids.keys() == told[-1].pids.keys() == {"redis", "kafka"}
+    assert not any(is_running(pid) for roll in told for pid in roll.pids.values())
 
 
 PROGRAM = """
 import asyncio, sys
 from pathlib import Path
+from config.processes.roll_call import Roll
 from config.processes.supervisor import Supervisor
 from tests.stream.dev.test_weir_servers import servers
 
-told = lambda pids: print(*pids.values(), flush=True)
+told = lambda roll: roll.starting or print(*roll.pids.values(), flush=True)
 asyncio.run(Supervisor(servers(Path(sys.argv[1])), on_change=told).run())
 """
 
