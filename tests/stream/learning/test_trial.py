@@ -90,7 +90,15 @@ def test_what_harms_nobody_is_let_through(name):
     [
         {"vw": "--loss_function logistic"},
         {"river": ["preprocessing.StandardScaler", "linear_model.LogisticRegression"]},
-        {"river": [{"neighbors.KNNClassifier": {"engine": {"neighbors.SWINN": {"seed": 1}}}}]},
+        {
+            "river": [
+                {
+                    "neighbors.KNNClassifier": {
+                        "engine": {"neighbors.LazySearch": {"window_size": 50}}
+                    }
+                }
+            ]
+        },
         {"river": ["tree.HoeffdingAdaptiveTreeClassifier"]},
     ],
     ids=str,
