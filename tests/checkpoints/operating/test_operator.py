@@ -232,7 +232,7 @@ def test_an_order_that_cannot_be_right_is_a_usage_error(fields, told):
     assert not isinstance(refusal.value, Unsupported)
 
 
-@pytest.mark.parametrize("more", [{"mode": "rewind"}, {"mode": "forget", "skip": ("0:1-2",)}])
+@pytest.mark.parametrize("more", [{"mode": "rewind"}, {"mode": "rewind", "skip": ("0:1-2",)}])
 def test_rewind_comes_later(more):
     """Exit 2, HTTP 501."""
     with pytest.raises(Unsupported, match="later") as refusal:
