@@ -118,7 +118,7 @@ def test_a_killed_worker_is_replaced_and_what_it_counted_is_not_lost(host: Host)
         host.ask()
     pid = host.workers[0]
     os.kill(pid, signal.SIGKILL)
-    until(lambda: pid not in host.workers and len(host.workers) == count, limit_s=5)
+    until(lambda: pid not in host.workers and len(host.workers) == count, limit_s=15)
 
     assert host.counted() == before + 30
     until(host.is_ready)
