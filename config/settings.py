@@ -74,13 +74,14 @@ class KafkaSettings(Section):
 
     Args:
         bootstrap_servers: `host:port`, or several with commas; None: not given.
-        jars_base: Where the jars of the Kafka that `weir dev` starts are fetched from.
+        jars_base: Where the jars of the Kafka that `weir dev` starts are fetched from; None: Maven
+            Central.
         topic_partitions: Partitions of a topic that is created; -1: the broker's default.
         replication_factor: Copies of a topic that is created; -1: the broker's default.
     """
 
     bootstrap_servers: str | None = None
-    jars_base: str = "https://repo1.maven.org/maven2"
+    jars_base: str | None = None
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
     sasl_username: str | None = None

@@ -23,8 +23,8 @@ from typing import TextIO
 from urllib.error import HTTPError
 
 KAFKA_VERSION = "4.3.1"
-MAVEN_CENTRAL = "https://repo1.maven.org/maven2"
 
+_MAVEN_CENTRAL = "https://repo1.maven.org/maven2"
 _LOCK_FILE = Path(__file__).with_name("jars.lock")
 _PARALLEL = 6
 _ATTEMPTS = 3  # a mirror may answer 503 or drop a connection now and then
@@ -87,7 +87,7 @@ def user_cache(environ: Mapping[str, str] = os.environ) -> Path:
 def fetch_jars(
     cache: Path,
     *,
-    base: str = MAVEN_CENTRAL,
+    base: str | None = None,
     jars: tuple[Jar, ...] | None = None,
     progress: TextIO | None = None,
 ) -> tuple[Path, ...]:
@@ -97,7 +97,7 @@ def fetch_jars(
     that fetch at once wait for each other. A complete cache is never written to.
 
     Args:
-        base: Address of a Maven repository, setting `kafka.jars_base`.
+        base: Address of a mirror, setting `kafka.jars_base`; None: Maven Central itself.
         progress: Where the progress line goes; None: stderr.
 
     Raises:
@@ -108,7 +108,7 @@ def fetch_jars(
         if not all(jar.is_in(cache) for jar in jars):
             with _one_at_a_time(cache):
                 missing = [jar for jar in jars if not jar.is_in(cache)]
-                _fetch_all(missing, cache, base.rstrip("/"), progress or sys.stderr)
+                _fetch_all(missing, cache, base, progress or sys.stderr)
     except OSError as full:
         raise JarsUnavailableError(
             f"cannot keep Kafka's jars in {cache} ({full.strerror or full}): free 50 MB there, "
@@ -125,10 +125,9 @@ def _one_at_a_time(cache: Path) -> Iterator[None]:
         yield
 
 
-def _fetch_all(jars: list[Jar], cache: Path, base: str, output: TextIO) -> None:
-    progress = _DownloadProgress(
-        total_bytes=sum(jar.bytes for jar in jars), base=base, output=output
-    )
+def _fetch_all(jars: list[Jar], cache: Path, base: str | None, output: TextIO) -> None:
+    total_bytes = sum(jar.bytes for jar in jars)
+    progress = _DownloadProgress(total_bytes=total_bytes, source=_named(base), output=output)
     with ThreadPoolExecutor(_PARALLEL) as pool:
         fetched = [pool.submit(_fetch, jar, cache, base, progress) for jar in jars]
         try:
@@ -141,14 +140,18 @@ def _fetch_all(jars: list[Jar], cache: Path, base: str, output: TextIO) -> None:
             progress.close()
 
 
-def _fetch(jar: Jar, cache: Path, base: str, progress: "_DownloadProgress") -> None:
-    url = f"{base}/{jar.path}"
-    body = _download(url, limit_bytes=jar.bytes + 1)
+def _named(base: str | None) -> str:
+    return base or "Maven Central"
+
+
+def _fetch(jar: Jar, cache: Path, base: str | None, progress: "_DownloadProgress") -> None:
+    body = _download(jar, base)
     sha256 = hashlib.sha256(body).hexdigest()
     if sha256 != jar.sha256:
         raise JarsUnavailableError(
-            f"{url} is not the pinned file (its SHA-256 is {sha256[:12]}…, not "
-            f"{jar.sha256[:12]}…): it was thrown away; set kafka.jars_base to a true mirror"
+            f"{jar.path} is not the pinned file (its SHA-256 is {sha256[:12]}…, not "
+            f"{jar.sha256[:12]}…): what {_named(base)} sent was thrown away; set "
+            "kafka.jars_base to a true mirror"
         )
     _keep(body, cache / jar.name)
     progress.add(jar.bytes)
@@ -167,16 +170,18 @@ def _keep(body: bytes, path: Path) -> None:
         raise
 
 
-def _download(url: str, *, limit_bytes: int) -> bytes:
+def _download(jar: Jar, base: str | None) -> bytes:
+    """The file, or one byte more than it should have."""
+    url = f"{(base or _MAVEN_CENTRAL).rstrip('/')}/{jar.path}"
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as reply:
-                return _read(reply, limit_bytes)
+                return _read(reply, jar.bytes + 1)
         except (OSError, http.client.HTTPException, ValueError) as error:
             if _is_final(error) or attempt == _ATTEMPTS:
                 raise JarsUnavailableError(
-                    f"cannot fetch {url} ({_one_line(error)}): check the network and its proxy, "
-                    "or set kafka.jars_base to a mirror of Maven Central"
+                    f"cannot fetch {jar.path} from {_named(base)} ({_one_line(error)}): check the "
+                    "network and its proxy, or set kafka.jars_base to a mirror of Maven Central"
                 ) from error
             time.sleep(_RETRY_AFTER_S * attempt)
     raise AssertionError("the last attempt returns or raises")
@@ -205,15 +210,13 @@ def _one_line(error: Exception) -> str:
 class _DownloadProgress:
     """`Apache Kafka 4.3.1: 12 of 45 MB`: rewritten in place on a terminal, else said twice."""
 
-    def __init__(self, *, total_bytes: int, base: str, output: TextIO) -> None:
+    def __init__(self, *, total_bytes: int, source: str, output: TextIO) -> None:
         self._total, self._output = total_bytes, output
         self._done, self._lock = 0, Lock()
         self._is_terminal = output.isatty()
-        print(
-            f"Apache Kafka {KAFKA_VERSION}: fetching {self._mb(total_bytes)} MB from {base}, once",
-            file=output,
-            flush=True,
-        )
+        size = f"{self._mb(total_bytes)} MB"
+        what = f"Apache Kafka {KAFKA_VERSION}: fetching {size} from {source}, once"
+        print(what, file=output, flush=True)
 
     def add(self, count: int) -> None:
         """Count bytes that have come."""

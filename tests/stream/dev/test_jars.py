@@ -211,6 +211,19 @@ def test_progress_is_said(tmp_path: Path, mirror: Mirror) -> None:
     assert said.getvalue().endswith("0 of 0 MB\n")
 
 
+def test_maven_central_is_called_by_its_name(tmp_path: Path, mirror: Mirror, monkeypatch) -> None:
+    """Where no mirror is set: its address is nobody's concern, not even when it fails."""
+    monkeypatch.setattr("stream.dev.jars._MAVEN_CENTRAL", mirror.base)
+    (mirror.root / JARS[1].path).unlink()
+    said = io.StringIO()
+
+    with pytest.raises(JarsUnavailableError, match=r"cannot fetch .* from Maven Central") as failed:
+        fetch_jars(tmp_path / "cache", jars=JARS, progress=said)
+
+    assert "fetching 0 MB from Maven Central, once" in said.getvalue()
+    assert "http" not in f"{failed.value}{said.getvalue()}"
+
+
 def test_the_pinned_jars_lie_side_by_side() -> None:
     """Their file names differ, all are of the version we say, and each hash is whole."""
     jars = pinned_jars()
