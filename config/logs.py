@@ -1,7 +1,7 @@
 """Log lines: one way for our own and for the libraries', all of them on stderr.
 
-Our modules log by `logging.getLogger(__name__)` (facts in `extra={…}`) or by structlog; both come
-out alike. Repeats are held back, so that a broker that is away does not fill the disk.
+Our modules log by `logging.getLogger(__name__)`, facts in `extra={…}`; structlog renders the lines.
+Repeats are held back, so that a broker that is away does not fill the disk.
 """
 
 import logging
@@ -48,7 +48,6 @@ def configure(service: str, settings: Settings) -> None:
         logging.getLogger(name).setLevel(logging.NOTSET if is_debug else logging.WARNING)
     logging.getLogger(_MUTED).setLevel(logging.NOTSET if is_debug else logging.ERROR)
     logging.captureWarnings(capture=True)
-    _configure_structlog()
     for note in settings.notes:
         logging.getLogger(__name__).info(note)
 
@@ -107,11 +106,8 @@ def _is_noisy(logger: str) -> bool:
 
 def _message_of(record: logging.LogRecord) -> object:
     """What makes two lines the same message; never formats it, which may fail."""
-    if isinstance(record.msg, dict):  # structlog's
-        facts: object = {key: record.msg[key] for key in record.msg if key != "timestamp"}
-    elif _is_noisy(record.name):
-        facts = None
-    else:
+    facts: object = None
+    if not _is_noisy(record.name):
         facts = record.args, [getattr(record, name, None) for name in ("model", "topic")]
     text = record.msg if isinstance(record.msg, str) else ""
     return record.name, record.levelno, text, repr(facts)
@@ -133,7 +129,9 @@ def _formatter(service: str, *, is_console: bool) -> logging.Formatter:
         ending = [ConsoleRenderer(colors=with_colours, exception_formatter=plain_traceback)]
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=[
-            *_facts(),
+            structlog.stdlib.add_log_level,
+            _add_logger_name,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.stdlib.ExtraAdder(),
             _drop_colours,
             _shorten_noise,
@@ -147,20 +145,8 @@ def _formatter(service: str, *, is_console: bool) -> logging.Formatter:
     )
 
 
-def _facts() -> list[Processor]:
-    """What every line says besides its event."""
-    return [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        _add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
-
-
-def _add_logger_name(logger: logging.Logger | None, _method: str, event: EventDict) -> EventDict:
-    record: logging.LogRecord | None = event.get("_record")
-    event["logger"] = record.name if record else getattr(logger, "name", "")
-    return event
+def _add_logger_name(_logger: object, _method: str, event: EventDict) -> EventDict:
+    return {**event, "logger": event["_record"].name}
 
 
 def _shorten_noise(_logger: object, _method: str, event: EventDict) -> EventDict:
@@ -179,17 +165,3 @@ def _drop_colours(_logger: object, _method: str, event: EventDict) -> EventDict:
 def _say_repeats(_logger: object, _method: str, event: EventDict) -> EventDict:
     repeated = getattr(event["_record"], "repeated", None)
     return {**event, "repeated": repeated} if repeated else event
-
-
-def _configure_structlog() -> None:
-    structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *_facts(),
-            structlog.stdlib.PositionalArgumentsFormatter(),
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        wrapper_class=structlog.stdlib.BoundLogger,
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        cache_logger_on_first_use=True,
-    )

@@ -13,7 +13,6 @@ from config.logs import LimitedHandler, RepeatLimit
 
 PREAMBLE = """
 import logging, sys, warnings
-import structlog
 from config.logs import configure
 from config.settings import load_settings
 configure("learner:phishing", load_settings(environ=ENVIRON))
@@ -33,10 +32,10 @@ def run(body, **environ):
 
 
 def test_off_a_terminal_each_line_is_json_with_the_same_facts():
-    """Ours by logging, ours by structlog, and a library's."""
+    """Ours, ours with facts, and a library's."""
     lines = run("""
         log.info("committed %s", "v3", extra={"version": "v3"})
-        structlog.get_logger("api.app").info("ready", port=8000)
+        logging.getLogger("api.app").info("ready", extra={"port": 8000})
         logging.getLogger("uvicorn.error").warning("shutting down")
     """)
     said = [json.loads(line) for line in lines]
