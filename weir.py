@@ -71,7 +71,7 @@ app = typer.Typer(
 
 
 def _command(function: Callable[..., None]) -> Callable[..., None]:
-    """Turn our errors into one line on stderr and the exit code of CONTRACT.md."""
+    """Turn our errors into one line on stderr and its exit code."""
 
     @functools.wraps(function)
     def run(*args: Any, **kwargs: Any) -> None:

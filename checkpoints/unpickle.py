@@ -6,8 +6,6 @@ its calls can do is to build estimators. This is the second wall: signatures are
 byte is parsed, because no table is a boundary on its own. What it does not stop, in a pickle that
 the learner's key has signed: a crash by tuples nested a million deep, or a constructor told to
 build a billion trees.
-
-Source: RELIABILITY.md section 4, L3.
 """
 
 import collections

@@ -18,7 +18,7 @@ class Finding:
         level: `error`: a process would refuse to start, or stop.
         what: How it is.
         mend: What to do about it; empty where it is fine.
-        exit_code: Of an error: what the process would end with (CONTRACT.md, exit codes).
+        exit_code: Of an error: what the process would end with (docs/reference/exit-codes.md).
     """
 
     about: str

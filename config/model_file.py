@@ -1,6 +1,6 @@
 """The model file: what a model learns, from which topics, and how its versions are kept.
 
-The schema is CONTRACT.md's "Model file". Here is checked what can be told from the text alone;
+Its keys are told in docs/reference/model-file.md. Here is checked what the text alone can tell;
 whether River or Vowpal Wabbit know a name is for `learner/` to say.
 """
 

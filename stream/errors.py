@@ -6,7 +6,7 @@ from config.text.nearest import did_you_mean
 
 
 class StreamError(Exception):
-    """The root of this room's errors; `exit_code` is the program's (CONTRACT: exit codes)."""
+    """The root of this room's errors; `exit_code` is the program's."""
 
     exit_code = 1
 

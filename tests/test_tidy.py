@@ -18,6 +18,9 @@ FOLDER_FILES_MAX = 12  # of a room: what a stranger takes in at a look
 LINE_CHARACTERS_MAX = 100
 UNFINISHED = re.compile("|".join(("TO" + "DO", "FIX" + "ME", r"\bXX" + r"X\b")))
 OPT_OUT = re.compile(r"\s*#\s*(?:noqa|type: ignore|pragma).*")
+NAMED = re.compile(r"(?<![\w./:~-])\w[\w./-]*\.(?:md|py|lua)\b")  # no address, no absolute path
+# A user's own modules, in examples; CPython's notes.
+NOT_OURS = {"my_models.py", "own_models.py", "weir_test_own.py", "Objects/object_layout.md"}
 SKIPS = re.compile(r"pytest\.(?:skip|importorskip|xfail)\b|mark\.(?:skip|skipif|xfail)\b")
 # Where each driver may be imported. A registry may be passed along by any module of a room.
 DRIVERS = {
@@ -161,6 +164,18 @@ def test_lines_are_short():
 def test_nothing_is_left_unfinished():
     """What is to be done stands in an issue, not in the code."""
     assert [name_of(path) for path in TEXT if UNFINISHED.search(text_of(path))] == []
+
+
+def test_files_that_are_named_are_there():
+    """Where a stranger is sent to is in the repository."""
+    files = [f"/{name_of(path)}" for path in tracked(".md", ".py", ".lua")]
+    gone = [
+        f"{name_of(path)}: {name}"
+        for path in TEXT
+        for name in set(NAMED.findall(text_of(path))) - NOT_OURS
+        if path != Path(__file__) and not any(file.endswith(f"/{name}") for file in files)
+    ]
+    assert gone == []
 
 
 def test_every_except_names_what_it_catches():

@@ -17,7 +17,7 @@ from checkpoints.operating.operator import Unsupported
 
 MEDIA_TYPE = "application/problem+json"
 
-# What `code` can be, and its title. The first ones are the reasons of CONTRACT.md.
+# What `code` can be, and its title. The first ones are also reasons to refuse an event.
 TITLES: Mapping[str, str] = {
     "not_json": "The body is not JSON",
     "wrong_type": "A value has the wrong type",
@@ -51,7 +51,7 @@ TITLES: Mapping[str, str] = {
     "internal": "Weir has a fault",
 }
 
-# Exit codes (CONTRACT) as statuses. 2 and 6 depend on what was wrong; these are the usual ones.
+# Exit codes as statuses. 2 and 6 depend on what was wrong; these are the usual ones.
 _BY_EXIT_CODE: Mapping[int, tuple[int, str]] = {
     2: (422, "bad_value"),
     3: (404, "not_found"),

@@ -1,4 +1,4 @@
-"""The shapes of answers, for the OpenAPI document; CONTRACT.md names them.
+"""The shapes of answers, for the OpenAPI document; docs/reference/http.md shows them.
 
 The bodies themselves are made by `checkpoints.reading.views`, `learner.served_model` and the
 handlers. Tests hold the two together: every answer must read strictly as its type here.

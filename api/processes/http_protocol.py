@@ -4,7 +4,7 @@ A client must send a request's head within 10 s and its body within 30 s more, h
 trickles, and the head must be of a sensible size. Whoever does not keep to it is told so and cut
 off. What is said here, before any application is asked, are problem documents as well.
 
-Source: RELIABILITY, "HTTP side": uvicorn 0.54 keeps a trickled head open for ever.
+Source: uvicorn 0.54, which keeps a trickled head open for ever.
 """
 
 import asyncio

@@ -59,7 +59,7 @@ class Publisher(Protocol):
         """Publish a record and wait until it is acknowledged; calls keep their order.
 
         Raises:
-            Exception: With the `exit_code` of CONTRACT.md: 5 where Kafka does not answer.
+            Exception: With the program's `exit_code`: 5 where Kafka does not answer.
         """
         ...
 

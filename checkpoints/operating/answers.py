@@ -1,4 +1,4 @@
-"""What a command is answered with: the body of CONTRACT.md, and the same said for people."""
+"""What a command is answered with: the JSON body of the API, and the same said for people."""
 
 import re
 from collections.abc import Mapping
@@ -49,7 +49,7 @@ def body_of(
     unreadable: Unreadable | None,
     is_dry_run: bool,
 ) -> dict[str, Any]:
-    """The body of CONTRACT.md.
+    """The JSON body (docs/reference/http.md).
 
     Args:
         record: The command and the orders after it; of a dry run, as they would be.

@@ -121,7 +121,7 @@ class Operator:
                 repeated and nothing is done.
 
         Returns:
-            The body of CONTRACT.md; `tag` where one was given, `unpinned` where a rollback removes
+            The JSON body of the API; `tag` where one was given, `unpinned` where a rollback removes
             a pin, and `unreadable` where the head could not be read and an older version's place
             in the log was taken.
 

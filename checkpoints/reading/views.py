@@ -1,4 +1,4 @@
-"""The JSON bodies of CONTRACT.md, pure: the API and the command line say the same by them."""
+"""The JSON bodies of what is read, pure: the API and the command line say the same by them."""
 
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""A store in memory, for tests and simulations; it obeys the whole contract of `store.py`.
+"""A store in memory, for tests and simulations; it obeys the whole contract of `contract.py`.
 
 It keeps no file and no socket, takes its clock as an argument, and tells `on_step` each named
 step of `STEPS`: a `DieAt` there ends its caller just where a crash would.

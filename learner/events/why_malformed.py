@@ -36,7 +36,7 @@ class Malformed:
     """What is wrong with a document.
 
     Attributes:
-        code: A reason of CONTRACT.md, `missing_field`, or `bad_value` (a limit of the type).
+        code: A `Reason`, `missing_field`, or `bad_value` (a limit of the type).
         path: Where, from the top; empty where it is about the whole.
         message: What is wrong there.
     """

@@ -42,7 +42,7 @@ class Status:
 
     Attributes:
         board: What the learner itself says.
-        state: One of CONTRACT's states.
+        state: As `GET /v1/models/{model}` shows it (docs/reference/http.md).
         version: The newest version committed, as `v17`.
         lag: Records still to be taken, by partition; None while that is not known.
         advice: Why most of what comes is refused, and what mends it; None where it is not so.

@@ -34,7 +34,7 @@ STREAMS = {
 
 
 def detections(model, detector, stream):
-    """Index of each detection on the 0/1 error, as `DESIGN.md` orders the step."""
+    """Index of each detection on the 0/1 error: predicted, judged, learned, in this order."""
     found = []
     for index, (x, y) in enumerate(stream):
         detector.update(int(model.predict_one(x) != y))

@@ -1,4 +1,4 @@
-"""The bodies hold what CONTRACT.md names, from signed records alone."""
+"""The bodies hold what docs/reference/http.md names, from signed records alone."""
 
 import json
 

@@ -85,7 +85,7 @@ POISON: list[tuple[str, bytes | None, Reason]] = [
     ("value", "reason"), [(v, r) for _, v, r in POISON], ids=[name for name, *_ in POISON]
 )
 def test_each_bad_input_has_its_reason(value, reason):
-    """As CONTRACT.md names them, with a detail to read, at the stage where it was noticed."""
+    """As the documents name them, with a detail to read, at the stage where it was noticed."""
     found = DECODE(value, ())
 
     assert isinstance(found, Refusal)

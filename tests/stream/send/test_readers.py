@@ -99,7 +99,7 @@ def test_columns_are_chosen_and_null_is_absent(tmp_path):
 
 
 def test_the_key_is_the_id_where_none_is_given(tmp_path):
-    """As CONTRACT.md has it."""
+    """Events of one id come to one partition."""
     assert read_csv(tmp_path, "a,who\n1,e-1\n", id="who")[0][1] == b"e-1"
 
 
