@@ -27,19 +27,14 @@ from typing import Any
 import numpy as np
 
 from checkpoints.errors import UnsafePickle
+from config.river_modules import HELD, NAMED, OUTSIDE, UNNAMED
 
 _LENGTH_MAX = 1_000_000  # elements; no estimator keeps a longer range, and no payload needs one
 
-# River's subpackages that hold what a model can be made of. Left out are those that open files or
-# sockets (datasets, stream, bandit's datasets and environments), and those that run things (checks,
-# evaluate).
-_RIVER = re.compile(
-    r"river\.(active|anomaly|bandit(?!\.(datasets|envs))|base|cluster|compose|conf|covariance|drift"
-    r"|dummy|ensemble|facto|feature_extraction|feature_selection|forest|imblearn|linear_model"
-    r"|metrics|misc|model_selection|multiclass|multioutput|naive_bayes|neighbors|optim"
-    r"|preprocessing|proba|reco|rules|sketch|stats|time_series|tree|utils"
-    r"|_river_rust\.(drift|stats|vectordict))(\.[a-z0-9_]+)*"
-)
+# Modules that hold what a model can be made of, and no part of one that is outside a model.
+_OUTSIDE = "|".join(map(re.escape, OUTSIDE))
+_WITHIN = "|".join(map(re.escape, (*NAMED, *HELD, *UNNAMED)))
+_RIVER = re.compile(rf"river\.(?!({_OUTSIDE})(\.|$))({_WITHIN})(\.[a-z0-9_]+)*")
 
 # Functions that River keeps inside its estimators. All are pure.
 _RIVER_FUNCTIONS = frozenset(

@@ -1,7 +1,7 @@
 """River's components by name, as its documentation writes them: `linear_model.LogisticRegression`.
 
-Only modules of estimators and of what they are made of: nothing that reads data, runs an
-evaluation or takes Python functions.
+Only those of the modules that `config/river_modules.py` lets a model file name, and none that takes
+Python functions.
 """
 
 import inspect
@@ -9,41 +9,10 @@ import re
 from collections.abc import Collection
 from importlib import import_module
 
+from config.river_modules import HELD, NAMED, OUTSIDE
 from config.text.nearest import did_you_mean, nearest
 from learner.river.builtins import give_river_its_builtins
 
-MODULES = (
-    "anomaly",
-    "bandit",
-    "compose",
-    "conf",
-    "drift",
-    "drift.binary",
-    "dummy",
-    "ensemble",
-    "facto",
-    "feature_extraction",
-    "feature_selection",
-    "forest",
-    "imblearn",
-    "linear_model",
-    "metrics",
-    "model_selection",
-    "multiclass",
-    "naive_bayes",
-    "neighbors",
-    "optim",
-    "optim.initializers",
-    "optim.losses",
-    "optim.schedulers",
-    "preprocessing",
-    "proba",
-    "rules",
-    "stats",
-    "tree",
-    "tree.splitter",
-    "utils",
-)
 _FUNCTIONS = "takes Python functions or types, which a model file cannot give"
 _NOT_A_POLICY = (
     "asks of River's model selection what it does not give: use bandit.UCB or EpsilonGreedy"
@@ -66,11 +35,6 @@ REFUSED_ARGUMENTS = {
     "memory_estimate_period": "has a tree measured as Python keeps it, which is not the same in "
     "any two copies, so that they would be pruned otherwise: bound it by max_depth",
 }
-# Modules that have components too, but none that learns or answers for a model.
-_OTHER_MODULES = frozenset(
-    {"active", "checks", "cluster", "covariance", "datasets", "evaluate", "misc", "multioutput"}
-    | {"reco", "sketch", "stream", "time_series"}
-)
 _NAME = re.compile(r"[a-z_]+(?:\.[a-z_]+)*\.[A-Z]\w*", re.ASCII)
 
 
@@ -88,7 +52,7 @@ def component_class(name: str) -> type | None:
     True
     """
     module, _, short = name.rpartition(".")
-    if module not in MODULES or name in _REFUSED:
+    if module not in NAMED or name in _REFUSED:
         return None
     return _public_classes(module).get(short)
 
@@ -126,13 +90,13 @@ def is_typing_error(name: str) -> bool:
     module, _, _ = name.rpartition(".")
     if name in _REFUSED or is_elsewhere(name):
         return True
-    return module in MODULES and nearest(name, _names(module)) is not None
+    return module in NAMED and nearest(name, _names(module)) is not None
 
 
 def is_elsewhere(name: str) -> bool:
     """Whether River has this class in a module that models are not made of."""
     module, _, short = name.rpartition(".")
-    if module not in _OTHER_MODULES:
+    if module not in (*HELD, *OUTSIDE):
         return False
     return inspect.isclass(getattr(import_module(f"river.{module}"), short, None))
 
@@ -155,4 +119,4 @@ def _names(module: str) -> list[str]:
 
 def component_names() -> list[str]:
     """All that `component_class` knows."""
-    return [name for module in MODULES for name in _names(module) if name not in _REFUSED]
+    return [name for module in NAMED for name in _names(module) if name not in _REFUSED]
