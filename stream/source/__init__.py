@@ -2,5 +2,5 @@
 
 It reads, decodes and screens records and hands them over in batches (`loop.py`), keeps those in
 flight (`in_flight.py`), sees what operators order (`order_watch.py`), and answers for the learner:
-`heartbeat.py`, `metrics.py`. Begin with `process.py`, then `loop.py`.
+`heartbeat.py`, `metrics.py`, `probes.py`. Begin with `process.py`, then `loop.py`.
 """

@@ -6,12 +6,13 @@ from importlib.metadata import version as installed
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
-from prometheus_client.exposition import start_http_server
+from prometheus_client.exposition import make_wsgi_app, start_http_server
 
 from checkpoints.records.manifest import Manifest
 from config.files import free_bytes, size_bytes
 from stream.between.messages import Committed
 from stream.between.positions import PartitionKey
+from stream.source.probes import LearnerProbes
 
 _COMMIT_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
@@ -139,9 +140,10 @@ class LearnerMetrics:
         """Whether this of Redis's set-up may lose versions."""
         self._unsafe.labels(self._model, problem).set(is_unsafe)
 
-    def serve(self, host: str, port: int) -> str:
-        """Serve `/metrics` on a thread of its own; the address, with the port that was given."""
+    def serve(self, host: str, port: int, probes: LearnerProbes) -> str:
+        """Serve `/metrics` and `probes` on threads of their own; the address that was given."""
         server, _ = start_http_server(port, addr=host, registry=self.registry)
+        server.set_app(probes.beside(make_wsgi_app(self.registry)))
         return f"http://{host}:{server.server_port}/metrics"
 
     def _watch_disks(self, disks: Mapping[str, Path]) -> None:

@@ -39,6 +39,7 @@ from stream.source.heartbeat import Status, Trouble
 from stream.source.loop import SourceLoop
 from stream.source.metrics import LearnerMetrics
 from stream.source.order_watch import OrderWatch
+from stream.source.probes import LearnerProbes
 from stream.source.store_check import StoreCheck
 
 log = logging.getLogger(__name__)
@@ -117,8 +118,9 @@ class SourceProcess:
         settings = self.settings
         disks = {"data": settings.data_dir, "scratch": parent_of(settings.learner.scratch_dir)}
         metrics = LearnerMetrics(self.model_file.name, CollectorRegistry(), disks)
-        where = self.settings.learner
-        log.info("metrics at %s", metrics.serve(where.metrics_host, where.metrics_port))
+        where = settings.learner
+        probes = LearnerProbes(self.status, hung_s=where.watchdog_seconds)
+        log.info("metrics at %s", metrics.serve(where.metrics_host, where.metrics_port, probes))
         self.store = self.open_store()
         check = StoreCheck(self.check_store, self.settings.redis.address, metrics)
         self._wait_for_servers(check)

@@ -118,6 +118,14 @@ def test_the_commands_of_our_services_are_the_programs_own(name):
     understood([str(model) if word == path else word for word in words])
 
 
+def test_the_learner_counts_as_healthy_when_it_is_ready():
+    """What waits for it waits until it learns."""
+    learner = environment("learner")
+
+    port = learner["WEIR_LEARNER__METRICS_PORT"]
+    assert learner["HEALTH_URL"] == f"http://127.0.0.1:{port}/readyz"
+
+
 def test_kafka_tells_each_listener_a_name_that_its_callers_can_reach():
     """What is advertised is listened on; containers and this machine use the right one."""
     kafka = SERVICES["kafka"]["environment"]

@@ -9,6 +9,7 @@ import pytest
 from checkpoints.errors import NotInForce
 from checkpoints.operating.operator import Operator
 from checkpoints.operating.order import Order
+from config.processes.child import exchange, free_port
 from tests.config.processes.waiting import is_running, until
 from tests.stream.rig import RECORDER, events, family, rig
 
@@ -60,6 +61,23 @@ def test_a_process_that_hangs_is_ended_with_70(place):
 
         assert process.exitcode == 70
         until(lambda: not any(map(is_running, of_it)), what="nothing is left")
+
+
+def test_a_learner_is_ready_once_it_is_its_turn(place):
+    """Before, while another holds the line, it is only live."""
+    with rig(**place) as at:
+        ports = at.metrics_port, second = free_port(), free_port()
+        first = at.start("first")
+        at.until(lambda: _answers(ports[0], "/readyz"), "the first is ready")
+        at.metrics_port = second
+        at.start("second")
+        at.until(lambda: _answers(second, "/livez"), "the second is live")
+        at.until(lambda: "second" in at.store.beats(at.line, "standby"), "it stands by")
+        assert not _answers(second, "/readyz")
+
+        at.kill(first)
+
+        at.until(lambda: _answers(second, "/readyz"), "the second is ready")
 
 
 def test_a_keeper_that_is_killed_takes_both_along(place):
@@ -212,6 +230,10 @@ def test_a_feature_beyond_64_bits_reaches_the_learner_whole(place):
 
         assert at.stop(process) == 0
         assert at.payload()["estimator"].learned == [huge]
+
+
+def _answers(port, path):
+    return b" 200 " in exchange(f"127.0.0.1:{port}", f"GET {path} HTTP/1.0\r\n\r\n".encode(), 16)
 
 
 def freeze(at):
