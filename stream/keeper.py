@@ -146,7 +146,6 @@ class Keeper:
         gc.freeze()
         failures, is_first = 0, True
         while self._stopped_at is None:
-            used = self.numbers.highest
             code = self._live(is_first=is_first)
             if code == DONE or self._stopped_at is not None:
                 break
@@ -154,7 +153,7 @@ class Keeper:
                 return code
             is_first = False
             self.numbers.note(self._board.highest)
-            has_version = self.numbers.highest > used
+            has_version = self._board.committed > 0
             failures = 0 if has_version else failures + 1
             self._count_failure(has_version=has_version)
             self._pause(_pause_s(code, failures))

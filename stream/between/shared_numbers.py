@@ -21,6 +21,7 @@ class _Place(IntEnum):
     obeyed_seq = auto()
     is_frozen = auto()
     highest = auto()
+    committed = auto()
     source_begun = auto()
     learner_begun = auto()
 
@@ -130,6 +131,15 @@ class SharedNumbers:
     @highest.setter
     def highest(self, value: int) -> None:
         self._numbers[_Place.highest] = value
+
+    @property
+    def committed(self) -> int:
+        """The newest version number that became the head in this life; 0 for none."""
+        return self._numbers[_Place.committed]
+
+    @committed.setter
+    def committed(self, value: int) -> None:
+        self._numbers[_Place.committed] = value
 
     # Read by the keeper -------------------------------------------------------------------------
 

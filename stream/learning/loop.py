@@ -281,6 +281,7 @@ class LearningLoop:
 
     def _committed(self, version: Version) -> None:
         self._board.uncommitted -= self._cut_records
+        self._board.committed = version.number
         del self._learn_errors[: self._cut_errors]
         self._adopted, self._failures = (), 0
         self._fallow.committed(version.manifest.counts.learned)

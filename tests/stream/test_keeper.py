@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from checkpoints.operating.operator import Operator
 from checkpoints.operating.order import Order
 from config.processes.child import exchange, free_port
 from tests.config.processes.waiting import is_running, until
+from tests.stream.raising import BAD
 from tests.stream.rig import RECORDER, events, family, rig
 
 COUNT = 400
@@ -152,6 +154,27 @@ def test_a_death_is_noticed_whatever_the_learner_has_started(place):
         until(lambda: not any(map(is_running, of_it)), what="the helper is gone")
         assert at.stop(process) == 0
         assert at.payload()["estimator"].learned == list(range(len(made)))
+
+
+def test_a_learner_that_dies_again_and_again_is_failing(place):
+    """Its beat says so, with what ended it and what waits; in the pauses between its lives, too.
+
+    Versions that were begun and never became the head are none.
+    """
+    place["model_text"] = place["model_text"].replace("recorder:Recorder", "raising:Dying")
+    with rig(**place) as at:
+        at.send_events(events(BAD + 10, seed=6))
+        process = at.start()
+        at.until(lambda: at.beat().get("state") == "failing", "it is failing", 30)
+        until_s, told = time.monotonic() + 3, []
+        while time.monotonic() < until_s:
+            told.append(at.beat())
+            time.sleep(0.1)
+
+        assert {beat["state"] for beat in told} <= {"failing", "starting"}
+        assert all(beat["last_error"].endswith("was ended by SIGKILL") for beat in told)
+        assert all(beat["lag"] is None or beat["lag"] >= 10 for beat in told)
+        at.kill(process)
 
 
 def test_a_slow_learner_still_hears_and_commits(place):
