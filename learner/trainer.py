@@ -63,15 +63,13 @@ class Snapshot:
     """A trainer's state at one moment.
 
     Attributes:
-        model: The pickled learner with scores, detectors, gate and counts.
-        window: The ids given lately (MessagePack), to know duplicates by.
-        drifts: The last detections (JSON).
+        segments: What a version keeps, by kind: `model`, the pickled learner with scores,
+            detectors, gate and counts; `window`, the ids given lately (MessagePack), to know
+            duplicates by; `drifts`, the last detections (JSON).
         metrics: Each score's lifetime, rolling and fading value.
     """
 
-    model: bytes
-    window: bytes
-    drifts: bytes
+    segments: Mapping[str, bytes]
     metrics: dict[str, dict[str, float | None]]
     drift_total: int
     learned: int
@@ -86,16 +84,14 @@ class Saved:
     """What a version kept of a trainer.
 
     Attributes:
-        payload: The loaded `Snapshot.model`.
-        window: `Snapshot.window`.
-        drifts: `Snapshot.drifts`.
+        payload: The segment `model`, loaded.
+        segments: As `Snapshot.segments`.
         refused_by: Refusals so far, by reason; they are the log's and not the model's, so that a
             rollback keeps them.
     """
 
     payload: Mapping[str, Any]
-    window: bytes
-    drifts: bytes
+    segments: Mapping[str, bytes]
     refused_by: Mapping[str, int]
 
 
@@ -150,9 +146,9 @@ class Trainer:
     def _load(self, saved: Saved) -> None:
         self._scores.restore(saved.payload["scores"])
         self._detectors.restore(saved.payload["detectors"])
-        ids = msgspec.msgpack.decode(saved.window, type=list[str])
+        ids = msgspec.msgpack.decode(saved.segments["window"], type=list[str])
         self._gate.restore(saved.payload["gate"], ids)
-        self.drifts = DriftLog.from_json(saved.drifts)
+        self.drifts = DriftLog.from_json(saved.segments["drifts"])
         self.refused_by = Counter(saved.refused_by)
         # Snapshots written before there was such a count have none.
         self.tally = ExampleCounts(**saved.payload["counts"], raised=saved.payload.get("raised", 0))
@@ -267,9 +263,11 @@ class Trainer:
             "probe": self._probe(),
         }
         return Snapshot(
-            model=self._pickled(payload),
-            window=msgspec.msgpack.encode(self._gate.ids.in_order()),
-            drifts=self.drifts.to_json(),
+            segments={
+                "model": self._pickled(payload),
+                "window": msgspec.msgpack.encode(self._gate.ids.in_order()),
+                "drifts": self.drifts.to_json(),
+            },
             metrics=self._scores.report(),
             drift_total=self.drifts.total,
             refused_by=dict(self.refused_by),

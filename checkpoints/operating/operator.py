@@ -37,7 +37,7 @@ from checkpoints.operating.answers import body_of, outcome_of
 from checkpoints.operating.in_force import is_behind, named, obeyed_seq
 from checkpoints.operating.not_found import VersionDropped, dropped, named_number, no_such_model
 from checkpoints.operating.order import Order, Unsupported
-from checkpoints.reading.damaged_head import PLACE, Stand, stand_of
+from checkpoints.reading.damaged_head import Stand, stand_of
 from checkpoints.reading.reader import LineReader, LineState
 from checkpoints.records.control import (
     Command,
@@ -51,6 +51,7 @@ from checkpoints.records.control import (
 from checkpoints.records.line import Line
 from checkpoints.records.lineage import rolled_back
 from checkpoints.records.manifest import Unreadable, Version, seal_version, version_number
+from checkpoints.records.segments import OF_THE_LOG
 from checkpoints.records.signing import Signer, Verifier
 from checkpoints.stores.contract import Outcome, Store
 
@@ -344,7 +345,7 @@ def _answer(plan: _Plan, *, is_dry_run: bool) -> dict[str, Any]:
 
 def _refuse_damaged(reader: LineReader, target: Version, stand: Stand) -> None:
     """Refuse to make a head that nobody could load."""
-    needed = target.manifest.segments.keys() - (() if stand.unreadable else PLACE)
+    needed = target.manifest.segments.keys() - (() if stand.unreadable else OF_THE_LOG)
     reader.check_segments(target, needed)
 
 

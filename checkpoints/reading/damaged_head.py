@@ -23,14 +23,14 @@ from checkpoints.reading.standing_orders import standing_orders
 from checkpoints.records.control import Control
 from checkpoints.records.line import Line
 from checkpoints.records.manifest import Unreadable, Version, open_version
+from checkpoints.records.segments import OF_THE_LOG
 from checkpoints.records.signing import Verifier
 from checkpoints.stores.contract import Granted, Store
 
-__all__ = ["PLACE", "Stand", "damaged_head", "newest_sound", "stand_of", "taken"]
+__all__ = ["Stand", "damaged_head", "newest_sound", "stand_of", "taken"]
 
 # The record is whole: what lacks is a key or a newer build, and nothing stands in for that.
 _OURS_TO_MEND = (UnknownFormat, UnknownKey)
-PLACE = ("window",)  # the segments that belong to a place in the log, not to a learner
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,14 +53,14 @@ def stand_of(reader: LineReader, state: LineState, *, is_rollback: bool) -> Stan
     """Where the line stands for a command that can do without a sound head; None: nowhere.
 
     Args:
-        is_rollback: The head's place in the log is needed, so its segment is checked as well.
+        is_rollback: The head's place in the log is needed, so its segments are checked as well.
 
     Raises:
         CheckpointError: The head is damaged, and no kept version can stand in for it.
     """
     head, problem = state.head, state.head_problem
     if head is not None and problem is None and is_rollback:
-        problem = _damage(reader, head, PLACE)
+        problem = _damage(reader, head, OF_THE_LOG)
     if problem is None and head is None:
         if not (kept := reader.listing(limit=1)):
             return None
@@ -68,7 +68,7 @@ def stand_of(reader: LineReader, state: LineState, *, is_rollback: bool) -> Stan
     if problem is None:
         assert head is not None
         return Stand(head=head, head_id=head.id, head_name=head.manifest.name)
-    place = newest_sound(reader, PLACE)
+    place = newest_sound(reader, OF_THE_LOG)
     if place is None or isinstance(problem, _OURS_TO_MEND):
         raise problem
     name = _name_of(reader, state.head_id)

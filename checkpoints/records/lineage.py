@@ -26,6 +26,7 @@ from checkpoints.records.manifest import (
     Unreadable,
     Version,
 )
+from checkpoints.records.segments import OF_THE_LOG
 from checkpoints.records.signing import Signer, Verifier, decode, normal
 
 __all__ = [
@@ -158,9 +159,9 @@ def rolled_back(
 
 
 def _segments(now: Manifest, then: Manifest) -> dict[str, SegmentRef]:
-    """The target's learner with the head's window of ids already seen."""
-    window = {name: ref for name, ref in now.segments.items() if name == "window"}
-    return {name: ref for name, ref in then.segments.items() if name != "window"} | window
+    """The target's, but for the kinds that belong to a place in the log: these are the head's."""
+    log = {kind: ref for kind, ref in now.segments.items() if kind in OF_THE_LOG}
+    return {kind: ref for kind, ref in then.segments.items() if kind not in OF_THE_LOG} | log
 
 
 def _gap(then: Offsets, now: Offsets, begins: Offsets) -> dict[str, dict[str, tuple[int, int]]]:

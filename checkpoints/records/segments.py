@@ -5,14 +5,25 @@ zstd level 1 costs 26 ms at 14 MB; zlib, for nearly the same size, ten times tha
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Literal
+
 import zstandard
 
 from checkpoints.errors import CheckpointCorrupt
 from checkpoints.records.manifest import SegmentRef
 from checkpoints.records.signing import digest
 
-__all__ = ["pack", "unpack"]
+__all__ = ["KINDS", "OF_THE_LOG", "pack", "unpack"]
 
+# Each kind that a trainer writes, and whose it is. A rollback takes what is the learner's from the
+# version that it goes back to, and what belongs to a place in the log from the head.
+KINDS: Mapping[str, Literal["learner", "log"]] = {
+    "model": "learner",
+    "drifts": "learner",
+    "window": "log",
+}
+OF_THE_LOG = frozenset(kind for kind, whose in KINDS.items() if whose == "log")
 _LEVEL = 1
 
 

@@ -136,11 +136,7 @@ class VersionMaker:
         try:
             snapshot = self._written_down(trainer, cut)  # C2
             self._try_out(snapshot, cut)
-            packed = {
-                "model": pack(snapshot.model),
-                "window": pack(snapshot.window),
-                "drifts": pack(snapshot.drifts),
-            }
+            packed = {kind: pack(raw) for kind, raw in snapshot.segments.items()}
             version = self._sealed(snapshot, packed, positions, cut)  # C3
             self._channel.send(Working())
             self._insist(version, packed, cut)  # C4 to C6
@@ -167,9 +163,9 @@ class VersionMaker:
             KeyboardInterrupt,
         ) as error:  # whatever a learner makes of it
             raise SnapshotFailedError(name, f"{type(error).__name__}: {error}") from error
-        limit = self._model_file.checkpoint.max_bytes
-        if len(snapshot.model) > limit:
-            raise TooLarge(name, bytes_found=len(snapshot.model), bytes_max=limit)
+        size, limit = len(snapshot.segments["model"]), self._model_file.checkpoint.max_bytes
+        if size > limit:
+            raise TooLarge(name, bytes_found=size, bytes_max=limit)
         return snapshot
 
     def _try_out(self, snapshot: Snapshot, cut: Cut) -> None:
@@ -195,7 +191,7 @@ class VersionMaker:
             begins=positions.begins_json(),
             runs=tuple(tuple(run) for run in cut.runs),
             learn_errors=cut.learn_errors,
-            segments={name: ref for name, (ref, _) in packed.items()},
+            segments={kind: ref for kind, (ref, _) in packed.items()},
             model_file=self._model_file.sections(),
             adopted=cut.adopted,
             software=software(),

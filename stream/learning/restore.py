@@ -43,12 +43,26 @@ def restore(
         DamagedHead: A segment is missing or altered; with the command that mends it.
         CheckpointError: A segment holds what may not be loaded.
     """
-    manifest, now = head.manifest, _plain(model_file.sections())
+    manifest = head.manifest
     adopted = adopted_sections(
-        model_file.name, manifest.name, manifest.model_file, now, learned=manifest.counts.learned
-    )
-    if _is_anew(manifest, model_file):
-        return _begun_anew(manifest, model_file, scratch, adopted)
+        model_file.name, manifest.name, manifest.model_file, _plain(model_file.sections()),
+        learned=manifest.counts.learned,
+    )  # fmt: skip
+    saved = None
+    if _is_anew(manifest, model_file):  # the changed model, untrained
+        check_restorable(model_file, scratch)
+        log.warning(
+            "%s: %s had learned nothing, and the model file has another %s: the line begins anew, "
+            "at its first record", model_file.name, manifest.name, ", ".join(adopted),
+        )  # fmt: skip
+    else:
+        saved = _saved(reader, head, model_file)
+    trainer, positions = Trainer(model_file, scratch, saved), positions_of(manifest, model_file)
+    return Restored(trainer=trainer, positions=positions, adopted=adopted)
+
+
+def _saved(reader: LineReader, head: Version, model_file: ModelFile) -> Saved:
+    manifest = head.manifest
     uses = "river" if model_file.learner.river else "vowpalwabbit" if model_file.learner.vw else ""
     check_software(model_file.name, manifest.name, manifest.software, software(), uses=uses)
     try:
@@ -57,33 +71,12 @@ def restore(
         raise damaged_head(reader, manifest.line, manifest.name, problem.what) from problem
     with inline_attributes():
         payload = loads(segments["model"], model_file.trust)
-    saved = Saved(
-        payload=payload,
-        window=segments["window"],
-        drifts=segments["drifts"],
-        refused_by=manifest.counts.refused_by,
-    )
-    trainer = Trainer(model_file, scratch, saved)
-    positions = positions_of(manifest, model_file)
-    return Restored(trainer=trainer, positions=positions, adopted=adopted)
+    return Saved(payload=payload, segments=segments, refused_by=manifest.counts.refused_by)
 
 
 def _is_anew(manifest: Manifest, model_file: ModelFile) -> bool:
     now = _plain(model_file.sections())
     return begins_anew(manifest.model_file, now, learned=manifest.counts.learned)
-
-
-def _begun_anew(
-    manifest: Manifest, model_file: ModelFile, scratch: Path | None, adopted: tuple[str, ...]
-) -> Restored:
-    """The changed model, untrained: the one before it had learned nothing."""
-    check_restorable(model_file, scratch)
-    log.warning(
-        "%s: %s had learned nothing, and the model file has another %s: the line begins anew, at "
-        "its first record", model_file.name, manifest.name, ", ".join(adopted),
-    )  # fmt: skip
-    trainer, positions = Trainer(model_file, scratch), positions_of(manifest, model_file)
-    return Restored(trainer=trainer, positions=positions, adopted=adopted)
 
 
 def positions_of(manifest: Manifest, model_file: ModelFile) -> Positions:

@@ -51,8 +51,7 @@ def check_snapshot(snapshot: Snapshot, model_file: ModelFile, scratch: Path | No
     """
     saved = Saved(
         payload=_loaded(snapshot, model_file),
-        window=snapshot.window,
-        drifts=snapshot.drifts,
+        segments=snapshot.segments,
         refused_by=snapshot.refused_by,
     )
     try:
@@ -68,7 +67,7 @@ def check_snapshot(snapshot: Snapshot, model_file: ModelFile, scratch: Path | No
 def _loaded(snapshot: Snapshot, model_file: ModelFile) -> Mapping[str, Any]:
     try:
         with inline_attributes():
-            loaded: Mapping[str, Any] = loads(snapshot.model, model_file.trust)
+            loaded: Mapping[str, Any] = loads(snapshot.segments["model"], model_file.trust)
     except UnsafePickle as refusal:
         why = f"no version of it could be loaded again: {_told(refusal, model_file)}"
         raise SpecError(_LEARNER, why) from refusal

@@ -134,8 +134,7 @@ class Learning:
         self._acquire_once()
         number = self.store.highest(self.line) + 1
         snapshot = self.trainer.snapshot(version=f"v{number}")
-        raw = {"model": snapshot.model, "window": snapshot.window, "drifts": snapshot.drifts}
-        packed = {name: pack(content) for name, content in raw.items()}
+        packed = {kind: pack(content) for kind, content in snapshot.segments.items()}
         topic = self.model_file.topics.events
         manifest = Manifest(
             model=self.line.model,

@@ -40,9 +40,8 @@ def test_an_adaptive_tree_for_numbers_is_pickled_and_goes_on_exactly():
     snapshot = whole.snapshot(version="v1")
 
     saved = Saved(
-        payload=loads(snapshot.model, ()),
-        window=snapshot.window,
-        drifts=snapshot.drifts,
+        payload=loads(snapshot.segments["model"], ()),
+        segments=snapshot.segments,
         refused_by={},
     )
     resumed = Trainer(file, None, saved)

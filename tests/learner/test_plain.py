@@ -202,7 +202,7 @@ def test_river_models_that_answer_numpy_numbers_are_written_down_with_their_drif
     snapshot = trainer.snapshot(version="v2")
 
     assert snapshot.drift_total > 0
-    assert msgspec.json.decode(snapshot.drifts)["total"] == snapshot.drift_total
+    assert msgspec.json.decode(snapshot.segments["drifts"])["total"] == snapshot.drift_total
     msgspec.json.encode(snapshot.metrics)
     assert {type(v) for of in snapshot.metrics.values() for v in of.values()} <= {float, type(None)}
 
@@ -239,4 +239,4 @@ def test_an_own_class_of_numpy_numbers_is_scored_and_written_down():
 
     assert snapshot.scored == 300
     msgspec.json.encode(snapshot.metrics)
-    assert b"numpy" not in snapshot.drifts
+    assert b"numpy" not in snapshot.segments["drifts"]

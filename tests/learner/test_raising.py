@@ -107,10 +107,8 @@ def taken(file, events, most, *, cut=None):
 
 def saved(trainer, file):
     made = trainer.snapshot(version="v1")
-    payload = loads(made.model, file.trust)
-    return Saved(
-        payload=payload, window=made.window, drifts=made.drifts, refused_by=made.refused_by
-    )
+    payload = loads(made.segments["model"], file.trust)
+    return Saved(payload=payload, segments=made.segments, refused_by=made.refused_by)
 
 
 def told_apart(trainer, pairs):
@@ -121,7 +119,7 @@ def told_apart(trainer, pairs):
     drifts = [{k: v for k, v in each.items() if k not in places} for each in trainer.drifts.items]
     answers = [trainer._estimator.predict(x) for x, _ in pairs[:50]]
     counts = made.learned, made.scored, made.nonfinite, refused
-    return made.metrics, counts, drifts, made.window, trainer._gate.dump(), answers
+    return made.metrics, counts, drifts, made.segments["window"], trainer._gate.dump(), answers
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -31,7 +31,7 @@ def trained(name, tmp_path):
     for n, (x, y) in enumerate(pairs):
         label = ("DOWN", "UP")[y] if "labels" in sections else y
         assert taking.one(trainer, Event(features=x, label=label), offset=n) is None
-    return trainer, file, loads(trainer.snapshot(version="v1").model, ())
+    return trainer, file, loads(trainer.snapshot(version="v1").segments["model"], ())
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -73,7 +73,7 @@ def test_a_probability_off_by_one_bit_is_not_served(tmp_path):
     trainer, taking = Trainer(file), Taking(file)
     for n, (x, y) in enumerate(only_numbers(binary(100))):
         taking.one(trainer, Event(features=x, label=y), offset=n)
-    payload = loads(trainer.snapshot(version="v1").model, ())
+    payload = loads(trainer.snapshot(version="v1").segments["model"], ())
     _, chances = payload["probe"]["predicted"]
     chances[True] = chances[True] * (1 + 2**-52)
 
@@ -85,7 +85,7 @@ def test_an_untrained_version_is_served_and_has_nothing_to_say(tmp_path):
     """v1: prediction null, no probabilities yet; nothing is raised."""
     learner = {"river": ["naive_bayes.GaussianNB"]}
     file = model_file("multiclass", learner)
-    payload = loads(Trainer(file).snapshot(version="v1").model, ())
+    payload = loads(Trainer(file).snapshot(version="v1").segments["model"], ())
 
     assert ServedModel(file, payload).predict({"a": 1}) == {"prediction": None, "probabilities": {}}
 
@@ -105,14 +105,16 @@ def test_a_model_gone_nan_is_counted_and_told_apart_from_one_untrained(name):
     """A null prediction with its reason; the untrained one has none."""
     task, learner, scores, size = WILD[name]
     file = model_file(task, learner, metrics=scores)
-    untrained = loads(Trainer(file).snapshot(version="v1").model, ())
+    untrained = loads(Trainer(file).snapshot(version="v1").segments["model"], ())
     trainer, taking = Trainer(file), Taking(file)
     for n, (x, y) in enumerate(only_numbers((numbers if task == "regression" else binary)(300))):
         event = Event(features={**x, "at": size + n}, label=y)
         assert taking.one(trainer, event, offset=n) is None
 
     snapshot = trainer.snapshot(version="v2")
-    answer = ServedModel(file, loads(snapshot.model, ())).predict({"a": 1.0, "at": size})
+    answer = ServedModel(file, loads(snapshot.segments["model"], ())).predict(
+        {"a": 1.0, "at": size}
+    )
 
     assert snapshot.nonfinite > 200
     assert (answer["prediction"], answer["reason"]) == (None, "not_finite")

@@ -104,9 +104,8 @@ def saved(trainer, file, version="v1"):
     """What a version would keep of this trainer, through its bytes."""
     snapshot = trainer.snapshot(version=version)
     return Saved(
-        payload=loads(snapshot.model, file.trust),
-        window=snapshot.window,
-        drifts=snapshot.drifts,
+        payload=loads(snapshot.segments["model"], file.trust),
+        segments=snapshot.segments,
         refused_by=snapshot.refused_by,
     )
 
@@ -120,7 +119,7 @@ def everything(trainer, pairs):
         "metrics": snapshot.metrics,
         "counts": (snapshot.learned, snapshot.scored, snapshot.nonfinite, snapshot.refused_by),
         "drifts": (snapshot.drift_total, drifts),
-        "window": snapshot.window,
+        "window": snapshot.segments["window"],
         "gate": trainer._gate.dump(),
         "predicted": predicted,
     }

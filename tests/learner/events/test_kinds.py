@@ -37,11 +37,8 @@ class Learning:
 
     def saved(self):
         snapshot = self.trainer.snapshot(version="v1")
-        payload = loads(snapshot.model, ())
-        return Saved(
-            payload=payload, window=snapshot.window, drifts=snapshot.drifts,
-            refused_by=snapshot.refused_by,
-        )  # fmt: skip
+        payload = loads(snapshot.segments["model"], ())
+        return Saved(payload=payload, segments=snapshot.segments, refused_by=snapshot.refused_by)
 
 
 @pytest.mark.parametrize("first", [NUMBER, TEXT, BOOL])

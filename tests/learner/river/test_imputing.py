@@ -67,7 +67,7 @@ def test_it_learns_as_rivers_own_loop_does_on_none(name):
         river.learn_one(flat, y)
         assert taking.one(trainer, Event(features=event, label=y)) is None
 
-    served = ServedModel(file, loads(trainer.snapshot(version="v1").model, ()))
+    served = ServedModel(file, loads(trainer.snapshot(version="v1").segments["model"], ()))
     for event, flat, _ in rows(20, seed=2):
         assert served.predict(event)["prediction"] == river.predict_one(flat)
     assert len(set(found)) > 100
