@@ -21,8 +21,8 @@ from checkpoints.operating.cli import operator_commands
 if TYPE_CHECKING:
     from checkpoints.operating.cli import Connection
     from checkpoints.records.signing import Keys, Role
-    from checkpoints.stores.redis_setup import SetupFinding as StoreFinding
-    from checkpoints.stores.redis_store import RedisStore
+    from checkpoints.stores.in_redis.store import RedisStore
+    from checkpoints.stores.setup import SetupFinding as StoreFinding
     from config.model_file import ModelFile
     from config.settings import Settings
 
@@ -184,7 +184,7 @@ def learn(
     data_dir: DataDir = None,
 ) -> None:
     """Learn a model's events until SIGTERM."""
-    importlib.import_module("checkpoints.stores.redis_store")  # what the keeper has, its forks have
+    importlib.import_module("checkpoints.stores.in_redis.store")  # its forks have what a keeper has
     from stream.keeper import Keeper, LearnOptions
 
     if shard != "0":
@@ -394,8 +394,8 @@ def _set_up(open_store: "Callable[[], RedisStore]", model: str) -> "list[StoreFi
 
 
 def _store_at(url: str, *, deadline_s: float = 10.0) -> "RedisStore":
-    from checkpoints.stores.redis_connection import RedisConnection
-    from checkpoints.stores.redis_store import RedisStore
+    from checkpoints.stores.in_redis.connection import RedisConnection
+    from checkpoints.stores.in_redis.store import RedisStore
 
     timeout_s = min(5.0, deadline_s)
     return RedisStore(RedisConnection(url, deadline_s=deadline_s, timeout_s=timeout_s))

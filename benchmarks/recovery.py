@@ -23,8 +23,8 @@ from benchmarks.program import Dev, dev, learner, running
 from benchmarks.samples import scrape, until
 from benchmarks.scale import Scale
 from checkpoints.records.line import Line
-from checkpoints.stores.redis_connection import RedisConnection
-from checkpoints.stores.redis_store import RedisStore
+from checkpoints.stores.in_redis.connection import RedisConnection
+from checkpoints.stores.in_redis.store import RedisStore
 
 MODEL = """
 name: {name}

@@ -17,8 +17,8 @@ from api.processes.loader import run_api
 from benchmarks.load import drive
 from benchmarks.parity import Servers
 from checkpoints.records.signing import make_keys
-from checkpoints.stores.redis_connection import RedisConnection
-from checkpoints.stores.redis_store import RedisStore
+from checkpoints.stores.in_redis.connection import RedisConnection
+from checkpoints.stores.in_redis.store import RedisStore
 from config.model_file import parse_model_file
 from config.processes.child import free_port
 from config.settings import Settings, load_settings

@@ -1,6 +1,6 @@
 """What `weir doctor` looks at where versions are kept: Redis, the keys, and each line's head."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 from types import SimpleNamespace
 
@@ -10,14 +10,14 @@ from checkpoints.records.control import Control
 from checkpoints.records.line import Line
 from checkpoints.records.manifest import Version
 from checkpoints.records.signing import Keys, Role, SigningSettings, load_keys
-from checkpoints.stores.redis_connection import RedisConnection
-from checkpoints.stores.redis_store import RedisStore
+from checkpoints.stores.in_redis.connection import RedisConnection
+from checkpoints.stores.in_redis.store import RedisStore
+from checkpoints.stores.setup import SetupFinding
 from config.findings import Finding, error, fine, warning
 from config.model_file import Keep, ModelFile
+from config.text.sizes import mib
 
 _DEADLINE_S = 3.0
-# Beyond this share of what it may use, Redis is about to refuse versions.
-_FULL_SHARE = 0.8
 _PAGE = 500
 
 
@@ -32,33 +32,33 @@ def store_findings(
     Returns:
         The verified head of each line that could be read, None where it has none; the findings.
     """
-    connection = RedisConnection(url, deadline_s=_DEADLINE_S)
+    store = RedisStore(RedisConnection(url, deadline_s=_DEADLINE_S))
+    about = f"redis {store.address}"
     heads: dict[str, Version | None] = {}
     found: list[Finding] = []
     try:
-        found += _rights_findings(connection, keys, models)
-        found += _server_findings(connection)
-        room = _bytes_free(connection)
+        found += _rights_findings(store, about, keys, models)
+        memory, room = store.memory()
+        found += _server_findings(about, [*store.findings(), memory])
         verifiers = [keys.verifier] if keys else []
         for verifier, model_file in product(verifiers, models):
-            reader = LineReader(RedisStore(connection), verifier, Line(model_file.name))
+            reader = LineReader(store, verifier, Line(model_file.name))
             found += _line_findings(reader, model_file, room, heads)
     except StoreUnavailable as problem:
-        found.append(_as_error(f"redis {connection.address}", problem))
+        found.append(_as_error(about, problem))
     finally:
-        connection.close()
+        store.close()
     return heads, found
 
 
 def _rights_findings(
-    connection: RedisConnection, keys: Keys | None, models: Sequence[ModelFile]
+    store: RedisStore, about: str, keys: Keys | None, models: Sequence[ModelFile]
 ) -> Iterator[Finding]:
     """Whether our user may do what a learner does: it must where the learner's key is."""
-    about = f"redis {connection.address}"
     lines = [Line(model_file.name) for model_file in models] or [Line("doctor")]
     for line in lines:
         try:
-            connection.require_rights(line.prefix)
+            store.require_rights(line)
         except StoreForbidden as problem:
             if keys is None or keys.learner is not None:
                 yield _as_error(about, problem)
@@ -69,44 +69,15 @@ def _rights_findings(
     yield fine(about, "its user may do all that a learner does")
 
 
-def _server_findings(connection: RedisConnection) -> Iterator[Finding]:
+def _server_findings(about: str, found: Iterable[SetupFinding]) -> Iterator[Finding]:
     """Version, role, eviction, persistence and memory: what a learner looks at, and how full."""
-    about = f"redis {connection.address}"
-    for found in connection.findings():
-        if found.level == "refuse":
-            yield error(about, found.what, found.mend, exit_code=5 if found.name == "role" else 6)
-        elif found.level == "warn":
-            yield warning(about, found.what, found.mend)
+    for each in found:
+        if each.level == "refuse":
+            yield error(about, each.what, each.mend, exit_code=5 if each.name == "role" else 6)
+        elif each.level == "warn":
+            yield warning(about, each.what, each.mend)
         else:
-            yield fine(about, found.what)
-    yield _memory(about, connection)
-
-
-def _bytes_free(connection: RedisConnection) -> int:
-    """Bytes that Redis may still use: of `maxmemory`, else of the machine."""
-    facts = _memory_facts(connection)
-    return max(0, (facts["maxmemory"] or facts["total_system_memory"]) - facts["used_memory"])
-
-
-def _memory_facts(connection: RedisConnection) -> dict[str, int]:
-    facts = connection.ask("INFO", "memory", doing="say how full it is")
-    names = ("maxmemory", "used_memory", "total_system_memory")
-    return {name: int(facts.get(name, 0)) for name in names}
-
-
-def _memory(about: str, connection: RedisConnection) -> Finding:
-    facts = _memory_facts(connection)
-    limit, used = facts["maxmemory"], facts["used_memory"]
-    if limit == 0:
-        return fine(about, f"{_mib(used)} used, maxmemory is not set")
-    what = f"{_mib(used)} of {_mib(limit)} (maxmemory) used"
-    if used > _FULL_SHARE * limit:
-        mend = (
-            "raise maxmemory, or lower `checkpoint.keep` in the model files and start the learners "
-            "again: a full Redis refuses new versions"
-        )
-        return warning(about, what, mend)
-    return fine(about, what)
+            yield fine(about, each.what)
 
 
 def key_findings(signing: SigningSettings) -> tuple[Keys | None, list[Finding]]:
@@ -176,7 +147,7 @@ def _head_in_words(head: Version) -> str:
     manifest = head.manifest
     return (
         f"the head {manifest.name} verifies: {manifest.counts.learned:,} learned, "
-        f"{_mib(manifest.bytes)} stored"
+        f"{mib(manifest.bytes)} stored"
     )
 
 
@@ -200,16 +171,12 @@ def _room(about: str, reader: LineReader, head: Version, keep: Keep, bytes_free:
     stored = sum(each.manifest.bytes for each in kept if isinstance(each, Version))
     count = keep.last + keep.minutely + keep.hourly + keep.daily
     needed = min(count * head.manifest.bytes, keep.max_bytes)
-    what = f"retention may come to keep {_mib(needed)}; {_mib(stored)} are kept"
+    what = f"retention may come to keep {mib(needed)}; {mib(stored)} are kept"
     if needed - stored > bytes_free:
-        mend = f"Redis may use {_mib(bytes_free)} more: give it memory, or lower `checkpoint.keep`"
+        mend = f"Redis may use {mib(bytes_free)} more: give it memory, or lower `checkpoint.keep`"
         return warning(about, what, mend)
     return fine(about, what)
 
 
 def _as_error(about: str, problem: CheckpointError) -> Finding:
     return error(about, problem.what, problem.advice, exit_code=problem.exit_code)
-
-
-def _mib(size: int) -> str:
-    return f"{size / (1 << 20):,.1f} MiB"

@@ -22,7 +22,7 @@ from checkpoints.errors import StoreUnavailable
 from checkpoints.records.line import Line
 from checkpoints.records.signing import Keys
 from checkpoints.stores.contract import Store
-from checkpoints.stores.redis_setup import SetupFinding
+from checkpoints.stores.setup import SetupFinding
 from config.files import NoRoomError
 from config.model_file import ModelFile
 from config.processes.channel import ChannelClosedError

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from api.app import create_app
 from api.http.problem import TITLES
-from checkpoints.stores.memory_store import MemoryStore
+from checkpoints.stores.in_memory.store import MemoryStore
 from config.model_file import ModelFile, parse_model_file
 from config.settings import Settings, load_settings
 from config.text.sizes import size_bytes

@@ -12,7 +12,7 @@ from api.serving.served import ServedPosition
 from checkpoints.errors import CheckpointError
 from checkpoints.records.line import Line
 from checkpoints.records.signing import digest
-from checkpoints.stores.contract import BEAT_TTL_S, Store
+from checkpoints.stores.presence import BEAT_TTL_S, Presence
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ class Beats:
         unheard: Why the store has never taken one yet.
     """
 
-    def __init__(self, store: Store, clock_ms: Callable[[], int], *, name: str) -> None:
+    def __init__(self, store: Presence, clock_ms: Callable[[], int], *, name: str) -> None:
         self._store, self._clock_ms, self._name = store, clock_ms, name
         self._said: dict[str, ServedPosition] = {}
         self._round_at: float | None = None  # all lines were said

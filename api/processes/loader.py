@@ -34,8 +34,9 @@ from api.routes.events import Publisher
 from api.serving.follow import Following
 from checkpoints.errors import StoreForbidden
 from checkpoints.records.signing import Keys
-from checkpoints.stores.contract import Hints, Store
+from checkpoints.stores.contract import Store
 from checkpoints.stores.patience import Patience
+from checkpoints.stores.presence import Hints
 from checkpoints.unpickle import GivenUp
 from config.model_file import ModelFile
 from config.processes.scratch import private_folder

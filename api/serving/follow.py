@@ -22,7 +22,8 @@ from checkpoints.records.control import Control
 from checkpoints.records.line import Line
 from checkpoints.records.manifest import Version
 from checkpoints.records.signing import Verifier
-from checkpoints.stores.contract import Position, Store
+from checkpoints.stores.contract import Store
+from checkpoints.stores.heads import Position
 from checkpoints.unpickle import GivenUp
 from config.model_file import ModelFile
 

@@ -16,6 +16,7 @@ from checkpoints.records.lineage import Lineage, open_lineage
 from checkpoints.records.manifest import Version
 from checkpoints.records.signing import Verifier
 from checkpoints.stores.contract import Store
+from checkpoints.stores.records import Records
 
 __all__ = ["Books", "read_books"]
 
@@ -64,7 +65,7 @@ def read_books(store: Store, verifier: Verifier, line: Line) -> Books:
     return Books(versions=versions, lineages=lineages, held=frozenset().union(*held))
 
 
-def _lineage(store: Store, verifier: Verifier, line: Line, version_id: str) -> Lineage | None:
+def _lineage(store: Records, verifier: Verifier, line: Line, version_id: str) -> Lineage | None:
     envelope = store.lineage(line, version_id)
     if envelope is None:
         return None

@@ -1,7 +1,7 @@
 """Whom an order waits for, by their heartbeats, which are unsigned: nonsense holds nobody up."""
 
 from checkpoints.reading.views import timestamp
-from checkpoints.stores.contract import BEAT_SHOWN_S, Beat
+from checkpoints.stores.presence import BEAT_SHOWN_S, Beat
 
 
 def obeyed_seq(beat: Beat) -> int:

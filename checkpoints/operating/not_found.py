@@ -8,7 +8,7 @@ from checkpoints.reading.reader import Damaged, LineReader
 from checkpoints.records.control import ControlRecord
 from checkpoints.records.line import Line
 from checkpoints.records.manifest import version_number
-from checkpoints.stores.contract import Store
+from checkpoints.stores.heads import Heads
 from config.text.nearest import nearest_first
 
 __all__ = ["NoSuchTag", "VersionDropped", "dropped", "named_number", "no_such_model"]
@@ -43,7 +43,7 @@ class NoSuchTag(NotFound):
         self.line, self.tag = line, tag
 
 
-def no_such_model(store: Store, line: Line) -> NoSuchModel:
+def no_such_model(store: Heads, line: Line) -> NoSuchModel:
     """The error for a line without a version, with the models that the store holds."""
     try:
         models = sorted({each.model for each in store.lines()})

@@ -53,7 +53,8 @@ from checkpoints.records.lineage import rolled_back
 from checkpoints.records.manifest import Unreadable, Version, seal_version, version_number
 from checkpoints.records.segments import OF_THE_LOG
 from checkpoints.records.signing import Signer, Verifier
-from checkpoints.stores.contract import Outcome, Store
+from checkpoints.stores.contract import Store
+from checkpoints.stores.heads import Outcome
 
 __all__ = ["Operator", "Order", "Unsupported", "VersionDropped"]
 

@@ -13,6 +13,7 @@ from checkpoints.operating.not_found import no_such_model
 from checkpoints.reading.reader import Damaged, LineReader
 from checkpoints.records.line import Line
 from checkpoints.stores.contract import Store
+from checkpoints.stores.heads import Heads
 
 _LISTED_MAX = 1_000_000  # more versions than any retention keeps
 
@@ -90,7 +91,7 @@ def removal_of(store: Store, reader: LineReader, line: Line) -> Removal:
     )
 
 
-def remove_line(store: Store, line: Line, *, who: str, reason: str) -> None:
+def remove_line(store: Heads, line: Line, *, who: str, reason: str) -> None:
     """Remove all that the store keeps of the line.
 
     Raises:

@@ -25,7 +25,8 @@ from checkpoints.records.line import Line
 from checkpoints.records.manifest import Unreadable, Version, open_version
 from checkpoints.records.segments import OF_THE_LOG
 from checkpoints.records.signing import Verifier
-from checkpoints.stores.contract import Granted, Store
+from checkpoints.stores.contract import Store
+from checkpoints.stores.heads import Granted
 
 __all__ = ["Stand", "damaged_head", "newest_sound", "stand_of", "taken"]
 

@@ -24,7 +24,10 @@ from checkpoints.records.line import Line
 from checkpoints.records.manifest import SegmentRef, Version, open_version
 from checkpoints.records.segments import unpack
 from checkpoints.records.signing import Verifier
-from checkpoints.stores.contract import Beat, Listed, Position, Store
+from checkpoints.stores.contract import Store
+from checkpoints.stores.heads import Position
+from checkpoints.stores.presence import Beat
+from checkpoints.stores.records import Listed
 
 __all__ = ["Damaged", "Entry", "LineReader", "LineState"]
 

@@ -11,7 +11,7 @@ from checkpoints.reading.reader import Damaged, Entry, LineState
 from checkpoints.records.control import Control, ControlRecord
 from checkpoints.records.manifest import Manifest, Version
 from checkpoints.records.signing import normal
-from checkpoints.stores.contract import Beat
+from checkpoints.stores.presence import Beat
 
 __all__ = [
     "LIMIT_MAX",

@@ -1,5 +1,6 @@
-"""Where versions are kept: one contract, in Redis and in memory.
+"""Where versions are kept: three contracts, kept in Redis and in memory.
 
-`contract.py` says what any store must do; `lua/` has one script for each atomic change, with the
-table of its keys in `shared.lua`. Only here is `redis` imported. Begin with `contract.py`.
+`records.py` (what is written once), `heads.py` (what points to it, and how that moves) and
+`presence.py` (who is alive) say what a store must do, `contract.py` is all three as one store, and
+`in_redis/` and `in_memory/` keep it. Begin with `contract.py`.
 """

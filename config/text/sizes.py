@@ -32,3 +32,12 @@ def size_bytes(value: object) -> int:
     if not 1 <= bytes_all <= BYTES_MAX:
         raise ValueError(f"must be between 1 byte and 1 PiB, not {value}")
     return bytes_all
+
+
+def mib(count: int) -> str:
+    """So many bytes as people read them.
+
+    >>> mib(3 << 19)
+    '1.5 MiB'
+    """
+    return f"{count / (1 << 20):,.1f} MiB"

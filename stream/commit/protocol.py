@@ -53,7 +53,8 @@ from checkpoints.records.manifest import (
 )
 from checkpoints.records.segments import pack
 from checkpoints.records.signing import Signer
-from checkpoints.stores.contract import Outcome, Store
+from checkpoints.stores.contract import Store
+from checkpoints.stores.heads import Outcome
 from checkpoints.stores.patience import Patience
 from config.model_file import ModelFile
 from config.processes.channel import ChannelClosedError

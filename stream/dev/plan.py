@@ -19,6 +19,7 @@ from checkpoints.errors import StoreUnavailable
 from checkpoints.records.line import Line
 from checkpoints.records.signing import make_keys
 from checkpoints.stores.contract import Store
+from checkpoints.stores.heads import Heads
 from config.files import replace_file
 from config.model_file import ModelFile
 from config.processes.child import READY_CHECK_MAX_S, ProcessSpec, chosen_ports, exchange, free_port
@@ -231,13 +232,13 @@ def _learner(
     )
 
 
-def _learns(store: Store, line: Line) -> bool:
+def _learns(store: Heads, line: Line) -> bool:
     """Whether its learner says that it is up, or what it fails at: then it tells that itself."""
     state = _state(store, line)
     return state in _UP or state == _FAILING
 
 
-def _state(store: Store, line: Line) -> object:
+def _state(store: Heads, line: Line) -> object:
     try:
         beat = store.poll([line])[line].learner
     except StoreUnavailable:  # it is being started again

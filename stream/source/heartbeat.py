@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass, field
 
 from checkpoints.records.line import Line
-from checkpoints.stores.contract import BEAT_SHOWN_S, BEAT_TTL_S, Store
+from checkpoints.stores.presence import BEAT_SHOWN_S, BEAT_TTL_S, Presence
 from stream.between.positions import PartitionKey
 from stream.between.shared_numbers import SharedNumbers
 
@@ -69,7 +69,7 @@ class Status:
         """Records still to be taken of all partitions; None while that is not known."""
         return None if self.lag is None else sum(self.lag.values())
 
-    def send(self, store: Store, line: Line, holder: str, *, is_news: bool = True) -> None:
+    def send(self, store: Presence, line: Line, holder: str, *, is_news: bool = True) -> None:
         """Beat; `is_news`: whoever follows is to look at once."""
         store.beat(
             line,

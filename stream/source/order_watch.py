@@ -23,8 +23,9 @@ from checkpoints.errors import CheckpointError, StoreForbidden, StoreUnavailable
 from checkpoints.records.control import open_control
 from checkpoints.records.line import Line
 from checkpoints.records.signing import Verifier
-from checkpoints.stores.contract import Hints, Store
+from checkpoints.stores.contract import Store
 from checkpoints.stores.patience import Patience
+from checkpoints.stores.presence import Hints
 from stream.between.shared_numbers import SharedNumbers
 from stream.source.heartbeat import Status
 from stream.source.metrics import LearnerMetrics

@@ -19,9 +19,11 @@ from checkpoints.reading.damaged_head import taken
 from checkpoints.records.line import Line
 from checkpoints.records.manifest import Version
 from checkpoints.records.signing import Keys
-from checkpoints.stores.contract import BEAT_TTL_S, Granted, HeldBy, Store
+from checkpoints.stores.contract import Store
+from checkpoints.stores.heads import Granted, HeldBy
 from checkpoints.stores.patience import Patience
-from checkpoints.stores.redis_setup import SetupFinding
+from checkpoints.stores.presence import BEAT_TTL_S
+from checkpoints.stores.setup import SetupFinding
 from config.model_file import ModelFile
 from config.processes.scratch import parent_of
 from config.settings import Settings

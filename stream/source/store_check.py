@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from checkpoints.errors import StoreForbidden, StoreUnavailable
-from checkpoints.stores.redis_setup import SetupFinding, refuse_unsafe
+from checkpoints.stores.setup import SetupFinding, refuse_unsafe
 from stream.source.metrics import LearnerMetrics
 
 __all__ = ["StoreCheck"]

@@ -18,8 +18,8 @@ import httpx
 from api.processes.handover import listen
 from checkpoints.operating.operator import Operator, Order
 from checkpoints.records.line import Line
-from checkpoints.stores.redis_connection import RedisConnection
-from checkpoints.stores.redis_store import RedisStore
+from checkpoints.stores.in_redis.connection import RedisConnection
+from checkpoints.stores.in_redis.store import RedisStore
 from config.model_file import parse_model_file
 from tests.api.running import Learning, until
 from tests.checkpoints.builders import OPERATOR, VERIFIER
@@ -27,8 +27,8 @@ from tests.checkpoints.builders import OPERATOR, VERIFIER
 _PROGRAM = """
 import json, sys
 from api.processes.loader import run_api
-from checkpoints.stores.redis_connection import RedisConnection
-from checkpoints.stores.redis_store import RedisStore
+from checkpoints.stores.in_redis.connection import RedisConnection
+from checkpoints.stores.in_redis.store import RedisStore
 from config.model_file import parse_model_file
 from config.settings import KafkaSettings
 from stream.kafka.producer import Publisher

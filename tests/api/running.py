@@ -26,8 +26,9 @@ from checkpoints.records.line import Line
 from checkpoints.records.manifest import Counts, Manifest, Version, open_version, seal_version
 from checkpoints.records.segments import pack
 from checkpoints.records.signing import Keys
-from checkpoints.stores.contract import Granted, Outcome, Store
-from checkpoints.stores.memory_store import MemoryStore
+from checkpoints.stores.contract import Store
+from checkpoints.stores.heads import Granted, Outcome
+from checkpoints.stores.in_memory.store import MemoryStore
 from config.model_file import ModelFile, parse_model_file
 from config.settings import Settings, load_settings
 from learner.trainer import Trainer

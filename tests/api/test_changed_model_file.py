@@ -10,7 +10,7 @@ import pytest
 
 from api.serving.follow import Following
 from api.serving.served import ServedLine
-from checkpoints.stores.memory_store import MemoryStore
+from checkpoints.stores.in_memory.store import MemoryStore
 from config.model_file import parse_model_file
 from tests.api.running import Learning
 from tests.checkpoints.builders import VERIFIER

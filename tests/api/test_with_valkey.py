@@ -9,8 +9,8 @@ import pytest
 from redis import Redis
 
 from checkpoints.dev_server import ValkeyServer
-from checkpoints.stores.redis_connection import RedisConnection
-from checkpoints.stores.redis_store import RedisStore
+from checkpoints.stores.in_redis.connection import RedisConnection
+from checkpoints.stores.in_redis.store import RedisStore
 from tests.api.running import Running, phishing, running, until
 
 MODEL = "/v1/models/phishing"

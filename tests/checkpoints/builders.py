@@ -13,9 +13,10 @@ from checkpoints.records.line import Line
 from checkpoints.records.lineage import rolled_back
 from checkpoints.records.manifest import Counts, Manifest, SegmentRef, Version, seal_version
 from checkpoints.records.signing import Signer, Verifier
-from checkpoints.stores.contract import Granted, Outcome, Store
-from checkpoints.stores.memory_store import MemoryStore
-from checkpoints.stores.redis_store import RedisStore
+from checkpoints.stores.contract import Store
+from checkpoints.stores.heads import Granted, Outcome
+from checkpoints.stores.in_memory.store import MemoryStore
+from checkpoints.stores.in_redis.store import RedisStore
 
 
 def _key(seed: str) -> Ed25519PrivateKey:

@@ -24,8 +24,8 @@ from checkpoints.reading.reader import LineReader
 from checkpoints.records.line import Line
 from checkpoints.records.manifest import Version
 from checkpoints.records.signing import Keys, make_keys
-from checkpoints.stores.redis_connection import RedisConnection
-from checkpoints.stores.redis_store import RedisStore
+from checkpoints.stores.in_redis.connection import RedisConnection
+from checkpoints.stores.in_redis.store import RedisStore
 from checkpoints.unpickle import loads
 from config.errors import ConfigError
 from config.model_file import ModelFile, parse_model_file
@@ -37,7 +37,7 @@ from stream.keeper import Keeper, LearnOptions
 _PRELOADED = [
     "config.logs",
     "stream.keeper",
-    "checkpoints.stores.redis_store",
+    "checkpoints.stores.in_redis.store",
     "tests.stream.recorder",
 ]
 WAIT_S = 60.0

@@ -16,7 +16,7 @@ from checkpoints.doctor import key_findings, store_findings
 from checkpoints.operating.operator import Operator
 from checkpoints.operating.order import Order
 from checkpoints.records.signing import make_keys
-from checkpoints.stores.redis_connection import RedisConnection
+from checkpoints.stores.in_redis.connection import RedisConnection
 from config.findings import exit_code
 from config.processes.child import ServerProcess, free_port
 from stream.dev.jars import fetch_jars, user_cache

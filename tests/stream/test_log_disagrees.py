@@ -14,7 +14,7 @@ from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 
 from checkpoints.compatibility import ModelFileChangedError, adopted_sections
 from checkpoints.dev_server import ValkeyServer
-from checkpoints.stores.redis_connection import RedisConnection
+from checkpoints.stores.in_redis.connection import RedisConnection
 from config.model_file import parse_model_file
 from config.processes.child import free_port
 from stream.between.positions import Positions

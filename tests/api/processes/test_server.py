@@ -22,7 +22,7 @@ from api.processes.loader import run_api
 from api.processes.server import make_server
 from checkpoints.dev_server import ValkeyServer
 from checkpoints.errors import StoreUnavailable
-from checkpoints.stores.memory_store import MemoryStore
+from checkpoints.stores.in_memory.store import MemoryStore
 from config.errors import SettingsError
 from config.model_file import parse_model_file
 from tests.api.hosting import hosting
@@ -243,7 +243,7 @@ PROGRAM = """
 import sys
 from api.processes.loader import run_api
 from api.processes.server import make_server
-from checkpoints.stores.memory_store import MemoryStore
+from checkpoints.stores.in_memory.store import MemoryStore
 from config.model_file import parse_model_file
 from tests.api.hosting import hosting
 from tests.api.running import KEYS, PHISHING, settings_of

@@ -6,8 +6,8 @@ import pytest
 
 from checkpoints.errors import StoreUnavailable
 from checkpoints.records.line import Line
-from checkpoints.stores.contract import Position
-from checkpoints.stores.memory_store import MemoryStore
+from checkpoints.stores.heads import Position
+from checkpoints.stores.in_memory.store import MemoryStore
 from tests.api.running import Running, phishing, running, until
 from tests.checkpoints.builders import damage, point_control
 

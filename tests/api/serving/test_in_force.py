@@ -18,8 +18,9 @@ from api.serving.served import ServedPosition
 from checkpoints.dev_server import ValkeyServer
 from checkpoints.errors import StoreUnavailable
 from checkpoints.records.line import Line
-from checkpoints.stores.contract import BEAT_SHOWN_S, Position
-from checkpoints.stores.memory_store import MemoryStore
+from checkpoints.stores.heads import Position
+from checkpoints.stores.in_memory.store import MemoryStore
+from checkpoints.stores.presence import BEAT_SHOWN_S
 from config.model_file import parse_model_file
 from tests.api.hosting import Host, hosting
 from tests.api.running import KEYS, PHISHING, settings_of, until

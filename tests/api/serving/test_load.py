@@ -14,7 +14,7 @@ from api.serving.follow import Following
 from api.serving.served import ServedLine
 from checkpoints.operating.operator import Operator, Order
 from checkpoints.records.manifest import SegmentRef
-from checkpoints.stores.memory_store import MemoryStore
+from checkpoints.stores.in_memory.store import MemoryStore
 from config.model_file import parse_model_file
 from learner.served_model import ServedModel
 from tests.api.hosting import HEAVY, LIGHT

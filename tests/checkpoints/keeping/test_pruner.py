@@ -9,7 +9,7 @@ from checkpoints.keeping.pruner import Pruner
 from checkpoints.reading.reader import Damaged, LineReader
 from checkpoints.records.control import seal_control
 from checkpoints.records.lineage import open_lineage
-from checkpoints.stores.memory_store import MemoryStore
+from checkpoints.stores.in_memory.store import MemoryStore
 from config.model_file import Keep
 from tests.checkpoints.builders import (
     LEARNER,

@@ -6,7 +6,7 @@ import pytest
 
 from checkpoints.records.line import Line
 from checkpoints.records.manifest import Counts
-from checkpoints.stores.memory_store import MemoryStore
+from checkpoints.stores.in_memory.store import MemoryStore
 from tests.checkpoints.builders import committed, granted, history
 from tests.checkpoints.operators import LINE, command_line, state
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from checkpoints.stores.memory_store import MemoryStore
+from checkpoints.stores.in_memory.store import MemoryStore
 from tests.checkpoints.builders import (
     a_control,
     committed,

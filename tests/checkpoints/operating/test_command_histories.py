@@ -13,8 +13,8 @@ from checkpoints.errors import Conflict, NoSuchVersion
 from checkpoints.reading.reader import LineReader
 from checkpoints.records.lineage import accounted, advanced, check_counts
 from checkpoints.records.manifest import Counts, Version
-from checkpoints.stores.contract import Outcome
-from checkpoints.stores.memory_store import MemoryStore
+from checkpoints.stores.heads import Outcome
+from checkpoints.stores.in_memory.store import MemoryStore
 from tests.checkpoints.builders import VERIFIER, a_version, granted, put, ref_of
 from tests.checkpoints.operators import LINE, Steady, an_operator, audit, order, state
 

@@ -4,8 +4,8 @@ import pytest
 
 from checkpoints.errors import NotInForce, StoreUnavailable
 from checkpoints.operating.operator import Operator
-from checkpoints.stores.contract import BEAT_TTL_S
-from checkpoints.stores.memory_store import MemoryStore
+from checkpoints.stores.in_memory.store import MemoryStore
+from checkpoints.stores.presence import BEAT_TTL_S
 from tests.checkpoints.builders import granted, history
 from tests.checkpoints.operators import LINE, NOW_MS, Steady, an_operator, order, state
 

@@ -19,8 +19,8 @@ from checkpoints.operating.operator import Operator, VersionDropped
 from checkpoints.operating.order import Order, Unsupported
 from checkpoints.records.control import open_control
 from checkpoints.records.lineage import accounted, advanced
-from checkpoints.stores.contract import Outcome
-from checkpoints.stores.memory_store import DieAt, Died, MemoryStore
+from checkpoints.stores.heads import Outcome
+from checkpoints.stores.in_memory.store import DieAt, Died, MemoryStore
 from tests.checkpoints.builders import (
     OPERATOR,
     STRANGER,

@@ -11,8 +11,8 @@ from checkpoints.errors import Conflict, NotInForce
 from checkpoints.operating.operator import Operator
 from checkpoints.reading.reader import LineReader
 from checkpoints.records.line import Line
-from checkpoints.stores.redis_connection import RedisConnection
-from checkpoints.stores.redis_store import RedisStore
+from checkpoints.stores.in_redis.connection import RedisConnection
+from checkpoints.stores.in_redis.store import RedisStore
 from tests.checkpoints.builders import OPERATOR, VERIFIER, granted, history
 from tests.checkpoints.operators import order
 

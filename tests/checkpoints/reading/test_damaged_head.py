@@ -20,9 +20,9 @@ from checkpoints.records.line import Line
 from checkpoints.records.lineage import accounted, advanced, check_counts
 from checkpoints.records.manifest import Anchor, Counts, TopicAnchors
 from checkpoints.records.signing import Verifier
-from checkpoints.stores.memory_store import MemoryStore
-from checkpoints.stores.redis_connection import RedisConnection
-from checkpoints.stores.redis_store import RedisStore
+from checkpoints.stores.in_memory.store import MemoryStore
+from checkpoints.stores.in_redis.connection import RedisConnection
+from checkpoints.stores.in_redis.store import RedisStore
 from tests.checkpoints.builders import (
     OPERATOR,
     VERIFIER,

@@ -12,7 +12,7 @@ from checkpoints.records.line import Line
 from checkpoints.records.manifest import seal_version
 from checkpoints.records.segments import pack
 from checkpoints.records.signing import Signer
-from checkpoints.stores.memory_store import MemoryStore
+from checkpoints.stores.in_memory.store import MemoryStore
 from tests.checkpoints.builders import (
     LEARNER,
     STRANGER,

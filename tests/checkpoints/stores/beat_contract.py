@@ -7,9 +7,9 @@ import pytest
 
 from checkpoints.errors import TooLarge
 from checkpoints.records.line import Line
-from checkpoints.stores.contract import BEAT_BYTES_MAX
-from checkpoints.stores.memory_store import MemoryStore
-from checkpoints.stores.redis_store import RedisStore
+from checkpoints.stores.in_memory.store import MemoryStore
+from checkpoints.stores.in_redis.store import RedisStore
+from checkpoints.stores.presence import BEAT_BYTES_MAX
 
 AnyStore = MemoryStore | RedisStore
 

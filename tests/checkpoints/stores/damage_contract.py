@@ -9,9 +9,9 @@ import pytest
 from checkpoints.errors import CheckpointCorrupt
 from checkpoints.records.line import Line
 from checkpoints.records.manifest import Unreadable
-from checkpoints.stores.contract import Outcome
-from checkpoints.stores.memory_store import MemoryStore
-from checkpoints.stores.redis_store import RedisStore
+from checkpoints.stores.heads import Outcome
+from checkpoints.stores.in_memory.store import MemoryStore
+from checkpoints.stores.in_redis.store import RedisStore
 from tests.checkpoints.builders import (
     a_control,
     a_rollback,

@@ -1,9 +1,9 @@
 """What every store must do with a fence that an operator puts up; part of the contract suite."""
 
 from checkpoints.records.line import Line
-from checkpoints.stores.contract import HeldBy, Outcome
-from checkpoints.stores.memory_store import MemoryStore
-from checkpoints.stores.redis_store import RedisStore
+from checkpoints.stores.heads import HeldBy, Outcome
+from checkpoints.stores.in_memory.store import MemoryStore
+from checkpoints.stores.in_redis.store import RedisStore
 from tests.checkpoints.builders import a_version, committed, granted, put
 
 AnyStore = MemoryStore | RedisStore

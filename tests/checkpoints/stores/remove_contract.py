@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from checkpoints.records.line import Line
-from checkpoints.stores.contract import CHUNK_BYTES, Outcome
-from checkpoints.stores.memory_store import MemoryStore
-from checkpoints.stores.redis_store import RedisStore
+from checkpoints.stores.heads import Outcome
+from checkpoints.stores.in_memory.store import MemoryStore
+from checkpoints.stores.in_redis.store import RedisStore
+from checkpoints.stores.records import CHUNK_BYTES
 from tests.checkpoints.builders import a_control, a_version, committed, granted, put
 
 AnyStore = MemoryStore | RedisStore

@@ -12,9 +12,12 @@ from checkpoints.errors import CheckpointCorrupt
 from checkpoints.records.control import open_control
 from checkpoints.records.line import Line
 from checkpoints.records.manifest import open_version
-from checkpoints.stores.contract import CHUNK_BYTES, STEPS, HeldBy, Hints, Outcome, Position
-from checkpoints.stores.memory_store import DieAt, Died, MemoryStore
-from checkpoints.stores.redis_store import RedisStore
+from checkpoints.stores.contract import STEPS
+from checkpoints.stores.heads import HeldBy, Outcome, Position
+from checkpoints.stores.in_memory.store import DieAt, Died, MemoryStore
+from checkpoints.stores.in_redis.store import RedisStore
+from checkpoints.stores.presence import Hints
+from checkpoints.stores.records import CHUNK_BYTES
 from tests.checkpoints.builders import (
     VERIFIER,
     a_control,

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from checkpoints.records.line import Line
-from checkpoints.stores.contract import BEAT_SHOWN_S, BEAT_TTL_S, ORPHAN_S, REPEATS_S, Outcome
-from checkpoints.stores.memory_store import MemoryStore
+from checkpoints.stores.heads import REPEATS_S, Outcome
+from checkpoints.stores.in_memory.store import MemoryStore
+from checkpoints.stores.presence import BEAT_SHOWN_S, BEAT_TTL_S
+from checkpoints.stores.records import ORPHAN_S
 from tests.checkpoints.builders import a_control, a_version, granted, put
 from tests.checkpoints.stores.store_contract import NOTHING, StoreContract
 

@@ -17,9 +17,9 @@ from redis import Redis
 from checkpoints.dev_server import ValkeyServer
 from checkpoints.errors import StoreUnavailable
 from checkpoints.records.line import Line
-from checkpoints.stores.contract import Outcome
-from checkpoints.stores.redis_connection import RedisConnection
-from checkpoints.stores.redis_store import RedisStore
+from checkpoints.stores.heads import Outcome
+from checkpoints.stores.in_redis.connection import RedisConnection
+from checkpoints.stores.in_redis.store import RedisStore
 from tests.checkpoints.builders import (
     a_control,
     a_rollback,

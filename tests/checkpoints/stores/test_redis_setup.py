@@ -12,8 +12,10 @@ from redis import Redis
 from checkpoints.dev_server import ValkeyServer
 from checkpoints.doctor import store_findings
 from checkpoints.errors import StoreUnavailable, UnsafeStore
-from checkpoints.stores.redis_connection import RedisConnection
-from checkpoints.stores.redis_setup import SetupFinding, findings_of, refuse_unsafe
+from checkpoints.stores.in_redis.connection import RedisConnection
+from checkpoints.stores.in_redis.setup import findings_of
+from checkpoints.stores.in_redis.store import RedisStore
+from checkpoints.stores.setup import SetupFinding, refuse_unsafe
 
 
 @pytest.fixture
@@ -29,8 +31,8 @@ def admin(server: ValkeyServer) -> Iterator[Redis]:
 
 
 def found(server: ValkeyServer) -> dict[str, SetupFinding]:
-    with closing(RedisConnection(server.url)) as connection:
-        return {each.name: each for each in connection.findings()}
+    with closing(RedisStore(RedisConnection(server.url))) as store:
+        return {each.name: each for each in store.findings()}
 
 
 def refused(server: ValkeyServer) -> None:

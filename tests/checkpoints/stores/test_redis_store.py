@@ -19,9 +19,11 @@ from checkpoints.errors import (
 from checkpoints.records.control import AUDIT_KEPT
 from checkpoints.records.line import Line
 from checkpoints.records.manifest import MANIFEST_BYTES_MAX
-from checkpoints.stores.contract import BEAT_SHOWN_S, BEAT_TTL_S, ORPHAN_S, HeldBy, Outcome
-from checkpoints.stores.redis_connection import RedisConnection
-from checkpoints.stores.redis_store import RedisStore
+from checkpoints.stores.heads import HeldBy, Outcome
+from checkpoints.stores.in_redis.connection import RedisConnection
+from checkpoints.stores.in_redis.store import RedisStore
+from checkpoints.stores.presence import BEAT_SHOWN_S, BEAT_TTL_S
+from checkpoints.stores.records import ORPHAN_S
 from tests.checkpoints.builders import (
     a_control,
     a_rollback,

@@ -30,10 +30,10 @@ from checkpoints.errors import CheckpointCorrupt
 from checkpoints.records.control import Control
 from checkpoints.records.line import Line
 from checkpoints.records.manifest import Version
-from checkpoints.stores.contract import Granted
-from checkpoints.stores.memory_store import DieAt, Died, MemoryStore
-from checkpoints.stores.redis_connection import RedisConnection
-from checkpoints.stores.redis_store import RedisStore
+from checkpoints.stores.heads import Granted
+from checkpoints.stores.in_memory.store import DieAt, Died, MemoryStore
+from checkpoints.stores.in_redis.connection import RedisConnection
+from checkpoints.stores.in_redis.store import RedisStore
 from tests.checkpoints.builders import (
     a_control,
     a_rollback,

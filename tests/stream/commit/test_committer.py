@@ -9,7 +9,7 @@ import pytest
 
 from checkpoints.records.line import Line
 from checkpoints.records.signing import Keys
-from checkpoints.stores.memory_store import MemoryStore
+from checkpoints.stores.in_memory.store import MemoryStore
 from config.model_file import parse_model_file
 from learner.events.examples import Examples
 from learner.trainer import Trainer

@@ -7,7 +7,7 @@ import pytest
 from checkpoints.reading.reader import LineReader
 from checkpoints.records.line import Line
 from checkpoints.records.manifest import Counts
-from checkpoints.stores.memory_store import MemoryStore
+from checkpoints.stores.in_memory.store import MemoryStore
 from stream.send.became import Became, Delivery, summary
 from tests.checkpoints.builders import VERIFIER, a_manifest, committed, granted
 

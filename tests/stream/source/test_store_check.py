@@ -15,10 +15,10 @@ from redis import Redis
 from checkpoints.dev_server import ValkeyServer
 from checkpoints.errors import StoreForbidden, StoreUnavailable, UnsafeStore
 from checkpoints.records.line import Line
+from checkpoints.stores.in_redis.connection import RedisConnection
+from checkpoints.stores.in_redis.store import RedisStore
 from checkpoints.stores.patience import Patience
-from checkpoints.stores.redis_connection import RedisConnection
-from checkpoints.stores.redis_setup import SetupFinding
-from checkpoints.stores.redis_store import RedisStore
+from checkpoints.stores.setup import SetupFinding
 from stream.between.shared_numbers import SharedNumbers
 from stream.source.heartbeat import Status
 from stream.source.metrics import LearnerMetrics
@@ -50,8 +50,8 @@ def check(server: ValkeyServer, metrics: LearnerMetrics) -> StoreCheck:
     """One that looks whenever it is told to."""
 
     def ask() -> list[SetupFinding]:
-        with closing(RedisConnection(server.url)) as connection:
-            return connection.findings()
+        with closing(RedisStore(RedisConnection(server.url))) as store:
+            return store.findings()
 
     return StoreCheck(ask, "redis://here", metrics, every_s=0)
 
@@ -203,8 +203,7 @@ def test_a_watch_over_an_idle_model_asks_little_and_sees_what_moves_at_once(
     after, ended = admin.info("stats")["total_commands_processed"], time.monotonic()
     assert (after - before) / (ended - began) < 12
 
-    with closing(RedisConnection(server.url)) as connection:
-        store = RedisStore(connection)
+    with closing(RedisStore(RedisConnection(server.url))) as store:
         began = time.monotonic()
         committed(store, line, granted(store, line).token, number=2, parent=store_head(store, line))
         until(lambda: watch.moved, what="the head has moved")

@@ -9,7 +9,8 @@ import msgspec
 
 from checkpoints.errors import CheckpointCorrupt
 from checkpoints.records.line import Line
-from checkpoints.stores.contract import BEAT_BYTES_MAX, Beat, Position
+from checkpoints.stores.heads import Position
+from checkpoints.stores.presence import BEAT_BYTES_MAX, Beat
 
 __all__ = ["capped", "id_of", "is_id", "line_of", "number_of", "payload_of", "pointed",
            "position_of", "present", "score_of", "within"]  # fmt: skip

@@ -1,4 +1,4 @@
-"""One Redis server: reached within a deadline, its errors told in our words, its set-up checked.
+"""One Redis server: reached within a deadline, its errors told in our words.
 
 The driver's own retries are off: it would send a change again without saying so. Here every
 attempt carries the same id, and the scripts in `lua/` answer a repeated one as such.
@@ -33,9 +33,8 @@ from redis.exceptions import TimeoutError as TimedOutError
 from redis.retry import Retry
 
 from checkpoints.errors import BadCommand, StoreUnavailable, Tampered
-from checkpoints.stores.redis_hints import RedisHints
-from checkpoints.stores.redis_rights import Rights, denied_in, needed_by_a_learner
-from checkpoints.stores.redis_setup import SECTIONS, SetupFinding, findings_of
+from checkpoints.stores.in_redis.hints import RedisHints
+from checkpoints.stores.in_redis.rights import Rights
 from config.text.addresses import without_password
 
 __all__ = ["RedisConnection"]
@@ -81,7 +80,7 @@ class RedisConnection:
         self._sleep = sleep
         self.address = without_password(url)
         try:
-            self._rights = Rights(url, self.address)
+            self.rights = Rights(url, self.address)
             self._client = Redis.from_url(
                 url,
                 protocol=2,
@@ -164,7 +163,7 @@ class RedisConnection:
             try:
                 return call()
             except _FORBIDDEN as problem:
-                raise self._rights.refusal(doing, problem) from problem
+                raise self.rights.refusal(doing, problem) from problem
             except _PASSING as problem:
                 if self._clock() + pause >= give_up_at:
                     raise self._unavailable(doing, problem, "") from problem
@@ -179,7 +178,7 @@ class RedisConnection:
     def _refusal(self, doing: str, problem: RedisError) -> Exception:
         text = str(problem)
         if "NOPERM" in text or "ACL failure in script" in text:
-            return self._rights.refusal(doing, problem)
+            return self.rights.refusal(doing, problem)
         if "WRONGTYPE" in text:
             return Tampered(f"Redis at {self.address}, to {doing}", text)
         if isinstance(problem, OutOfMemoryError) or "OOM" in text or "EXECABORT" in text:
@@ -187,25 +186,6 @@ class RedisConnection:
         if "MISCONF" in text:
             return self._unavailable(doing, text, _ADVICE_DISK)
         return self._unavailable(doing, text, "")
-
-    def findings(self) -> list[SetupFinding]:
-        """What the server's set-up means for the versions it is to keep."""
-        replies = self.ask_all(
-            [("INFO", section) for section in SECTIONS], doing="say how it is set up"
-        )
-        return findings_of({name: value for reply in replies for name, value in reply.items()})
-
-    def require_rights(self, prefix: str) -> None:
-        """See that all is allowed that a learner does to keys that begin with `prefix`.
-
-        Raises:
-            StoreForbidden: Something is not; all of it is named.
-        """
-        commands = needed_by_a_learner(f"{prefix}rights", f"{prefix}moved")
-        doing = "give a learner the rights it needs"
-        reply = self.run("allowed", prefix, {"commands": commands}, doing=doing)
-        if denied := denied_in(reply, commands):
-            raise self._rights.missing(doing, denied)
 
 
 _ADVICE_FULL = (

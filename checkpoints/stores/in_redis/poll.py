@@ -8,14 +8,15 @@ while.
 from collections.abc import Sequence
 
 from checkpoints.records.line import Line
-from checkpoints.stores.contract import BEAT_BYTES_MAX, Position
-from checkpoints.stores.redis_connection import RedisConnection
-from checkpoints.stores.redis_replies import position_of
+from checkpoints.stores.heads import Position
+from checkpoints.stores.in_redis.connection import RedisConnection
+from checkpoints.stores.in_redis.part import SMALL_BYTES
+from checkpoints.stores.in_redis.replies import position_of
+from checkpoints.stores.presence import BEAT_BYTES_MAX
 
 __all__ = ["RedisPoll"]
 
-_SMALL = 1023  # bytes of a pointer, at most
-_POLLED = (("head", _SMALL), ("control", _SMALL), ("beat:learner", BEAT_BYTES_MAX))
+_POLLED = (("head", SMALL_BYTES), ("control", SMALL_BYTES), ("beat:learner", BEAT_BYTES_MAX))
 
 Moves = tuple[str | None, str | None]
 

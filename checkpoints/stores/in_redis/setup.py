@@ -1,36 +1,21 @@
 """How a Redis server is set up, and what that means for the versions it is to keep.
 
-Pure: what `INFO` answers goes in, findings come out. Each is looked at before a learner starts, and
-again and again while it runs.
+Pure: what `INFO` answers goes in, findings come out.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any
 
-from checkpoints.errors import StoreUnavailable, UnsafeStore
+from checkpoints.stores.setup import Level, SetupFinding
+from config.text.sizes import mib
 
-__all__ = ["SECTIONS", "SetupFinding", "findings_of", "refuse_unsafe"]
+__all__ = ["SECTIONS", "findings_of", "memory_of"]
 
 SECTIONS = ("server", "memory", "persistence", "replication")  # of INFO
 
+# Beyond this share of what it may use, Redis is about to refuse versions.
+_FULL_SHARE = 0.8
 _OLDEST = (7, 0)  # scripts that say whether a full server may run them: `#!lua`
-
-Level = Literal["ok", "warn", "refuse"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetupFinding:
-    """One thing looked at: fine, worth a warning, or a reason to refuse.
-
-    Args:
-        name: What was looked at: `version`, `role`, `eviction` or `persistence`.
-    """
-
-    name: str
-    level: Level
-    what: str
-    mend: str = ""
 
 
 def findings_of(facts: Mapping[str, Any]) -> list[SetupFinding]:
@@ -42,21 +27,25 @@ def findings_of(facts: Mapping[str, Any]) -> list[SetupFinding]:
     return [_version(facts), _role(facts), _eviction(facts), _persistence(facts)]
 
 
-def refuse_unsafe(address: str, findings: Iterable[SetupFinding]) -> None:
-    """Let a learner begin only where what it writes is kept.
+def memory_of(facts: Mapping[str, Any]) -> tuple[SetupFinding, int]:
+    """How full it is, by `INFO memory`, and the bytes that it may still use.
 
-    Raises:
-        StoreUnavailable: Nothing can be written there now: a replica, which may be promoted.
-        UnsafeStore: Versions might be lost without a word.
+    They are those of `maxmemory`, else of the machine.
     """
-    for found in findings:
-        if found.level != "refuse":
-            continue
-        if found.name == "role":
-            raise StoreUnavailable(
-                address, doing="be written to", cause=found.what, advice=found.mend
-            )
-        raise UnsafeStore(address, found.what, advice=found.mend)
+    names = ("maxmemory", "used_memory", "total_system_memory")
+    limit, used, machine = (int(facts.get(name, 0)) for name in names)
+    free = max(0, (limit or machine) - used)
+    if limit == 0:
+        what = f"{mib(used)} used, maxmemory is not set"
+        return SetupFinding(name="memory", level="ok", what=what), free
+    what = f"{mib(used)} of {mib(limit)} (maxmemory) used"
+    if used <= _FULL_SHARE * limit:
+        return SetupFinding(name="memory", level="ok", what=what), free
+    mend = (
+        "raise maxmemory, or lower `checkpoint.keep` in the model files and start the learners "
+        "again: a full Redis refuses new versions"
+    )
+    return SetupFinding(name="memory", level="warn", what=what, mend=mend), free
 
 
 def _version(facts: Mapping[str, Any]) -> SetupFinding:
