@@ -243,7 +243,8 @@ def _change_findings(about: str, model_file: ModelFile, head: Manifest) -> Itera
         adopted = adopted_sections(model_file.name, head.name, was["model_file"], now)
         check_software(model_file.name, head.name, head.software, software(), uses=uses)
     except CheckpointError as problem:
-        yield error(about, problem.what, problem.advice, exit_code=problem.exit_code)
+        what = problem.what.removeprefix(f"{about}: ")
+        yield error(about, what, problem.advice, exit_code=problem.exit_code)
         return
     changes = f"; changed and adopted at the next start: {', '.join(adopted)}" if adopted else ""
     yield fine(about, f"the model file is the one that {head.name} was learned by{changes}")
@@ -283,7 +284,7 @@ def _headroom(client: KafkaAdminClient, about: str, positions: Positions) -> Fin
 
 
 def _as_error(about: str, problem: StreamError) -> Finding:
-    what, _, mend = str(problem).partition(": ")
+    what, _, mend = str(problem).removeprefix(f"{about}: ").partition(": ")
     return error(about, what, mend, exit_code=problem.exit_code)
 
 

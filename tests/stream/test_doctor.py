@@ -111,6 +111,7 @@ def test_a_recreated_topic_is_told(learned):
 
     assert exit_code(found) == 4
     assert "deleted and recreated" in " ".join(f"{e.what} {e.mend}" for e in found)
+    assert not any(each.what.startswith(each.about) for each in found), "it is named once"
 
 
 def test_an_emptied_store_is_told_from_a_new_model(learned, tmp_path):
@@ -145,6 +146,7 @@ def test_a_changed_model_file_is_told_before_the_learner_stops(learned):
 
     assert exit_code(found) == 4
     assert any("limits was" in what for what in errors(found))
+    assert all(what.startswith("the model file is not the one") for what in errors(found))
 
 
 def test_versions_signed_by_others_are_told(learned, tmp_path):
