@@ -19,7 +19,7 @@ import typer
 from checkpoints.operating.cli import operator_commands
 
 if TYPE_CHECKING:
-    from checkpoints.operating.cli import Connection
+    from checkpoints.operating.connection import Connection
     from checkpoints.records.signing import Keys, Role
     from checkpoints.stores.in_redis.store import RedisStore
     from checkpoints.stores.setup import SetupFinding as StoreFinding
@@ -449,7 +449,7 @@ def _operator(data_dir: Path | None, model: str) -> "Connection":
     import getpass
     import socket
 
-    from checkpoints.operating.cli import Connection, line_of
+    from checkpoints.operating.connection import Connection, line_of
     from config.dev_waiting import await_learner
 
     line = line_of(model)

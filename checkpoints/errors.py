@@ -21,9 +21,16 @@ class CheckpointError(Exception):
 
 
 class BadCommand(CheckpointError):
-    """An operator's command that cannot be right, whatever the state of the model."""
+    """An operator's command that cannot be right, whatever the state of the model.
+
+    `field` is the part of the order that it is about.
+    """
 
     exit_code = 2
+
+    def __init__(self, what: str, *, advice: str, field: str = "to") -> None:
+        super().__init__(what, advice=advice)
+        self.field = field
 
 
 class NotFound(CheckpointError):

@@ -1,68 +1,48 @@
-"""The bodies of commands: one a command, with the fields that it takes and no other."""
+"""The bodies of commands: one a command, with the fields that its row takes and no other."""
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from api.http.paging import VERSION
 from checkpoints.operating.order import REASON_MAX, TAG
+from checkpoints.operating.verbs import FIELDS, Verb
 
-# A reason of spaces is none.
-Reason = Annotated[str, Field(max_length=REASON_MAX, pattern=r"\S")]
-Version = Annotated[str, Field(pattern=VERSION)]
-TagName = Annotated[str, Field(pattern=f"^{TAG}$")]
-Target = Annotated[str, Field(pattern=r"^(v[1-9][0-9]{0,14}|" + TAG + ")$")]
+# What the fields hold; a reason of spaces is none.
+_KINDS: dict[str, Any] = {
+    "to": Annotated[str, Field(pattern=r"^(v[1-9][0-9]{0,14}|" + TAG + ")$")],
+    "mode": Literal["forget", "rewind"],
+    "tag": Annotated[str, Field(pattern=f"^{TAG}$")],
+    "reason": Annotated[str, Field(max_length=REASON_MAX, pattern=r"\S")],
+    "skip": Annotated[tuple[str, ...], Field(strict=False)],
+    "expect": Annotated[str, Field(pattern=VERSION)] | None,
+    "dry_run": bool,
+}
+# What stands for a field that may be left out and is.
+_LEFT_OUT: dict[str, Any] = {"skip": (), "dry_run": False}
 
 
 class OrderBody(BaseModel):
-    """What every command takes. `reason` goes to the audit; `expect` refuses the command when
-    another has changed the model since that version."""
+    """What every command takes."""
 
     model_config = ConfigDict(extra="forbid", strict=True, regex_engine="python-re")
 
-    reason: Reason
-    expect: Version | None = None
-    dry_run: bool = False
+
+def body_of(verb: Verb) -> type[OrderBody]:
+    """The body of a command's route.
+
+    >>> from checkpoints.operating.verbs import VERBS
+    >>> list(body_of(VERBS["tag"]).model_fields)
+    ['reason', 'expect', 'dry_run', 'tag', 'to']
+    """
+    fields: dict[str, Any] = {name: _field(name, verb) for name in verb.fields}
+    title = f"{verb.name.title()}Body"
+    return create_model(title, __base__=OrderBody, __doc__=f"{verb.summary}.", **fields)
 
 
-class WholeModel(OrderBody):
-    """About the whole model: it names no version."""
-
-
-class Pin(OrderBody):
-    """`to`: the version to serve, or a tag that it has."""
-
-    to: Target
-
-
-class RollbackBody(Pin):
-    """`mode` forget serves `to` and forgets what came after it. Rewinding, and leaving events out
-    of it by `skip`, come with a later release."""
-
-    mode: Literal["forget", "rewind"]
-    skip: tuple[str, ...] = Field(default=(), strict=False)
-
-
-class Tag(OrderBody):
-    """`tag`: the name that `to`, or what is being served, is given."""
-
-    tag: TagName
-    to: Target | None = None
-
-
-BODIES: dict[str, type[OrderBody]] = {
-    "rollback": RollbackBody,
-    "pin": Pin,
-    "unpin": WholeModel,
-    "freeze": WholeModel,
-    "thaw": WholeModel,
-    "tag": Tag,
-}
-EXAMPLES: dict[str, dict[str, Any]] = {
-    "rollback": {"to": "v1", "mode": "forget", "reason": "bad labels since noon"},
-    "pin": {"to": "v1", "reason": "audit under way"},
-    "unpin": {"reason": "audit done"},
-    "freeze": {"reason": "the labels look wrong"},
-    "thaw": {"reason": "the labels are mended"},
-    "tag": {"to": "v1", "tag": "stable", "reason": "good all week"},
-}
+def _field(name: str, verb: Verb) -> tuple[Any, Any]:
+    kind, about = _KINDS[name], FIELDS[name]
+    if name in verb.needed:
+        return kind, Field(description=about)
+    usual = _LEFT_OUT.get(name)
+    return (kind if usual is not None else kind | None), Field(usual, description=about)

@@ -21,10 +21,11 @@ from api.openapi.problem_examples import (
     NOT_JSON_MEDIA,
     TOO_LARGE,
 )
-from api.routes.command_bodies import BODIES, EXAMPLES, OrderBody
+from api.routes.command_bodies import OrderBody, body_of
 from api.serving.served import ServedLine
 from checkpoints.errors import BadCommand, Conflict
 from checkpoints.operating.operator import Operator, Order, Unsupported
+from checkpoints.operating.verbs import VERBS, Verb
 from checkpoints.records.signing import Keys
 from checkpoints.stores.contract import Store
 
@@ -37,16 +38,6 @@ IdempotencyKey = Annotated[
         "repeated; with another command it is refused (422).",
     ),
 ]
-_SUMMARIES = {
-    "rollback": "Go back to a version, and forget what was learned after it",
-    "pin": "Serve one version, whatever is learned beside it",
-    "unpin": "Serve the newest version again",
-    "freeze": "Stop learning; go on serving",
-    "thaw": "Learn on from where it stopped",
-    "tag": "Give a version a name, which also keeps it",
-}
-# What a refusal of `Order` is about, by a word in it.
-_FIELDS = ("reason", "skip", "mode", "tag", "expect")
 _TO_AUDIT = {
     "listAudit": {"operationId": "listAudit", "parameters": {"model": "$request.path.model"}},
     "getModel": {"operationId": "getModel", "parameters": {"model": "$request.path.model"}},
@@ -66,9 +57,9 @@ class Ordering:
         self._store, self._keys, self._threads = store, keys, threads
 
     async def order(
-        self, line: ServedLine, command: str, body: OrderBody, who: str, key: str | None
+        self, line: ServedLine, verb: Verb, body: OrderBody, who: str, key: str | None
     ) -> Json:
-        """Carry out `command` and answer when it is in force.
+        """Carry out the command and answer when it is in force.
 
         Raises:
             HttpProblem: 422: the body; 501: a rewind.
@@ -78,10 +69,13 @@ class Ordering:
             self._store, self._keys.signer("operator"), self._keys.verifier, who=who
         )
         try:
-            order = Order(command=command, **body.model_dump())
+            order = Order(command=verb.name, **body.model_dump())
             answer = await self._threads.run(operator.run, line.line, order, idempotency_key=key)
+        except Unsupported:
+            raise
         except BadCommand as error:
-            raise _bad(error) from error
+            pointer = f"/{error.field}"
+            raise HttpProblem(422, "bad_value", str(error), pointer=pointer) from error
         except Conflict as error:
             if key is not None and "Idempotency-Key" in error.what:
                 pointer = "/Idempotency-Key"
@@ -91,27 +85,25 @@ class Ordering:
 
     def add_to(self, router: APIRouter) -> None:
         """A route for each command."""
-        for command, kind in BODIES.items():
+        for verb in VERBS.values():
             router.post(
-                f"/v1/models/{{model}}/{command}",
-                operation_id=command,
-                summary=_SUMMARIES[command],
+                f"/v1/models/{{model}}/{verb.name}",
+                operation_id=verb.name,
+                summary=verb.summary,
                 description="Answers when it is in force. `dry_run` says what would happen and "
                 "changes nothing; `changed` is false where the order stood already; `expect` "
                 "refuses it if another command has changed the model since.",
                 response_model=answers.CommandAnswer,
                 responses=told(
-                    _example(command),
+                    _example(verb),
                     NOT_JSON, NO_VERSION, CHANGED, TOO_LARGE, NOT_JSON_MEDIA, BAD_ORDER, NO_STORE,
-                    *((NO_REWIND,) if command == "rollback" else ()),
+                    *((NO_REWIND,) if "mode" in verb.takes else ()),
                     links=_TO_AUDIT,
                 ),
-            )(self._handler(command, kind))  # fmt: skip
+            )(self._handler(verb))  # fmt: skip
 
-    def _handler(
-        self, command: str, kind: type[OrderBody]
-    ) -> Callable[..., Coroutine[Any, Any, Json]]:
-        usual = {"usual": {"value": EXAMPLES[command]}}
+    def _handler(self, verb: Verb) -> Callable[..., Coroutine[Any, Any, Json]]:
+        kind, usual = body_of(verb), {"usual": {"value": dict(verb.example)}}
 
         async def handle(
             line: Line,
@@ -119,31 +111,23 @@ class Ordering:
             who: Who,
             key: IdempotencyKey = None,
         ) -> Json:
-            return await self.order(line, command, body, who, key)
+            return await self.order(line, verb, body, who, key)
 
         return handle
 
 
-def _example(command: str) -> dict[str, Any]:
-    changes_model = command == "rollback"
+def _example(verb: Verb) -> dict[str, Any]:
+    made = "v18" if verb.makes_version else None
     return {
         "command_id": "6f1d" * 8,
-        "command": command,
+        "command": verb.name,
         "from": "v17",
-        "to": EXAMPLES[command].get("to"),
-        "version": "v18" if changes_model else None,
-        "serving": "v18" if changes_model else "v17",
-        "forgotten": 512 if changes_model else 0,
+        "to": verb.example.get("to"),
+        "version": made,
+        "serving": made or "v17",
+        "forgotten": 512 if made else 0,
         "replayed": 0,
         "changed": True,
         "dry_run": False,
-        **({"tag": EXAMPLES[command]["tag"]} if command == "tag" else {}),
+        **({"tag": verb.example["tag"]} if "tag" in verb.takes else {}),
     }
-
-
-def _bad(error: BadCommand) -> Exception:
-    """The command's own refusal, with the field it is about."""
-    if isinstance(error, Unsupported):
-        return error
-    field = next((name for name in _FIELDS if name in error.what), "to")
-    return HttpProblem(422, "bad_value", str(error), pointer=f"/{field}")

@@ -1,6 +1,6 @@
 """Operators' orders: pin, unpin, roll back, freeze, thaw, tag.
 
-`operator.py` holds the numbered steps O1 to O6; `order.py` is an order as it was given,
-`answers.py` what it is answered with, `in_force.py` whom it waits for, `cli.py` the commands. Begin
-with `operator.py`.
+`verbs.py` has a row for each; `operator.py` the numbered steps O1 to O6; `order.py` an order as it
+was given, `answers.py` what it is answered with, `in_force.py` whom it waits for, `cli.py` the
+commands as they are typed. Begin with `verbs.py`.
 """

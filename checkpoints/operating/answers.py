@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from checkpoints.operating.verbs import VERBS
 from checkpoints.records.control import Command, ControlRecord
 from checkpoints.records.manifest import Unreadable
 
@@ -83,7 +84,7 @@ def body_of(
 
 def unpinned_by(command: Command, was: ControlRecord | None) -> str | None:
     """The version whose pin a rollback removes."""
-    pin = was.pin if was and command.command == "rollback" else None
+    pin = was.pin if was and VERBS[command.command].makes_version else None
     return f"v{pin.number}" if pin else None
 
 
@@ -99,9 +100,9 @@ def text_lines(model: str, body: Mapping[str, Any]) -> list[str]:
     lines = [_first_line(model, body)]
     if body["dry_run"] and not body["changed"]:
         lines.append(f"{_stood_already(body)}: nothing would change")
-    elif body["dry_run"] and body["command"] == "tag":
+    elif body["dry_run"] and "tag" in body:
         lines.append(_tagged(body))
-    if body["command"] == "rollback":
+    if VERBS[body["command"]].makes_version:
         lines += _rollback_lines(model, body)
     return lines
 
@@ -112,18 +113,12 @@ def _first_line(model: str, body: Mapping[str, Any]) -> str:
         return f"{model}: nothing was done; {serving} is serving"
     if not body["changed"]:
         return f"{model}: {_stood_already(body)}: nothing changed; serving {serving}"
-    tagged = f"{_tagged(body)}; " if command == "tag" else ""
+    tagged = f"{_tagged(body)}; " if "tag" in body else ""
     return f"{model}: {command} in force; {tagged}serving {serving}"
 
 
 def _stood_already(body: Mapping[str, Any]) -> str:
-    return {
-        "pin": f"{body['to']} is pinned already",
-        "unpin": "it was not pinned",
-        "freeze": "it is frozen already",
-        "thaw": "it was not frozen",
-        "tag": f"{body.get('tag')} is {body['to']} already",
-    }[body["command"]]
+    return VERBS[body["command"]].stood.format_map(body)
 
 
 def _tagged(body: Mapping[str, Any]) -> str:

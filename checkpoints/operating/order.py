@@ -2,17 +2,25 @@
 
 import re
 from dataclasses import dataclass
-from typing import get_args
 
 from checkpoints.errors import BadCommand
-from checkpoints.records.control import CommandName
+from checkpoints.operating.verbs import VERBS, Verb
+from checkpoints.records.control import Command
 
 __all__ = ["REASON_MAX", "TAG", "Order", "Unsupported", "is_tag_name"]
 
 REASON_MAX = 1000
 TAG = "(?!v[0-9]+$)[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
-_NEEDS_TARGET = frozenset({"pin", "rollback"})
-_TAKES_TARGET = _NEEDS_TARGET | {"tag"}
+# What is said of a field that the command does not take: its name, and what to do.
+_STRAYS = {
+    "mode": ("mode", "only rollback has modes"),
+    "skip": ("skip", "only rollback replays"),
+    "to": ("version", "leave it out: it is about the whole model"),
+    "tag": (
+        "tag",
+        "only the command tag gives one; a version may be named by a tag that it has",
+    ),
+}
 
 
 def is_tag_name(text: str) -> bool:
@@ -59,34 +67,33 @@ class Order:
             Unsupported: A rewind, or a part of one.
             BadCommand: Something is missing or malformed.
         """
-        if self.command not in get_args(CommandName):
-            raise BadCommand(
-                f"there is no command {self.command!r}", advice=", ".join(get_args(CommandName))
-            )
+        if self.command not in VERBS:
+            raise BadCommand(f"there is no command {self.command!r}", advice=", ".join(VERBS))
         if not self.reason.strip() or len(self.reason) > REASON_MAX:
             advice = f"say why, in at most {REASON_MAX} characters; it goes to the audit"
-            raise BadCommand(f"{self.command} needs a reason", advice=advice)
-        if self.command in _NEEDS_TARGET and not self.to:
+            raise BadCommand(f"{self.command} needs a reason", advice=advice, field="reason")
+        for field, (name, advice) in _STRAYS.items():
+            if field not in self.verb.takes and getattr(self, field) not in (None, ()):
+                raise BadCommand(f"{self.command} takes no {name}", advice=advice, field=field)
+        if "to" in self.verb.needed and not self.to:
             raise BadCommand(f"{self.command} needs a version", advice="name one, as in v17")
-        if self.command == "rollback":
+        if "mode" in self.verb.takes:
             self._check_mode()
-        else:
-            self._refuse_strays()
-        if self.tag is not None and self.command != "tag":
-            advice = "only the command tag gives one; a version may be named by a tag that it has"
-            raise BadCommand(f"{self.command} takes no tag", advice=advice)
-        if self.command == "tag" and not is_tag_name(self.tag or ""):
+        if "tag" in self.verb.takes and not is_tag_name(self.tag or ""):
             advice = "letters, digits, '.', '_', '-', at most 64, and not like a version"
-            raise BadCommand(f"{self.tag!r} is no name for a tag", advice=advice)
+            raise BadCommand(f"{self.tag!r} is no name for a tag", advice=advice, field="tag")
 
-    def _refuse_strays(self) -> None:
-        if self.mode is not None:
-            raise BadCommand(f"{self.command} takes no mode", advice="only rollback has modes")
-        if self.skip:
-            raise BadCommand(f"{self.command} takes no skip", advice="only rollback replays")
-        if self.to is not None and self.command not in _TAKES_TARGET:
-            advice = "leave it out: it is about the whole model"
-            raise BadCommand(f"{self.command} takes no version", advice=advice)
+    @property
+    def verb(self) -> Verb:
+        """The row of its command."""
+        return VERBS[self.command]
+
+    def is_same(self, command: Command) -> bool:
+        """Whether `command` is what this order became; a tag may have moved since."""
+        is_by_tag = self.to is None or not self.to.startswith("v")
+        given = (self.command, self.mode, self.tag, self.reason.strip())
+        was = (command.command, command.mode, command.tag or None, command.reason)
+        return (is_by_tag or self.to == command.to) and given == was
 
     def _check_mode(self) -> None:
         if self.mode == "rewind":
@@ -100,7 +107,8 @@ class Order:
             raise BadCommand(
                 f"rollback was given {found}",
                 advice="--mode forget: what came after the version is forgotten, not replayed",
+                field="mode",
             )
         if self.skip:
             advice = "leave it out: what is forgotten is not replayed, so nothing is left out of it"
-            raise BadCommand("forgetting takes no skip", advice=advice)
+            raise BadCommand("forgetting takes no skip", advice=advice, field="skip")

@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 
 from checkpoints.errors import CheckpointError
 from checkpoints.operating.cli import Connection, operator_commands
+from checkpoints.operating.in_force import Enforcement
 from checkpoints.operating.operator import Operator
 from checkpoints.operating.order import Order
 from checkpoints.reading.reader import LineReader
@@ -34,10 +35,10 @@ class Steady:
 
 
 def an_operator(store, steady, *, who: str = "ann@host", **more) -> Operator:
-    return Operator(
-        store, OPERATOR, VERIFIER, who=who,
-        clock_ms=lambda: NOW_MS, steady_s=steady, pause=steady.pause, **more,
-    )  # fmt: skip
+    """`more` is about the waiting."""
+    clock = {"clock_ms": lambda: NOW_MS}
+    enforcement = Enforcement(store=store, steady_s=steady, pause=steady.pause, **clock, **more)
+    return Operator(store, OPERATOR, VERIFIER, who=who, enforcement=enforcement, **clock)
 
 
 def order(command: str, to: str | None = None, **more) -> Order:

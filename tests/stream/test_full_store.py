@@ -7,6 +7,7 @@ from redis import Redis
 
 from checkpoints.dev_server import ValkeyServer
 from checkpoints.errors import NotInForce
+from checkpoints.operating.in_force import Enforcement
 from checkpoints.operating.operator import Operator
 from checkpoints.operating.order import Order
 from tests.stream.rig import RECORDER, events, rig
@@ -80,5 +81,6 @@ def numbered(first):
 
 def order(at, command, **more):
     signer, verifier = at.keys.signer("operator"), at.keys.verifier
-    operator = Operator(at.store, signer, verifier, who="ann", in_force_s=1.0)
+    enforcement = Enforcement(store=at.store, limit_s=1.0)
+    operator = Operator(at.store, signer, verifier, who="ann", enforcement=enforcement)
     operator.run(at.line, Order(command=command, reason="full", **more))

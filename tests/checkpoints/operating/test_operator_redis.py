@@ -8,6 +8,7 @@ import pytest
 
 from checkpoints.dev_server import ValkeyServer
 from checkpoints.errors import Conflict, NotInForce
+from checkpoints.operating.in_force import Enforcement
 from checkpoints.operating.operator import Operator
 from checkpoints.reading.reader import LineReader
 from checkpoints.records.line import Line
@@ -92,4 +93,6 @@ def test_it_is_in_force_when_the_api_says_so(store, line, versions):
 
     store.beat(line, role="api", name="stuck", payload={"control_seq": 0}, ttl_s=30)
     with pytest.raises(NotInForce, match="api stuck"):
-        operator(store, in_force_s=0.1).run(line, order("pin", "v2"))
+        operator(store, enforcement=Enforcement(store=store, limit_s=0.1)).run(
+            line, order("pin", "v2")
+        )

@@ -11,6 +11,7 @@ from redis import Redis
 
 from checkpoints.dev_server import ValkeyServer
 from checkpoints.errors import StoreForbidden
+from checkpoints.operating.in_force import Enforcement
 from checkpoints.operating.operator import Operator
 from checkpoints.reading.reader import LineReader
 from checkpoints.records.line import Line
@@ -83,9 +84,8 @@ def learn(store: RedisStore, line: Line) -> None:
 
 def operate(store: RedisStore, line: Line) -> None:
     """Orders, and what they wait for."""
-    operator = Operator(
-        store, OPERATOR, VERIFIER, who="ops@here", pause=lambda _s: None, in_force_s=0.1
-    )  # fmt: skip
+    enforcement = Enforcement(store=store, pause=lambda _s: None, limit_s=0.1)
+    operator = Operator(store, OPERATOR, VERIFIER, who="ops@here", enforcement=enforcement)
     operator.run(line, order("rollback", "v2", mode="forget"), idempotency_key="once")
     operator.run(line, order("freeze"))
     assert line in store.lines()

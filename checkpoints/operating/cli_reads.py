@@ -1,0 +1,162 @@
+"""Commands that read: by the views that the HTTP routes show, too."""
+
+import json
+import time
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any
+
+import typer
+
+from checkpoints.errors import BadCommand, CheckpointError, NoSuchVersion, Tampered
+from checkpoints.operating.connection import Connection, Model, Told, line_of
+from checkpoints.operating.not_found import NoSuchTag, named_number
+from checkpoints.operating.verbs import FIELDS
+from checkpoints.reading.reader import Damaged, Entry, LineReader, LineState
+from checkpoints.reading.verify import problems_of
+from checkpoints.reading.views import (
+    LIMIT_USUAL,
+    audit_item,
+    drifts_view,
+    model_view,
+    page,
+    page_limit,
+    page_start,
+    version_view,
+    versions_page,
+)
+from checkpoints.records.manifest import Version
+
+AVersion = Annotated[str, typer.Argument(help=FIELDS["to"], metavar="vN")]
+Limit = Annotated[int, typer.Option(help="Items at most.")]
+Before = Annotated[str | None, typer.Option(help="`next` of the page before.")]
+
+
+def status(at: Connection, model: Model) -> Told:
+    """What the model is doing: its head, scores, offsets and lag."""
+    _, state = at.state(model)
+    body = model_view(state, now_ms=time.time_ns() // 1_000_000)
+    keys = ("state", "version", "serving", "learned", "scored", "refused", "forgotten", "lag")
+    facts = {key: body[key] for key in keys} | {"not finite": body["nonfinite"]} | body["metrics"]
+    told = {key: body[key] for key in ("last_error", "advice") if body[key]}
+    return Told(body=body, lines=_facts({**facts, "refused": _refused(body), **told}))
+
+
+def versions(
+    at: Connection, model: Model, *, limit: Limit = LIMIT_USUAL, before: Before = None
+) -> Told:
+    """The versions kept, newest first."""
+    reader, state = at.found(model)
+    found = reader.listing(limit=page_limit(limit) + 1, before=page_start(before))
+    serving = {state.serving.id} if state.serving else set()
+    body = versions_page(found, limit=limit, control=state.control, serving=serving)
+    keys = ("version", "kind", "created", "learned", "scored", "bytes", "", "scores")
+    damaged = (f"{it['version']} is damaged: {it['problem']}" for it in body.get("damaged", ()))
+    return Told(body=body, lines=[*_table(keys, map(_version_row, body["items"])), *damaged])
+
+
+def show(at: Connection, model: Model, version: AVersion) -> Told:
+    """One version with its manifest."""
+    reader, state = at.found(model)
+    found = _find(reader, state, version)
+    serving = {state.serving.id} if state.serving else set()
+    body = version_view(found, control=state.control, serving=serving)
+    return Told(body=body, lines=[json.dumps(body, ensure_ascii=False, indent=1)])
+
+
+def drifts(
+    at: Connection, model: Model, *, limit: Limit = LIMIT_USUAL, before: Before = None
+) -> Told:
+    """The drifts detected, newest first."""
+    reader, state = at.state(model)
+    assert state.head is not None
+    segment = reader.load_segments(state.head, ["drifts"])["drifts"]
+    body = drifts_view(segment, limit=page_limit(limit), before=page_start(before))
+    keys = ("detector", "index", "version", "partition", "offset", "direction", "episode", "at")
+    rows = [
+        (*(item[k] for k in keys), f"{_short(item['before'])} -> {_short(item['after'])}")
+        for item in body["items"]
+    ]
+    return Told(body=body, lines=[*_table((*keys, "error"), rows), f"{body['total']} in all"])
+
+
+def audit(
+    at: Connection, model: Model, *, limit: Limit = LIMIT_USUAL, before: Before = None
+) -> Told:
+    """What operators ordered, newest first."""
+    reader, _ = at.found(model)
+    found = reader.audit(limit=page_limit(limit) + 1, before=page_start(before))
+    body = page(found, limit=limit, view=audit_item, place=lambda each: each.record.seq)
+    keys = ("at", "who", "command", "tag", "from", "to", "version", "outcome", "reason")
+    return Told(body=body, lines=_table(keys, [[it[k] for k in keys] for it in body["items"]]))
+
+
+def verify(
+    at: Connection,
+    model: Model,
+    version: Annotated[str | None, typer.Argument(metavar="vN")] = None,
+) -> Told:
+    """Check signatures, hashes and parents of all versions that are kept, or of one."""
+    reader, state = at.found(model)
+    found = [_entry(reader, state, version)] if version else list(reader.kept())
+    bad = problems_of(reader, found, state=None if version else state)
+    sound = sum(f"v{each.number}" not in bad for each in found)
+    lines = [f"{name}: {what}" for name, what in bad.items()]
+    error = None
+    if bad:
+        error = Tampered(f"{line_of(model)} {', '.join(bad)}", "what is stored does not verify")
+    return Told(
+        body={"verified": sound, "problems": bad},
+        lines=[*lines, f"{sound} of {len(found)} versions verify"],
+        error=error,
+    )
+
+
+def _find(reader: LineReader, state: LineState, version: str) -> Version:
+    orders = state.control.record if state.control else None
+    if orders and version in orders.tags:
+        return reader.version_by_id(orders.tags[version].id)
+    return reader.version(named_number(version, reader.line, orders))
+
+
+def _entry(reader: LineReader, state: LineState, version: str) -> Entry:
+    """One version for `verify`, damaged or not."""
+    try:
+        return _find(reader, state, version)
+    except (NoSuchVersion, NoSuchTag, BadCommand):
+        raise
+    except CheckpointError as problem:
+        found = (each for each in reader.kept() if f"v{each.number}" == version)
+        return next(found, Damaged(number=0, id="", problem=problem))
+
+
+def _refused(body: Mapping[str, Any]) -> str:
+    """How many, and why: the commonest reason first."""
+    reasons = sorted(body["refused_by"].items(), key=lambda each: (-each[1], each[0]))
+    why = ", ".join(f"{reason} {count:,}" for reason, count in reasons if count)
+    return f"{body['refused']} ({why})" if why else str(body["refused"])
+
+
+def _version_row(item: Mapping[str, Any]) -> tuple[object, ...]:
+    marks = [*item["tags"]]
+    marks += ["pinned"] if item["pinned"] else []
+    marks += ["serving"] if item["serving"] else []
+    scores = " ".join(f"{name}={_short(value)}" for name, value in item["metrics"].items())
+    facts = (item["version"], item["kind"], item["created_at"], item["learned"], item["scored"])
+    return (*facts, item["bytes"], ",".join(marks), scores)
+
+
+def _short(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4g}"
+
+
+def _facts(facts: Mapping[str, object]) -> list[str]:
+    width = max(map(len, facts))
+    return [f"{name:<{width}}  {'-' if it is None else it}" for name, it in facts.items()]
+
+
+def _table(header: Iterable[str], rows: Iterable[Iterable[object]]) -> list[str]:
+    cells = [[*header], *(["-" if v is None else str(v) for v in row] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return [
+        "  ".join(f"{v:<{w}}" for v, w in zip(row, widths, strict=True)).rstrip() for row in cells
+    ]

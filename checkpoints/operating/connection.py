@@ -1,0 +1,82 @@
+"""What a command is handed, and what it tells."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+
+from checkpoints.errors import CheckpointError
+from checkpoints.operating.not_found import no_such_model
+from checkpoints.reading.reader import LineReader, LineState
+from checkpoints.records.line import Line
+from checkpoints.records.signing import Keys
+from checkpoints.stores.contract import Store
+
+Model = Annotated[str, typer.Argument(help="The model's name.", metavar="MODEL")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """What a command needs: the store, the keys, and in whose name it speaks.
+
+    Attributes:
+        forget_group: Has the log forget how far a model's learner was; what came of it, in words.
+    """
+
+    store: Store
+    keys: Keys
+    who: str
+    forget_group: Callable[[str], str] = lambda _model: "not asked: no Kafka is given"
+
+    def reader(self, model: str) -> LineReader:
+        """A reader of the model's line."""
+        return LineReader(self.store, self.keys.verifier, line_of(model))
+
+    def state(self, model: str) -> tuple[LineReader, LineState]:
+        """The line's state, which must be beyond doubt.
+
+        Raises:
+            NoSuchModel: Nothing was ever committed.
+            CheckpointError: Something there does not verify.
+        """
+        reader = self.reader(model)
+        state = reader.checked()
+        if state.head is None:
+            raise no_such_model(self.store, line_of(model))
+        return reader, state
+
+    def found(self, model: str) -> tuple[LineReader, LineState]:
+        """As `state`, for those who look at what is damaged; says what is not believed.
+
+        Raises:
+            NoSuchModel: Nothing was ever committed.
+        """
+        reader = self.reader(model)
+        state = reader.state()
+        if state.head is None and not state.problems and not reader.listing(limit=1):
+            raise no_such_model(self.store, line_of(model))
+        for problem in state.problems:
+            typer.echo(f"weir: not believed: {problem}", err=True)
+        return reader, state
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What a command answers: the body of its route, and the same for people.
+
+    Attributes:
+        error: What the command ends with, once that is printed.
+    """
+
+    body: Any
+    lines: Iterable[str]
+    error: CheckpointError | None = None
+
+
+def line_of(model: str) -> Line:
+    """The line of a model that was named on the command line."""
+    try:
+        return Line(model)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="MODEL") from error

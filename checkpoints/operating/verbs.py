@@ -1,0 +1,154 @@
+"""The commands that change a line's orders, one row each: what operators can order, said once.
+
+The command line, the routes, the OpenAPI document, the checks of an order, the operator's steps and
+the answers all read these rows. A new command is a row here, a function that says what it changes,
+and its name in `checkpoints.records.control.CommandName`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from checkpoints.errors import BadCommand
+from checkpoints.records.control import CommandName, ControlRecord, Pointer
+
+__all__ = ["EVERY", "FIELDS", "VERBS", "Verb"]
+
+_TAGS_MAX = 100
+
+# What each field of an order is, for the help and for the document.
+FIELDS: Mapping[str, str] = {
+    "to": "As in v17, or a tag.",
+    "mode": "forget; rewind comes with a later release.",
+    "tag": "The name to give it.",
+    "reason": "Why; it goes to the audit.",
+    "skip": "For rewind, with a later release.",
+    "expect": "Refuse if another command came since vN.",
+    "dry_run": "Say what would happen, do nothing.",
+}
+EVERY = ("reason", "expect", "dry_run")  # fields of every order
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verb:
+    """One command.
+
+    Attributes:
+        name: As the audit, the command line and the route have it.
+        takes: Which of `FIELDS` it takes besides `EVERY`.
+        changes: Which standing orders it changes, and to what, given the orders as they stood, the
+            version meant, and the order's tag.
+        usual: What it means where `to` is not given: the head, or the version that is served.
+        before: What its `from` is: the head, the version that was served, or where the tag stood.
+        waits_for: The roles whose live processes must obey before it is in force.
+        fences: Where no learner says to obey, the line is fenced.
+        makes_version: It makes an older version the head, as a new one.
+        needs_head: Whether a head that cannot be read keeps it from being done.
+        is_minded: Whether `expect` minds it: it changes what is served or learned.
+        help: On the command line.
+        summary: In the OpenAPI document.
+        stood: How people are told that nothing changed, a format of the answer's body.
+        example: A body of its route, which a line whose `v1` is kept can be sent.
+    """
+
+    name: CommandName
+    takes: tuple[str, ...] = ()
+    changes: Callable[[ControlRecord, Pointer | None, str | None], Mapping[str, Any]]
+    usual: Literal["head", "served"] | None = None
+    before: Literal["head", "served", "tag"] = "head"
+    waits_for: tuple[str, ...] = ("api",)
+    fences: bool = False
+    makes_version: bool = False
+    needs_head: bool = True
+    is_minded: bool = True
+    help: str
+    summary: str
+    stood: str = ""
+    example: Mapping[str, Any]
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """All that it takes."""
+        return (*EVERY, *self.takes)
+
+    @property
+    def needed(self) -> frozenset[str]:
+        """The fields that must be given."""
+        left_out = {"skip"} if self.usual is None else {"skip", "to"}
+        return frozenset({"reason", *self.takes} - left_out)
+
+
+def _name(was: ControlRecord, target: Pointer | None, tag: str | None) -> Mapping[str, Any]:
+    tags = {**was.tags, str(tag): target}
+    if len(tags) > _TAGS_MAX:
+        advice = "move one that is no longer needed"
+        raise BadCommand(f"there are {_TAGS_MAX} tags already", advice=advice, field="tag")
+    return {"tags": tags}
+
+
+_ROWS = (
+    Verb(
+        name="pin",
+        takes=("to",),
+        changes=lambda _was, target, _tag: {"pin": target},
+        before="served",
+        needs_head=False,
+        help="Serve a version until unpinned; learning goes on beside it.",
+        summary="Serve one version, whatever is learned beside it",
+        stood="{to} is pinned already",
+        example={"to": "v1", "reason": "audit under way"},
+    ),
+    Verb(
+        name="unpin",
+        changes=lambda _was, _target, _tag: {"pin": None},
+        usual="head",
+        before="served",
+        help="Serve the head again.",
+        summary="Serve the newest version again",
+        stood="it was not pinned",
+        example={"reason": "audit done"},
+    ),
+    Verb(
+        name="rollback",
+        takes=("to", "mode", "skip"),
+        changes=lambda _was, _target, _tag: {"pin": None},
+        makes_version=True,
+        needs_head=False,
+        help="Serve a version at once and learn on from it; what came between is forgotten.",
+        summary="Go back to a version, and forget what was learned after it",
+        example={"to": "v1", "mode": "forget", "reason": "bad labels since noon"},
+    ),
+    Verb(
+        name="freeze",
+        changes=lambda _was, _target, _tag: {"frozen": True},
+        waits_for=("api", "learner"),
+        fences=True,
+        needs_head=False,
+        help="Stop learning; predictions go on.",
+        summary="Stop learning; go on serving",
+        stood="it is frozen already",
+        example={"reason": "the labels look wrong"},
+    ),
+    Verb(
+        name="thaw",
+        changes=lambda _was, _target, _tag: {"frozen": False},
+        waits_for=("api", "learner"),
+        help="Learn on where it was frozen.",
+        summary="Learn on from where it stopped",
+        stood="it was not frozen",
+        example={"reason": "the labels are mended"},
+    ),
+    Verb(
+        name="tag",
+        takes=("tag", "to"),
+        changes=_name,
+        usual="served",
+        before="tag",
+        is_minded=False,
+        help="Give a version a name; a tagged version is kept.",
+        summary="Give a version a name, which also keeps it",
+        stood="{tag} is {to} already",
+        example={"to": "v1", "tag": "stable", "reason": "good all week"},
+    ),
+)
+VERBS: Mapping[str, Verb] = {each.name: each for each in _ROWS}
