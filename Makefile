@@ -17,7 +17,7 @@ RUNS ?= 1
 # make profile CASE="VW, text": which learner; see CASES in benchmarks/throughput.py.
 CASE ?= logistic regression
 
-.PHONY: help setup test lint openapi demo parity bench bench-readme bench-long bench-peers profile torture copies
+.PHONY: help setup check test lint openapi demo parity bench bench-readme bench-long bench-peers profile torture copies
 
 setup: .venv/ready  ## Python packages into .venv
 
@@ -28,8 +28,15 @@ setup: .venv/ready  ## Python packages into .venv
 	@.venv/bin/uv sync --frozen --inexact --quiet
 	@touch $@
 
+# What is free takes from what is busy, so that no long file is left alone at the end.
+PYTEST = .venv/bin/python -m pytest -q -n 2 --dist worksteal
+
+check: setup  ## lint, and every test that starts no server: in under a minute
+	@$(MAKE) --no-print-directory lint & lint=$$!; \
+	    $(PYTEST) -m "not servers"; tests=$$?; wait $$lint && exit $$tests
+
 test: lint openapi  ## lint, then every test
-	.venv/bin/python -m pytest -q -n 2 --dist loadfile
+	$(PYTEST) --ignore tests/benchmarks/smoke
 
 lint: setup  ## ruff, mypy, and the direction of imports
 	.venv/bin/ruff check --quiet .
@@ -61,6 +68,7 @@ parity: setup  ## the same scores as River and Vowpal Wabbit alone (DATA=DIR)
 
 # Every figure side by side, about 13 minutes a run: a table, results.json and results.svg.
 bench: setup  ## every figure side by side, about 13 minutes a run (RUNS=5)
+	.venv/bin/python -m pytest -q tests/benchmarks/smoke
 	.venv/bin/python -m benchmarks.bench --runs $(RUNS)
 
 # The figures of results.json into benchmarks/README.md.

@@ -1,6 +1,7 @@
 """The real servers that tests share, one of each a session, and names of a test's own in them.
 
-A test that kills or stops a server starts its own: `KafkaServer(tmp_path)`.
+A test that kills or stops a server starts its own, `KafkaServer(tmp_path)`, and asks for
+`starts_servers`. `make check` leaves out whatever asks for it, and lets nobody start a server.
 """
 
 import re
@@ -18,14 +19,23 @@ MIB = 1 << 20
 
 
 @pytest.fixture(scope="session")
-def kafka_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaServer]:
+def starts_servers() -> None:
+    """Asked for by all that starts Kafka, Redis, or a whole `weir dev`, `learn` or `serve`."""
+
+
+@pytest.fixture(scope="session")
+def kafka_server(
+    starts_servers: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[KafkaServer]:
     """A running Kafka; `.address` is its `host:port`."""
     with KafkaServer(tmp_path_factory.mktemp("kafka")) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def valkey_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyServer]:
+def valkey_server(
+    starts_servers: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ValkeyServer]:
     """A running Valkey; `.url` is its address. Its keys are shared: use `unique_name` in them."""
     with ValkeyServer(tmp_path_factory.mktemp("valkey")) as server:
         yield server

@@ -48,7 +48,7 @@ metrics: [Accuracy]
 HEAVY = """
 name: {name}
 task: binary
-learner: {{python: "benchmarks.ballast:of_16_mb"}}
+learner: {{python: "benchmarks.ballast:of_4_mb"}}
 trust: [benchmarks]
 metrics: [Accuracy]
 """

@@ -12,6 +12,7 @@ from learner.events.decode import FIELDS, decoder
 from learner.events.why_malformed import json_pointer
 from learner.values import Event, Refusal
 from tests.api.running import PHISHING, Running, running
+from tests.effort import examples
 
 PATH = "/v1/models/phishing/events"
 DECODE = decoder(parse_model_file(PHISHING))
@@ -107,7 +108,9 @@ _broken = st.tuples(_documents, st.integers(0, 60), st.binary(max_size=3)).map(
 
 @given(body=_documents | _broken | st.binary(max_size=40))
 @settings(
-    max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(400),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_any_body_is_taken_by_both_doors_or_by_neither(api: Running, body: bytes) -> None:
     assert _by_http(api, body) == _by_kafka(body)
@@ -115,7 +118,9 @@ def test_any_body_is_taken_by_both_doors_or_by_neither(api: Running, body: bytes
 
 @given(documents=st.lists(_rights, min_size=1, max_size=4))
 @settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(100),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_several_at_once_are_taken_if_each_is(api: Running, documents: list[bytes]) -> None:
     api.publisher.records.clear()

@@ -17,7 +17,7 @@ MODEL = "/v1/models/phishing"
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[ValkeyServer]:
+def server(starts_servers: None, tmp_path: Path) -> Iterator[ValkeyServer]:
     with ValkeyServer(tmp_path) as found:
         yield found
 

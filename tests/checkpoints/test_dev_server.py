@@ -7,7 +7,7 @@ import redis
 from checkpoints.dev_server import ValkeyServer, find_server
 
 
-def test_writes_survive_kill_and_stop(tmp_path: Path) -> None:
+def test_writes_survive_kill_and_stop(starts_servers: None, tmp_path: Path) -> None:
     """Whatever ends the server, the same directory brings back every key, on the same address."""
     with ValkeyServer(tmp_path / "with a blank, é") as server:
         with redis.Redis.from_url(server.url) as client:

@@ -42,6 +42,7 @@ from river import (
 )
 
 from checkpoints.unpickle import loads
+from tests.effort import each_of
 
 PHISHING = list(itertools.islice(datasets.Phishing(), 400))
 TRUMP = list(itertools.islice(datasets.TrumpApproval(), 400))
@@ -169,7 +170,7 @@ def answer(model, x):
         return model.predict_one(x)
 
 
-@pytest.mark.parametrize("name", LEARNERS)
+@pytest.mark.parametrize("name", each_of(LEARNERS))
 def test_a_learner_goes_on_as_if_never_interrupted(name):
     """Restored after 300 events, the next 100 predictions are identical."""
     make, events = LEARNERS[name]
@@ -181,7 +182,7 @@ def test_a_learner_goes_on_as_if_never_interrupted(name):
     assert list(learned(model, events[300:])) == list(learned(restored, events[300:]))
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("optimizer", each_of(OPTIMIZERS), ids=lambda kind: kind.__name__)
 def test_every_optimizer_is_restored(optimizer):
     """A linear model with each of River's optimizers goes on identically."""
     wrapped = [optim.SGD()] if optimizer is optim.Averager else []
@@ -284,7 +285,7 @@ PARTS = dict(
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("name", each_of(METRICS))
 def test_every_metric_is_restored(name):
     """Whatever a metric is fed with, its restored twin says the same."""
     metric = METRICS[name]()
@@ -334,7 +335,7 @@ def flags(detector, errors: list[int]) -> list[bool]:
     return raised
 
 
-@pytest.mark.parametrize("name", PARTS)
+@pytest.mark.parametrize("name", each_of(PARTS))
 def test_every_part_of_a_model_is_admitted(name):
     """Nothing that River offers for a model is refused, fresh or after some events."""
     with warnings.catch_warnings():

@@ -3,32 +3,38 @@
 import io
 import json
 import logging
-import subprocess
+import os
 import sys
 import textwrap
+import warnings
 
 import pytest
 
-from config.logs import LimitedHandler, RepeatLimit
-
-PREAMBLE = """
-import logging, sys, warnings
-from config.logs import configure
+from config.logs import LimitedHandler, RepeatLimit, configure
+from config.processes.fork import ended, fork
 from config.settings import load_settings
-configure("learner:phishing", load_settings(environ=ENVIRON))
-log = logging.getLogger("stream.learning.loop")
-"""
 
 
 def run(body, **environ):
-    """Stderr lines of a process of its own: logging is set up once in a process."""
-    text = f"ENVIRON = {environ}\n{PREAMBLE}{textwrap.dedent(body)}"
-    ended = subprocess.run(
-        [sys.executable, "-c", text], capture_output=True, text=True, check=True, timeout=60
-    )
+    """What a forked process writes, line by line: logging is set up once in a process."""
+    read_end, write_end = os.pipe()
 
-    assert ended.stdout == ""
-    return ended.stderr.splitlines()
+    def write() -> int:
+        for number in (1, 2):
+            os.dup2(write_end, number)
+        sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
+        warnings.resetwarnings()
+        configure("learner:phishing", load_settings(environ=environ))
+        names = {"logging": logging, "warnings": warnings}
+        exec(textwrap.dedent(body), {"log": logging.getLogger("stream.learning.loop"), **names})
+        return 0
+
+    pid = fork(write)
+    os.close(write_end)
+    with os.fdopen(read_end) as written:
+        lines = written.read().splitlines()
+    assert ended(pid, wait=True) == 0, lines
+    return lines
 
 
 def test_off_a_terminal_each_line_is_json_with_the_same_facts():

@@ -11,6 +11,7 @@ from config.model_file import ModelFile
 from learner.build import build_estimator, restore_estimator
 from learner.deep_pickle import dumps
 from learner.estimator_checks import Check, Subject, yield_checks
+from tests.effort import each_of
 from tests.learner import streams
 
 COUNT = 420  # enough for a Hoeffding tree to split, whose grace period is 200
@@ -94,7 +95,7 @@ def subject(file: ModelFile, pairs: list[streams.Pair], scratch: object = None) 
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("name", RIVER)
+@pytest.mark.parametrize("name", each_of(RIVER))
 def test_river(name: str, check: Check) -> None:
     task, river, kind = RIVER[name]
     pairs = MAKE_PAIRS[task](COUNT)
@@ -103,7 +104,7 @@ def test_river(name: str, check: Check) -> None:
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("name", VW)
+@pytest.mark.parametrize("name", each_of(VW))
 def test_vowpal_wabbit(name: str, check: Check, tmp_path) -> None:
     task, vw = VW[name]
     labels = {"labels": ["a", "b", "c"]} if task == "multiclass" else {}

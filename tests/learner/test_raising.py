@@ -19,6 +19,7 @@ from learner.trial.draws import draws_when_asked
 from learner.trial.first_events import FIRST_EVENTS
 from learner.trial.why_raised import why_raised
 from learner.values import Event, Reason
+from tests.effort import each_of
 from tests.learner.streams import binary, classes, model_file, numbers, only_numbers
 from tests.learner.taking import Taking, examples_of
 
@@ -122,7 +123,7 @@ def told_apart(trainer, pairs):
     return made.metrics, counts, drifts, made.segments["window"], trainer._gate.dump(), answers
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", each_of(CASES))
 def test_what_raises_when_asked_leaves_no_trace(name):
     """Batches of any size, a restore in the midst: counts, scores, drifts, ids, names, labels."""
     task, learner, pairs, spoil = CASES[name]

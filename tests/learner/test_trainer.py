@@ -10,6 +10,7 @@ from river import datasets, linear_model, metrics, naive_bayes, preprocessing
 from checkpoints.unpickle import loads
 from learner.trainer import LearnFailedError, Saved, Trainer
 from learner.values import Event, Reason, Refusal
+from tests.effort import each_of
 from tests.learner.streams import binary, classes, model_file, numbers, only_numbers
 from tests.learner.taking import Taking
 
@@ -125,7 +126,7 @@ def everything(trainer, pairs):
     }
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", each_of(CASES))
 def test_resumed_from_snapshots_equals_uninterrupted(name, tmp_path):
     """Cut at three places, each time continued elsewhere: all is the same to the last bit."""
     task, learner, pairs, more = CASES[name]
@@ -145,7 +146,7 @@ def test_resumed_from_snapshots_equals_uninterrupted(name, tmp_path):
     assert everything(whole, pairs) == everything(parts, pairs)
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", each_of(CASES))
 def test_a_snapshot_changes_nothing(name, tmp_path):
     """Cut after every tenth event, or never: commits are as frequent as the clock will have it."""
     task, learner, pairs, more = CASES[name]

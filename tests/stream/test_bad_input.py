@@ -55,10 +55,10 @@ def test_each_kind_of_bad_input_is_refused_and_kept(place):
 def test_poison_changes_neither_scores_nor_counts(
     kafka_server, valkey_server, tmp_path, unique_name
 ):
-    """2,000 poison records among 100,000 good ones."""
+    """400 poison records among 20,000 good ones."""
     found = trial(
         kafka=kafka_server.address, redis=valkey_server.url, folder=tmp_path, name=unique_name,
-        good=100_000, poison=2_000,
+        good=20_000, poison=400,
     )  # fmt: skip
 
     assert found == []

@@ -183,7 +183,7 @@ def test_small_dead_letter_topics_and_compaction_are_warned_of(
     assert "would go truncated" in found[1]
 
 
-def test_a_redis_that_may_evict_or_is_full_is_told(tmp_path, unique_name):
+def test_a_redis_that_may_evict_or_is_full_is_told(starts_servers, tmp_path, unique_name):
     """allkeys-lru: exit code 6. Nearly full: a warning."""
     with ValkeyServer(tmp_path) as server:
         connection = RedisConnection(server.url)
@@ -225,7 +225,7 @@ def test_servers_that_are_down_are_told():
     assert code == body["exit_code"] == 6
 
 
-def test_an_advertised_address_that_leads_nowhere_is_told(tmp_path):
+def test_an_advertised_address_that_leads_nowhere_is_told(starts_servers, tmp_path):
     """The broker answers at the address given, and names another for all that follows."""
     port, nowhere = free_port(), free_port()
     spec = prepare(tmp_path, port=port, jars=fetch_jars(user_cache()), java=find_java())

@@ -1,4 +1,7 @@
-"""SIGKILL at random times, and zombies: each event is learned exactly once all the same."""
+"""SIGKILL at random times, and zombies: each event is learned exactly once all the same.
+
+Hundreds of such trials: `make torture`.
+"""
 
 from pathlib import Path
 
@@ -9,7 +12,7 @@ from stream.dev.kafka_server import KafkaServer
 from tests.stream.torture import kill_trial, zombie_trial
 
 
-@pytest.mark.parametrize(("partitions", "seed"), [(1, 1), (1, 2), (4, 3), (4, 4)])
+@pytest.mark.parametrize(("partitions", "seed"), [(1, 1), (4, 3)])
 def test_killed_at_random_each_event_is_learned_once(
     kafka_server: KafkaServer,
     valkey_server: ValkeyServer,
@@ -32,13 +35,11 @@ def test_killed_at_random_each_event_is_learned_once(
     assert result.kills > 0
 
 
-@pytest.mark.parametrize("seed", [1, 2])
 def test_a_zombie_never_moves_the_head(
     kafka_server: KafkaServer,
     valkey_server: ValkeyServer,
     tmp_path: Path,
     unique_name: str,
-    seed: int,
 ) -> None:
     """A learner that slept past its lease wakes up, and its successor's line stays whole."""
     result = zombie_trial(
@@ -46,7 +47,7 @@ def test_a_zombie_never_moves_the_head(
         redis=valkey_server.url,
         folder=tmp_path,
         name=unique_name,
-        seed=seed,
+        seed=1,
     )
 
     assert result.problems == []

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from api.openapi.answers import ProblemDocument
 from tests.api.running import Running, running
+from tests.effort import examples
 
 POSTS = ("predict", "events", "labels", "rollback", "pin", "unpin", "freeze", "thaw", "tag")
 
@@ -147,7 +148,7 @@ _bodies = st.binary(max_size=200) | st.dictionaries(_fields, _values, max_size=6
 
 @given(route=st.sampled_from(POSTS), body=_bodies)
 @settings(
-    max_examples=300,
+    max_examples=examples(300),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -163,7 +164,9 @@ def test_any_body_at_all_is_answered_soundly(api: Running, route: str, body: byt
     ),
 )
 @settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(100),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_any_address_at_all_is_answered_soundly(api: Running, path: str, query: str) -> None:
     where = f"/v1/models/{quote(path)}?{query}"

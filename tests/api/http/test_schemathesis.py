@@ -12,7 +12,7 @@ CONFIG = Path(__file__).with_name("schemathesis.toml")
 LIMIT_S = 110
 
 
-def test_schemathesis_finds_nothing(tmp_path: Path) -> None:
+def test_schemathesis_finds_nothing(starts_servers: None, tmp_path: Path) -> None:
     """Deterministic; the learner obeys at once, so that commands are carried out."""
     with running() as api:
         api.learning.learn(phishing(50, start=200))

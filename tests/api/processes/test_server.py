@@ -252,7 +252,7 @@ sys.exit(run_api(settings, [parse_model_file(PHISHING)], MemoryStore(), KEYS, No
 """
 
 
-def test_sigterm_ends_the_process_with_code_0() -> None:
+def test_sigterm_ends_the_process_with_code_0(starts_servers: None) -> None:
     door = listen("127.0.0.1", 0)
     port = door.getsockname()[1]
     door.close()

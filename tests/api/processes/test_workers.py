@@ -238,7 +238,7 @@ def test_workers_have_what_is_kept_warm_and_need_only_be_told(heavy: Host) -> No
 
 
 def test_more_large_models_than_workers_are_kept_reach_them(valkey_server: ValkeyServer) -> None:
-    model = HEAVY.replace("of_16_mb", "of_300_kb")  # loaded faster than a worker begins
+    model = HEAVY.replace("of_4_mb", "of_300_kb")  # loaded faster than a worker begins
     with hosting(valkey_server.url, "many", model=model, models=8) as host, asking(host) as seen:
         most = 0
         for _ in range(5):

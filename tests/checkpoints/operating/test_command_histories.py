@@ -17,6 +17,7 @@ from checkpoints.stores.heads import Outcome
 from checkpoints.stores.in_memory.store import MemoryStore
 from tests.checkpoints.builders import VERIFIER, a_version, granted, put, ref_of
 from tests.checkpoints.operators import LINE, Steady, an_operator, audit, order, state
+from tests.effort import examples
 
 
 class Histories(RuleBasedStateMachine):
@@ -183,4 +184,4 @@ class Histories(RuleBasedStateMachine):
 
 
 TestHistories = Histories.TestCase
-TestHistories.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+TestHistories.settings = settings(max_examples=examples(40), stateful_step_count=25, deadline=None)

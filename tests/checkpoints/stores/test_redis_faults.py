@@ -123,7 +123,7 @@ def warm_up(store: RedisStore, line: Line) -> None:
 
 
 @pytest.fixture
-def own_server(tmp_path: Path) -> Iterator[ValkeyServer]:
+def own_server(starts_servers: None, tmp_path: Path) -> Iterator[ValkeyServer]:
     with ValkeyServer(tmp_path / "valkey") as server:
         yield server
 

@@ -158,7 +158,9 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("begins", "said"), WRONG)
-def test_a_wrong_password_is_no_missing_right(tmp_path: Path, begins: str, said: str) -> None:
+def test_a_wrong_password_is_no_missing_right(
+    starts_servers: None, tmp_path: Path, begins: str, said: str
+) -> None:
     with ValkeyServer(tmp_path / "valkey") as server:
         with Redis.from_url(server.url) as admin:
             admin.config_set("requirepass", "secret")

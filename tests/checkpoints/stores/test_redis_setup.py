@@ -19,7 +19,7 @@ from checkpoints.stores.setup import SetupFinding, refuse_unsafe
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[ValkeyServer]:
+def server(starts_servers: None, tmp_path: Path) -> Iterator[ValkeyServer]:
     with ValkeyServer(tmp_path / "valkey") as started:
         yield started
 

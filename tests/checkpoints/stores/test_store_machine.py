@@ -46,6 +46,7 @@ from tests.checkpoints.builders import (
     ref_of,
 )
 from tests.checkpoints.stores.line_model import MIB, Kept, LineModel, chunk_names
+from tests.effort import examples
 
 T = TypeVar("T")
 AnyStore = MemoryStore | RedisStore
@@ -372,7 +373,10 @@ def test_the_memory_store_agrees_with_the_model() -> None:
     run_state_machine_as_test(
         machine_over(MemoryStore),
         settings=settings(
-            max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=QUIET
+            max_examples=examples(60),
+            stateful_step_count=40,
+            deadline=None,
+            suppress_health_check=QUIET,
         ),
     )
 

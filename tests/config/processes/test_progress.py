@@ -5,8 +5,6 @@ import io
 import time
 from pathlib import Path
 
-import pytest
-
 from config.processes.child import ProcessSpec
 from config.processes.roll_call import Roll
 from config.processes.supervisor import Supervisor
@@ -28,23 +26,28 @@ def test_one_that_stands_still_is_killed_and_tried_again(tmp_path: Path) -> None
     ]
 
 
-@pytest.mark.parametrize(
-    "script",
-    [
-        pytest.param("while :; do :; done", id="it computes"),
-        pytest.param("while :; do echo .; sleep 0.2; done", id="it says so"),
-        pytest.param("sh -c 'while :; do :; done' & wait", id="a child of its own computes"),
-        pytest.param("while :; do timeout 0.1 sh -c 'while :; do :; done'; done", id="many do"),
-    ],
-)
-def test_one_that_is_slow_is_waited_for(tmp_path: Path, script: str) -> None:
+SLOW = {
+    "computes": "while :; do :; done",
+    "says so": "while :; do echo .; sleep 0.2; done",
+    "has a child that computes": "sh -c 'while :; do :; done' & wait",
+    "has many": "while :; do timeout 0.1 sh -c 'while :; do :; done'; done",
+}
+
+
+def test_one_that_is_slow_is_waited_for(tmp_path: Path) -> None:
     """As long as it does anything, for many times as long as it might stand still."""
     began = time.monotonic()
     is_ready = lambda: time.monotonic() - began > 4.0  # noqa: E731
-    run = Run(shell("slow", script, tmp_path, ready=is_ready, still_max_s=1.0))
+    run = Run(
+        *(
+            shell(name, script, tmp_path, ready=is_ready, waits=False, still_max_s=1.0)
+            for name, script in SLOW.items()
+        )
+    )
 
     async def during(run: Run) -> None:
         await soon(lambda: bool(run.pids), what="ready")
+        assert run.pids[0].keys() == SLOW.keys()
         assert not [line for line in run.lines if line.startswith("weir")]
 
     assert run(during) == 0

@@ -16,6 +16,7 @@ from learner.drift.detectors import DETECTORS
 from learner.drift.log import KEPT, DriftLog
 from learner.drift.monitor import Detection, Detectors
 from learner.errors import SpecError
+from tests.effort import each_of
 
 RIVER: dict[str, Callable[[], Any]] = {
     "ADWIN": drift.ADWIN,
@@ -64,7 +65,7 @@ def again(state: object) -> Any:
 
 
 @pytest.mark.parametrize("name", RIVER)
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", each_of([1, 2, 3]))
 def test_detections_stand_where_rivers_detector_puts_them(name: str, seed: int) -> None:
     signal = errors((400, 0.1), (400, 0.6), (400, 0.1), seed=seed)
 

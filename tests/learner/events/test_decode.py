@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from config.model_file import parse_model_file
 from learner.events.decode import decoder
 from learner.values import Event, Reason, Refusal
+from tests.effort import examples
 
 JSON_MODEL = "name: a\ntask: binary\nlearner: {river: [linear_model.LogisticRegression]}\n"
 VW_MODEL = "name: a\ntask: binary\nlearner: {vw: --quiet}\ntopics: {format: vw}\n"
@@ -320,7 +321,7 @@ def test_an_event_reads_back_as_it_was_written(document):
             assert exact(value) == exact(getattr(found, name))
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(st.binary(max_size=200) | st.none())
 def test_any_bytes_are_an_event_or_a_refusal(value):
     """In every format, with and without an envelope; nothing is raised."""
@@ -335,7 +336,7 @@ fragments = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 @given(st.lists(fragments, max_size=25))
 def test_any_broken_json_is_an_event_or_a_refusal(parts):
     """What looks like an event and is none."""

@@ -20,6 +20,7 @@ from learner.errors import SpecError
 from learner.river.components import component_names
 from learner.river.inline_attributes import inline_attributes
 from learner.river.spec import build_pipeline
+from tests.effort import each_of
 from tests.learner.river.copying import divergence, events, is_for_its_task
 from tests.learner.river.every_component import (
     FEW,
@@ -38,7 +39,7 @@ LEARNING = [name for name in component_names() if cases_of(name)]
 
 
 @pytest.mark.filterwarnings("ignore:Passing an instance to utils.Rolling")
-@pytest.mark.parametrize("name", LEARNING)
+@pytest.mark.parametrize("name", each_of(LEARNING))
 def test_each_copy_of_a_model_answers_and_learns_on_to_the_last_bit(name: str) -> None:
     for case in filter(is_for_its_task, cases_of(name)):
         assert divergence(case, EVENTS, CUTS) is None, case
@@ -52,7 +53,7 @@ METRICS = [
 ]
 
 
-@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("name", each_of(METRICS))
 def test_each_copy_of_a_score_goes_on_to_the_last_bit(name: str) -> None:
     kept = [built(name)]
     for place, (y, answer) in enumerate(answers(kept[0], 80)):
@@ -78,7 +79,7 @@ def answers(metric: Any, count: int) -> list[tuple[Any, Any]]:
 DISTRIBUTIONS = [name for name in component_names() if name.startswith("proba.")]
 
 
-@pytest.mark.parametrize("name", DISTRIBUTIONS)
+@pytest.mark.parametrize("name", each_of(DISTRIBUTIONS))
 def test_each_copy_of_a_distribution_goes_on_to_the_last_bit(name: str) -> None:
     source, kept = random.Random(5), [built(name)]
     for place in range(60):

@@ -12,8 +12,13 @@ import pytest
 from tests.config.processes.waiting import until
 
 PROGRAM = Path(sys.executable).with_name("weir")
-# While it loads its modules, formats Kafka's folder, starts the servers, waits for them.
-DELAYS_S = (0.0, 0.3, 0.8, 1.2, 2.0, 3.5)
+# While it loads its modules, formats Kafka's folder, starts the servers, waits for them. Both
+# signals have one handler, and come in turn.
+TERM, INT = (signal.SIGTERM, 0), (signal.SIGINT, 130)
+DELAYS_S = [(0.0, *TERM), (0.3, *INT), (0.8, *TERM), (1.2, *INT), (2.0, *TERM), (3.5, *INT)]
+
+
+pytestmark = pytest.mark.usefixtures("starts_servers")
 
 
 def catches(pid: int, number: int) -> bool:
@@ -23,8 +28,7 @@ def catches(pid: int, number: int) -> bool:
     return bool(int(mask, 16) >> (number - 1) & 1)
 
 
-@pytest.mark.parametrize("delay_s", DELAYS_S)
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(("delay_s", "number", "code"), DELAYS_S)
 def test_it_ends_in_order_however_early(
     tmp_path: Path, delay_s: float, number: signal.Signals, code: int
 ) -> None:

@@ -141,8 +141,9 @@ def test_a_file_cut_short_on_disk_is_fetched_again(fetch) -> None:
 
 
 @pytest.mark.parametrize("base", ["http://127.0.0.1:{port}", "no address", "http://[broken"])
-def test_no_network_is_one_line(tmp_path: Path, base: str) -> None:
+def test_no_network_is_one_line(tmp_path: Path, base: str, monkeypatch) -> None:
     """Nothing listens, or the base address is none: the message says what to do."""
+    monkeypatch.setattr("stream.dev.jars._RETRY_AFTER_S", 0.01)
     with pytest.raises(JarsUnavailableError, match=r"network.*kafka\.jars_base") as unreachable:
         fetch_jars(tmp_path, base=base.format(port=free_port()), jars=JARS, progress=io.StringIO())
 

@@ -39,7 +39,7 @@ def _read(address: str, topic: str, count: int) -> list[bytes]:
         return [record.value for record in islice(consumer, count)]
 
 
-def test_acknowledged_records_survive_kill_and_stop(tmp_path: Path) -> None:
+def test_acknowledged_records_survive_kill_and_stop(starts_servers: None, tmp_path: Path) -> None:
     """Whatever ends the node, the same directory brings back every record, on the same address."""
     with KafkaServer(tmp_path / "a, b=é") as server:
         with closing(KafkaAdminClient(bootstrap_servers=server.address)) as admin:
@@ -56,7 +56,7 @@ def test_acknowledged_records_survive_kill_and_stop(tmp_path: Path) -> None:
         assert _read(server.address, "t", 2) == [b"one", b"two"]
 
 
-def test_a_new_port_and_the_old_state(tmp_path: Path) -> None:
+def test_a_new_port_and_the_old_state(starts_servers: None, tmp_path: Path) -> None:
     """The port belongs to a start, not to the directory."""
     first = KafkaServer(tmp_path)
     with first, closing(KafkaAdminClient(bootstrap_servers=first.address)) as admin:
@@ -95,7 +95,7 @@ def test_wait_ready_gives_up_at_its_deadline() -> None:
         wait_ready(address, time.monotonic())
 
 
-def test_a_node_that_cannot_start_says_why(tmp_path: Path) -> None:
+def test_a_node_that_cannot_start_says_why(starts_servers: None, tmp_path: Path) -> None:
     """Its last words are in the error, not only in a file."""
     server = KafkaServer(tmp_path)
     (tmp_path / "log" / "meta.properties").write_text("version=1\ncluster.id=other\nnode.id=7\n")
@@ -104,7 +104,7 @@ def test_a_node_that_cannot_start_says_why(tmp_path: Path) -> None:
         server.start()
 
 
-def test_an_interrupted_format_is_finished(tmp_path: Path) -> None:
+def test_an_interrupted_format_is_finished(starts_servers: None, tmp_path: Path) -> None:
     """Half formatted is not formatted: the next start formats again, with the same cluster id."""
     jars, java = fetch_jars(user_cache()), find_java()
     prepare(tmp_path, port=free_port(), jars=jars, java=java)
@@ -138,7 +138,7 @@ def test_it_listens_on_loopback_only() -> None:
 
 
 def test_the_jvm_obeys_no_inherited_options(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    starts_servers: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """JAVA_TOOL_OPTIONS and its like would change, or break, every node."""
     monkeypatch.setenv("JAVA_TOOL_OPTIONS", "-Xmx1m")

@@ -246,7 +246,9 @@ def test_a_redis_that_is_silent_does_not_hold_up_the_ready_check(tmp_path: Path)
 
 
 @pytest.mark.timeout(240)
-def test_a_demo_that_was_stopped_while_it_sent_sends_the_rest(tmp_path: Path) -> None:
+def test_a_demo_that_was_stopped_while_it_sent_sends_the_rest(
+    starts_servers: None, tmp_path: Path
+) -> None:
     """Each event once: Ctrl-C in the middle, a second start, and a third that has nothing left."""
     with demo(tmp_path) as dev:
         until(dev.is_ready, what="ready", limit_s=90)

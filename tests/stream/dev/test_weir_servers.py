@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import checkpoints.dev_server
 import stream.dev.kafka_server
 from config.processes.child import ProcessSpec, free_port
@@ -15,6 +17,8 @@ from config.processes.roll_call import Roll
 from config.processes.supervisor import Supervisor
 from stream.dev.jars import fetch_jars, user_cache
 from tests.config.processes.waiting import is_running, soon, until
+
+pytestmark = pytest.mark.usefixtures("starts_servers")
 
 
 def servers(directory: Path) -> list[ProcessSpec]:

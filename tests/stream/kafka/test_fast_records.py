@@ -215,7 +215,7 @@ def _end(sender, *, is_committed):
         sender.abort_transaction()
 
 
-def test_a_batch_broken_on_disk_stops_both_alike(tmp_path):
+def test_a_batch_broken_on_disk_stops_both_alike(starts_servers, tmp_path):
     """After the records before it. The source then says which log cannot be read."""
     with KafkaServer(tmp_path) as server:
         address, key = server.address, TopicPartition("broken", 0)

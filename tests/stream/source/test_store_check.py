@@ -29,7 +29,7 @@ from tests.config.processes.waiting import until
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[ValkeyServer]:
+def server(starts_servers: None, tmp_path: Path) -> Iterator[ValkeyServer]:
     with ValkeyServer(tmp_path / "valkey") as started:
         yield started
 

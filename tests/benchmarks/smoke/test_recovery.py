@@ -24,7 +24,7 @@ def test_a_standby_takes_over(at: Place) -> None:
     assert all(value > 0 for value in found.values())
 
 
-def test_deaths_under_weir_dev(tmp_path: Path) -> None:
+def test_deaths_under_weir_dev(starts_servers: None, tmp_path: Path) -> None:
     found = recovery.under_dev(tmp_path, run=0, scale=TINY)
 
     assert all(value > 0 for value in found.values())

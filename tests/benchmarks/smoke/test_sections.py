@@ -43,7 +43,7 @@ def test_rollbacks_beside_a_learner_that_learns(at: Place) -> None:
     assert all(value > 0 for value in found.values())
 
 
-def test_a_curve_is_gone_on_with(tmp_path: Path) -> None:
+def test_a_curve_is_gone_on_with(starts_servers: None, tmp_path: Path) -> None:
     """Each step is kept; what is there is not measured again."""
     journal = Journal(tmp_path / "journal", "tiny")
     curve(journal, tmp_path / "servers", 20_000, steps=2)
