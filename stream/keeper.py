@@ -3,6 +3,19 @@
 The keeper has imported everything and does nothing: a process that dies is forked anew without the
 two seconds that River's import takes. Source and learner live and die together: what one of them
 knows that the other does not is at most what is not committed, and the head says where to go on.
+
+    state      what is done                       what moves it on
+    alive      both are forked, then heard and    one has ended, or hangs: over. SIGTERM: stopping
+               watched
+    over       both are killed, and the failure   a restart may mend it: pausing. It cannot, or one
+               is counted                         hung: ended, with the code of its last words
+    pausing    nothing; a lasting failure is      the pause is over: alive, from the head. SIGTERM:
+               beaten as `failing`                ended, with 0
+    stopping   the learner commits, both end      both have ended, or 10 s have passed: ended, with
+                                                  0. A second signal: ended at once, with 130
+
+If the keeper dies in any of them the kernel kills both, and a version's maker with the learner. The
+lease runs out by itself, and what the head does not hold is learned again from the log.
 """
 
 import contextlib

@@ -10,6 +10,19 @@ A large model reaches the workers by forking them anew (26 to 40 ms at a time of
 hold up every answer of a process that loads it itself), a small one is sent to them. One that is
 kept warm is in their memory from their birth: to serve it, they need only be told. While the
 loader is busy with a load it goes on looking after everything else, between two frames of it.
+
+    state      what is done                         what moves it on
+    serving    a turn: it looks where the lines     something is to be loaded: loading. A signal:
+               stand, tells the workers, replaces   draining. The store never answered in time, or
+               those that died, sends heartbeats    forbids for long: ended
+    loading    a version is verified and unpickled, loaded, failed, or given up for an order:
+               with a turn every 5 ms               serving. A signal gives it up, too: draining
+    draining   nothing is looked at nor loaded;     the last worker is gone, 6.5 s have passed, or a
+               workers finish what they answer      second signal: ended
+    ended      the workers are killed; the last heartbeat says `stopped`
+
+If the loader dies in any of them the kernel kills its workers. Nothing is lost: versions and orders
+are in the store, its heartbeats lapse, and until then operators are told who has not obeyed.
 """
 
 import contextlib

@@ -3,6 +3,17 @@
 One thread does it, in short turns. What a turn learns goes to the processes that answer, as
 `Standing`s; a model that takes long to load reaches them because they are forked anew from the
 process that has loaded it, which `generation` asks for.
+
+    a line is  what answers            what moves it on
+    settled    what is to be served,   another version is to be served: wanted
+               or nothing if nothing is
+    wanted     what is loaded          its turn comes, orders first: loading; settled at once where
+                                       its model is in memory
+    loading    what is loaded          loaded: settled. Overtaken by an order: wanted. Else: failed
+    failed     what is loaded          0.5 to 30 s are over, or another version is to be: wanted
+
+While the store is away a line stays what it is. All of it is memory: a process that dies finds each
+line in the store again, and loads what is to be served.
 """
 
 import dataclasses

@@ -2,6 +2,17 @@
 
 Each child has a task that follows it from spawn to end and again. A child has its own session, so
 that Ctrl-C reaches only the supervisor, and dies with it by the kernel's hand, kill -9 included.
+
+    a child is  what is done                    what moves it on
+    waiting     nothing                         those before it are up, or need not be: starting
+    starting    spawned, asked if it is ready   ready: up. Ended, or killed as it stood still: over
+    up          followed to its end             it ends: over
+    over        what it left behind is killed   by `restarts.verdict`: pausing, done or lost
+    pausing     nothing, ever longer            the pause is over: starting
+    done, lost  nothing; lost is told once      -
+
+`stop`, a signal, or a child lost that the others need, and from any of these all are stopped, in
+reverse order. If the supervisor dies the kernel kills every child; what they keep is on disk.
 """
 
 import asyncio
