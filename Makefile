@@ -17,7 +17,7 @@ RUNS ?= 1
 # make profile CASE="VW, text": which learner; see CASES in benchmarks/throughput.py.
 CASE ?= logistic regression
 
-.PHONY: help setup check test lint openapi demo parity bench bench-readme bench-long bench-peers profile torture copies
+.PHONY: help setup check test lint openapi demo parity bench bench-readme bench-long bench-peers profile torture copies figures
 
 setup: .venv/ready  ## Python packages into .venv
 
@@ -93,6 +93,9 @@ torture: setup  ## the learner killed again and again (TRIALS=200)
 # Twelve copies of each, and copies of copies, beside the model that they are copies of: an hour.
 copies: setup  ## copies of every River component learn 5,000 events as the model does
 	.venv/bin/python -m tests.learner.river.copying 5000
+
+figures: setup  ## the house in figures, and their limits
+	@.venv/bin/python -m tests.figures
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))

@@ -5,15 +5,25 @@ import os
 import re
 import subprocess
 import sys
-from collections import Counter, defaultdict
-from functools import cache
 from pathlib import Path
 
-TOP = Path(__file__).resolve().parents[1]
-ROOMS = ("api", "checkpoints", "config", "learner", "stream")
+import pytest
+
+from tests.figures import (
+    LIMITS,
+    PORTS,
+    ROOMS,
+    TOP,
+    code_lines,
+    figures,
+    homes_of_classes,
+    imports_of,
+    nodes_of,
+    text_of,
+)
+
 FUNCTION_LINES_MAX = 70  # a screen; the docstring is not counted
 FILE_LINES_MAX = 500
-FOLDER_FILES_MAX = 12  # of a room: what a stranger takes in at a look
 # As ruff counts: without an opt-out at the end, and not where there is nothing to break.
 LINE_CHARACTERS_MAX = 100
 UNFINISHED = re.compile("|".join(("TO" + "DO", "FIX" + "ME", r"\bXX" + r"X\b")))
@@ -32,8 +42,6 @@ DRIVERS = {
     "prometheus_client": ("stream/source/metrics.py", "api/metrics.py"),
 }
 PASSED_ALONG = {"CollectorRegistry"}
-# Classes that a room names after those of another, which it must not import: protocols of them.
-PORTS = {"Keep", "Published", "Publisher", "SigningSettings"}
 # What the tests build on and the program does not: a store that dies when told to, and the checks
 # that every estimator must pass.
 FOR_TESTS = ("checkpoints.stores.in_memory", "learner.estimator_checks")
@@ -68,34 +76,6 @@ TEXT = tracked(".py", ".lua", ".md", ".yml", ".yaml", ".toml", ".txt", "")
 OURS = [path for path in CODE if name_of(path).startswith(tuple(f"{room}/" for room in ROOMS))]
 
 
-@cache
-def text_of(path):
-    return path.read_text("utf-8")
-
-
-@cache
-def nodes_of(path):
-    return list(ast.walk(ast.parse(text_of(path))))
-
-
-def imports_of(path):
-    """(module, name, line) of each import, wherever it stands in the file."""
-    for node in nodes_of(path):
-        if isinstance(node, ast.Import):
-            yield from ((alias.name, None, node.lineno) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and not node.level:
-            yield from ((str(node.module), alias.name, node.lineno) for alias in node.names)
-
-
-def code_lines(function):
-    """Lines of a function without its docstring."""
-    first = function.body[0]
-    whole = function.end_lineno - function.lineno + 1
-    if ast.get_docstring(function, clean=False) is None:
-        return whole
-    return whole - (first.end_lineno - first.lineno + 1)
-
-
 def test_functions_fit_on_a_screen():
     """Three levels of nesting, or a second idea, are another function."""
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -118,11 +98,12 @@ def test_files_are_short():
     assert {name: size for name, size in sizes.items() if size > FILE_LINES_MAX} == {}
 
 
-def test_rooms_hold_few_files():
-    """More of them are two rooms."""
-    sizes = Counter(path.parent for path in OURS if path.name != "__init__.py")
+@pytest.mark.parametrize("name", LIMITS)
+def test_the_house_stays_within_its_figures(name):
+    """As `make figures` prints them."""
+    value, where = figures()[name]
 
-    assert {name_of(room): n for room, n in sizes.items() if n > FOLDER_FILES_MAX} == {}
+    assert value <= LIMITS[name], where
 
 
 def test_rooms_say_what_they_are():
@@ -135,15 +116,9 @@ def test_rooms_say_what_they_are():
     assert silent == []
 
 
-def test_a_class_has_its_name_alone():
-    """One name, one thing."""
-    homes = defaultdict(set)
-    for path in OURS:
-        for node in nodes_of(path):
-            if isinstance(node, ast.ClassDef):
-                homes[node.name].add(name_of(path))
-
-    assert {name: where for name, where in homes.items() if len(where) > 1}.keys() == PORTS
+def test_a_port_is_defined_twice():
+    """One that is not any more is no port."""
+    assert {name for name, homes in homes_of_classes().items() if len(homes) > 1} == PORTS
 
 
 def test_lines_are_short():
