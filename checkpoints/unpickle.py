@@ -63,39 +63,27 @@ _RIVER_FUNCTIONS = frozenset(
 _OURS = frozenset({"learner.river.builtins:GrownSet", "learner.river.builtins:Key"})
 
 # The methods that River keeps bound inside its estimators: all that `getattr` may fetch.
-_BOUND_METHODS = frozenset(
-    {
-        ("random.Random", "gauss"),
-        ("river.bandit.thompson.ThompsonSampling", "_clone_reward_obj_with_seed"),
-        ("river.base.base.Base", "clone"),
-        ("river.drift.dummy.DummyDriftDetector", "_fixed_trigger"),
-        ("river.drift.dummy.DummyDriftDetector", "_random_trigger"),
-        ("river.drift.page_hinkley.PageHinkley", "_test_both"),
-        ("river.drift.page_hinkley.PageHinkley", "_test_decrease"),
-        ("river.drift.page_hinkley.PageHinkley", "_test_increase"),
-        ("river.ensemble.bagging.LeveragingBaggingClassifier", "_leveraging_bag"),
-        ("river.ensemble.bagging.LeveragingBaggingClassifier", "_leveraging_bag_half"),
-        ("river.ensemble.bagging.LeveragingBaggingClassifier", "_leveraging_bag_me"),
-        ("river.ensemble.bagging.LeveragingBaggingClassifier", "_leveraging_bag_wt"),
-        ("river.ensemble.bagging.LeveragingBaggingClassifier", "_leveraging_subag"),
-        ("river.feature_extraction.kernel_approx.RBFSampler", "_random_weights"),
-        ("river.linear_model.pa.BasePA", "_calc_tau_0"),
-        ("river.linear_model.pa.BasePA", "_calc_tau_1"),
-        ("river.linear_model.pa.BasePA", "_calc_tau_2"),
-        ("river.multiclass.occ.OutputCodeClassifier", "_next_code"),
-        ("river.preprocessing.random_projection.GaussianRandomProjector", "_rand_gauss"),
-        (
-            "river.preprocessing.random_projection.SparseRandomProjector",
-            "_rand_weights_for_feature",
-        ),
-        ("river.preprocessing.scale_target.TargetMinMaxScaler", "_scale"),
-        ("river.preprocessing.scale_target.TargetMinMaxScaler", "_unscale"),
-        ("river.preprocessing.scale_target.TargetStandardScaler", "_scale"),
-        ("river.preprocessing.scale_target.TargetStandardScaler", "_unscale"),
-        ("river.tree.splitter.qo_splitter.Slot", "_update_estimator_multivariate"),
-        ("river.tree.splitter.qo_splitter.Slot", "_update_estimator_univariate"),
-    }
-)
+_BOUND_METHODS = {
+    "random.Random": "gauss",
+    "river.bandit.thompson.ThompsonSampling": "_clone_reward_obj_with_seed",
+    "river.base.base.Base": "clone",
+    "river.drift.dummy.DummyDriftDetector": "_fixed_trigger _random_trigger",
+    "river.drift.page_hinkley.PageHinkley": "_test_both _test_decrease _test_increase",
+    "river.ensemble.bagging.LeveragingBaggingClassifier": (
+        "_leveraging_bag _leveraging_bag_half _leveraging_bag_me "
+        "_leveraging_bag_wt _leveraging_subag"
+    ),
+    "river.feature_extraction.kernel_approx.RBFSampler": "_random_weights",
+    "river.linear_model.pa.BasePA": "_calc_tau_0 _calc_tau_1 _calc_tau_2",
+    "river.multiclass.occ.OutputCodeClassifier": "_next_code",
+    "river.preprocessing.random_projection.GaussianRandomProjector": "_rand_gauss",
+    "river.preprocessing.random_projection.SparseRandomProjector": "_rand_weights_for_feature",
+    "river.preprocessing.scale_target.TargetMinMaxScaler": "_scale _unscale",
+    "river.preprocessing.scale_target.TargetStandardScaler": "_scale _unscale",
+    "river.tree.splitter.qo_splitter.Slot": (
+        "_update_estimator_multivariate _update_estimator_univariate"
+    ),
+}
 
 # numpy's own ways back from a pickle, each taking bytes to an array or a random state.
 _NUMPY = frozenset(
@@ -291,7 +279,7 @@ def _attribute(owner: Any, name: str) -> Any:
     if owner is str and name == "lower":
         return str.lower
     for base in type(owner).__mro__:
-        if (f"{base.__module__}.{base.__qualname__}", name) in _BOUND_METHODS:
+        if name in _BOUND_METHODS.get(f"{base.__module__}.{base.__qualname__}", "").split():
             return getattr(owner, name)
     raise _unsafe(f"the snapshot asks for {name!r} of a {type(owner).__qualname__}")
 
@@ -347,32 +335,23 @@ def _seed_sequence(kind: Any, checksum: int, state: None) -> Any:
     return vars(module)["__pyx_unpickle_SeedSequence"](np.random.SeedSequence, checksum, None)
 
 
+_AS_THEY_ARE: tuple[Any, ...] = (
+    *(bool, complex, dict, float, frozenset, int, list, set, slice, str, tuple),
+    *(collections.Counter, collections.OrderedDict, collections.defaultdict, collections.deque),
+    *(datetime.date, datetime.datetime, datetime.time, datetime.timedelta, datetime.timezone),
+    *(copy.deepcopy, functools.partial, operator.itemgetter, random.Random, statistics.NormalDist),
+)
 _EXACT: dict[str, Any] = {
-    **{f"builtins:{kind.__name__}": kind for kind in (bool, complex, dict, float, frozenset, int)},
-    **{f"builtins:{kind.__name__}": kind for kind in (list, set, slice, str, tuple)},
+    **{f"{each.__module__}:{each.__qualname__}": each for each in _AS_THEY_ARE},
     "builtins:bytearray": _bytes_of(bytearray),
     "builtins:bytes": _bytes_of(bytes),
     "builtins:getattr": _attribute,
     "builtins:iter": _iterator,
     "builtins:range": _bounded_range,
-    "collections:Counter": collections.Counter,
-    "collections:OrderedDict": collections.OrderedDict,
-    "collections:defaultdict": collections.defaultdict,
-    "collections:deque": collections.deque,
-    "copy:deepcopy": copy.deepcopy,
-    "datetime:date": datetime.date,
-    "datetime:datetime": datetime.datetime,
-    "datetime:time": datetime.time,
-    "datetime:timedelta": datetime.timedelta,
-    "datetime:timezone": datetime.timezone,
-    "functools:partial": functools.partial,
     "numpy:dtype": _dtype,
     "numpy:ndarray": _NDARRAY,
     "numpy._core.multiarray:_reconstruct": _empty_array,
     "numpy._core.multiarray:scalar": _scalar,
     "numpy.random.bit_generator:SeedSequence": _SEED_SEQUENCE,
     "numpy.random.bit_generator:__pyx_unpickle_SeedSequence": _seed_sequence,
-    "operator:itemgetter": operator.itemgetter,
-    "random:Random": random.Random,
-    "statistics:NormalDist": statistics.NormalDist,
 }
