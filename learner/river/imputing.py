@@ -37,7 +37,7 @@ def imputes(model: Any) -> bool:
     >>> imputes(preprocessing.StandardScaler() | linear_model.LinearRegression())
     False
     """
-    return any(_asks(type(part)) or _asks_itself(part) for part in _parts(model))
+    return any(_asks(type(part)) or _asks_itself(part) for part in parts_of(model))
 
 
 def filled(model: Any) -> tuple[str, ...]:
@@ -64,7 +64,7 @@ def _filled(step: Any) -> Iterator[str]:
                 return
 
 
-def _parts(model: Any) -> Iterator[Any]:
+def parts_of(model: Any) -> Iterator[Any]:
     """The model and what it is made of, each once."""
     waiting, seen = [model], {id(model)}
     while waiting and len(seen) < _PARTS_MAX:

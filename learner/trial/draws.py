@@ -5,12 +5,10 @@ fails half-way has then moved the generator, and the next draw is another one th
 been.
 """
 
-from collections.abc import Iterable
 from typing import Any
 
-from river import base
-
 from learner.river.components import is_one_of
+from learner.river.imputing import parts_of
 
 _DRAWING = frozenset(
     {
@@ -31,8 +29,6 @@ _DRAWING = frozenset(
         "preprocessing.SparseRandomProjector",
     }
 )
-# No pipeline and no ensemble has so many components; more entries are what was learned.
-_PARTS_MAX = 1_000
 
 
 def draws_when_asked(model: Any) -> bool:
@@ -44,25 +40,4 @@ def draws_when_asked(model: Any) -> bool:
     >>> draws_when_asked(preprocessing.StandardScaler() | facto.FMRegressor())
     True
     """
-    seen: set[int] = set()
-    todo = [model]
-    while todo:
-        part = todo.pop()
-        if id(part) in seen:
-            continue
-        seen.add(id(part))
-        if is_one_of(_DRAWING, part):
-            return True
-        todo += _parts(part, is_whole=part is model)
-    return False
-
-
-def _parts(part: Any, *, is_whole: bool) -> Iterable[Any]:
-    """What may hold a component: what was learned is no part, and may be large."""
-    if isinstance(part, dict | list | tuple):
-        if len(part) > _PARTS_MAX:
-            return ()
-        return part.values() if isinstance(part, dict) else part
-    if is_whole or isinstance(part, base.Estimator):
-        return getattr(part, "__dict__", {}).values()
-    return ()
+    return any(is_one_of(_DRAWING, part) for part in parts_of(model))
