@@ -44,7 +44,19 @@ from config.terms import (
 from config.text.messages import place_of, plain_message, wrong
 from config.text.yaml_lines import Document, Source, read_file, read_text
 
-Task = Literal["binary", "multiclass", "regression"]
+TaskName = Literal["binary", "multiclass", "regression"]
+_ANY = 1 << 31
+# Of each task: how many labels the file may list, what is wrong with others, the usual metric.
+_TASKS: dict[TaskName | None, tuple[range, str, str]] = {
+    "binary": (
+        range(2, 3),
+        "of a binary task are two, the second the positive one: {}",
+        "Accuracy",
+    ),
+    "multiclass": (range(2, _ANY), "of a multiclass task are two or more, or left out", "Accuracy"),
+    "regression": (range(0), "are for classes; leave them out of a regression", "MAE"),
+    None: (range(_ANY), "", "Accuracy"),  # the task is wrong itself, which is told
+}
 # Texts that mean absent in CSV where the model file lists none.
 MISSING_IN_CSV = ("", "NA", "n/a", "null")
 Listed = Field(strict=False)  # a YAML list becomes a tuple
@@ -250,7 +262,7 @@ class ModelFile(ModelFilePart):
     """
 
     name: Name
-    task: Task
+    task: TaskName
     labels: Annotated[tuple[Label, ...], Listed] | None = None
     learner: Learner
     features: dict[str, FeatureSpec] | None = None
@@ -305,13 +317,9 @@ class ModelFile(ModelFilePart):
     ) -> tuple[Label, ...] | None:
         if labels is None:
             return None
-        task = info.data.get("task")
-        if task == "regression":
-            raise wrong("are for classes; leave them out of a regression")
-        if task == "binary" and len(labels) != 2:
-            raise wrong(f"of a binary task are two, the second the positive one: {labels}")
-        if task == "multiclass" and len(labels) < 2:
-            raise wrong("of a multiclass task are two or more, or left out")
+        count, otherwise, _ = _TASKS[info.data.get("task")]
+        if len(labels) not in count:
+            raise wrong(otherwise.format(labels))
         if len({type(label) for label in labels}) > 1:
             raise wrong("must all be of one type: all text, or all whole numbers")
         if len(set(labels)) < len(labels):
@@ -334,7 +342,7 @@ class ModelFile(ModelFilePart):
         learner = info.data.get("learner")
         if "VWLoss" in metrics and isinstance(learner, Learner) and learner.vw is None:
             raise wrong("VWLoss is Vowpal Wabbit's own loss: it needs `learner: {vw: …}`")
-        return metrics or (("MAE",) if info.data.get("task") == "regression" else ("Accuracy",))
+        return metrics or (_TASKS[info.data.get("task")][2],)
 
     @field_validator("topics")
     @classmethod

@@ -1,11 +1,11 @@
 """From a model file to an estimator, new or going on from a snapshot."""
 
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from river import base
 
-from config.model_file import ModelFile, Task
+from config.model_file import ModelFile, TaskName
 from learner.errors import RestoreError, SpecError
 from learner.estimator import Estimator
 from learner.events.screen import Screen
@@ -14,11 +14,10 @@ from learner.river.builtins import give_river_its_builtins
 from learner.river.estimator import RiverEstimator, final_step
 from learner.river.own_class import build_python, is_trusted
 from learner.river.spec import build_pipeline
+from learner.tasks import TASKS
 from learner.trial.own_sets import notes_on_sets
 from learner.vw.arguments import parse_arguments
-from learner.vw.estimator import Dumped, VWEstimator, restore_vw
-
-VW_LOSS = "VWLoss"
+from learner.vw.estimator import VWEstimator
 
 
 def build_estimator(
@@ -37,23 +36,14 @@ def build_estimator(
     """
     learner = model_file.learner
     if learner.vw is not None:
-        return VWEstimator(
-            parse_arguments(learner.vw),
-            task=model_file.task,
-            labels=model_file.labels,
-            wants_probabilities=wants_probabilities,
-            wants_loss=VW_LOSS in model_file.metrics,
-            scratch=scratch,
-        )
+        return _vw(model_file, scratch, None, wants_probabilities=wants_probabilities)
     if learner.python is not None:
         model: Any = build_python(learner.python, model_file.trust)
         notes = notes_on_sets(model, model_file.trust)
-        return RiverEstimator(
-            model, task=model_file.task, wants_probabilities=wants_probabilities, notes=notes
-        )
-    assert learner.river is not None, "the model file has exactly one learner"
-    model, notes = build_pipeline(learner.river)
-    check_task(model, model_file.task)
+    else:
+        assert learner.river is not None, "the model file has exactly one learner"
+        model, notes = build_pipeline(learner.river)
+        check_task(model, model_file.task)
     return RiverEstimator(
         model, task=model_file.task, wants_probabilities=wants_probabilities, notes=notes
     )
@@ -81,15 +71,7 @@ def restore_estimator(
     if learner.vw is not None:
         if not isinstance(dumped, dict) or dumped.keys() != {"arguments", "model", "version"}:
             raise RestoreError("this snapshot holds no model of Vowpal Wabbit")
-        return restore_vw(
-            cast("Dumped", dumped),
-            parse_arguments(learner.vw),
-            task=model_file.task,
-            labels=model_file.labels,
-            wants_probabilities=wants_probabilities,
-            wants_loss=VW_LOSS in model_file.metrics,
-            scratch=scratch,
-        )
+        return _vw(model_file, scratch, dumped, wants_probabilities=wants_probabilities)
     give_river_its_builtins()
     if learner.python is not None:
         is_river = isinstance(dumped, base.Base)  # a factory may well return one
@@ -106,19 +88,7 @@ def build_screen(model_file: ModelFile) -> Screen:
     Raises:
         SpecError: As `build_estimator`.
     """
-    estimator = build_estimator(model_file, wants_probabilities=False)
-    return screen_for(model_file, estimator)
-
-
-def screen_for(model_file: ModelFile, estimator: Estimator) -> Screen:
-    """The screen that suits an estimator that was built from the model file."""
-    return Screen(
-        model_file,
-        flattens=estimator.flattens,
-        takes_weight=estimator.takes_weight,
-        imputes=estimator.imputes,
-        fills=estimator.fills,
-    )
+    return Screen(model_file, build_estimator(model_file, wants_probabilities=False))
 
 
 def name_and_key(model_file: ModelFile, estimator: Estimator) -> tuple[str, str]:
@@ -131,25 +101,38 @@ def name_and_key(model_file: ModelFile, estimator: Estimator) -> tuple[str, str]
     return name_of(final_step(estimator.dump())), "learner.river"
 
 
-def check_task(model: Any, task: Task) -> None:
+def check_task(model: Any, task: TaskName) -> None:
     """Refuse a River model that cannot learn the task, which River itself would not do.
 
     Raises:
         SpecError: It is of another kind.
     """
-    last = final_step(model)
+    last: Any = final_step(model)
+    wanted = TASKS[task].river
     name = type(last).__name__
-    if task == "regression":
-        if isinstance(last, base.MultiTargetRegressor) or not isinstance(last, base.Regressor):
-            raise SpecError("task", f"regression needs a regressor as the last step, not {name}")
-    elif not isinstance(last, base.Classifier):
-        raise SpecError("task", f"{task} needs a classifier as the last step, not {name}")
-    elif task == "multiclass" and not last._multiclass:
+    if not isinstance(last, wanted) or isinstance(last, base.MultiTargetRegressor):
+        what = f"needs a {wanted.__name__.lower()} as the last step, not {name}"
+        raise SpecError("task", f"{task} {what}")
+    if TASKS[task].has_many and not last._multiclass:
         wrapped = "wrap it in multiclass.OneVsRestClassifier"
         raise SpecError("task", f"{name} tells two classes apart only; {wrapped}")
 
 
-def _check_restored(dumped: Any, task: Task) -> None:
+def _vw(
+    model_file: ModelFile, scratch: Path | None, dumped: Any, *, wants_probabilities: bool
+) -> VWEstimator:
+    return VWEstimator(
+        parse_arguments(str(model_file.learner.vw)),
+        task=model_file.task,
+        labels=model_file.labels,
+        wants_probabilities=wants_probabilities,
+        wants_loss="VWLoss" in model_file.metrics,
+        scratch=scratch,
+        dumped=dumped,
+    )
+
+
+def _check_restored(dumped: Any, task: TaskName) -> None:
     if not isinstance(dumped, base.Base):
         raise RestoreError(f"this snapshot holds a {type(dumped).__name__}, not a River model")
     try:

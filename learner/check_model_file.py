@@ -11,6 +11,7 @@ from learner.errors import SpecError
 from learner.river.own_class import check_trusted
 from learner.river.spec import step_problems
 from learner.scores.scores import Scores
+from learner.tasks import TASKS
 
 
 def checked_model_file(path: Path, *, runs_own: bool = True) -> ModelFile:
@@ -92,7 +93,7 @@ def _learner_problems(model_file: ModelFile, wrong: Collection[str]) -> Iterator
     except SpecError as problem:
         yield problem
         return
-    if model_file.task == "regression" or estimator.has_probabilities:
+    if not TASKS[model_file.task].has_classes or estimator.has_probabilities:
         return
     for position, name in enumerate(model_file.metrics):
         key = f"metrics[{position}]"

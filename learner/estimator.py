@@ -47,6 +47,11 @@ class Estimator(Protocol):
         """All that is needed to continue as if never interrupted: what the snapshot pickles."""
 
 
+def finite(value: Any) -> float | None:
+    """The number as JSON can have it; None where it is NaN or infinite."""
+    return float(value) if isfinite(value) else None
+
+
 def are_wild(probabilities: Probabilities | None) -> bool:
     """Whether there are some, and one is NaN or infinite."""
     return probabilities is not None and not isfinite(sum(probabilities.values()))

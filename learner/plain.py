@@ -10,21 +10,9 @@ from collections.abc import Mapping
 from math import isfinite
 from typing import Any
 
-from config.model_file import Task
+from config.model_file import TaskName
 from learner.estimator import Native
-
-_WANTED: dict[Task, str] = {
-    "regression": "a number or None",
-    "binary": "False, True or None",
-    "multiclass": "a whole number, a text or None",
-}
-# What is handed on as it is, the commonest answers of each task.
-_KINDS: dict[Task, frozenset[type]] = {
-    "regression": frozenset({float}),
-    "binary": frozenset({bool}),
-    "multiclass": frozenset({str, int, bool}),
-}
-_NO_ANSWER = object()
+from learner.tasks import TASKS
 
 
 class AnswerError(TypeError):
@@ -56,8 +44,9 @@ class Border:
 of a multiclass model is a whole number, a text or None
     """
 
-    def __init__(self, model: object, task: Task) -> None:
-        self.kinds = _KINDS[task]
+    def __init__(self, model: object, task: TaskName) -> None:
+        self.kinds, self._wanted = TASKS[task].kinds, TASKS[task].wanted
+        self._prediction = TASKS[task].prediction
         self._task, self._name = task, name_of(model)
 
     def label(self, answer: Any) -> Native | None:
@@ -69,8 +58,8 @@ of a multiclass model is a whole number, a text or None
         if answer is None:
             return None
         found: Native | None = self._plain(answer)
-        if found is _NO_ANSWER:
-            wanted = f"a prediction of a {self._task} model is {_WANTED[self._task]}"
+        if found is None:
+            wanted = f"a prediction of a {self._task} model is {self._wanted}"
             raise AnswerError(f"predict_one of {self._name} answered {_told(answer)}; {wanted}")
         return found
 
@@ -97,7 +86,7 @@ of a multiclass model is a whole number, a text or None
         found = {}
         for label, chance in answer.items():
             native, number = self._plain(label), _number(_taken_out(chance))
-            if native is _NO_ANSWER or type(native) is float or number is _NO_ANSWER:
+            if native is None or type(native) is float or number is None:
                 raise self._no_chances({label: chance})
             found[native] = number
         return found
@@ -105,16 +94,9 @@ of a multiclass model is a whole number, a text or None
     def _plain(self, answer: Any) -> Any:
         found = _taken_out(answer)
         number = _number(found)
-        if self._task == "regression":
-            return number
-        if number is _NO_ANSWER:
-            is_text = self._task == "multiclass" and isinstance(found, str)
-            return str.__str__(found) if is_text else _NO_ANSWER
-        if not isfinite(number):
+        if number is not None and not isfinite(number):
             return number  # no label, and counted as such
-        if self._task == "binary":
-            return bool(number) if number in (0, 1) else _NO_ANSWER
-        return int(number) if number == int(number) else _NO_ANSWER
+        return self._prediction(found, number)
 
     def _no_chances(self, answer: Any) -> AnswerError:
         wanted = "probabilities are a dict of labels and numbers"
@@ -142,7 +124,7 @@ def _taken_out(answer: Any) -> Any:
 
 
 def _number(answer: Any) -> Any:
-    """The same number as a float, an int or a bool; `_NO_ANSWER` for what is none."""
+    """The same number as a float, an int or a bool; None for what is none."""
     kind = type(answer)
     if kind is float or kind is bool:
         return answer
@@ -150,7 +132,7 @@ def _number(answer: Any) -> Any:
         return float(answer)
     if isinstance(answer, int) and abs(answer) <= _INT_MAX:
         return int(answer)
-    return _NO_ANSWER
+    return None
 
 
 # Beyond this a whole number is no float any more, which every score and every answer wants.

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from config.model_file import ModelFile
-from learner.build import restore_estimator, screen_for
+from learner.build import restore_estimator
 from learner.estimator import is_not_finite
 from learner.events.kinds import Kinds
-from learner.events.labels import Labels
+from learner.events.screen import Screen
+from learner.tasks import TASKS
 from learner.trial.probe import same_predicted
 from learner.values import Features, Reason, Refusal
 
@@ -42,13 +43,14 @@ class ServedModel:
         self._estimator = restore_estimator(
             model_file, payload["estimator"], scratch, wants_probabilities=True
         )
-        self._labels = Labels(model_file)
+        task = TASKS[model_file.task]
+        self._labels = task.labels(model_file)
         self._labels.restore(payload["gate"]["labels"])
-        self._screen = screen_for(model_file, self._estimator)
+        self._screen = Screen(model_file, self._estimator)
         self._kinds = Kinds()
         self._kinds.restore(payload["gate"])
         self._known = self._kinds.names | (model_file.features or {}).keys()
-        self._has_chances = model_file.task != "regression"
+        self._has_chances = task.has_classes
         self._check(payload["probe"])
 
     def predict(self, features: Features) -> dict[str, Any] | Refusal:

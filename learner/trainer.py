@@ -21,7 +21,6 @@ from learner.errors import told
 from learner.estimator import Estimator
 from learner.events.examples import Examples
 from learner.events.gate import Admitted, Gate
-from learner.events.labels import Labels
 from learner.progressive import (
     ExampleCounts,
     Found,
@@ -30,6 +29,7 @@ from learner.progressive import (
     progressive_steps,
 )
 from learner.scores.scores import Scores
+from learner.tasks import TASKS
 from learner.trial.first_events import FirstEvents
 from learner.trial.probe import PredictChangesError, cut_probe
 from learner.trial.unwritable import UnwritableError, what_is_unwritable
@@ -122,7 +122,7 @@ class Trainer:
                 model_file, saved.payload["estimator"], scratch, wants_probabilities=wants
             )
         )
-        self._labels = Labels(model_file)
+        self._labels = TASKS[model_file.task].labels(model_file)
         self._gate = Gate(model_file, self._labels)
         self.model_file = model_file
         self._name_and_key = name_and_key(model_file, self._estimator)
@@ -140,7 +140,7 @@ class Trainer:
             self._scores,
             self._detectors,
             self.tally,
-            is_regression=model_file.task == "regression",
+            is_regression=not TASKS[model_file.task].has_classes,
         )
 
     def _load(self, saved: Saved) -> None:

@@ -1,6 +1,5 @@
 """The last detections as the API tells them: what was found, where, and in which version."""
 
-import math
 from collections import deque
 from datetime import UTC, datetime
 from typing import TypedDict
@@ -8,6 +7,7 @@ from typing import TypedDict
 import msgspec
 
 from learner.drift.monitor import Detection
+from learner.estimator import finite
 
 KEPT = 1_000
 
@@ -80,8 +80,8 @@ class DriftLog:
             topic=topic,
             partition=partition,
             offset=offset,
-            before=_finite(detection.before),
-            after=_finite(detection.after),
+            before=finite(detection.before),  # a sum of huge distances may overflow
+            after=finite(detection.after),
             direction=detection.direction,
             episode=detection.episode,
             at=_rfc3339(timestamp_ms),
@@ -118,7 +118,3 @@ def _rfc3339(timestamp_ms: int) -> str:
     seconds, milliseconds = divmod(min(max(timestamp_ms, 0), _TIMESTAMP_MS_MAX), 1000)
     moment = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
     return f"{moment}.{milliseconds:03d}Z"
-
-
-def _finite(mean: float) -> float | None:
-    return float(mean) if math.isfinite(mean) else None  # a sum of huge distances may overflow

@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any, Literal
 
-from config.model_file import Drift, Task
+from config.model_file import Drift, TaskName
 from learner.drift.detectors import build_detector, detector_kind
 from learner.errors import SpecError
 from learner.river.inline_attributes import set_attributes
+from learner.tasks import TASKS
 
 # The values that `after` is the mean of.
 RECENT = 100
@@ -74,7 +75,7 @@ class Detectors:
     [(2015, 'worse')]
     """
 
-    def __init__(self, specs: Sequence[Drift], task: Task) -> None:
+    def __init__(self, specs: Sequence[Drift], task: TaskName) -> None:
         self._recent: deque[float] = deque(maxlen=RECENT)
         self._watches = [
             _watch(spec, task, f"drift[{position}]") for position, spec in enumerate(specs)
@@ -199,14 +200,15 @@ def _rises(signal: list[float]) -> bool:
     return sum(later) / len(later) > sum(earlier) / max(1, half)
 
 
-def _watch(spec: Drift, task: Task, key: str) -> _Watch:
+def _watch(spec: Drift, task: TaskName, key: str) -> _Watch:
     kind = detector_kind(spec.detector, key)
-    if kind.binary and task == "regression":
-        what = "reads right or wrong, and the error of a regression is a distance"
+    is_distance = not TASKS[task].has_classes
+    if kind.binary and is_distance:
+        what = f"reads right or wrong, and the error of a {task} is a distance"
         raise SpecError(f"{key}.detector", f"{spec.detector} {what}: take ADWIN")
     arguments = dict(spec.arguments)
     entry = {"on": spec.on, "detector": spec.detector, "arguments": arguments}
-    relative = task == "regression" and bool(kind.in_unit) and not kind.in_unit & arguments.keys()
+    relative = is_distance and bool(kind.in_unit) and not kind.in_unit & arguments.keys()
     if relative:  # what one of another version was fed does not go on with this
         entry["fed"] = "relative"
     return _Watch(

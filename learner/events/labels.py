@@ -6,39 +6,46 @@ the model file, else by the first label seen.
 
 import json
 import math
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from config.model_file import ModelFile
-from learner.estimator import Native, Predicted
+from learner.estimator import Native, Predicted, finite
 from learner.values import Reason, Refusal, Scalar
-from learner.vw.arguments import parse_arguments
 
 Answer: TypeAlias = tuple[Native | None, dict[str, float | None] | None]
 
-_AS_BINARY: dict[Native, bool] = {0: False, 1: True}
-_VW_BINARY: dict[Native, bool] = {-1: False, 1: True}
 _NUMBERS = {int, float}
 
 
 class Labels:
-    """Reads labels for one model, and writes its answers.
+    """Reads labels for one model, and writes its answers. Each task says how it is built.
 
     Args:
-        model_file: Its task, labels, limits, learner and topic format.
+        model_file: Its limits, and whether it lists labels.
+        table: The learner's own label for each of an event's, as far as they are known.
+        types: Of the labels that are looked up in the table.
+        is_fixed: No other labels are admitted.
+        outward: The answer's label for one of the learner's, where it is another.
     """
 
-    def __init__(self, model_file: ModelFile) -> None:
-        self._task = model_file.task
+    def __init__(
+        self,
+        model_file: ModelFile,
+        table: Mapping[Any, Native],
+        *,
+        types: tuple[type, ...] = (),
+        is_fixed: bool = False,
+        outward: Mapping[Native, Native] = MappingProxyType({}),
+    ) -> None:
         self._limits = model_file.limits
-        self._given = model_file.labels
-        self._is_fixed = model_file.labels is not None
-        self._table: dict[Native, Native] = {}
-        self._types: tuple[type, ...] = ()
-        if self._task == "binary":
-            self._fix_binary(model_file)
-        elif self._task == "multiclass":
-            self._fix_classes(model_file)
-        self._names = {native: _text(label) for label, native in self._answers()}
+        self._is_given = model_file.labels is not None
+        self._is_fixed = is_fixed
+        self._table: dict[Native, Native] = dict(table)
+        self._types = types
+        self._outward = outward
+        self._names = {each: _text(outward.get(each, each)) for each in self._table.values()}
         self.mark()
 
     @property
@@ -50,8 +57,6 @@ class Labels:
         """The learner's own label for an event's; a new one is remembered, a refused one not."""
         if label is None:
             return Refusal(Reason.missing_label, "an event without a label", "gate")
-        if self._task == "regression":
-            return self._number(label)
         if type(label) in self._types:
             native = self._table.get(label)
             if native is not None:
@@ -63,15 +68,11 @@ class Labels:
 
         >>> from config.model_file import parse_model_file
         >>> text = "{name: m, task: binary, learner: {river: [dummy.NoChangeClassifier]}}"
-        >>> labels = Labels(parse_model_file(text))
+        >>> labels = Labels(parse_model_file(text), {0: False, 1: True}, types=(bool, int))
         >>> labels.natives([1, False]), labels.natives([1, 1.0])
         ([True, False], None)
         """
         kinds = set(map(type, labels))
-        if self._task == "regression":
-            bound = self._limits.value
-            are_right = kinds <= _NUMBERS and all(-bound <= label <= bound for label in labels)
-            return labels if are_right else None
         if not kinds.issubset(self._types):
             return None
         table = self._table
@@ -86,16 +87,12 @@ class Labels:
         Probabilities name every known label; what is NaN or infinite becomes None.
         """
         native, probabilities = predicted
-        if self._task == "regression":
-            return (None if native is None else _finite(native)), None
         chances = self._chances(probabilities) if probabilities else None
-        if native is None:
-            return None, chances
-        return self._outward(native), chances
+        return (None if native is None else self._outward.get(native, native)), chances
 
     def dump(self) -> list[Native]:
         """The labels seen, for `restore`; empty where the model file fixes them."""
-        return [] if self._is_fixed or self._task != "multiclass" else list(self._table)
+        return [] if self._is_fixed else list(self._table)
 
     def restore(self, seen: list[Native]) -> None:
         """Continue from `dump`ed labels."""
@@ -113,62 +110,17 @@ class Labels:
         if not self._table:
             self._types = ()
 
-    def _fix_binary(self, model_file: ModelFile) -> None:
-        if model_file.topics.format == "vw":
-            self._table, self._types = dict(_VW_BINARY), (int, float)
-        elif self._given is None:
-            self._table, self._types = dict(_AS_BINARY), (bool, int)
-        else:
-            self._table = {self._given[0]: False, self._given[1]: True}
-            self._types = (type(self._given[0]),)
-        self._is_fixed = True
-
-    def _fix_classes(self, model_file: ModelFile) -> None:
-        numbers = None
-        if model_file.learner.vw is not None:
-            numbers = parse_arguments(model_file.learner.vw).classes
-        if numbers is not None:
-            self._is_fixed = True
-        natives: tuple[Native, ...] = self._given or tuple(numbers or ())
-        self._table = {native: native for native in natives}
-        if numbers is not None and model_file.topics.format == "vw":
-            self._table = dict(zip(numbers, natives, strict=False))
-        self._types = tuple({type(label) for label in self._table})
-
-    def _answers(self) -> list[tuple[Native, Native]]:
-        """Each known label as the answer has it, with the learner's own."""
-        if self._task == "binary":
-            first, second = self._given or (False, True)
-            return [(first, False), (second, True)]
-        return [(native, native) for native in self._table.values()]
-
-    def _outward(self, native: Native) -> Native:
-        if self._task == "binary":
-            first, second = self._given or (False, True)
-            return second if native else first
-        return native
-
     def _chances(self, probabilities: dict[Any, float]) -> dict[str, float | None]:
-        chances = {name: _finite(probabilities.get(n, 0.0)) for n, name in self._names.items()}
+        chances = {name: finite(probabilities.get(n, 0.0)) for n, name in self._names.items()}
         for native, chance in probabilities.items():
             if native not in self._names:
-                chances[_text(native)] = _finite(chance)
+                chances[_text(native)] = finite(chance)
         return chances
-
-    def _number(self, label: Native) -> Native | Refusal:
-        if type(label) is not float and type(label) is not int:
-            return _bad(label, "a regression's label is a number")
-        bound = self._limits.value
-        if -bound <= label <= bound:
-            return label
-        if type(label) is float and not math.isfinite(label):
-            return Refusal(Reason.not_finite, f"label {label!r}", "gate")
-        return self._beyond()
 
     def _new(self, label: Native) -> Native | Refusal:
         """A label that is not in the table: the first of its model, one more, or refused."""
         if self._is_fixed:
-            named = "" if self._given else "; `labels` in the model file names others"
+            named = "" if self._is_given else "; `labels` in the model file names others"
             return _bad(label, f"the labels are {_listed(self._table)}{named}")
         if type(label) is not int and type(label) is not str:
             return _bad(label, "a class is a whole number or a string")
@@ -195,13 +147,35 @@ class Labels:
         self._names[label] = _text(label)
 
 
+class NumberLabels(Labels):
+    """Labels that are numbers: each is its own, within the limits, and none is remembered."""
+
+    def natives(self, labels: list[Any]) -> list[Any] | None:
+        """As of any labels."""
+        bound = self._limits.value
+        are_right = _NUMBERS.issuperset(map(type, labels)) and all(
+            -bound <= label <= bound for label in labels
+        )
+        return labels if are_right else None
+
+    def answer(self, predicted: Predicted) -> Answer:
+        """The prediction, without probabilities."""
+        return (None if predicted[0] is None else finite(predicted[0])), None
+
+    def _new(self, label: Native) -> Native | Refusal:
+        if type(label) is not float and type(label) is not int:
+            return _bad(label, "a regression's label is a number")
+        bound = self._limits.value
+        if -bound <= label <= bound:
+            return label
+        if type(label) is float and not math.isfinite(label):
+            return Refusal(Reason.not_finite, f"label {label!r}", "gate")
+        return self._beyond()
+
+
 def _text(label: object) -> str:
     """A label's JSON text without quotes."""
     return label if isinstance(label, str) else json.dumps(label)
-
-
-def _finite(value: Any) -> float | None:
-    return float(value) if math.isfinite(value) else None
 
 
 def _bad(label: object, rule: str) -> Refusal:

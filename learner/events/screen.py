@@ -4,10 +4,10 @@ Pure, and without memory of what was learned: it may run in another process than
 gate (`learner.events.gate`) asks what is left, of which it keeps the memory.
 """
 
-from collections.abc import Collection
 from typing import Any
 
 from config.model_file import ModelFile
+from learner.estimator import Estimator
 from learner.events.kinds import KINDS, NO_KIND, refused_by_spec
 from learner.events.words import above, as_yaml, epoch_unit
 from learner.values import Event, Features, Reason, Refusal, Scalar
@@ -22,28 +22,17 @@ class Screen:
 
     Args:
         model_file: Its limits, features, `missing` and `strict`.
-        flattens: Whether nested features become `outer.inner`.
-        takes_weight: Whether the learner can use a weight; else a weighted event is refused.
-        imputes: Whether what is absent reaches the learner as None, where an event says null.
-        fills: Features that reach it as None where an event does not name them either.
+        estimator: Built from it; whether it flattens, takes weights, imputes and fills.
     """
 
-    def __init__(
-        self,
-        model_file: ModelFile,
-        *,
-        flattens: bool,
-        takes_weight: bool,
-        imputes: bool = False,
-        fills: Collection[str] = (),
-    ) -> None:
+    def __init__(self, model_file: ModelFile, estimator: Estimator) -> None:
         self._limits = model_file.limits
         self._specs = model_file.features or {}
         self._missing = frozenset(model_file.missing or ())
         self._strict = model_file.strict
-        self._flattens, self._imputes = flattens, imputes
-        self._fills = dict.fromkeys(fills).keys()
-        self._takes_weight = takes_weight
+        self._flattens, self._imputes = estimator.flattens, estimator.imputes
+        self._fills = dict.fromkeys(estimator.fills).keys()
+        self._takes_weight = estimator.takes_weight
         self._short_names: set[str] = set()
         self._layouts: dict[tuple[Any, ...], set[str]] = {}
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from river import base, compose
 
-from config.model_file import Task
+from config.model_file import TaskName
 from learner.estimator import Predicted
 from learner.plain import Border
 from learner.river.imputing import filled, imputes
@@ -50,7 +50,7 @@ class RiverEstimator:
         self,
         model: Any,
         *,
-        task: Task,
+        task: TaskName,
         wants_probabilities: bool,
         notes: tuple[str, ...] = (),
     ) -> None:

@@ -13,19 +13,13 @@ from river import metrics
 from river.metrics import base
 
 from config.model_file import ScoreWindows as Windows
-from config.model_file import Task
+from config.model_file import TaskName
 from config.text.nearest import did_you_mean
 from learner.errors import SpecError
-from learner.scores.means import MEAN_SCORES
-from learner.scores.states import TALLIES, LossTally, Tally, river_metric
+from learner.scores.rows import SCORES
+from learner.scores.states import LossTally, MakeTally, PairTally, RiverTally, Tally, river_metric
+from learner.tasks import TASKS
 
-VW_LOSS = "VWLoss"
-
-_SUITED: dict[Task, type] = {
-    "binary": base.ClassificationMetric,
-    "multiclass": base.MultiClassMetric,
-    "regression": base.RegressionMetric,
-}
 # The updates that do nothing but fill a confusion matrix.
 _FILLS_A_MATRIX = (base.ClassificationMetric.update, base.BinaryMetric.update)
 
@@ -54,14 +48,14 @@ class Scores:
     {'lifetime': 0.8, 'rolling': 0.8, 'fading': None}
     """
 
-    def __init__(self, names: Sequence[str], task: Task, windows: Windows) -> None:
+    def __init__(self, names: Sequence[str], task: TaskName, windows: Windows) -> None:
         for position, name in enumerate(names):
             _check(name, task, f"metrics[{position}]")
         self._names = tuple(names)
         self._windows = windows
         self._use(_fresh(self._names, windows))
-        self.wants_probabilities = any(_reads_probabilities(name) for name in names)
-        self.wants_loss = VW_LOSS in names
+        reads = set(map(_reads, names))
+        self.wants_probabilities, self.wants_loss = "probabilities" in reads, "vw_loss" in reads
 
     def update(self, y: Any, y_pred: Any, probabilities: dict[Any, float] | None) -> None:
         """Score one prediction; one of None or {} is not to be scored and not for here.
@@ -111,8 +105,8 @@ class Scores:
         missing = list(self._names)
         for entry in dumped:
             names = tuple(name for name in entry["names"] if name in missing)
-            if names and entry["kind"] == _kind(names[0]):
-                tally = TALLIES[entry["kind"]](names, self._windows)
+            tally = _tally(names[0])(names, self._windows) if names else None
+            if tally is not None and tally.kind == entry["kind"]:
                 tally.load(entry["state"])
                 kept.append(tally)
                 missing = [name for name in missing if name not in names]
@@ -125,12 +119,10 @@ class Scores:
         ]
 
 
-def _check(name: str, task: Task, key: str) -> None:
+def _check(name: str, task: TaskName, key: str) -> None:
     """Raise a SpecError unless `name` is a score that suits `task`."""
-    if name == VW_LOSS:
-        return
     suited = suited_names(task)
-    if name in suited:
+    if name in suited or (name in SCORES and task in SCORES[name].tasks):
         return
     if not _is_metric(name):
         raise SpecError(key, f'River has no metric "{name}"{did_you_mean(name, suited)}')
@@ -142,16 +134,17 @@ def _check(name: str, task: Task, key: str) -> None:
     raise SpecError(key, f"{name} does not suit a {task} task{instead}; it takes {listed}")
 
 
-def suited_names(task: Task) -> list[str]:
+def suited_names(task: TaskName) -> list[str]:
     """River's metrics that give one number for this task and are built without arguments.
 
     >>> suited_names("regression")
     ['MAE', 'MAPE', 'MSE', 'R2', 'RMSE', 'RMSLE', 'SMAPE']
     """
+    suited = TASKS[task].metric
     return [
         name
         for name in sorted(vars(metrics))
-        if _is_metric(name) and issubclass(getattr(metrics, name), _SUITED[task]) and _answers(name)
+        if _is_metric(name) and issubclass(getattr(metrics, name), suited) and _answers(name)
     ]
 
 
@@ -169,29 +162,27 @@ def _answers(name: str) -> bool:
     return True
 
 
-def _kind(name: str) -> str:
-    """The kind of tally that keeps what this score reads."""
-    if name == VW_LOSS:
-        return "loss"
-    if name in MEAN_SCORES:
-        return "mean"
-    if name == "ROCAUC":
-        return "curve"
+def _tally(name: str) -> MakeTally:
+    """Makes what remembers this score."""
+    if name in SCORES:
+        return SCORES[name].tally
     metric = river_metric(name)
     fills = type(metric).update in _FILLS_A_MATRIX and metric.requires_labels
-    return "pairs" if fills else "river"
+    return PairTally if fills else RiverTally
 
 
-def _reads_probabilities(name: str) -> bool:
-    return name != VW_LOSS and not getattr(river_metric(name), "requires_labels", True)
+def _reads(name: str) -> str:
+    """What this score is fed with: labels, probabilities, or Vowpal Wabbit's loss."""
+    own = SCORES[name].reads if name in SCORES else None
+    reads_labels = own is not None or getattr(river_metric(name), "requires_labels", True)
+    return own or ("labels" if reads_labels else "probabilities")
 
 
 def _fresh(names: Iterable[str], windows: Windows) -> list[Tally]:
     """New tallies: one for all scores that read label pairs, else one for each name."""
-    pairs = tuple(name for name in names if _kind(name) == "pairs")
-    alone = [(name,) for name in names if name not in pairs]
-    groups = [pairs, *alone] if pairs else alone
-    return [TALLIES[_kind(group[0])](group, windows) for group in groups]
+    pairs = tuple(name for name in names if _tally(name) is PairTally)
+    alone = [_tally(name)((name,), windows) for name in names if name not in pairs]
+    return [PairTally(pairs, windows), *alone] if pairs else alone
 
 
 def _finite(value: float | None) -> float | None:

@@ -13,14 +13,17 @@ from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import inf
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, TypeAlias
 
 from river import metrics, stats
 
 from config.model_file import ScoreWindows as Windows
-from learner.scores.means import MEAN_SCORES
 
 State = dict[str, Any]
+Names = tuple[str, ...]
+# (truth, predicted label or number, probabilities) -> this event's loss.
+Loss: TypeAlias = Callable[[Any, Any, Any], float]
+Present: TypeAlias = Callable[[float], float]
 
 
 class Tally(Protocol):
@@ -53,6 +56,10 @@ class Tally(Protocol):
         """Continue from a dumped state."""
 
 
+MakeTally: TypeAlias = Callable[[Names, Windows], Tally]
+_COMMON = ("_factor", "_recent", "names")  # attributes of every tally
+
+
 class PairTally:
     """Counts of (label, predicted label): all that River reads from a confusion matrix.
 
@@ -61,9 +68,9 @@ class PairTally:
     """
 
     kind: ClassVar[str] = "pairs"
-    __slots__ = ("_factor", "_hits", "_mass", "_pairs", "_recent", "names")
+    __slots__ = (*_COMMON, "_hits", "_mass", "_pairs")
 
-    def __init__(self, names: tuple[str, ...], windows: Windows) -> None:
+    def __init__(self, names: Names, windows: Windows) -> None:
         self.names = names
         self._pairs: dict[tuple[Any, Any], int] = {}
         self._recent: deque[tuple[Any, Any]] = deque(maxlen=windows.rolling)
@@ -110,7 +117,7 @@ class CurveTally(PairTally):
     kind: ClassVar[str] = "curve"
     __slots__ = ("_edges", "_thresholds")
 
-    def __init__(self, names: tuple[str, ...], windows: Windows) -> None:
+    def __init__(self, names: Names, windows: Windows) -> None:
         super().__init__(names, windows)
         self._thresholds: list[float] = river_metric("ROCAUC").thresholds
         self._edges = [*self._thresholds, inf]
@@ -135,11 +142,10 @@ class MeanTally:
     """The running mean of a loss, in River's own arithmetic."""
 
     kind: ClassVar[str] = "mean"
-    __slots__ = ("_count", "_factor", "_faded", "_loss", "_mass", "_mean", "_recent", "names")
+    __slots__ = (*_COMMON, "_count", "_faded", "_loss", "_mass", "_mean", "_present")
 
-    def __init__(self, names: tuple[str, ...], windows: Windows) -> None:
-        self.names = names
-        self._loss = MEAN_SCORES[names[0]].loss
+    def __init__(self, names: Names, windows: Windows, loss: Loss, present: Present) -> None:
+        self.names, self._loss, self._present = names, loss, present
         self._count = self._mean = self._faded = self._mass = 0.0
         self._factor = windows.fading
         self._recent: deque[float] = deque(maxlen=windows.rolling)
@@ -152,17 +158,17 @@ class MeanTally:
         self._faded = self._faded * self._factor + loss
         self._mass = self._mass * self._factor + 1.0
 
-    def lifetime(self, name: str) -> float | None:
-        return MEAN_SCORES[name].present(self._mean) if self._count else None
+    def lifetime(self, _: str) -> float | None:
+        return self._present(self._mean) if self._count else None
 
-    def rolling(self, name: str) -> float | None:
+    def rolling(self, _: str) -> float | None:
         mean = stats.Mean()
         for loss in self._recent:
             mean.update(loss)
-        return MEAN_SCORES[name].present(mean.get()) if self._recent else None
+        return self._present(mean.get()) if self._recent else None
 
-    def fading(self, name: str) -> float | None:
-        return MEAN_SCORES[name].present(self._faded / self._mass) if self._mass else None
+    def fading(self, _: str) -> float | None:
+        return self._present(self._faded / self._mass) if self._mass else None
 
     def dump(self) -> State:
         sums = [self._count, self._mean, self._faded, self._mass]
@@ -177,9 +183,9 @@ class LossTally:
     """Vowpal Wabbit's average loss: the sum of losses over the sum of weights."""
 
     kind: ClassVar[str] = "loss"
-    __slots__ = ("_factor", "_faded", "_faded_weight", "_loss", "_recent", "_weight", "names")
+    __slots__ = (*_COMMON, "_faded", "_faded_weight", "_loss", "_weight")
 
-    def __init__(self, names: tuple[str, ...], windows: Windows) -> None:
+    def __init__(self, names: Names, windows: Windows) -> None:
         self.names = names
         self._loss = self._weight = self._faded = self._faded_weight = 0.0
         self._factor = windows.fading
@@ -219,9 +225,9 @@ class RiverTally:
     """Any other score: River's metric itself, and the last events it was fed."""
 
     kind: ClassVar[str] = "river"
-    __slots__ = ("_metric", "_reads_labels", "_recent", "names")
+    __slots__ = (*_COMMON, "_metric", "_reads_labels")
 
-    def __init__(self, names: tuple[str, ...], windows: Windows) -> None:
+    def __init__(self, names: Names, windows: Windows) -> None:
         self.names = names
         self._metric = river_metric(names[0])
         self._reads_labels = getattr(self._metric, "requires_labels", True)
@@ -251,11 +257,6 @@ class RiverTally:
     def load(self, state: State) -> None:
         self._metric = state["metric"]
         self._recent.extend(state["recent"])
-
-
-TALLIES: Mapping[str, Callable[[tuple[str, ...], Windows], Tally]] = {
-    tally.kind: tally for tally in (PairTally, CurveTally, MeanTally, LossTally, RiverTally)
-}
 
 
 def river_metric(name: str) -> Any:

@@ -1,7 +1,7 @@
 """Reading Vowpal Wabbit's predictions: one function for each kind of answer."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from learner.estimator import Native, Predicted
@@ -13,7 +13,7 @@ Read: TypeAlias = Callable[[Any], Predicted]
 WITH_PROBABILITIES = frozenset({"probability", "logistic score", "class probabilities"})
 
 
-def reader(kind: Answer, labels: dict[int, Native], *, wants_probabilities: bool) -> Read:
+def reader(kind: Answer, labels: Mapping[int, Native], *, wants_probabilities: bool) -> Read:
     """The function that reads an example's prediction.
 
     Args:

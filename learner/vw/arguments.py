@@ -149,33 +149,6 @@ def parse_arguments(text: str) -> Arguments:
     return arguments
 
 
-def answer_kind(arguments: Arguments, task: str) -> Answer:
-    """How VW's prediction is to be read for the task.
-
-    Raises:
-        SpecError: These arguments do not suit the task.
-    """
-    options, link = arguments.options, arguments.value("link")
-    if (arguments.classes is not None) != (task == "multiclass"):
-        needs = "one of --oaa, --ect, --log_multi, --recall_tree"
-        raise SpecError(KEY, f"{needs} is for task multiclass and needed there; task is {task}")
-    if task == "multiclass":
-        if "probabilities" in options:
-            return "class probabilities"
-        return "class scores" if "scores" in options else "class"
-    if task == "regression":
-        if "binary" in options:
-            raise SpecError(KEY, "--binary predicts -1 or 1 and does not suit task regression")
-        return "number"
-    if link == "poisson":
-        raise SpecError(KEY, "--link poisson predicts counts and does not suit task binary")
-    if "binary" in options:
-        return "sign"
-    if link == "logistic":
-        return "probability"
-    return "logistic score" if arguments.value("loss_function") == "logistic" else "sign"
-
-
 def _option(token: str) -> tuple[str, str | None]:
     """An option's long name and the value written onto it."""
     if token.startswith("--"):

@@ -5,17 +5,18 @@ is given back to VW's pool whatever happens.
 """
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypedDict
 
 from vowpalwabbit import pyvw
 
-from config.model_file import Task
+from config.model_file import TaskName
 from learner.errors import RestoreError, SpecError
 from learner.estimator import Native, Predicted
+from learner.tasks import TASKS
 from learner.vw.answers import WITH_PROBABILITIES, reader
-from learner.vw.arguments import KEY, Arguments, answer_kind
+from learner.vw.arguments import KEY, Arguments
 from learner.vw.text import features_text, unlabelled
 
 VERSION: str = pyvw.pylibvw.__version__
@@ -42,7 +43,7 @@ class VWEstimator:
         wants_probabilities: Whether predictions come with them, where VW has them.
         wants_loss: Whether `last_loss` and `last_weight` are kept.
         scratch: A private folder in memory to save in; without one the model cannot be dumped.
-        model: VW's bytes to go on from, which needs `scratch`.
+        dumped: Goes on from there, exactly as if it had never been cut; needs `scratch`.
 
     Attributes:
         last_loss: VW's own loss of the last example learned, its weight counted in.
@@ -50,6 +51,8 @@ class VWEstimator:
 
     Raises:
         SpecError: VW refuses the arguments, or they do not suit the task.
+        RestoreError: Other arguments or another VW wrote what was dumped, or VW cannot read it.
+            With other arguments VW would load it without a word and learn a different model.
 
     >>> from learner.vw.arguments import parse_arguments
     >>> model = VWEstimator(parse_arguments("--loss_function logistic"), task="binary")
@@ -71,24 +74,25 @@ class VWEstimator:
         self,
         arguments: Arguments,
         *,
-        task: Task,
+        task: TaskName,
         labels: tuple[Native, ...] | None = None,
         wants_probabilities: bool = True,
         wants_loss: bool = False,
         scratch: Path | None = None,
-        model: bytes | None = None,
+        dumped: Dumped | None = None,
     ) -> None:
-        kind = answer_kind(arguments, task)
+        by_number = _labels_by_number(arguments, task, labels)
+        kind = TASKS[task].vw_answer(arguments)
         self.has_probabilities = kind in WITH_PROBABILITIES
-        by_number = _labels_by_number(arguments, labels)
-        self._numbers = {label: str(number) for number, label in by_number.items()}
+        numbers = {label: str(number) for number, label in by_number.items()}
+        self._label: Callable[[Any], str] = numbers.__getitem__ if numbers else repr
         self._read = reader(kind, by_number, wants_probabilities=wants_probabilities)
-        self._task = task
+        self._is_reduced = arguments.classes is not None
         self._arguments = arguments
         self._scratch = scratch
         self._wants_loss = wants_loss
         self.last_loss = self.last_weight = 0.0
-        self._workspace = _started(arguments, scratch, model)
+        self._workspace = _started(arguments, scratch, dumped)
         native: Any = super(pyvw.Workspace, self._workspace)
         self._learn, self._predict = native.learn, native.predict
         self._parse, self._finish = native._parse, native._finish_example
@@ -123,15 +127,12 @@ class VWEstimator:
         return Dumped(arguments=self._arguments.text, model=model, version=VERSION)
 
     def _line(self, x: Mapping[str, Any], y: Any, w: float | None) -> str:
-        if self._task == "binary":
-            label = "1" if y else "-1"
-        else:
-            label = self._numbers[y] if self._task == "multiclass" else repr(y)
+        label = self._label(y)
         return f"{label} {features_text(x)}" if w is None else f"{label} {w!r} {features_text(x)}"
 
     def _keep_loss(self, example: Any, *, is_right: bool) -> None:
         """What VW's driver would add to its sums; for classes it adds the weight of the errors."""
-        if self._task == "multiclass":
+        if self._is_reduced:
             self.last_weight = example.get_multiclass_weight()
             self.last_loss = 0.0 if is_right else self.last_weight
         else:
@@ -139,59 +140,35 @@ class VWEstimator:
             self.last_loss = example.get_loss()
 
 
-def restore_vw(
-    dumped: Dumped,
-    arguments: Arguments,
-    *,
-    task: Task,
-    labels: tuple[Native, ...] | None,
-    wants_probabilities: bool,
-    wants_loss: bool,
-    scratch: Path | None,
-) -> VWEstimator:
-    """The estimator that goes on from a dump.
+def _labels_by_number(
+    arguments: Arguments, task: TaskName, labels: tuple[Native, ...] | None
+) -> Mapping[int, Native]:
+    numbers = arguments.classes
+    if (numbers is not None) != TASKS[task].has_many:
+        needs = "one of --oaa, --ect, --log_multi, --recall_tree"
+        raise SpecError(KEY, f"{needs} is for task multiclass and needed there; task is {task}")
+    if numbers is None:
+        return TASKS[task].vw_labels
+    if labels is not None and len(labels) != len(numbers):
+        raise SpecError(KEY, f"has {len(numbers)} classes, `labels:` names {len(labels)}")
+    return dict(zip(numbers, labels or numbers, strict=True))
 
-    Raises:
-        RestoreError: Other arguments or another VW wrote it, or VW cannot read it. With other
-            arguments VW would load it without a word and learn a different model.
-    """
+
+def _started(arguments: Arguments, scratch: Path | None, dumped: Dumped | None) -> pyvw.Workspace:
+    if dumped is None:
+        return _workspace(arguments.command_line())
     if dumped["arguments"] != arguments.text:
         raise RestoreError(f"learned with {dumped['arguments']!r}, not {arguments.text!r}")
     if dumped["version"] != VERSION:
         raise RestoreError(f"written by Vowpal Wabbit {dumped['version']}, this is {VERSION}")
-    try:
-        return VWEstimator(
-            arguments,
-            task=task,
-            labels=labels,
-            wants_probabilities=wants_probabilities,
-            wants_loss=wants_loss,
-            scratch=scratch,
-            model=dumped["model"],
-        )
-    except SpecError as error:
-        raise RestoreError(f"Vowpal Wabbit cannot load it: {error.message}") from error
-
-
-def _labels_by_number(arguments: Arguments, labels: tuple[Native, ...] | None) -> dict[int, Native]:
-    numbers = arguments.classes
-    if numbers is None:
-        return {}
-    if labels is None:
-        return {number: number for number in numbers}
-    if len(labels) != len(numbers):
-        raise SpecError(KEY, f"has {len(numbers)} classes, `labels:` names {len(labels)}")
-    return dict(zip(numbers, labels, strict=True))
-
-
-def _started(arguments: Arguments, scratch: Path | None, model: bytes | None) -> pyvw.Workspace:
-    if model is None:
-        return _workspace(arguments.command_line())
     assert scratch is not None, "Vowpal Wabbit loads only from a path: give it a scratch"
     with tempfile.NamedTemporaryFile(dir=scratch, suffix=".vw") as file:
-        file.write(model)
+        file.write(dumped["model"])
         file.flush()
-        return _workspace([*arguments.command_line(), f"--initial_regressor={file.name}"])
+        try:
+            return _workspace([*arguments.command_line(), f"--initial_regressor={file.name}"])
+        except SpecError as error:
+            raise RestoreError(f"Vowpal Wabbit cannot load it: {error.message}") from error
 
 
 def _workspace(command_line: list[str]) -> pyvw.Workspace:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from config.model_file import MISSING_IN_CSV, Learner, ModelFile
+from learner.tasks import TASKS
 from stream.errors import SendError
 from stream.send.csv_header import cells_of, check_header, foreign_delimiter, unnamed_columns
 from stream.send.csv_values import Cells, Scalar, is_whole, looks_decimal, written
@@ -168,7 +169,7 @@ class _RowReader:
         self, path: Path, header: Sequence[str], model_file: ModelFile, columns: CsvColumns
     ) -> None:
         self._path, self._header = path, header
-        self._task, self._labels = model_file.task, model_file.labels
+        self._task, self._labels = TASKS[model_file.task], model_file.labels
         self._cells = Cells(columns.decimal)
         self._empty = ("", columns.null)
         self._absent = _absent_words(model_file, columns)

@@ -8,7 +8,8 @@ import math
 import re
 from collections.abc import Sequence
 
-from config.model_file import FeatureSpec, Task
+from config.model_file import FeatureSpec
+from learner.tasks import Task
 from stream.errors import SendError
 
 Scalar = bool | int | float | str
@@ -76,7 +77,7 @@ class Cells:
     def label(self, text: str, task: Task, labels: Sequence[Scalar] | None, where: str) -> Scalar:
         """The label as the model file has it, else as guessed; of classes, 1.0 is 1."""
         value: Scalar = text if text in (labels or ()) else self.guessed(text, where)
-        if task != "regression" and isinstance(value, float) and value.is_integer():
+        if task.has_classes and isinstance(value, float) and value.is_integer():
             value = int(value)
         for label in labels or ():
             if written(label) in (text, written(value)):

@@ -11,7 +11,7 @@ import pytest
 from river import drift
 from river.drift import binary
 
-from config.model_file import Drift, Task
+from config.model_file import Drift, TaskName
 from learner.drift.detectors import DETECTORS
 from learner.drift.log import KEPT, DriftLog
 from learner.drift.monitor import Detection, Detectors
@@ -38,7 +38,7 @@ def errors(*phases: tuple[int, float], seed: int = 7) -> list[int]:
     return [int(rng.random() < rate) for length, rate in phases for _ in range(length)]
 
 
-def detectors(*names: str, task: Task = "binary", **arguments: Any) -> Detectors:
+def detectors(*names: str, task: TaskName = "binary", **arguments: Any) -> Detectors:
     return Detectors([Drift(detector=name, arguments=arguments) for name in names], task)
 
 

@@ -5,22 +5,24 @@ import random
 
 import pytest
 
+from learner.build import build_screen
 from learner.events.gate import Gate, RecentIds
-from learner.events.labels import Labels
-from learner.events.screen import Screen
+from learner.tasks import TASKS
 from learner.values import Event, Reason, Refusal
 from tests.learner.streams import model_file
 from tests.learner.taking import examples_of
 
-RIVER = {"river": ["linear_model.LogisticRegression"]}
+CLASSIFIER = {"river": ["tree.HoeffdingTreeClassifier"]}
+REGRESSOR = {"river": ["linear_model.LinearRegression"]}
+WITHOUT_WEIGHTS = {"river": ["neighbors.KNNClassifier"]}
 
 
 class Entrance:
     """Screen and gate, one after the other, as they stand in two processes."""
 
-    def __init__(self, file, *, flattens, takes_weight):
-        self.screen = Screen(file, flattens=flattens, takes_weight=takes_weight)
-        self.gate = Gate(file, Labels(file))
+    def __init__(self, file):
+        self.screen = build_screen(file)
+        self.gate = Gate(file, TASKS[file.task].labels(file))
 
     def admit(self, event):
         """Features, native label and weight of one event, or the refusal."""
@@ -34,9 +36,9 @@ class Entrance:
         return x, y, None if admitted.ws is None else admitted.ws[0]
 
 
-def gate(task="binary", *, flattens=True, takes_weight=True, **sections):
-    file = model_file(task, RIVER, **sections)
-    return Entrance(file, flattens=flattens, takes_weight=takes_weight)
+def gate(task="binary", *, learner=None, **sections):
+    usual = REGRESSOR if task == "regression" else CLASSIFIER
+    return Entrance(model_file(task, learner or usual, **sections))
 
 
 def event(features, label=True, **more):
@@ -66,7 +68,7 @@ def test_nulls_are_absent_and_nested_features_flattened_in_place():
     features = {"a": 1, "n": None, "u": {"x": 2, "gone": None, "y": "s"}, "z": False, "e": {}}
 
     flat = gate().admit(event(features))[0]
-    nested = gate(flattens=False).admit(event(features))[0]
+    nested = gate(learner={"vw": "--quiet"}).admit(event(features))[0]
 
     assert list(flat.items()) == [("a", 1), ("u.x", 2), ("u.y", "s"), ("z", False)]
     assert nested == {"a": 1, "u": {"x": 2, "y": "s"}, "z": False, "e": {}}
@@ -88,7 +90,7 @@ def test_features_that_flattening_makes_one_are_refused(features, ways):
     for found in (of.admit(event(features)), of.screen.features(features)):
         assert found == Refusal(Reason.wrong_type, f"feature {ways}", "gate")
     assert memory(of) == memory(gate())
-    assert gate(flattens=False).admit(event(features))[0] == features
+    assert gate(learner={"vw": "--quiet"}).admit(event(features))[0] == features
 
 
 @pytest.mark.parametrize(
@@ -197,7 +199,10 @@ def test_a_weight_is_no_less_than_nothing_and_bounded(weight, expected):
 
 def test_a_weight_is_refused_where_the_learner_takes_none():
     """Rather than learned as if it were 1."""
-    assert reason(gate(takes_weight=False).admit(event({}, weight=1))) is Reason.weight_unsupported
+    assert (
+        reason(gate(learner=WITHOUT_WEIGHTS).admit(event({}, weight=1)))
+        is Reason.weight_unsupported
+    )
 
 
 SPECS = {
@@ -316,7 +321,7 @@ def test_a_question_passes_without_label_and_leaves_no_trace():
 def test_vw_text_passes_as_it_is():
     """Its features were checked when it was read; id and label count as ever."""
     file = model_file("binary", {"vw": "--quiet"}, topics={"format": "vw"})
-    one = Entrance(file, flattens=False, takes_weight=True)
+    one = Entrance(file)
     line = Event(text="1 'a|f x:1", label=1, id="a")
 
     assert one.admit(line) == ("1 'a|f x:1", True, None)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from learner.events.labels import Labels
+from learner.tasks import TASKS
 from learner.values import Reason, Refusal
 from tests.learner.streams import model_file
 
@@ -14,7 +15,8 @@ RIVER = {"river": ["tree.HoeffdingTreeClassifier"]}
 
 
 def labels(task: str, learner: dict[str, Any] = RIVER, **sections: Any) -> Labels:
-    return Labels(model_file(task, learner, **sections))
+    file = model_file(task, learner, **sections)
+    return TASKS[file.task].labels(file)
 
 
 def reason(found: object) -> Reason:

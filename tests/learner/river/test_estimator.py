@@ -22,12 +22,12 @@ from river import (
 )
 from river.base import Base, Classifier
 
-from config.model_file import Task
+from config.model_file import TaskName
 from learner.river.estimator import RiverEstimator, final_step, takes_weight
 from tests.learner.streams import binary, classes, numbers, only_numbers
 
 SCALER = preprocessing.StandardScaler
-TASKS: dict[Any, Task] = {binary: "binary", classes: "multiclass", numbers: "regression"}
+TASKS: dict[Any, TaskName] = {binary: "binary", classes: "multiclass", numbers: "regression"}
 MODELS = {
     "logistic": (binary, lambda: SCALER() | linear_model.LogisticRegression()),
     "perceptron": (binary, linear_model.Perceptron),

@@ -11,7 +11,7 @@ from river import evaluate, linear_model, metrics, preprocessing
 from river.datasets import Phishing
 
 from config.model_file import ScoreWindows as Windows
-from config.model_file import Task
+from config.model_file import TaskName
 from learner.errors import SpecError
 from learner.scores.scores import Scores, suited_names
 
@@ -65,7 +65,7 @@ ALL = [
 @pytest.mark.parametrize(("task", "name"), ALL)
 @pytest.mark.parametrize("count", [1, 2, 7, 1500])
 def test_lifetime_and_rolling_equal_rivers_own_metric_to_the_last_bit(
-    task: Task, name: str, count: int
+    task: TaskName, name: str, count: int
 ) -> None:
     scores = feed(Scores([name], task, Windows(rolling=300)), stream(task, count))
 
@@ -79,7 +79,7 @@ def test_lifetime_and_rolling_equal_rivers_own_metric_to_the_last_bit(
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
-def test_scores_asked_for_together_and_often_equal_each_alone(task: Task) -> None:
+def test_scores_asked_for_together_and_often_equal_each_alone(task: TaskName) -> None:
     """Shared state and reports in between change no bit, neither does the order of the list."""
     names = suited_names(task)
     random.Random(3).shuffle(names)
@@ -115,7 +115,7 @@ def test_scores_equal_rivers_progressive_validation_of_a_learner() -> None:
 
 
 @pytest.mark.parametrize(("task", "name"), [(task, name) for task, name in ALL if name in MEANS])
-def test_fading_is_the_weighted_mean_of_the_contract(task: Task, name: str) -> None:
+def test_fading_is_the_weighted_mean_of_the_contract(task: TaskName, name: str) -> None:
     factor, events = 0.99, list(stream(task, 800))
     single = [river_value(name, [event]) for event in events]
     if name.startswith("RMS"):
@@ -130,14 +130,14 @@ def test_fading_is_the_weighted_mean_of_the_contract(task: Task, name: str) -> N
 
 
 @pytest.mark.parametrize(("task", "name"), [each for each in ALL if each[1] not in MEANS])
-def test_what_is_no_mean_over_events_does_not_fade(task: Task, name: str) -> None:
+def test_what_is_no_mean_over_events_does_not_fade(task: TaskName, name: str) -> None:
     report = feed(Scores([name], task, Windows()), stream(task, 20)).report()
 
     assert report[name]["fading"] is None
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
-def test_everything_is_null_before_the_first_scored_event(task: Task) -> None:
+def test_everything_is_null_before_the_first_scored_event(task: TaskName) -> None:
     names = [*suited_names(task), "VWLoss"]
 
     report = Scores(names, task, Windows()).report()
@@ -244,7 +244,7 @@ def test_says_whether_it_needs_probabilities(name: str, wants: bool) -> None:
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
-def test_a_restored_dump_goes_on_as_if_never_interrupted(task: Task) -> None:
+def test_a_restored_dump_goes_on_as_if_never_interrupted(task: TaskName) -> None:
     names, events = suited_names(task), list(stream(task, 900))
     whole = feed(Scores(names, task, Windows(rolling=200)), events)
     first = feed(Scores(names, task, Windows(rolling=200)), events[:500])
@@ -317,7 +317,9 @@ def test_a_learner_may_hand_out_the_same_probabilities_again_and_change_them() -
         ("binary", "", "River has no metric"),
     ],
 )
-def test_a_score_that_cannot_be_is_refused_with_its_place(task: Task, name: str, told: str) -> None:
+def test_a_score_that_cannot_be_is_refused_with_its_place(
+    task: TaskName, name: str, told: str
+) -> None:
     good = "MAE" if task == "regression" else "Accuracy"
 
     with pytest.raises(SpecError) as refused:

@@ -12,7 +12,7 @@ from vowpalwabbit import pyvw
 from config.model_file import Limits
 from learner.build import build_estimator, restore_estimator
 from learner.errors import RestoreError, SpecError
-from learner.events.labels import Labels
+from learner.tasks import TASKS
 from learner.values import Reason, Refusal
 from learner.vw.arguments import parse_arguments
 from learner.vw.text import VWLine, features_text, parse_line, unlabelled
@@ -76,7 +76,7 @@ CONFIGURATIONS = [
 def test_the_loss_is_that_of_vws_own_driver(task: str, arguments: str, tmp_path: Path) -> None:
     file = model_file(task, {"vw": arguments}, metrics=["VWLoss"], topics=TEXT)
     estimator: Any = build_estimator(file)
-    labels = Labels(file)
+    labels = TASKS[file.task].labels(file)
     loss = weight = 0.0
     text = lines(task)
     for line in map(read, text):
@@ -90,7 +90,7 @@ def test_the_loss_is_that_of_vws_own_driver(task: str, arguments: str, tmp_path:
 def test_going_on_from_a_dump_equals_going_on(task: str, arguments: str, tmp_path: Path) -> None:
     file = model_file(task, {"vw": arguments}, metrics=["VWLoss"], topics=TEXT)
     original: Any = build_estimator(file, tmp_path)
-    labels = Labels(file)
+    labels = TASKS[file.task].labels(file)
     examples = [(line.text, labels.native(line.label)) for line in map(read, lines(task, 1200))]
     for x, y in examples[:200]:
         original.learn(x, y, None)

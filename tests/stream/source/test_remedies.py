@@ -9,7 +9,7 @@ from config.model_file import parse_model_file
 from learner.build import build_screen
 from learner.events.decode import decoder
 from learner.events.gate import Gate
-from learner.events.labels import Labels
+from learner.tasks import TASKS
 from learner.values import Reason, Refusal
 from stream.source.columns import Columns
 from stream.source.remedies import Remedies
@@ -75,7 +75,10 @@ def test_what_is_told_apart_is_bounded():
 def admitted(features, more=""):
     """Events with these features, from bytes to the gate: how many are learned, and the advice."""
     file = parse_model_file(MODEL + more)
-    columns, gate = Columns(decoder(file), build_screen(file)), Gate(file, Labels(file))
+    columns, gate = (
+        Columns(decoder(file), build_screen(file)),
+        Gate(file, TASKS[file.task].labels(file)),
+    )
     remedies, count = Remedies(), 0
     for first in range(0, len(features), 100):
         records = [
