@@ -12,19 +12,23 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
 from checkpoints.operating.cli import operator_commands
+from checkpoints.operating.connection import line_of
 
 if TYPE_CHECKING:
     from checkpoints.operating.connection import Connection
+    from checkpoints.records.line import Line
     from checkpoints.records.signing import Keys, Role
     from checkpoints.stores.in_redis.store import RedisStore
     from checkpoints.stores.setup import SetupFinding as StoreFinding
     from config.model_file import ModelFile
     from config.settings import Settings
+
+Models: TypeAlias = "dict[Line, tuple[Path, ModelFile]]"
 
 # Some of River's models and scores follow the order of a set of strings, so every process that
 # loads a model has the same hash seed. A thread pool of BLAS only gets in the way of one learner.
@@ -157,7 +161,7 @@ def dev(
     settings = _settings("dev", {"data_dir": data_dir, "kafka": {"topic_partitions": partitions}})
     code = run_dev(
         settings,
-        _model_files([_MODELS / f"{demo}.yaml"]) if demo else _buildable(paths, runs_own=False),
+        _models([_MODELS / f"{demo}.yaml"]) if demo else _models(paths, runs_own=False),
         port=port,
         kafka_port=kafka_port,
         demo=demo,
@@ -189,7 +193,7 @@ def learn(
 
     if shard != "0":
         raise typer.BadParameter("this version has one shard: 0", param_hint="--shard")
-    model_file = _buildable([model], runs_own=True)[0][1]
+    ((line, (_, model_file)),) = _models([model], runs_own=True).items()
     settings = _connected(
         f"learner:{model_file.name}", data_dir, kafka=True, redis=True, signs_as="learner"
     )
@@ -203,11 +207,12 @@ def learn(
     open_store = functools.partial(_store, settings, deadline_s=_LEARNER_STORE_DEADLINE_S)
     learner = Keeper(
         settings,
+        line,
         model_file,
         options,
         open_store=open_store,
         keys=_keys(settings, signs_as="learner"),  # a standby must know before it is needed
-        check_store=functools.partial(_set_up, open_store, model_file.name),
+        check_store=functools.partial(_set_up, open_store, line),
     )
     raise typer.Exit(learner.run())
 
@@ -223,7 +228,8 @@ def serve(
     from api.processes.loader import run_api
     from stream.kafka.producer import Publisher
 
-    models = [found for _, found in _buildable(model, runs_own=False)]
+    found = _models(model, runs_own=False)
+    models = {line: model_file for line, (_, model_file) in found.items()}
     settings = _connected("api", data_dir, redis=True, overrides={"api": {"workers": workers}})
     publisher = Publisher(settings.kafka)
     try:
@@ -268,7 +274,7 @@ def send(
 
     if rate is not None and rate <= 0:
         raise typer.BadParameter("must be above 0", param_hint="--rate")
-    model_file = _model_files([model])[0][1]
+    ((line, (_, model_file)),) = _models([model]).items()
     settings = _connected("send", data_dir, kafka=True)
     await_learner(settings.data_dir, model_file.name)  # it makes the topic
     chosen = csv_columns(
@@ -279,7 +285,7 @@ def send(
     became = None
     if not no_wait and settings.redis.url is not None:
         open_store = functools.partial(_store, settings, deadline_s=_API_STORE_DEADLINE_S)
-        became = follow(model_file.name, functools.partial(_keys, settings), open_store)
+        became = follow(line, functools.partial(_keys, settings), open_store)
     done = send_all(
         settings.kafka, model_file, source, chosen, rate=rate, limit=limit, start_over=again
     )
@@ -310,41 +316,37 @@ def doctor(
     raise typer.Exit(findings.exit_code(found))
 
 
-def _model_files(paths: list[Path]) -> "list[tuple[Path, ModelFile]]":
-    """The model files, loaded; no two of one name."""
-    from config.model_file import load_model_file
-
-    return _named_apart([(path.resolve(), load_model_file(path)) for path in paths])
-
-
-def _buildable(paths: list[Path], *, runs_own: bool) -> "list[tuple[Path, ModelFile]]":
-    """The same, and River or Vowpal Wabbit know all that they name.
+def _models(paths: list[Path], *, runs_own: bool | None = None) -> Models:
+    """The model files by their lines, which are made here and handed down; no two are of one.
 
     Args:
-        runs_own: Whether users' own learners are made, too: only where nobody else depends on it.
+        runs_own: Not None: River or Vowpal Wabbit must know all that they name. Whether users' own
+            learners are made, too: only where nobody else depends on it.
     """
     from config.errors import Mistake, ModelFileError
-    from config.model_file import ModelFile
-    from learner.check_model_file import checked_model_file
+    from config.model_file import ModelFile, load_model_file
 
+    load: Callable[[Path], ModelFile] = load_model_file
+    if runs_own is not None:
+        from learner.check_model_file import checked_model_file
+
+        load = functools.partial(checked_model_file, runs_own=runs_own)
     found: list[tuple[Path, ModelFile]] = []
     problems: list[Mistake] = []
     for path in paths:
         try:
-            found.append((path.resolve(), checked_model_file(path, runs_own=runs_own)))
+            found.append((path.resolve(), load(path)))
         except ModelFileError as error:
             problems += error.problems
     if problems:
         raise ModelFileError(problems)
-    return _named_apart(found)
-
-
-def _named_apart(found: "list[tuple[Path, ModelFile]]") -> "list[tuple[Path, ModelFile]]":
-    names = [model.name for _, model in found]
-    for name in names:
-        if names.count(name) > 1:
-            raise typer.BadParameter(f"two model files are named {name}", param_hint="--model")
-    return found
+    models: Models = {}
+    for path, model_file in found:
+        line = line_of(model_file.name)
+        if line in models:
+            raise typer.BadParameter(f"two model files are named {line}", param_hint="--model")
+        models[line] = (path, model_file)
+    return models
 
 
 def _settings(service: str, overrides: dict[str, Any]) -> "Settings":
@@ -382,14 +384,12 @@ def _store(settings: "Settings", *, deadline_s: float = 10.0) -> "RedisStore":
     return _store_at(settings.redis.url.get_secret_value(), deadline_s=deadline_s)
 
 
-def _set_up(open_store: "Callable[[], RedisStore]", model: str) -> "list[StoreFinding]":
+def _set_up(open_store: "Callable[[], RedisStore]", line: "Line") -> "list[StoreFinding]":
     """How Redis is set up, for a learner that may do there what it must."""
     from contextlib import closing
 
-    from checkpoints.records.line import Line
-
     with closing(open_store()) as store:
-        store.require_rights(Line(model))
+        store.require_rights(line)
         return store.findings()
 
 
@@ -449,7 +449,7 @@ def _operator(data_dir: Path | None, model: str) -> "Connection":
     import getpass
     import socket
 
-    from checkpoints.operating.connection import Connection, line_of
+    from checkpoints.operating.connection import Connection
     from config.dev_waiting import await_learner
 
     line = line_of(model)

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from http import HTTPStatus
 from importlib.metadata import version as installed
 from typing import Any
@@ -33,6 +33,7 @@ from api.routes.pages import docs_page
 from api.routes.predict import PATH, Predictor
 from api.routes.straight import Scope, Send, Straight
 from api.serving.served import Served, ServedLine
+from checkpoints.records.line import Line
 from checkpoints.records.signing import Keys
 from checkpoints.stores.contract import Store
 from config.model_file import ModelFile
@@ -124,7 +125,7 @@ class Api(FastAPI):
 
 def create_app(
     settings: Settings,
-    model_files: Iterable[ModelFile],
+    models: Mapping[Line, ModelFile],
     store: Store,
     keys: Keys,
     publisher: Publisher | None = None,
@@ -148,8 +149,7 @@ def create_app(
         SettingsError: The API would be open to other machines without keys, or the file of keys
             cannot be used.
     """
-    models = list(model_files)
-    names = [each.name for each in models]
+    names = [line.model for line in models]
     access, threads = access_of(settings.api), Threads()
     metrics = ApiMetrics(names, tallies or SharedCounters(), registry or CollectorRegistry())
     guard = Guard(access, metrics, body_bytes_max=settings.api.max_body_bytes)
@@ -167,7 +167,7 @@ def create_app(
         routes=_routes(
             guard,
             predictor,
-            Events(models, publisher),
+            Events(models.values(), publisher),
             Reading(store, keys.verifier, threads, clock_ms),
             Ordering(store, keys, threads),
             Probes(metrics),

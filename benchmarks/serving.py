@@ -16,6 +16,7 @@ from starlette.responses import Response
 from api.processes.loader import run_api
 from benchmarks.load import drive
 from benchmarks.parity import Servers
+from checkpoints.records.line import Line
 from checkpoints.records.signing import make_keys
 from checkpoints.stores.in_redis.connection import RedisConnection
 from checkpoints.stores.in_redis.store import RedisStore
@@ -130,7 +131,8 @@ def _serve(port: int, settings: Settings, text: str) -> None:
     assert settings.redis.url is not None
     store = RedisStore(RedisConnection(settings.redis.url.get_secret_value()))
     keys = make_keys(settings.data_dir / "keys")
-    run_api(settings, [parse_model_file(text)], store, keys, None)
+    model_file = parse_model_file(text)
+    run_api(settings, {Line(model_file.name): model_file}, store, keys, None)
 
 
 def _serve_empty(port: int) -> None:

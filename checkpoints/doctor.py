@@ -1,7 +1,6 @@
 """What `weir doctor` looks at where versions are kept: Redis, the keys, and each line's head."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import product
 from types import SimpleNamespace
 
 from checkpoints.errors import CheckpointError, KeyProblem, StoreForbidden, StoreUnavailable
@@ -33,17 +32,18 @@ def store_findings(
         The verified head of each line that could be read, None where it has none; the findings.
     """
     store = RedisStore(RedisConnection(url, deadline_s=_DEADLINE_S))
+    lines = {Line(model_file.name): model_file for model_file in models}
     about = f"redis {store.address}"
     heads: dict[str, Version | None] = {}
     found: list[Finding] = []
     try:
-        found += _rights_findings(store, about, keys, models)
+        found += _rights_findings(store, about, keys, lines)
         memory, room = store.memory()
         found += _server_findings(about, [*store.findings(), memory])
-        verifiers = [keys.verifier] if keys else []
-        for verifier, model_file in product(verifiers, models):
-            reader = LineReader(store, verifier, Line(model_file.name))
-            found += _line_findings(reader, model_file, room, heads)
+        if keys is not None:
+            for line, model_file in lines.items():
+                reader = LineReader(store, keys.verifier, line)
+                found += _line_findings(reader, model_file, room, heads)
     except StoreUnavailable as problem:
         found.append(_as_error(about, problem))
     finally:
@@ -52,11 +52,10 @@ def store_findings(
 
 
 def _rights_findings(
-    store: RedisStore, about: str, keys: Keys | None, models: Sequence[ModelFile]
+    store: RedisStore, about: str, keys: Keys | None, lines: Iterable[Line]
 ) -> Iterator[Finding]:
     """Whether our user may do what a learner does: it must where the learner's key is."""
-    lines = [Line(model_file.name) for model_file in models] or [Line("doctor")]
-    for line in lines:
+    for line in lines or [Line("doctor")]:
         try:
             store.require_rights(line)
         except StoreForbidden as problem:

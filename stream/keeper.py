@@ -126,6 +126,7 @@ class Keeper:
     """
 
     settings: Settings
+    line: Line
     model_file: ModelFile
     options: LearnOptions
     open_store: Callable[[], Store]
@@ -198,9 +199,7 @@ class Keeper:
         """Between two lives nobody else does, and it would seem to have been stopped."""
         try:
             with closing(self.open_store()) as store:
-                Status(self._board, trouble=self.trouble).send(
-                    store, Line(self.model_file.name), self._holder
-                )
+                Status(self._board, trouble=self.trouble).send(store, self.line, self._holder)
         except StoreUnavailable as error:
             log.warning("model %s: its trouble is not told: %s", self.model_file.name, error)
 
@@ -229,6 +228,7 @@ class Keeper:
                 end.close()
             return SourceProcess(
                 settings=self.settings,
+                line=self.line,
                 model_file=self.model_file,
                 options=self.options,
                 keys=self.keys,
@@ -248,6 +248,7 @@ class Keeper:
                 end.close()
             return LearnerProcess(
                 settings=self.settings,
+                line=self.line,
                 model_file=self.model_file,
                 keys=self.keys,
                 open_store=self.open_store,

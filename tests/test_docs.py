@@ -20,7 +20,7 @@ from config.text.variables import variable_names
 from learner.build import build_estimator
 from learner.drift.detectors import DETECTORS
 from learner.values import Reason
-from tests.api.running import KEYS, PHISHING
+from tests.api.running import KEYS, PHISHING, by_line
 from tests.command_lines import NotUnderstoodError, commands, options, understood
 from tests.deploy.metric_names import registries
 
@@ -227,7 +227,7 @@ def test_python_in_the_documents_compiles(path):
 def test_every_route_is_documented_with_its_scope(tmp_path):
     """A heading each, and what a key must be for."""
     settings = load_settings(environ={"WEIR_DATA_DIR": str(tmp_path)})
-    app = create_app(settings, [parse_model_file(PHISHING)], MemoryStore(), KEYS)
+    app = create_app(settings, by_line(parse_model_file(PHISHING)), MemoryStore(), KEYS)
     scopes = {
         f"{method} {each.path}": each.needs for each in app.operations for method in each.methods
     }

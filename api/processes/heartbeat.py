@@ -34,7 +34,7 @@ class Beats:
 
     def __init__(self, store: Presence, clock_ms: Callable[[], int], *, name: str) -> None:
         self._store, self._clock_ms, self._name = store, clock_ms, name
-        self._said: dict[str, ServedPosition] = {}
+        self._said: dict[Line, ServedPosition] = {}
         self._round_at: float | None = None  # all lines were said
         self._retry_at = 0.0
         self._is_known = False
@@ -51,17 +51,17 @@ class Beats:
         """Seconds until there is another try, while they do not stand."""
         return max(0.0, self._retry_at - time.monotonic())
 
-    def say(self, places: Mapping[str, ServedPosition]) -> None:
+    def say(self, places: Mapping[Line, ServedPosition]) -> None:
         """Say how far we are, by model: at once where that is new, else every second."""
         now = time.monotonic()
         if now < self._retry_at:
             return
         is_due = self._round_at is None or now - self._round_at >= BEAT_S
         try:
-            for name, place in places.items():
-                if is_due or self._said.get(name) != place:
-                    self._beat(name, place, state="serving")
-                    self._said[name] = place
+            for line, place in places.items():
+                if is_due or self._said.get(line) != place:
+                    self._beat(line, place, state="serving")
+                    self._said[line] = place
         except CheckpointError as error:
             if self._complaints.is_due(error):
                 log.warning("%s; what is loaded goes on answering", error)
@@ -79,15 +79,15 @@ class Beats:
 
     def end(self) -> None:
         """Say that nobody need wait for us any more."""
-        for name, place in self._said.items():
+        for line, place in self._said.items():
             try:
-                self._beat(name, place, state="stopped", ttl_s=1.0)
+                self._beat(line, place, state="stopped", ttl_s=1.0)
             except CheckpointError as error:
                 log.warning("%s", error)
                 return
 
     def _beat(
-        self, name: str, place: ServedPosition, *, state: str, ttl_s: float = BEAT_TTL_S
+        self, line: Line, place: ServedPosition, *, state: str, ttl_s: float = BEAT_TTL_S
     ) -> None:
         payload = {
             "state": state,
@@ -98,7 +98,7 @@ class Beats:
         }
         serving = (place.version_id or "") if state == "serving" else ""
         self._store.beat(
-            Line(name), role="api", name=self._name, payload=payload, ttl_s=ttl_s, serving=serving
+            line, role="api", name=self._name, payload=payload, ttl_s=ttl_s, serving=serving
         )
 
 

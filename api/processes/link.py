@@ -6,6 +6,7 @@ from multiprocessing.reduction import ForkingPickler
 from typing import Any, TypeAlias
 
 from api.serving.served import ServedPosition, Standings
+from checkpoints.records.line import Line
 from config.processes.channel import Channel, pair
 
 Link: TypeAlias = Channel[Any]
@@ -33,7 +34,7 @@ class Drain:
 class Report:
     """From a worker: how far it is; `is_quiet`: it begins no more requests."""
 
-    places: Mapping[str, ServedPosition]
+    places: Mapping[Line, ServedPosition]
     is_quiet: bool = False
 
 

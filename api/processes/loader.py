@@ -32,7 +32,7 @@ import select
 import signal
 import socket
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Mapping
 from types import FrameType
 
 from api.app import create_app
@@ -46,6 +46,7 @@ from api.processes.workers import Workers, books_of
 from api.routes.events import Publisher
 from api.serving.follow import Following
 from checkpoints.errors import StoreForbidden
+from checkpoints.records.line import Line
 from checkpoints.records.signing import Keys
 from checkpoints.stores.contract import Store
 from checkpoints.stores.patience import Patience
@@ -190,7 +191,7 @@ class Loader:
 
 def run_api(
     settings: Settings,
-    model_files: Iterable[ModelFile],
+    models: Mapping[Line, ModelFile],
     store: Store,
     keys: Keys,
     publisher: Publisher | None,
@@ -205,7 +206,7 @@ def run_api(
         StoreUnavailable: The store did not answer at all within `learner.start_wait_seconds`.
         StoreForbidden: It answered, and let us do nothing.
     """
-    models, workers = list(model_files), settings.api.workers
+    workers = settings.api.workers
     app = create_app(
         settings, models, store, keys, publisher, tallies=SharedCounters(books_of(workers))
     )
@@ -222,10 +223,9 @@ def run_api(
             scratch=scratch,
             warm_bytes_max=settings.api.warm_max_bytes,
         )  # fmt: skip
-        lines = [line.line for line in following.lines.values()]
-        hints = held.enter_context(contextlib.closing(store.hints(lines)))
+        hints = held.enter_context(contextlib.closing(store.hints(list(models))))
         job = Job(
-            app=app, model_files=models, publisher=publisher,
+            app=app, models=models, publisher=publisher,
             door=door, passage=passage, scratch=scratch, drain_s=drain_s,
         )  # fmt: skip
         beats = Beats(store, lambda: time.time_ns() // 1_000_000, name=name_of(door))

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import signal
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from api.processes.link import Drain, Link, Report, Retire, Tell
 from api.processes.server import DRAIN_S, Server, make_server
 from api.routes.events import Publisher
 from api.serving.served import Served
+from checkpoints.records.line import Line
 from config.model_file import ModelFile
 from config.processes.channel import ChannelClosedError
 
@@ -32,13 +33,13 @@ class Job:
 
     Attributes:
         app: What answers; its store connects anew in each process.
-        model_files: Of the models that are served.
+        models: The lines that are served, and their model files.
         publisher: Not used before the fork.
         door: The listening socket.
     """
 
     app: Api
-    model_files: Sequence[ModelFile]
+    models: Mapping[Line, ModelFile]
     publisher: Publisher | None
     door: socket.socket
     passage: Passage

@@ -20,6 +20,7 @@ from api.processes.link import Drain, Link, Report, Retire, Tell, link_pair
 from api.processes.worker import Job, Worker
 from api.serving.load import Loaded
 from api.serving.served import Served, ServedPosition, Standings
+from checkpoints.records.line import Line
 from config.processes.channel import ChannelClosedError
 from config.processes.fork import ended, fork
 from config.processes.restarts import backoff_s, how_it_ended
@@ -42,7 +43,7 @@ class _Hand:
     link: Link
     generation: int
     book: int
-    born_as: Mapping[str, ServedPosition]
+    born_as: Mapping[Line, ServedPosition]
     born_at: float = field(default_factory=time.monotonic)
     report: Report | None = None  # None: it lets nobody in yet
     retired_at: float | None = None
@@ -53,7 +54,7 @@ class _Hand:
         return self.report is not None and not self.report.is_quiet
 
     @property
-    def places(self) -> Mapping[str, ServedPosition]:
+    def places(self) -> Mapping[Line, ServedPosition]:
         """How far it is, or will be when it begins to answer."""
         return self.report.places if self.report else self.born_as
 
@@ -114,26 +115,26 @@ class Workers:
         return [hand.pid for hand in self._hands]
 
     @property
-    def places(self) -> dict[str, ServedPosition]:
+    def places(self) -> dict[Line, ServedPosition]:
         """How far all that may answer are together, by model; nowhere while there are none.
 
         Operators must know of us before the first one may answer.
         """
         found = [hand.places for hand in self._hands if hand.may_answer]
         return {
-            each.name: min(
-                (places[each.name] for places in found),
+            line: min(
+                (places[line] for places in found),
                 key=lambda it: it.control_seq,
                 default=_NOWHERE,
             )
-            for each in self._job.model_files
+            for line in self._job.models
         }
 
     @property
     def awaited(self) -> frozenset[str]:
         """The models that not all can answer for yet."""
         places = [it for hand in self._hands if hand.may_answer for it in hand.places.items()]
-        return frozenset(name for name, place in places if place.number is None)
+        return frozenset(line.model for line, place in places if place.number is None)
 
     @property
     def is_settled(self) -> bool:
@@ -201,7 +202,7 @@ class Workers:
     def _fork(self, generation: int, at_hand: Mapping[str, Sequence[Loaded]]) -> None:
         ours, theirs = link_pair()
         book = self._free_books.pop(0)
-        served = Served(self._job.model_files, at_hand, self._job.scratch)
+        served = Served(self._job.models, at_hand, self._job.scratch)
         served.take(self._told)
         served.awaited = self._told_awaited
 

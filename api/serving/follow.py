@@ -20,7 +20,7 @@ import dataclasses
 import gc
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from api.http.complaints import Complaints
@@ -59,11 +59,10 @@ class FollowedLine:
         load_problem: Why the last load failed.
     """
 
-    def __init__(self, model_file: ModelFile, store: Store, verifier: Verifier) -> None:
-        self.model_file, self.name = model_file, model_file.name
-        self.line = Line(model_file.name)
+    def __init__(self, line: Line, model_file: ModelFile, store: Store, verifier: Verifier) -> None:
+        self.line, self.model_file, self.name = line, model_file, line.model
         self.reader = LineReader(
-            store, verifier, self.line, segment_bytes_max=model_file.checkpoint.max_bytes
+            store, verifier, line, segment_bytes_max=model_file.checkpoint.max_bytes
         )
         self.state: LineState | None = None
         self.loaded: Loaded | None = None
@@ -138,7 +137,7 @@ class Following:
     """Follows the lines of some models.
 
     Args:
-        model_files: Of the models to serve.
+        models: The lines to serve, and their model files.
         store: Where their versions are.
         verifier: Whose records are believed.
         on_load: Told of every load.
@@ -154,7 +153,7 @@ class Following:
 
     def __init__(
         self,
-        model_files: Iterable[ModelFile],
+        models: Mapping[Line, ModelFile],
         store: Store,
         verifier: Verifier,
         *,
@@ -162,7 +161,9 @@ class Following:
         scratch: Path | None = None,
         warm_bytes_max: int = 0,
     ) -> None:
-        self.lines = {each.name: FollowedLine(each, store, verifier) for each in model_files}
+        self.lines = {
+            it.model: FollowedLine(it, file, store, verifier) for it, file in models.items()
+        }
         self.generation = self.ordered = 0
         self.unheard: CheckpointError | None = None
         self._store, self._on_load, self._scratch = store, on_load, scratch

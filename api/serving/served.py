@@ -4,7 +4,7 @@ Who follows the store (`api.serving.follow`) says where each line stands and wha
 requests read that and nothing else, so Redis may be down for hours.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,10 +64,8 @@ class ServedLine:
         is_store_away: It does not answer now, or does not let us.
     """
 
-    def __init__(self, model_file: ModelFile, at_hand: Sequence[Loaded] = ()) -> None:
-        self.model_file = model_file
-        self.name = model_file.name
-        self.line = Line(model_file.name)
+    def __init__(self, line: Line, model_file: ModelFile, at_hand: Sequence[Loaded] = ()) -> None:
+        self.line, self.model_file, self.name = line, model_file, line.model
         self.state: LineState | None = None
         self.loaded: Loaded | None = None
         # Never let go: other processes have that memory too, and to free it would copy it first.
@@ -147,7 +145,7 @@ class Served:
     """All lines of this process.
 
     Args:
-        model_files: Of the models to serve.
+        models: The lines to serve, and their model files.
         at_hand: Versions that are in memory already, by model.
         scratch: A private folder in memory, for learners that load only from a path.
 
@@ -158,12 +156,14 @@ class Served:
 
     def __init__(
         self,
-        model_files: Iterable[ModelFile],
+        models: Mapping[Line, ModelFile],
         at_hand: Mapping[str, Sequence[Loaded]] | None = None,
         scratch: Path | None = None,
     ) -> None:
         found = at_hand or {}
-        self.lines = {each.name: ServedLine(each, found.get(each.name, ())) for each in model_files}
+        self.lines = {
+            it.model: ServedLine(it, file, found.get(it.model, ())) for it, file in models.items()
+        }
         self.is_draining = False
         self.awaited: frozenset[str] = frozenset()
         self._scratch = scratch
@@ -189,9 +189,9 @@ class Served:
         return [each.name for each in lines if each.loaded is None or each.name in self.awaited]
 
     @property
-    def places(self) -> dict[str, ServedPosition]:
+    def places(self) -> dict[Line, ServedPosition]:
         """How far this process has come with each line."""
-        return {line.name: line.place for line in self.lines.values()}
+        return {line.line: line.place for line in self.lines.values()}
 
     def take(self, standings: Standings) -> None:
         """Go by these from now on."""

@@ -92,6 +92,7 @@ class Committer:
         self,
         open_store: Callable[[], Store],
         keys: Keys,
+        line: Line,
         model_file: ModelFile,
         *,
         token: str,
@@ -100,8 +101,8 @@ class Committer:
         note_number: Callable[[int], None],
         tell: Callable[[Message], None],
     ) -> None:
-        self._open_store, self._keys, self._model_file = open_store, keys, model_file
-        self._line = Line(model_file.name)
+        self._open_store, self._keys = open_store, keys
+        self._line, self._model_file = line, model_file
         self._token, self._tell, self._note_number = token, tell, note_number
         self._highest = max(highest, head.number if head else 0)
         self.head = head
@@ -166,9 +167,8 @@ class Committer:
         def work() -> int:
             ours.close()
             os.nice(_NICENESS)
-            maker = VersionMaker(
-                self._open_store(), self._keys.signer("learner"), self._model_file, theirs
-            )
+            store, signer = self._open_store(), self._keys.signer("learner")
+            maker = VersionMaker(store, signer, self._line, self._model_file, theirs)
             return maker.make(trainer, positions, cut)
 
         try:

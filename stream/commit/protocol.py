@@ -126,11 +126,10 @@ class VersionMaker:
     """
 
     def __init__(
-        self, store: Store, signer: Signer, model_file: ModelFile, channel: Channel
+        self, store: Store, signer: Signer, line: Line, model_file: ModelFile, channel: Channel
     ) -> None:
-        self._store, self._signer, self._model_file = store, signer, model_file
-        self._channel = channel
-        self._line = Line(model_file.name)
+        self._store, self._signer, self._channel = store, signer, channel
+        self._line, self._model_file = line, model_file
 
     def make(self, trainer: Trainer, positions: Positions, cut: Cut) -> int:
         """Steps C2 to C6; how it went is told through the channel. The process's exit code."""

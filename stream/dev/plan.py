@@ -8,7 +8,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,6 @@ from checkpoints.records.signing import make_keys
 from checkpoints.stores.contract import Store
 from checkpoints.stores.heads import Heads
 from config.files import replace_file
-from config.model_file import ModelFile
 from config.processes.child import READY_CHECK_MAX_S, ProcessSpec, chosen_ports, exchange, free_port
 from config.processes.roll_call import Roll
 from config.settings import Settings
@@ -114,7 +113,7 @@ DEMOS: Mapping[str, Demo] = {
 
 def plan(
     settings: Settings,
-    model_files: Iterable[tuple[Path, ModelFile]],
+    paths: Mapping[Line, Path],
     *,
     program: tuple[str, ...],
     port: int,
@@ -125,6 +124,7 @@ def plan(
     """Choose addresses, make keys, prepare the servers' directories.
 
     Args:
+        paths: Of the model files.
         program: How to run `weir` itself.
         port: The API's.
         kafka_port: Kafka's, where none is given.
@@ -135,7 +135,6 @@ def plan(
         ProcessError: A port is taken, or a server cannot be prepared.
     """
     directory = settings.data_dir.resolve()
-    models = list(model_files)
     asked = {"--port": port}
     if settings.kafka.bootstrap_servers is None:
         asked["--kafka-port"] = kafka_port
@@ -146,17 +145,18 @@ def plan(
     common = _environment(directory, kafka_address, redis_url)
     common["WEIR_KAFKA__TOPIC_PARTITIONS"] = str(settings.kafka.topic_partitions)
     store = store_at(redis_url, deadline_s=READY_CHECK_MAX_S)
-    ports = {f"learner:{model.name}": free_port() for _, model in models}
+    ports = {line: free_port() for line in paths}
     learners = [
-        _learner(program, path, model, common, ports[f"learner:{model.name}"], directory, store)
-        for path, model in models
+        _learner(program, path, line, common, ports[line], directory, store)
+        for line, path in paths.items()
     ]
-    api = _api(program, models, common, api_port, directory, store)
+    api = _api(program, paths, common, api_port, directory, store)
     senders = []
     if demo is not None:
-        senders = [_sender(program, models[0][0], DEMOS[demo], demo, common, directory)]
+        (path,) = paths.values()
+        senders = [_sender(program, path, DEMOS[demo], demo, common, directory)]
     url = f"http://127.0.0.1:{api_port}"
-    metrics = {name: f"http://127.0.0.1:{p}/metrics" for name, p in ports.items()}
+    metrics = {f"learner:{it}": f"http://127.0.0.1:{p}/metrics" for it, p in ports.items()}
     return DevPlan(
         directory=directory,
         api=url,
@@ -204,20 +204,20 @@ def _environment(directory: Path, kafka_address: str, redis_url: str) -> dict[st
 def _learner(
     program: tuple[str, ...],
     path: Path,
-    model: ModelFile,
+    line: Line,
     common: Mapping[str, str],
     metrics_port: int,
     directory: Path,
     store: Store,
 ) -> ProcessSpec:
     keys = directory / "keys"
-    parts = directory / f"learner-{model.name}.json"
+    parts = directory / f"learner-{line}.json"
     return ProcessSpec(
-        name=f"learner:{model.name}",
+        name=f"learner:{line}",
         argv=(*program, "learn", "--model", str(path), "--create-topics", "--begin-if-untouched"),
         env={
             **common,
-            "WEIR_LEARNER__NAME": f"dev-{model.name}",
+            "WEIR_LEARNER__NAME": f"dev-{line}",
             "WEIR_LEARNER__METRICS_PORT": str(metrics_port),
             "WEIR_LEARNER__PIDS_FILE": str(parts),
             "WEIR_SIGNING__LEARNER_KEY": str(keys / "learner.pem"),
@@ -228,7 +228,7 @@ def _learner(
         waits=False,
         spares_others=True,
         parts=parts,
-        ready=partial(_learns, store, Line(model.name)),
+        ready=partial(_learns, store, line),
     )
 
 
@@ -248,14 +248,14 @@ def _state(store: Heads, line: Line) -> object:
 
 def _api(
     program: tuple[str, ...],
-    model_files: Sequence[tuple[Path, ModelFile]],
+    paths: Mapping[Line, Path],
     common: Mapping[str, str],
     port: int,
     directory: Path,
     store: Store,
 ) -> ProcessSpec:
     keys = directory / "keys"
-    models = [part for path, _ in model_files for part in ("--model", str(path))]
+    models = [part for path in paths.values() for part in ("--model", str(path))]
     return ProcessSpec(
         name="api",
         argv=(*program, "serve", *models),
@@ -270,7 +270,7 @@ def _api(
         stop_timeout_s=8.0,
         waits=False,
         ready=partial(_answers, port),
-        rest=partial(_not_served, port, store, [model.name for _, model in model_files]),
+        rest=partial(_not_served, port, store, list(paths)),
     )
 
 
@@ -279,14 +279,14 @@ def _answers(port: int) -> bool:
     return b" 200 " in _asked(port, "/livez")[0][:15]
 
 
-def _not_served(port: int, store: Store, models: Iterable[str]) -> set[str]:
+def _not_served(port: int, store: Heads, lines: Iterable[Line]) -> set[str]:
     """The learners whose models the API has no version of yet, and that do not say they fail."""
     head, body = _asked(port, "/readyz")
     if b" 200 " in head[:15]:
         return set()
     missing = _missing(body)
-    waited = models if missing is None else missing
-    return {f"learner:{name}" for name in waited if _state(store, Line(name)) != _FAILING}
+    waited = [line for line in lines if missing is None or line.model in missing]
+    return {f"learner:{line}" for line in waited if _state(store, line) != _FAILING}
 
 
 def _asked(port: int, path: str) -> tuple[bytes, bytes]:
@@ -343,15 +343,15 @@ class DrainCheck:
 
     def __init__(
         self,
-        models: Iterable[ModelFile],
+        lines: Iterable[Line],
         *,
-        committed: Callable[[ModelFile], Mapping[str, int]],
-        ends: Callable[[ModelFile], Mapping[str, int]],
+        committed: Callable[[Line], Mapping[str, int]],
+        ends: Callable[[Line], Mapping[str, int]],
         lost: Collection[str],
         is_sending: Callable[[], bool],
         quiet_s: float,
     ) -> None:
-        self._models = list(models)
+        self._lines = list(lines)
         self._committed, self._ends, self._is_sending = committed, ends, is_sending
         self._lost, self._quiet_s = lost, quiet_s
         self._still_since: float | None = None
@@ -361,7 +361,7 @@ class DrainCheck:
         """Look once; true when at least one record came and none is left that will be learned."""
         if self._is_sending():
             return False
-        now = [(m.name in self._lost, self._committed(m), self._ends(m)) for m in self._models]
+        now = [(it.model in self._lost, self._committed(it), self._ends(it)) for it in self._lines]
         at_end = all(is_lost or done == ends for is_lost, done, ends in now)
         has_any = any(sum(ends.values()) > 0 for _, _, ends in now)
         if not (at_end and has_any):

@@ -20,7 +20,7 @@ from checkpoints.errors import StoreUnavailable
 from checkpoints.reading.reader import LineReader
 from checkpoints.reading.views import model_view
 from checkpoints.records.line import Line
-from checkpoints.records.manifest import Version, open_version
+from checkpoints.records.manifest import open_version
 from checkpoints.records.signing import Verifier, make_keys
 from checkpoints.stores.contract import Store
 from config.files import NoRoomError
@@ -43,7 +43,7 @@ _LOOKS = ("versions", "drifts", "status")  # what a newcomer does next
 
 def run_dev(
     settings: Settings,
-    models: list[tuple[Path, ModelFile]],
+    models: Mapping[Line, tuple[Path, ModelFile]],
     *,
     port: int,
     kafka_port: int,
@@ -56,7 +56,7 @@ def run_dev(
     A learner that ends for good ends alone where others learn. Drained, the code is then its own.
 
     Args:
-        models: The model files with their paths; names differ.
+        models: The model files with their paths.
         store_at: To see when learners are up, and what is learned.
 
     Raises:
@@ -65,7 +65,7 @@ def run_dev(
     with DataDirLock(settings.data_dir):
         found = plan(
             settings,
-            models,
+            {line: path for line, (path, _) in models.items()},
             program=this_program(),
             port=port,
             kafka_port=kafka_port,
@@ -76,7 +76,8 @@ def run_dev(
         names = ", ".join(spec.name for spec in found.specs)
         _say(f"starting {names} in {found.directory}")
         try:
-            return asyncio.run(_run(found, [m for _, m in models], store_at, exit_after_drain))
+            topics = {line: file.topics.events for line, (_, file) in models.items()}
+            return asyncio.run(_run(found, topics, store_at, exit_after_drain))
         finally:
             found.file.unlink(missing_ok=True)
             _say(f"stopped; state in {found.directory}")
@@ -84,15 +85,15 @@ def run_dev(
 
 async def _run(
     found: DevPlan,
-    models: list[ModelFile],
+    topics: Mapping[Line, str],
     store_at: StoreAt,
     exit_after_drain: bool,
 ) -> int:
-    told = _Telling(found, models)
+    told = _Telling(found, topics)
     supervisor = Supervisor(found.specs, on_change=told, on_lost=found.lose)
     beside = [asyncio.create_task(DiskWatch(found.directory, _say).run())]
     if exit_after_drain:
-        drained = _end_when_drained(found, models, store_at(found.redis), supervisor)
+        drained = _end_when_drained(found, topics, store_at(found.redis), supervisor)
         beside.append(asyncio.create_task(drained))
     try:
         return await supervisor.run()
@@ -107,8 +108,8 @@ class _Telling:
     Where the disk has no room for the file, the old one stays, and it is tried again.
     """
 
-    def __init__(self, found: DevPlan, models: list[ModelFile]) -> None:
-        self._found, self._models = found, models
+    def __init__(self, found: DevPlan, topics: Mapping[Line, str]) -> None:
+        self._found, self._topics = found, topics
         self._is_announced = self._is_full = False
         self._again: asyncio.TimerHandle | None = None
 
@@ -117,7 +118,7 @@ class _Telling:
         if self._is_announced or roll.starting:
             return
         self._is_announced = True
-        _announce(self._found, self._models, roll.failing)
+        _announce(self._found, self._topics, roll.failing)
 
     def _write(self, roll: Roll) -> None:
         if self._again is not None:
@@ -138,14 +139,14 @@ class _Telling:
 
 
 async def _end_when_drained(
-    found: DevPlan, models: list[ModelFile], store: Store, supervisor: Supervisor
+    found: DevPlan, topics: Mapping[Line, str], store: Store, supervisor: Supervisor
 ) -> None:
     """Stop everything when all that was sent is learned, and print where each model stands."""
     heads = _CommittedHeads(store, make_keys(found.directory / "keys").verifier)
     drain = DrainCheck(
-        models,
-        committed=heads.offsets,
-        ends=lambda model: _ends(found.kafka, model.topics.events),
+        topics,
+        committed=lambda line: heads.offsets(line, topics[line]),
+        ends=lambda line: _ends(found.kafka, topics[line]),
         lost=found.lost,
         is_sending=lambda: found.producer is not None and not supervisor.is_done(found.producer),
         quiet_s=0.0 if found.demo else _DRAIN_QUIET_S,
@@ -154,19 +155,19 @@ async def _end_when_drained(
     while told is None:
         await asyncio.sleep(_DRAIN_LOOK_S)
         if found.file.exists() and not supervisor.roll.starting:
-            told = await asyncio.to_thread(_told_if_drained, drain, heads, models)
+            told = await asyncio.to_thread(_told_if_drained, drain, heads, topics)
     print(told, end="", flush=True)
     supervisor.stop(next(iter(found.lost.values()), 0))
 
 
 def _told_if_drained(
-    drain: DrainCheck, heads: "_CommittedHeads", models: list[ModelFile]
+    drain: DrainCheck, heads: "_CommittedHeads", topics: Mapping[Line, str]
 ) -> str | None:
     """Once all is learned, a line for each model that has a version."""
     try:
         if not drain.is_done():
             return None
-        found = [heads.status(model) for model in models]
+        found = [heads.status(line) for line in topics]
     except (KafkaError, StoreUnavailable, OSError) as error:
         log.warning("cannot tell whether all is learned: %s", error)
         return None
@@ -179,23 +180,19 @@ class _CommittedHeads:
     def __init__(self, store: Store, verifier: Verifier) -> None:
         self._store, self._verifier = store, verifier
 
-    def offsets(self, model: ModelFile) -> Mapping[str, int]:
-        """Next offset of each partition of the events topic; empty before the first commit."""
-        head = self._head(model)
-        return {} if head is None else dict(head.manifest.offsets.get(model.topics.events, {}))
+    def offsets(self, line: Line, topic: str) -> Mapping[str, int]:
+        """Next offset of each of the topic's partitions; empty before the first commit."""
+        envelope = self._store.head(line)
+        if envelope is None:
+            return {}
+        return open_version(envelope, self._verifier, line).manifest.offsets.get(topic, {})
 
-    def status(self, model: ModelFile) -> Any:
+    def status(self, line: Line) -> Any:
         """What `weir status` prints; None of a model that was never begun."""
-        line = Line(model.name)
         state = LineReader(self._store, self._verifier, line).state()
         if state.head is None:
             return None
         return model_view(state, now_ms=time.time_ns() // 1_000_000)
-
-    def _head(self, model: ModelFile) -> Version | None:
-        line = Line(model.name)
-        envelope = self._store.head(line)
-        return None if envelope is None else open_version(envelope, self._verifier, line)
 
 
 def _ends(address: str, topic: str) -> Mapping[str, int]:
@@ -213,7 +210,7 @@ def _say(what: str) -> None:
         print(f"weir | {what}", file=sys.stderr, flush=True)
 
 
-def _announce(found: DevPlan, models: list[ModelFile], failing: Mapping[str, str]) -> None:
+def _announce(found: DevPlan, topics: Mapping[Line, str], failing: Mapping[str, str]) -> None:
     """The links, on stdout: what a newcomer does next."""
     here, folder = Path.cwd(), found.directory
     near = folder.relative_to(here) if folder.is_relative_to(here) else folder
@@ -224,7 +221,7 @@ def _announce(found: DevPlan, models: list[ModelFile], failing: Mapping[str, str
         "",
         f"  API         {found.api}",
         f"  API docs    {found.api}/docs",
-        f"  Kafka       {found.kafka}    (events: {', '.join(m.topics.events for m in models)})",
+        f"  Kafka       {found.kafka}    (events: {', '.join(topics.values())})",
         f"  Redis       {without_password(found.redis)}",
         f"  data        {found.directory}",
         *(
@@ -236,10 +233,7 @@ def _announce(found: DevPlan, models: list[ModelFile], failing: Mapping[str, str
             for name, how in failing.items()
         ),
         "",
-        *(
-            "  " + (" " * 8).join(f"weir {it} {model.name}{there}" for it in _LOOKS)
-            for model in models
-        ),
+        *("  " + (" " * 8).join(f"weir {it} {line}{there}" for it in _LOOKS) for line in topics),
         "",
     )
     with contextlib.suppress(OSError):  # its reader is gone, or the disk that it goes to is full

@@ -49,6 +49,7 @@ class LearnerProcess:
     """
 
     settings: Settings
+    line: Line
     model_file: ModelFile
     keys: Keys
     open_store: Callable[[], Store]
@@ -70,10 +71,6 @@ class LearnerProcess:
             return end_with(error, self.keeper)
         return DONE
 
-    @property
-    def _line(self) -> Line:
-        return Line(self.model_file.name)
-
     def _told_to_begin(self) -> Begin | None:
         """Waits for the source to have the line's token; None when stopped before."""
         while not self.board.stop:
@@ -87,7 +84,7 @@ class LearnerProcess:
         self.board.tick_learner()
         head = None
         if begin.head is not None:
-            head = open_version(begin.head, self.keys.verifier, self._line)
+            head = open_version(begin.head, self.keys.verifier, self.line)
         found = self._restored(head, scratch) if head else self._begun(begin, scratch)
         self.channel.send(Ready(head.manifest.name if head else None))
         worker = LearningLoop(
@@ -97,6 +94,7 @@ class LearnerProcess:
             committer=Committer(
                 self.open_store,
                 self.keys,
+                self.line,
                 self.model_file,
                 token=begin.token,
                 head=head,
@@ -121,10 +119,10 @@ class LearnerProcess:
 
     def _restored(self, head: Version, scratch: Path) -> Restored:
         with closing(self.open_store()) as store:
-            reader = LineReader(store, self.keys.verifier, self._line)
+            reader = LineReader(store, self.keys.verifier, self.line)
             found = restore(reader, head, self.model_file, scratch)
         log.info(
-            "%s: going on from %s, %d learned", self._line, head.manifest.name,
+            "%s: going on from %s, %d learned", self.line, head.manifest.name,
             head.manifest.counts.learned,
         )  # fmt: skip
         return found
@@ -136,8 +134,8 @@ class LearnerProcess:
         check_restorable(self.model_file, scratch)
         trainer = Trainer(self.model_file, scratch)
         for note in trainer.notes:
-            log.info("%s: %s", self._line, note)
-        log.info("%s: begun, untrained, at %s", self._line, positions.offsets_json())
+            log.info("%s: %s", self.line, note)
+        log.info("%s: begun, untrained, at %s", self.line, positions.offsets_json())
         return Restored(trainer=trainer, positions=positions, adopted=())
 
 

@@ -105,7 +105,7 @@ class Became:
 
 
 def follow(
-    model: str, open_keys: Callable[[], Keys], open_store: Callable[[], Store]
+    line: Line, open_keys: Callable[[], Keys], open_store: Callable[[], Store]
 ) -> Became | None:
     """A follower of the model's head that tells on stderr; None without keys to believe it by.
 
@@ -115,7 +115,7 @@ def follow(
         verifier = open_keys().verifier
     except KeyProblem:
         return None
-    return Became(LineReader(open_store(), verifier, Line(model)), say)
+    return Became(LineReader(open_store(), verifier, line), say)
 
 
 def summary(begin: Manifest, end: Manifest, delivery: Delivery) -> str:

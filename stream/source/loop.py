@@ -75,6 +75,7 @@ class SourceLoop:
 
     def __init__(
         self,
+        line: Line,
         model_file: ModelFile,
         verifier: Verifier,
         *,
@@ -89,7 +90,7 @@ class SourceLoop:
         mirror: GroupMirror,
         metrics: LearnerMetrics,
     ) -> None:
-        self._line, self._verifier = Line(model_file.name), verifier
+        self._line, self._verifier = line, verifier
         self._channel, self._board, self._status = channel, board, status
         self._positions, self._watch = positions, watch
         self._source, self._dead_letters, self._pruner = source, dead_letters, pruner

@@ -86,6 +86,7 @@ class SourceProcess:
     """
 
     settings: Settings
+    line: Line
     model_file: ModelFile
     options: LearnOptions
     keys: Keys
@@ -111,10 +112,6 @@ class SourceProcess:
         except Exception as error:
             return end_with(error, self.keeper)
         return DONE
-
-    @property
-    def _line(self) -> Line:
-        return Line(self.model_file.name)
 
     def _run(self) -> None:
         settings = self.settings
@@ -158,7 +155,7 @@ class SourceProcess:
         patience = Patience()
         while True:
             try:
-                self.store.poll([self._line])
+                self.store.poll([self.line])
                 check.begin(may_refuse=self.wait_limit_s is not None)
             except StoreUnavailable as error:
                 if isinstance(error, StoreForbidden):
@@ -178,12 +175,12 @@ class SourceProcess:
         lease_s = self.settings.learner.lease_seconds
         said, beat_at = False, 0.0
         while self._keeps_waiting():
-            answer = self.store.acquire(self._line, holder=self.holder, lease_s=lease_s)
+            answer = self.store.acquire(self.line, holder=self.holder, lease_s=lease_s)
             if isinstance(answer, Granted):
                 return answer
             if not said:
                 said = True
-                log.info("%s is learning %s; waiting to take over", answer.holder, self._line)
+                log.info("%s is learning %s; waiting to take over", answer.holder, self.line)
             if time.monotonic() - beat_at > _STANDBY_BEAT_S:
                 beat_at = time.monotonic()
                 self._beat_as_standby(answer)
@@ -194,7 +191,7 @@ class SourceProcess:
         self.status.state = "waiting"
         payload = {**self.status.beat(self.holder), "waits_for": held.holder}
         self.store.beat(
-            self._line, role="standby", name=self.holder, payload=payload, ttl_s=BEAT_TTL_S
+            self.line, role="standby", name=self.holder, payload=payload, ttl_s=BEAT_TTL_S
         )
 
     def _feed_the_learner(
@@ -203,7 +200,7 @@ class SourceProcess:
         """One life under one token."""
         self.status.state = "starting"
         head = taken(
-            self.store, self.keys.verifier, self._line, granted, obeyed=self.board.control_seq
+            self.store, self.keys.verifier, self.line, granted, obeyed=self.board.control_seq
         )
         self.status.own_heads = frozenset({head.id}) if head else frozenset()
         with contextlib.ExitStack() as stack:
@@ -226,6 +223,7 @@ class SourceProcess:
                 metrics.head_is(head.manifest)
                 mirror.show(head.manifest)
             SourceLoop(
+                self.line,
                 self.model_file,
                 self.keys.verifier,
                 channel=self.channel,
@@ -242,7 +240,7 @@ class SourceProcess:
             self.status.state = "stopped"
             watch.end()
             watch.beat()
-            self.store.release(self._line, holder=self.holder, token=granted.token)
+            self.store.release(self.line, holder=self.holder, token=granted.token)
 
     def _watch(
         self, granted: Granted, metrics: LearnerMetrics, head: Version | None, check: StoreCheck
@@ -250,7 +248,7 @@ class SourceProcess:
         return OrderWatch(
             self.store,
             self.keys.verifier,
-            self._line,
+            self.line,
             holder=self.holder,
             token=granted.token,
             lease_s=self.settings.learner.lease_seconds,
@@ -297,7 +295,7 @@ class SourceProcess:
             self.store,
             self.keys.signer("learner"),
             self.keys.verifier,
-            self._line,
+            self.line,
             keep=self.model_file.checkpoint.keep,
             token=granted.token,
         )

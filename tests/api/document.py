@@ -7,7 +7,7 @@ from pathlib import Path
 from api.app import create_app
 from checkpoints.stores.in_memory.store import MemoryStore
 from config.model_file import parse_model_file
-from tests.api.running import KEYS, PHISHING, settings_of
+from tests.api.running import KEYS, PHISHING, by_line, settings_of
 
 
 def write(folder: Path) -> None:
@@ -15,8 +15,8 @@ def write(folder: Path) -> None:
     keys_file = folder / "keys.yaml"
     keys_file.write_text("[]")
     for name, api in (("without-keys", {}), ("with-keys", {"keys_file": keys_file})):
-        model_files = [parse_model_file(PHISHING)]
-        app = create_app(settings_of(**api), model_files, MemoryStore(), KEYS)
+        models = by_line(parse_model_file(PHISHING))
+        app = create_app(settings_of(**api), models, MemoryStore(), KEYS)
         (folder / f"{name}.json").write_text(json.dumps(app.openapi()))
 
 

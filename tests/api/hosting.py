@@ -32,9 +32,9 @@ from checkpoints.stores.in_redis.store import RedisStore
 from config.model_file import parse_model_file
 from config.settings import KafkaSettings
 from stream.kafka.producer import Publisher
-from tests.api.running import KEYS, settings_of
+from tests.api.running import KEYS, by_line, settings_of
 texts, url, api, kafka = json.loads(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3]), sys.argv[4]
-models = [parse_model_file(text) for text in texts]
+models = by_line(*map(parse_model_file, texts))
 store = RedisStore(RedisConnection(url, deadline_s=1.0))
 publisher = Publisher(KafkaSettings(bootstrap_servers=kafka)) if kafka else None
 sys.exit(run_api(settings_of(**api), models, store, KEYS, publisher))

@@ -234,11 +234,11 @@ def followed(app: Api, model_file: ModelFile, store: Store, scratch: Path) -> It
     """The loader's part in a thread of this process: it hands models over as they are."""
     metrics, served = app.metrics, app.served
     following = Following(
-        [model_file], store, VERIFIER,
+        by_line(model_file), store, VERIFIER,
         on_load=lambda model, outcome: metrics.loads(model, outcome).add(),
         scratch=scratch,
     )  # fmt: skip
-    beats, hints = Beats(store, now_ms, name="test"), store.hints([Line(model_file.name)])
+    beats, hints = Beats(store, now_ms, name="test"), store.hints(list(by_line(model_file)))
     is_over = threading.Event()
 
     def follow() -> None:
@@ -265,6 +265,11 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+def by_line(*model_files: ModelFile) -> dict[Line, ModelFile]:
+    """The lines that are served, as the command line hands them down."""
+    return {Line(each.name): each for each in model_files}
+
+
 @contextlib.contextmanager
 def running(
     model: str = PHISHING,
@@ -279,7 +284,7 @@ def running(
     model_file = parse_model_file(model)
     store = store or MemoryStore()
     publisher = LocalPublisher()
-    app = create_app(settings_of(**api), [model_file], store, keys, publisher)
+    app = create_app(settings_of(**api), by_line(model_file), store, keys, publisher)
     with (
         tempfile.TemporaryDirectory() as scratch,
         followed(app, model_file, store, Path(scratch)),

@@ -12,7 +12,7 @@ from api.serving.follow import Following
 from api.serving.served import ServedLine
 from checkpoints.stores.in_memory.store import MemoryStore
 from config.model_file import parse_model_file
-from tests.api.running import Learning
+from tests.api.running import Learning, by_line
 from tests.checkpoints.builders import VERIFIER
 
 STEPS = "[preprocessing.StandardScaler, linear_model.LogisticRegression]"
@@ -40,14 +40,14 @@ def served_by(tmp_path: Path, learned: str, now: str, events: Any = EVENTS) -> S
     learning.commit()
     model_file = parse_model_file(now)
     following = Following(
-        [model_file], store, VERIFIER,
+        by_line(model_file), store, VERIFIER,
         on_load=lambda _model, outcome: told.append(outcome), scratch=tmp_path,
     )  # fmt: skip
     following.look(hinted=True)
     while following.load(lambda: None):
         following.look(hinted=True)
     line = following.lines["m"]
-    served = ServedLine(model_file, [line.loaded] if line.loaded else [])
+    served = ServedLine(line.line, model_file, [line.loaded] if line.loaded else [])
     served.take(line.standing, tmp_path)
     return served
 

@@ -268,9 +268,11 @@ def run_learner(settings: Settings, model_text: str, options: LearnOptions, redi
     from config.logs import configure
 
     configure("learner", settings)
+    model_file = parse_model_file(model_text)
     learner = Keeper(
         settings,
-        parse_model_file(model_text),
+        Line(model_file.name),
+        model_file,
         options,
         open_store=lambda: RedisStore(RedisConnection(redis)),
         keys=_keys(settings),

@@ -26,10 +26,11 @@ from checkpoints.stores.in_memory.store import MemoryStore
 from config.errors import SettingsError
 from config.model_file import parse_model_file
 from tests.api.hosting import hosting
-from tests.api.running import KEYS, PHISHING, Running, running, settings_of, until
+from tests.api.running import KEYS, PHISHING, Running, by_line, running, settings_of, until
 
 CLIENTS = 40
 PATH = "/v1/models/phishing/predict"
+MODELS = by_line(parse_model_file(PHISHING))
 _UNFINISHED = (
     b"POST /v1/models/phishing/predict HTTP/1.1\r\nHost: localhost\r\n"
     b"Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
@@ -203,7 +204,11 @@ def test_a_taken_port_is_told_by_its_number() -> None:
 def test_what_may_not_start_does_not() -> None:
     with pytest.raises(SettingsError) as caught:
         run_api(
-            settings_of(host="0.0.0.0"), [parse_model_file(PHISHING)], MemoryStore(), KEYS, None
+            settings_of(host="0.0.0.0"),
+            MODELS,
+            MemoryStore(),
+            KEYS,
+            None,
         )
     assert caught.value.exit_code == 2
 
@@ -223,7 +228,7 @@ def test_a_store_that_never_answers_ends_the_process_with_code_5() -> None:
         update={"learner": settings_of().learner.model_copy(update={"start_wait_seconds": 0.3})}
     )
     with pytest.raises(StoreUnavailable) as caught:
-        run_api(settings, [parse_model_file(PHISHING)], AwayStore(), KEYS, None)
+        run_api(settings, MODELS, AwayStore(), KEYS, None)
     assert caught.value.exit_code == 5
 
 
@@ -236,7 +241,7 @@ class BrokenStore(MemoryStore):
 
 def test_a_fault_in_following_ends_the_process() -> None:
     with pytest.raises(ZeroDivisionError):
-        run_api(settings_of(port=0), [parse_model_file(PHISHING)], BrokenStore(), KEYS, None)
+        run_api(settings_of(port=0), MODELS, BrokenStore(), KEYS, None)
 
 
 PROGRAM = """
@@ -246,9 +251,9 @@ from api.processes.server import make_server
 from checkpoints.stores.in_memory.store import MemoryStore
 from config.model_file import parse_model_file
 from tests.api.hosting import hosting
-from tests.api.running import KEYS, PHISHING, settings_of
+from tests.api.running import by_line, KEYS, PHISHING, settings_of
 settings = settings_of(port=int(sys.argv[1]))
-sys.exit(run_api(settings, [parse_model_file(PHISHING)], MemoryStore(), KEYS, None))
+sys.exit(run_api(settings, by_line(parse_model_file(PHISHING)), MemoryStore(), KEYS, None))
 """
 
 
@@ -293,7 +298,7 @@ def test_who_is_on_the_way_in_when_a_worker_leaves_goes_to_the_next_as_well() ->
         passage = held.enter_context(contextlib.closing(Passage()))
         for _ in range(CLIENTS):
             held.enter_context(socket.create_connection(door.getsockname()))
-        app = create_app(settings_of(), [parse_model_file(PHISHING)], MemoryStore(), KEYS, None)
+        app = create_app(settings_of(), MODELS, MemoryStore(), KEYS, None)
         left: list[int] = []
 
         def leave_amid_arrivals() -> None:

@@ -23,7 +23,7 @@ from checkpoints.stores.in_memory.store import MemoryStore
 from checkpoints.stores.presence import BEAT_SHOWN_S
 from config.model_file import parse_model_file
 from tests.api.hosting import Host, hosting
-from tests.api.running import KEYS, PHISHING, settings_of, until
+from tests.api.running import KEYS, PHISHING, by_line, settings_of, until
 
 LINE = Line("phishing")
 FIRST, NEXT = ServedPosition(1, 1, "a" * 64), ServedPosition(2, 2, "b" * 64)
@@ -46,21 +46,21 @@ def test_beats_stand_until_the_store_is_away_and_are_all_said_anew() -> None:
     store = FragileStore()
     beats = Beats(store, lambda: 0, name="one")
     assert not beats.stand
-    beats.say({"phishing": FIRST})
+    beats.say({LINE: FIRST})
     assert beats.stand
-    beats.say({"phishing": FIRST})
+    beats.say({LINE: FIRST})
     assert store.beaten == 1
 
     store.is_away = True
-    beats.say({"phishing": NEXT})
+    beats.say({LINE: NEXT})
     assert not beats.stand
     assert beats.unheard is None
-    beats.say({"phishing": NEXT})
+    beats.say({LINE: NEXT})
     assert store.beaten == 2  # it is not asked again at once
 
     store.is_away = False
     until(lambda: beats.rests_s == 0)
-    beats.say({"phishing": NEXT})
+    beats.say({LINE: NEXT})
     assert beats.stand
     assert store.beats(LINE, "api")["one"]["control_seq"] == 2
 
@@ -69,7 +69,7 @@ def test_a_store_that_was_never_there_is_told() -> None:
     store = FragileStore()
     store.is_away = True
     beats = Beats(store, lambda: 0, name="one")
-    beats.say({"phishing": FIRST})
+    beats.say({LINE: FIRST})
     assert "away" in str(beats.unheard)
 
 
@@ -108,7 +108,7 @@ class Watched(FragileStore):
 def run(store: MemoryStore, *, start_wait_s: float = 0.3) -> None:
     learner = settings_of().learner.model_copy(update={"start_wait_seconds": start_wait_s})
     settings = settings_of(port=0).model_copy(update={"learner": learner})
-    run_api(settings, [parse_model_file(PHISHING)], store, KEYS, None)
+    run_api(settings, by_line(parse_model_file(PHISHING)), store, KEYS, None)
 
 
 def test_operators_see_an_api_before_it_looks_at_what_they_order() -> None:

@@ -13,12 +13,13 @@ import pytest
 from api.serving.follow import Following
 from api.serving.served import ServedLine
 from checkpoints.operating.operator import Operator, Order
+from checkpoints.records.line import Line
 from checkpoints.records.manifest import SegmentRef
 from checkpoints.stores.in_memory.store import MemoryStore
 from config.model_file import parse_model_file
 from learner.served_model import ServedModel
 from tests.api.hosting import HEAVY, LIGHT
-from tests.api.running import Learning
+from tests.api.running import Learning, by_line
 from tests.checkpoints.builders import OPERATOR, VERIFIER
 
 EVENT = ({"https": 1}, True)
@@ -55,7 +56,7 @@ class Bench:
         self.store: CountingStore = beside.store if beside else CountingStore()
         self.learning = Learning(self.model_file, self.store, scratch)
         self.following = Following(
-            [*others, self.model_file], self.store, VERIFIER,
+            by_line(*others, self.model_file), self.store, VERIFIER,
             on_load=lambda _model, outcome: self.outcomes.append(outcome),
             scratch=scratch,
             warm_bytes_max=warm_bytes_max,
@@ -294,7 +295,7 @@ def test_what_is_being_loaded_when_it_is_ordered_is_not_begun_anew(heavy: Bench)
 
 def test_why_nothing_answers_yet_is_told(tmp_path: Path) -> None:
     bench = Bench(tmp_path, HEAVY)
-    served = ServedLine(bench.model_file)
+    served = ServedLine(Line(bench.model_file.name), bench.model_file)
     whys = [served.why_none]
     for step in (lambda: None, bench.commit):
         step()

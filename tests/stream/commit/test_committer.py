@@ -47,6 +47,7 @@ class Learning:
         self.committer = Committer(
             lambda: store,
             Keys(learner=LEARNER, operator=None, verifier=VERIFIER),
+            Line("phishing"),
             model,
             token=granted.token,
             head=None,

@@ -21,6 +21,7 @@ from kafka import KafkaProducer, TopicPartition
 from kafka.structs import OffsetAndMetadata
 
 from checkpoints.dev_server import ValkeyServer
+from checkpoints.records.line import Line
 from config.model_file import parse_model_file
 from config.processes.child import READY_CHECK_MAX_S, free_port
 from config.settings import load_settings
@@ -231,7 +232,7 @@ def test_a_redis_that_is_silent_does_not_hold_up_the_ready_check(tmp_path: Path)
         }
         found = plan(
             load_settings(given, environ={}),
-            [(tmp_path / "m.yaml", model)],
+            {Line(model.name): tmp_path / "m.yaml"},
             program=("weir",),
             port=0,
             kafka_port=0,
