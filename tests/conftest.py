@@ -21,7 +21,8 @@ __all__ = ["kafka_server", "make_topic", "starts_servers", "unique_name", "valke
 
 # How a server is started: by its program, by ours, or by the function that ours calls.
 _SERVER = re.compile(
-    r"/(java|valkey-server|redis-server|chrom\w*)( |$)|/weir (dev|learn|serve)\b|\brun_api\("
+    r" kafka\.\w|/(valkey-server|redis-server|chrom\w*) (?!--version)"
+    r"|/weir (dev|learn|serve)\b|\brun_api\("
 )
 
 
