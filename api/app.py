@@ -56,7 +56,6 @@ class Api(FastAPI):
         metrics: What `/metrics` shows.
         access: Who may ask.
         guard: What stands before every handler.
-        threads: Where the store is waited for.
         straight: Answers predictions.
         settings: How it is set up.
     """
@@ -65,7 +64,6 @@ class Api(FastAPI):
     metrics: ApiMetrics
     access: Access
     guard: Guard
-    threads: Threads
     straight: Straight
     settings: ApiSettings
 
@@ -178,7 +176,7 @@ def create_app(
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
     )
     app.served, app.metrics, app.access = Served(models), metrics, access
-    app.guard, app.threads, app.settings = guard, threads, settings.api
+    app.guard, app.settings = guard, settings.api
     metrics.describe(app.lines, clock_ms)
     app.straight = Straight(guard, predictor, metrics, {PATH.format(model=it): it for it in names})
     return app
@@ -238,7 +236,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
     finally:
         refreshing.cancel()
-        app.threads.end()
 
 
 async def _refresh(access: Access) -> None:

@@ -22,6 +22,7 @@ from prometheus_client.registry import Collector
 
 from api.processes.shared_counters import NOW_AT, SharedCounters
 from api.serving.served import ServedLine
+from checkpoints.records.manifest import Version
 
 __all__ = ["CONTENT_TYPE_LATEST", "ApiMetrics", "Counted", "RouteSeconds"]
 
@@ -211,66 +212,60 @@ class _HeadGauges(Collector):
 
     def describe(self) -> list[Metric]:
         """Their names, without reading anything."""
-        return [*self._families(), _refusals(), _answers()]
+        return list(_described((), 0))
 
     def collect(self) -> Iterator[Metric]:
         """Their values now."""
-        families = self._families()
-        learned, scored, nonfinite, refused, active, serving, staleness, scores, drifts = families
-        for line in self._lines():
-            head = line.state.head if line.state else None
-            if head is not None:
-                counts = head.manifest.counts
-                active.add_metric([line.name], head.number)
-                learned.add_metric([line.name], counts.learned)
-                scored.add_metric([line.name], counts.scored)
-                nonfinite.add_metric([line.name], counts.nonfinite)
-                refused.add_metric([line.name], counts.refused)
-                drifts.add_metric([line.name], head.manifest.drift_total)
-                for name, windows in head.manifest.metrics.items():
-                    for window, value in windows.items():
-                        labels = [line.name, name, window]
-                        scores.add_metric(labels, float("nan") if value is None else value)
-            if line.loaded is not None:
-                age_ms = max(0, self._clock_ms() - line.loaded.created_at_ms)
-                serving.add_metric([line.name], line.loaded.version.number)
-                staleness.add_metric([line.name], age_ms / 1000)
-        yield from families
-        doubts = _refusals()
-        for line in self._lines():
-            doubts.add_metric([line.name], line.refusals)
-        yield doubts
-        answers = _answers()
-        for line in self._lines():
-            is_up = line.state is not None and not line.is_store_away
-            answers.add_metric([line.name, "redis"], is_up)
-        yield answers
-
-    def _families(self) -> tuple[GaugeMetricFamily, ...]:
-        def of_model(name: str, what: str, *labels: str) -> GaugeMetricFamily:
-            return GaugeMetricFamily(name, what, labels=["model", *labels])
-
-        return (
-            of_model("weir_model_examples_learned", "Examples the head has learned."),
-            of_model("weir_model_examples_scored", "Predictions the head has scored."),
-            of_model(
-                "weir_model_predictions_nonfinite",
-                "Predictions of the head's that were NaN or infinite.",
-            ),
-            of_model("weir_model_events_refused", "Events refused up to the head."),
-            of_model("weir_model_active_version", "The head's number."),
-            of_model("weir_model_serving_version", "The number of the version that answers."),
-            of_model("weir_serving_staleness_seconds", "Age of the version that answers."),
-            of_model("weir_model_metric", "The head's scores.", "metric", "window"),
-            of_model("weir_model_drifts", "Detections up to the head."),
-        )
+        return _described(list(self._lines()), self._clock_ms())
 
 
-def _refusals() -> CounterMetricFamily:
-    what = "Different things found in the store and not believed."
-    return CounterMetricFamily("weir_store_refusals", what, labels=["model"])
-
-
-def _answers() -> GaugeMetricFamily:
+def _described(lines: Sequence[ServedLine], now_ms: int) -> Iterator[Metric]:
+    heads = [(line.name, line.state.head) for line in lines if line.state and line.state.head]
+    for name, what, value in _OF_HEADS:
+        yield _gauge(name, what, (((model,), value(head)) for model, head in heads))
+    scores = (
+        ((model, score, window), float("nan") if value is None else value)
+        for model, head in heads
+        for score, windows in head.manifest.metrics.items()
+        for window, value in windows.items()
+    )
+    yield _gauge("weir_model_metric", "The head's scores.", scores, "metric", "window")
+    served = [(line.name, line.loaded) for line in lines if line.loaded]
+    numbers = (((model,), loaded.version.number) for model, loaded in served)
+    yield _gauge("weir_model_serving_version", "The number of the version that answers.", numbers)
+    ages_s = (((model,), max(0, now_ms - it.created_at_ms) / 1000) for model, it in served)
+    yield _gauge("weir_serving_staleness_seconds", "Age of the version that answers.", ages_s)
+    doubts = CounterMetricFamily(
+        "weir_store_refusals",
+        "Different things found in the store and not believed.",
+        labels=["model"],
+    )
+    for line in lines:
+        doubts.add_metric([line.name], line.refusals)
+    yield doubts
+    answers = (((it.name, "redis"), it.state is not None and not it.is_store_away) for it in lines)
     what = "Whether a dependency answered last, and let us do what we must."
-    return GaugeMetricFamily("weir_dependency_up", what, labels=["model", "dependency"])
+    yield _gauge("weir_dependency_up", what, answers, "dependency")
+
+
+_OF_HEADS: Sequence[tuple[str, str, Callable[[Version], int]]] = (
+    ("weir_model_examples_learned", "Examples the head has learned.",
+     lambda head: head.manifest.counts.learned),
+    ("weir_model_examples_scored", "Predictions the head has scored.",
+     lambda head: head.manifest.counts.scored),
+    ("weir_model_predictions_nonfinite", "Predictions of the head's that were NaN or infinite.",
+     lambda head: head.manifest.counts.nonfinite),
+    ("weir_model_events_refused", "Events refused up to the head.",
+     lambda head: head.manifest.counts.refused),
+    ("weir_model_active_version", "The head's number.", lambda head: head.number),
+    ("weir_model_drifts", "Detections up to the head.", lambda head: head.manifest.drift_total),
+)  # fmt: skip
+
+
+def _gauge(
+    name: str, what: str, values: Iterable[tuple[Sequence[str], float]], *labels: str
+) -> GaugeMetricFamily:
+    found = GaugeMetricFamily(name, what, labels=["model", *labels])
+    for of, value in values:
+        found.add_metric(of, value)
+    return found

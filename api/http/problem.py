@@ -4,7 +4,7 @@ Every error of the rooms below carries the exit code of the command line; here t
 becomes a status, so that both doors tell one story.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 
 from checkpoints.errors import KeyProblem, StoreForbidden
 from checkpoints.operating.operator import Unsupported
+from learner.events.why_malformed import json_pointer
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -122,6 +123,23 @@ class HttpProblem(HTTPException):
             media=MEDIA_TYPE.encode(),
             headers=self.header_lines,
         )
+
+
+def field_problem(
+    code: str, place: Sequence[str | int], message: str, *, status: int = 422
+) -> HttpProblem:
+    """The problem of one field of a request.
+
+    >>> str(field_problem("bad_value", ["features", 3], "it is no number"))
+    '/features/3: it is no number'
+
+    Args:
+        place: The path to the field; empty: it is about the whole.
+        message: What is wrong there.
+    """
+    pointer = json_pointer(place)
+    detail = f"{pointer[:200]}: {message}" if pointer else message
+    return HttpProblem(status, code, detail, pointer=pointer, message=message)
 
 
 def problem_of(error: Exception) -> HttpProblem | None:

@@ -1,33 +1,28 @@
-"""Threads of the API's own, on which it waits for the store.
+"""Threads on which the API waits for the store: some of anyio's, counted apart.
 
-Not asyncio's usual ones: a Kafka that is away may hold all of those.
+A Kafka that is away may hold all of asyncio's usual ones.
 """
 
-import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import ParamSpec, TypeVar
+
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
+_AT_ONCE = 8  # calls of one process that wait for the store; more wait for their turn
+
 
 class Threads:
-    """A few threads, made when they are needed.
+    """Calls of the store, beside the process's other work."""
 
-    Args:
-        count: Calls that may wait at once; more wait for their turn.
-    """
-
-    def __init__(self, count: int = 8) -> None:
-        self._executor = ThreadPoolExecutor(count, thread_name_prefix="store")
+    def __init__(self) -> None:
+        self._limiter = CapacityLimiter(_AT_ONCE)
 
     async def run(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What `call` returns, or raises."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._executor, partial(call, *args, **kwargs))
-
-    def end(self) -> None:
-        """Start no more calls."""
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        work = partial(call, *args, **kwargs)
+        return await run_sync(work, limiter=self._limiter, abandon_on_cancel=True)

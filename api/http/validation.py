@@ -5,9 +5,8 @@ from typing import Any
 
 from fastapi.exceptions import RequestValidationError
 
-from api.http.problem import HttpProblem
+from api.http.problem import HttpProblem, field_problem
 from config.text.nearest import did_you_mean
-from learner.events.why_malformed import json_pointer
 
 # Of pydantic's kinds of errors those that have a name here; what ends so is a wrong type.
 _CODES = {"extra_forbidden": "unknown_field", "missing": "missing_field"}
@@ -25,17 +24,14 @@ def problem_of_validation(error: RequestValidationError, fields: Sequence[str]) 
     found = sorted(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
     if found[0]["loc"] == ("body",) and found[0]["type"] == "missing":
         return HttpProblem(400, "not_json", "the body is empty, and no JSON", pointer="")
-    errors = [
-        {"pointer": json_pointer(each["loc"][1:]), "message": _message(each, fields)}
-        for each in found
+    is_head = found[0]["loc"][0] == "header"
+    status, code = (400, "bad_request") if is_head else (422, _code(found[0]["type"]))
+    problems = [
+        field_problem(code, each["loc"][1:], _message(each, fields), status=status)
+        for each in (found[:1] if is_head else found)
     ]
-    pointer, message = errors[0]["pointer"], errors[0]["message"]
-    detail = f"{pointer[:200]}: {message}" if pointer else message
-    if found[0]["loc"][0] == "header":
-        return HttpProblem(400, "bad_request", detail, pointer=pointer, message=message)
-    problem = HttpProblem(422, _code(found[0]["type"]), detail, pointer=pointer, message=message)
-    problem.errors = errors
-    return problem
+    problems[0].errors = [error for each in problems for error in each.errors]
+    return problems[0]
 
 
 def _code(kind: str) -> str:

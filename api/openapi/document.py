@@ -6,7 +6,17 @@ from typing import Any
 from api.http.guard import GuardedRoute
 from api.openapi.answers import ProblemDocument
 from api.openapi.details import told
-from api.openapi.problem_examples import FOREIGN_HOST, NO_KEY, OTHER_SCOPE
+from api.openapi.problem_examples import (
+    BAD_LIMIT,
+    BAD_PARAMETER,
+    FOREIGN_HOST,
+    NO_KEY,
+    NO_MODEL,
+    NOT_JSON,
+    NOT_JSON_MEDIA,
+    OTHER_SCOPE,
+    TOO_LARGE,
+)
 
 TAGS = [
     {"name": "applications", "description": "Ask for predictions."},
@@ -48,6 +58,7 @@ def complete(
         for method in route.methods or ():
             operation = document["paths"][route.path][method.lower()]
             _add_examples(operation, route, of_path)
+            _add_usual_problems(operation, route)
             _add_access(operation, route.needs, with_keys=with_keys)
 
 
@@ -68,6 +79,18 @@ def _add_examples(
     for status, response in route.responses.items():
         for media, content in response["content"].items():
             operation["responses"][str(status)]["content"][media]["example"] = content["example"]
+
+
+def _add_usual_problems(operation: dict[str, Any], route: GuardedRoute) -> None:
+    """What is refused before the handler; a route's own problem of the same status is shown."""
+    places = {(each["in"], each["name"]) for each in operation.get("parameters", ())}
+    usual = [NOT_JSON, TOO_LARGE, NOT_JSON_MEDIA] if "requestBody" in operation else []
+    usual += [NO_MODEL] if ("path", "model") in places else []
+    if "requestBody" not in operation and route.needs is not None:
+        usual.append(BAD_LIMIT if ("query", "limit") in places else BAD_PARAMETER)
+    for status, response in told(None, *usual).items():
+        if status not in route.responses:
+            operation["responses"][str(status)] = response
 
 
 def _add_access(operation: dict[str, Any], scope: str | None, *, with_keys: bool) -> None:

@@ -3,7 +3,7 @@
 The tests provoke those that a client can provoke, and compare.
 """
 
-from api.http.problem import HttpProblem, problem_of
+from api.http.problem import HttpProblem, field_problem, problem_of
 from api.http.requests import too_large
 from checkpoints.errors import Conflict, NoSuchVersion, Unavailable
 
@@ -14,8 +14,8 @@ def _of(error: Exception) -> HttpProblem:
     return problem
 
 
-NOT_JSON = HttpProblem(
-    400, "not_json", "not JSON: Expecting value: line 1 column 1 (char 0)", pointer=""
+NOT_JSON = field_problem(
+    "not_json", (), "not JSON: Expecting value: line 1 column 1 (char 0)", status=400
 )
 BAD_QUERY = HttpProblem(
     400, "bad_request", "the query cannot be read: Max number of fields exceeded"
@@ -34,23 +34,17 @@ TOO_LARGE = too_large(16 << 20)
 NOT_JSON_MEDIA = HttpProblem(
     415, "not_json_media", "content-type is text/plain, not application/json"
 )
-_LIST = "Expected `bool | int | float | str | object | null`, got `array`"
-BAD_FEATURE = HttpProblem(
-    422, "wrong_type", f"/features/https: {_LIST}", pointer="/features/https", message=_LIST
+BAD_FEATURE = field_problem(
+    "wrong_type",
+    ["features", "https"],
+    "Expected `bool | int | float | str | object | null`, got `array`",
 )
-_NO_TIME = "'yesterday' is no RFC 3339 time with its offset"
-BAD_EVENT = HttpProblem(422, "wrong_type", f"/ts: {_NO_TIME}", pointer="/ts", message=_NO_TIME)
-_NO_LABEL = "it is missing"
-BAD_LABEL = HttpProblem(422, "missing_field", f"/id: {_NO_LABEL}", pointer="/id", message=_NO_LABEL)
-_NO_REASON = "it is missing"
-BAD_ORDER = HttpProblem(
-    422, "missing_field", f"/reason: {_NO_REASON}", pointer="/reason", message=_NO_REASON
-)
-_LIMIT = "Input should be less than or equal to 1000"
-BAD_LIMIT = HttpProblem(422, "bad_value", f"/limit: {_LIMIT}", pointer="/limit", message=_LIMIT)
-_NO_NUMBER = "String should match pattern '^v[1-9][0-9]{0,14}$'"
-BAD_VERSION = HttpProblem(
-    422, "bad_value", f"/version: {_NO_NUMBER}", pointer="/version", message=_NO_NUMBER
+BAD_EVENT = field_problem("wrong_type", ["ts"], "'yesterday' is no RFC 3339 time with its offset")
+BAD_LABEL = field_problem("missing_field", ["id"], "it is missing")
+BAD_ORDER = field_problem("missing_field", ["reason"], "it is missing")
+BAD_LIMIT = field_problem("bad_value", ["limit"], "Input should be less than or equal to 1000")
+BAD_VERSION = field_problem(
+    "bad_value", ["version"], "String should match pattern '^v[1-9][0-9]{0,14}$'"
 )
 _STRANGE = "it is no query parameter that is known here"
 BAD_PARAMETER = HttpProblem(

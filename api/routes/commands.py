@@ -11,16 +11,7 @@ from api.http.problem import HttpProblem
 from api.http.threads import Threads
 from api.openapi import answers
 from api.openapi.details import Json, told
-from api.openapi.problem_examples import (
-    BAD_ORDER,
-    CHANGED,
-    NO_REWIND,
-    NO_STORE,
-    NO_VERSION,
-    NOT_JSON,
-    NOT_JSON_MEDIA,
-    TOO_LARGE,
-)
+from api.openapi.problem_examples import BAD_ORDER, CHANGED, NO_REWIND, NO_STORE, NO_VERSION
 from api.routes.command_bodies import OrderBody, body_of
 from api.serving.served import ServedLine
 from checkpoints.errors import BadCommand, Conflict
@@ -95,8 +86,7 @@ class Ordering:
                 "refuses it if another command has changed the model since.",
                 response_model=answers.CommandAnswer,
                 responses=told(
-                    _example(verb),
-                    NOT_JSON, NO_VERSION, CHANGED, TOO_LARGE, NOT_JSON_MEDIA, BAD_ORDER, NO_STORE,
+                    _example(verb), NO_VERSION, CHANGED, BAD_ORDER, NO_STORE,
                     *((NO_REWIND,) if "mode" in verb.takes else ()),
                     links=_TO_AUDIT,
                 ),

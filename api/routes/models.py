@@ -10,15 +10,7 @@ from api.http.paging import PageAsked, VersionName
 from api.http.threads import Threads
 from api.openapi import answers
 from api.openapi.details import Json, told
-from api.openapi.problem_examples import (
-    BAD_LIMIT,
-    BAD_PARAMETER,
-    BAD_VERSION,
-    NO_MODEL,
-    NO_STORE,
-    NO_VERSION,
-    NOT_READY,
-)
+from api.openapi.problem_examples import BAD_VERSION, NO_STORE, NO_VERSION, NOT_READY
 from api.serving.served import ServedLine
 from checkpoints.reading import views
 from checkpoints.reading.reader import LineReader, LineState
@@ -158,7 +150,7 @@ class Reading:
             operation_id="listModels",
             summary="List the models served here",
             response_model=answers.ModelList,
-            responses=told({"items": [_MODEL_EXAMPLE], "next": None}, BAD_LIMIT, links=_TO_MODEL),
+            responses=told({"items": [_MODEL_EXAMPLE], "next": None}, links=_TO_MODEL),
         )(self.models)
         router.get(
             _MODEL,
@@ -167,7 +159,7 @@ class Reading:
             description="All numbers are of one version, the head. `serving` is what this process "
             "answers with; `state` and `lag` are the learner's.",
             response_model=answers.ModelView,
-            responses=told(_MODEL_EXAMPLE, NO_MODEL, BAD_PARAMETER, NOT_READY, links=_TO_VERSION),
+            responses=told(_MODEL_EXAMPLE, NOT_READY, links=_TO_VERSION),
         )(self.model)
         router.get(
             f"{_MODEL}/metrics",
@@ -176,8 +168,6 @@ class Reading:
             response_model=dict[str, answers.Windows],
             responses=told(
                 {"Accuracy": {"lifetime": 0.89, "rolling": 0.91, "fading": 0.9}},
-                NO_MODEL,
-                BAD_PARAMETER,
                 NOT_READY,
             ),
         )(self.metrics)
@@ -186,7 +176,7 @@ class Reading:
             operation_id="listDrifts",
             summary="Detections of drift",
             response_model=answers.DriftList,
-            responses=told(_DRIFTS_EXAMPLE, NO_MODEL, BAD_LIMIT, NOT_READY),
+            responses=told(_DRIFTS_EXAMPLE, NOT_READY),
         )(self.drifts)
         router.get(
             f"{_MODEL}/versions",
@@ -195,8 +185,6 @@ class Reading:
             response_model=answers.VersionList,
             responses=told(
                 {"items": [_VERSION_EXAMPLE], "next": "17"},
-                NO_MODEL,
-                BAD_LIMIT,
                 NO_STORE,
                 links=_FROM_VERSIONS,
             ),
@@ -216,7 +204,7 @@ class Reading:
         router.get(
             f"{_MODEL}/audit", operation_id="listAudit", summary="Commands, newest first",
             response_model=answers.AuditList,
-            responses=told(_AUDIT_EXAMPLE, NO_MODEL, BAD_LIMIT, NO_STORE),
+            responses=told(_AUDIT_EXAMPLE, NO_STORE),
         )(self.audit)  # fmt: skip
 
 

@@ -15,22 +15,14 @@ from msgspec import UNSET
 from api.http.bodies import PredictBody, decoder
 from api.http.guard import RawBody, response_of
 from api.http.lines import Line
-from api.http.problem import Answer, HttpProblem
+from api.http.problem import Answer, HttpProblem, field_problem
 from api.metrics import ApiMetrics
 from api.openapi import answers
 from api.openapi.details import raw_body, told
-from api.openapi.problem_examples import (
-    BAD_FEATURE,
-    NO_MODEL,
-    NOT_JSON,
-    NOT_JSON_MEDIA,
-    NOT_READY,
-    TOO_LARGE,
-)
+from api.openapi.problem_examples import BAD_FEATURE, NOT_READY
 from api.openapi.questions import INSTANCES_MAX, Question, Questions
 from api.serving.load import Loaded
 from api.serving.served import ServedLine
-from learner.events.why_malformed import json_pointer
 from learner.values import Features, Refusal
 
 log = logging.getLogger(__name__)
@@ -168,10 +160,11 @@ class Predictor:
             counts["failed"].add()
             log.warning("%s: a prediction raised %s: %s", line.name, type(error).__name__, error)
             what = f"the model cannot answer these features: {type(error).__name__}: {error}"[:300]
-            raise _about(place, "prediction_failed", what) from error
+            raise field_problem("prediction_failed", place, what) from error
         if type(answer) is Refusal:
             counts["refused"].add()
-            raise _about(_place(answer, features, place), answer.reason.value, answer.detail)
+            where = _place(answer, features, place)
+            raise field_problem(answer.reason.value, where, answer.detail)
         assert isinstance(answer, dict)
         counts["ok"].add()
         return answer
@@ -188,9 +181,7 @@ class Predictor:
             "`prediction` means that the model has none yet, or, with the `reason` `not_finite`, "
             "that what it answers is NaN or infinite.",
             response_model=answers.Prediction | answers.Predictions,
-            responses=told(
-                _EXAMPLE, NOT_JSON, NO_MODEL, TOO_LARGE, NOT_JSON_MEDIA, BAD_FEATURE, NOT_READY
-            ),
+            responses=told(_EXAMPLE, BAD_FEATURE, NOT_READY),
             openapi_extra=raw_body(
                 Question,
                 Questions,
@@ -207,12 +198,7 @@ def _refuse_wrapped(line: ServedLine, instance: Features, place: Sequence[str | 
     is_group = any(name.startswith("features.") for name in line.model_file.features or ())
     if instance.keys() <= {"features", "id", "key"} and not is_group:
         what = "an instance is the features themselves, not an object that has them"
-        raise _about(place, "bad_value", what)
-
-
-def _about(place: Sequence[str | int], code: str, what: str) -> HttpProblem:
-    pointer = json_pointer(place)
-    return HttpProblem(422, code, f"{pointer[:200]}: {what}", pointer=pointer, message=what)
+        raise field_problem("bad_value", place, what)
 
 
 def _place(refusal: Refusal, features: Features, place: Sequence[str | int]) -> Sequence[str | int]:
