@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from api.http.access import Access, access_of
+from api.http.access import Access, Scope, access_of
 from api.http.guard import Guard, GuardedRoute, fault, response_of
 from api.http.problem import HttpProblem
 from api.http.requests import Receive
@@ -31,7 +31,8 @@ from api.routes.health import Probes
 from api.routes.models import Reading
 from api.routes.pages import docs_page
 from api.routes.predict import PATH, Predictor
-from api.routes.straight import Scope, Send, Straight
+from api.routes.straight import Scope as AsgiScope
+from api.routes.straight import Send, Straight
 from api.serving.served import Served, ServedLine
 from checkpoints.records.line import Line
 from checkpoints.records.signing import Keys
@@ -46,6 +47,7 @@ _PREFLIGHT = {
     "access-control-max-age": "600",
 }
 _BEGAN = "weir.began"
+Part = Callable[[APIRouter], None]  # adds its routes
 
 
 class Api(FastAPI):
@@ -84,7 +86,7 @@ class Api(FastAPI):
         if self.access.keys is not None:
             self.access.keys.refresh()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Answer one request, or follow the server's life."""
         if scope["type"] == "http":
             method = scope["method"]
@@ -115,7 +117,7 @@ class Api(FastAPI):
         """All routes."""
         return [route for route in self.routes if isinstance(route, GuardedRoute)]
 
-    def _is_preflight(self, scope: Scope) -> bool:
+    def _is_preflight(self, scope: AsgiScope) -> bool:
         headers = dict(scope["headers"])
         is_friend = self.access.is_friend(headers.get(b"origin", b""))
         return is_friend and b"access-control-request-method" in headers
@@ -164,11 +166,14 @@ def create_app(
         openapi_url=None,
         routes=_routes(
             guard,
-            predictor,
-            Events(models.values(), publisher),
-            Reading(store, keys.verifier, threads, clock_ms),
-            Ordering(store, keys, threads),
-            Probes(metrics),
+            [
+                ("predict", "applications", predictor.add_to),
+                ("write", "producers", Events(models.values(), publisher).add_to),
+                ("read", "engineers", Reading(store, keys.verifier, threads, clock_ms).add_to),
+                ("operate", "operators", Ordering(store, keys, threads).add_to),
+                (None, "on call", Probes(metrics).add_to),
+                (None, "on call", _add_documentation),
+            ],
         ),
         exception_handlers={HTTPException: _framework_problem(access, metrics), Exception: _fault},
         lifespan=_lifespan,
@@ -182,30 +187,14 @@ def create_app(
     return app
 
 
-def _routes(
-    guard: Guard,
-    predictor: Predictor,
-    events: Events,
-    reading: Reading,
-    ordering: Ordering,
-    health: Probes,
-) -> list[BaseRoute]:
-    """The routes, by what a key must be for."""
-    routers = [
-        guard.router("predict", tag="applications"),
-        guard.router("write", tag="producers"),
-        guard.router("read", tag="engineers"),
-        guard.router("operate", tag="operators"),
-        guard.router(None, tag="on call"),
-    ]
-    predict, write, read, operate, free = routers
-    predictor.add_to(predict)
-    events.add_to(write)
-    reading.add_to(read)
-    ordering.add_to(operate)
-    health.add_to(free)
-    _add_documentation(free)
-    return [route for router in routers for route in router.routes]
+def _routes(guard: Guard, parts: Iterable[tuple[Scope | None, str, Part]]) -> list[BaseRoute]:
+    """The routes of each part, by what a key must be for and whom they are for."""
+    found: list[BaseRoute] = []
+    for scope, tag, add_to in parts:
+        router = guard.router(scope, tag=tag)
+        add_to(router)
+        found += router.routes
+    return found
 
 
 def _add_documentation(router: APIRouter) -> None:

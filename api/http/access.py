@@ -9,26 +9,22 @@ import hashlib
 import hmac
 import ipaddress
 import logging
-import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from api.http.problem import HttpProblem
 from config.errors import ConfigError, Mistake, SettingsError
 from config.settings import ApiSettings
 from config.text.nearest import did_you_mean
-from config.text.yaml_lines import Source, read_file
+from config.text.yaml_lines import read_file
 
 log = logging.getLogger(__name__)
 
 Scope = Literal["predict", "write", "operate", "read"]
 
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-_KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_FIELDS = ("id", "sha256", "scopes", "who")
-_SCOPES: tuple[str, ...] = get_args(Scope)
 _UNAUTHORIZED = ((b"www-authenticate", b'Bearer realm="weir"'),)
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 _NOBODY = hashlib.sha256(b"no key has this id").hexdigest()
@@ -36,14 +32,15 @@ _NOBODY = hashlib.sha256(b"no key has this id").hexdigest()
 Headers = Mapping[bytes, bytes]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApiKey:
+class ApiKey(BaseModel):
     """One key: what its holder may do, and the name that the audit gives the holder."""
 
-    id: str
-    sha256: str
-    scopes: frozenset[str]
-    who: str
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    scopes: frozenset[Scope]
+    who: str = Field(default_factory=lambda given: given.get("id", ""))
 
 
 class ApiKeys:
@@ -202,49 +199,37 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
     return (found.st_mtime_ns, found.st_size, found.st_ino)
 
 
+_KEYS = TypeAdapter(list[ApiKey])
+_MUST = {
+    "id": "must be 1 to 64 letters, digits, - or _, in quotes",
+    "sha256": "must be 64 hexadecimal digits",
+    "scopes": f"must list some of {', '.join(get_args(Scope))}",
+    "who": "must be text",
+}
+
+
 def _read(path: Path) -> dict[str, ApiKey]:
     document = read_file(path)
-    listed: Any = document.value
-    problems = list(document.problems)
-    if not problems and not isinstance(listed, list):
-        problems.append(document.source.problem("", "must hold a list of keys"))
-    found: dict[str, ApiKey] = {}
-    for number, entry in enumerate(listed if isinstance(listed, list) else []):
-        wrong = list(_mistakes(entry, number, document.source))
-        if not wrong and entry["id"] in found:
-            wrong = [document.source.problem(f"[{number}].id", f"{entry['id']} stands twice")]
-        problems += wrong
-        if not wrong:
-            found[entry["id"]] = _key(entry)
-    if problems:
-        raise SettingsError(problems)
-    return found
+    place, found = document.source.problem, list(document.problems)
+    keys: list[ApiKey] = []
+    try:
+        keys = [] if found else _KEYS.validate_python(document.value)
+    except ValidationError as error:
+        found = [place(it["loc"][:2], _mistake(it["loc"])) for it in error.errors()]
+    ids = [key.id for key in keys]
+    twice = [number for number, name in enumerate(ids) if name in ids[:number]]
+    found += [place(f"[{number}].id", f"{ids[number]} stands twice") for number in twice]
+    if found:
+        raise SettingsError(dict.fromkeys(found))
+    return {key.id: key for key in keys}
 
 
-def _key(entry: Mapping[str, Any]) -> ApiKey:
-    return ApiKey(
-        id=entry["id"],
-        sha256=entry["sha256"],
-        scopes=frozenset(entry["scopes"]),
-        who=str(entry.get("who", entry["id"])),
-    )
-
-
-def _mistakes(entry: Any, number: int, source: Source) -> Iterable[Mistake]:
-    place = f"[{number}]"
-    if not isinstance(entry, dict):
-        yield source.problem(place, "must be a mapping with id, sha256, scopes and who")
-        return
-    for name in entry:
-        if name not in _FIELDS:
-            hint = did_you_mean(str(name), _FIELDS)
-            yield source.problem(f"{place}.{name}", f"is no field of a key{hint}")
-    if not _KEY_ID.fullmatch(str(entry.get("id", ""))) or not isinstance(entry.get("id"), str):
-        yield source.problem(f"{place}.id", "must be 1 to 64 letters, digits, - or _, in quotes")
-    if not _SHA256.fullmatch(str(entry.get("sha256", ""))):
-        yield source.problem(f"{place}.sha256", "must be 64 hexadecimal digits")
-    scopes = entry.get("scopes")
-    if not isinstance(scopes, list) or any(each not in _SCOPES for each in scopes):
-        yield source.problem(f"{place}.scopes", f"must list some of {', '.join(_SCOPES)}")
-    if not isinstance(entry.get("who", ""), str):
-        yield source.problem(f"{place}.who", "must be text")
+def _mistake(path: Sequence[int | str]) -> str:
+    """What is wrong at a place of the file."""
+    match path:
+        case ():
+            return "must hold a list of keys"
+        case (_,):
+            return "must be a mapping with id, sha256, scopes and who"
+    name = str(path[1])
+    return _MUST.get(name) or f"is no field of a key{did_you_mean(name, _MUST)}"
