@@ -20,7 +20,7 @@ MIB = 1 << 20
 
 @pytest.fixture(scope="session")
 def starts_servers() -> None:
-    """Asked for by all that starts Kafka, Redis, or a whole `weir dev`, `learn` or `serve`."""
+    """Asked for by all that starts Kafka, Redis, or whole processes of `weir`."""
 
 
 @pytest.fixture(scope="session")

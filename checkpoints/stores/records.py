@@ -66,7 +66,7 @@ class Records(Protocol):
 def chunks_of(ref: SegmentRef) -> list[int]:
     """The bytes of each chunk that a segment is kept in: a full MiB each, and what is left.
 
-    >>> chunks_of(SegmentRef(sha256="0" * 64, bytes=(1 << 20) + 5))
+    >>> chunks_of(SegmentRef(sha256="0" * 64, bytes=(1 << 20) + 5, raw_bytes=0))
     [1048576, 5]
     """
     return [min(CHUNK_BYTES, ref.bytes - start) for start in range(0, ref.bytes, CHUNK_BYTES)]

@@ -210,7 +210,7 @@ def weir_doctor(*options, **variables):
     return done.returncode, done.stdout
 
 
-def test_servers_that_are_down_are_told():
+def test_servers_that_are_down_are_told(starts_servers):
     """Exit code 5, within a few seconds each."""
     nowhere = free_port()
     code, output = weir_doctor(
@@ -266,7 +266,7 @@ def test_every_problem_of_a_model_file_is_told(tmp_path):
     assert found.mend == "name a file that can be read"
 
 
-def test_a_model_file_can_be_checked_before_anything_is_set_up(tmp_path):
+def test_a_model_file_can_be_checked_before_anything_is_set_up(starts_servers, tmp_path):
     """Exit 0 for a right one, and one line says that nothing else was checked."""
     path = tmp_path / "m.yaml"
     path.write_text("name: a\ntask: binary\nlearner: {river: [linear_model.LogisticRegression]}\n")

@@ -64,7 +64,7 @@ def again(state: object) -> Any:
     return pickle.loads(pickle.dumps(state))
 
 
-@pytest.mark.parametrize("name", RIVER)
+@pytest.mark.parametrize("name", each_of(RIVER))
 @pytest.mark.parametrize("seed", each_of([1, 2, 3]))
 def test_detections_stand_where_rivers_detector_puts_them(name: str, seed: int) -> None:
     signal = errors((400, 0.1), (400, 0.6), (400, 0.1), seed=seed)
@@ -171,7 +171,7 @@ def test_a_detector_that_was_fed_otherwise_starts_anew() -> None:
     assert run(watching, signal)[0].index == fresh[0].index
 
 
-@pytest.mark.parametrize("name", RIVER)
+@pytest.mark.parametrize("name", each_of(RIVER))
 def test_every_detector_alarms_when_errors_become_more(name: str) -> None:
     """Polarity: a detector fed the wrong way round stays silent here."""
     found = run(detectors(name), errors((2000, 0.05), (500, 0.6)))
@@ -241,7 +241,7 @@ def test_detections_exactly_a_thousand_apart_share_an_episode() -> None:
     ]
 
 
-@pytest.mark.parametrize("name", RIVER)
+@pytest.mark.parametrize("name", each_of(RIVER))
 @pytest.mark.parametrize("cut", [1, 333, 610])
 def test_a_restored_dump_detects_the_same_from_there_on(name: str, cut: int) -> None:
     signal = errors((400, 0.1), (400, 0.7))
@@ -255,7 +255,7 @@ def test_a_restored_dump_detects_the_same_from_there_on(name: str, cut: int) -> 
     assert whole
 
 
-@pytest.mark.parametrize("name", RIVER)
+@pytest.mark.parametrize("name", each_of(RIVER))
 def test_a_dump_needs_nothing_dangerous_to_load(name: str) -> None:
     """`getattr` is what a restricted unpickler must refuse; PageHinkley would bring it."""
     watching = detectors(name)
