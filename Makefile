@@ -31,7 +31,7 @@ setup: .venv/ready  ## Python packages into .venv
 # What is free takes from what is busy, so that no long file is left alone at the end.
 PYTEST = .venv/bin/python -m pytest -q -n 2 --dist worksteal
 
-check: setup  ## lint, and every test that starts no server: in under a minute
+check: setup  ## lint, and every test that starts no server
 	@$(MAKE) --no-print-directory lint & lint=$$!; \
 	    $(PYTEST) -m "not servers"; tests=$$?; wait $$lint && exit $$tests
 
