@@ -38,6 +38,18 @@ class SoftwareChangedError(Conflict):
         )
 
 
+class AnswersChangedError(Conflict):
+    """The head, loaded, does not answer its probe as it did when it was made."""
+
+    def __init__(self, model: str, version: str, why: str) -> None:
+        super().__init__(
+            f"model {model}: {version} does not answer as it did when it was made: {why}",
+            advice="a class of your own must hold all that it has learned in its own attributes, "
+            "not in its class or module, and hand all of it on in __getstate__; else run it with "
+            "the software and on the kind of CPU that it was learned with",
+        )
+
+
 def adopted_sections(
     model: str, version: str, was: Mapping[str, Any], now: Mapping[str, Any], *, learned: int = 1
 ) -> tuple[str, ...]:

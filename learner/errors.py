@@ -1,6 +1,10 @@
 """The learner's errors: a model file that asks for too much, a snapshot that cannot be loaded."""
 
+from collections.abc import Mapping
+from typing import Any
+
 _TOLD_MAX = 500
+_NAME_MAX = 80
 
 
 def told(cause: BaseException) -> str:
@@ -14,6 +18,23 @@ def told(cause: BaseException) -> str:
     except Exception as error:  # a class of the user's may fail to say what it is
         what = f"{type(cause).__name__}, whose text raises {type(error).__name__}"
     return what[:_TOLD_MAX].encode("utf-8", "backslashreplace").decode()
+
+
+def told_of(cause: BaseException, x: Any) -> str:
+    """What was raised on these features; a feature that was looked for and is absent is named so.
+
+    >>> told_of(KeyError("price"), {"items": 2})
+    "KeyError: feature 'price' is absent, and a step of the pipeline wants it: send it, or select \
+by compose.Discard, which takes what there is"
+    """
+    key = cause.args[0] if isinstance(cause, KeyError) and cause.args else None
+    if not isinstance(key, str) or not isinstance(x, Mapping) or key in x:
+        return told(cause)
+    name = key[:_NAME_MAX].encode("utf-8", "backslashreplace").decode()
+    return (
+        f"KeyError: feature {name!r} is absent, and a step of the pipeline wants it: "
+        "send it, or select by compose.Discard, which takes what there is"
+    )
 
 
 class SpecError(ValueError):

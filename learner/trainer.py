@@ -17,7 +17,7 @@ from learner.build import build_estimator, name_and_key, restore_estimator
 from learner.deep_pickle import dumps
 from learner.drift.log import DriftLog
 from learner.drift.monitor import Detectors
-from learner.errors import told
+from learner.errors import told_of
 from learner.estimator import Estimator
 from learner.events.examples import Examples
 from learner.events.gate import Admitted, Gate
@@ -54,7 +54,8 @@ class LearnFailedError(Exception):
 
     def __init__(self, examples: Examples, place: int, cause: BaseException) -> None:
         self.topic, self.partition = examples.topic, examples.partition
-        self.offset, self.place, self.what = examples.offsets[place], place, told(cause)
+        self.offset, self.place = examples.offsets[place], place
+        self.what = told_of(cause, examples.xs[place])
         super().__init__(f"learning {self.topic}-{self.partition}-{self.offset} raised {self.what}")
 
 
@@ -209,7 +210,7 @@ class Trainer:
         Raises:
             UnlearnableError: It is the last of the first events, each of which raised.
         """
-        what = cause if isinstance(cause, str) else told(cause)
+        what = cause if isinstance(cause, str) else told_of(cause, examples.xs[place])
         self.refused_by[Reason.learn_error] += 1
         self.tally.raised += 1
         if not self.tally.learned:

@@ -23,6 +23,7 @@ from api.openapi.problem_examples import BAD_FEATURE, NOT_READY
 from api.openapi.questions import INSTANCES_MAX, Question, Questions
 from api.serving.load import Loaded
 from api.serving.served import ServedLine
+from learner.errors import told_of
 from learner.values import Features, Refusal
 
 log = logging.getLogger(__name__)
@@ -159,7 +160,7 @@ class Predictor:
             # Whatever a learner makes of odd features (a text where it adds), it is the request.
             counts["failed"].add()
             log.warning("%s: a prediction raised %s: %s", line.name, type(error).__name__, error)
-            what = f"the model cannot answer these features: {type(error).__name__}: {error}"[:300]
+            what = f"the model cannot answer these features: {told_of(error, features)}"[:300]
             raise field_problem("prediction_failed", place, what) from error
         if type(answer) is Refusal:
             counts["refused"].add()

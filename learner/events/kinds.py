@@ -138,7 +138,8 @@ def refused_by_spec(name: str, value: Any, spec: FeatureSpec) -> Refusal | None:
         return Refusal(Reason.wrong_type, detail, "gate", mend=_line(name, "float"))
     is_below = spec.min is not None and value < spec.min
     if is_below or (spec.max is not None and value > spec.max):
-        detail = f"feature {name[:80]!r} is {shown(value)}, not within {spec.min} and {spec.max}"
+        bound = f"below {spec.min}" if is_below else f"above {spec.max}"
+        detail = f"feature {name[:80]!r} is {shown(value)}, {bound}"
         return Refusal(Reason.out_of_bounds, detail, "gate")
     return None
 

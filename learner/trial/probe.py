@@ -11,6 +11,8 @@ from learner.errors import SpecError
 from learner.estimator import Estimator, Predicted
 
 _TIMES = 3
+# Of a model that has learned nothing: a count that shows in every fiftieth answer is a count.
+TIMES_AT_FIRST = 100
 
 
 class PredictChangesError(SpecError):
@@ -26,26 +28,29 @@ class PredictChangesError(SpecError):
         first, second = (label if chances is None else chances for label, chances in answers)
         super().__init__(
             key,
-            f"predict_one of {name} changes the model: asked twice about {_shown(x)} it answered "
+            f"predict_one of {name} changes the model: asked again about {_shown(x)} it answered "
             f"{_shown(first)}, then {_shown(second)}. What it served would not be what it learned: "
             "let predict_one change nothing and draw nothing at random",
         )
 
 
-def cut_probe(estimator: Estimator, x: Any, *, key: str, name: str) -> dict[str, Any]:
+def cut_probe(
+    estimator: Estimator, x: Any, *, key: str, name: str, times: int = _TIMES
+) -> dict[str, Any]:
     """The question `x` and its answer, for the payload of a snapshot.
 
     Args:
         x: Features as the learner takes them. It gets copies: it may write into what it is given.
         key: The section of the model file to be blamed.
         name: The model's, as its user knows it.
+        times: How often it is asked.
 
     Raises:
         PredictChangesError: It answers differently when it is asked again.
         Exception: Whatever else the estimator raises.
     """
     first = estimator.predict(_copy(x))
-    for _ in range(1, _TIMES):
+    for _ in range(1, times):
         again = estimator.predict(_copy(x))
         if not same_predicted(again, first):
             raise PredictChangesError(key, name, x, (first, again))

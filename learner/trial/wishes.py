@@ -12,7 +12,7 @@ from config.model_file import FeatureSpec
 from learner.errors import SpecError
 from learner.estimator import Estimator
 from learner.plain import AnswerError
-from learner.trial.probe import PredictChangesError, cut_probe
+from learner.trial.probe import TIMES_AT_FIRST, PredictChangesError, cut_probe
 
 # One of each kind that a feature can be of.
 _VALUES: tuple[Any, ...] = (0.5, True, 3, "a")
@@ -62,7 +62,7 @@ def try_asking(
 def _asked(estimator: Estimator, x: Any, *, key: str, name: str) -> bool | AnswerError:
     """Whether it has a prediction or knows that it has none; its mistake if it made one."""
     try:
-        cut_probe(estimator, x, key=key, name=name)
+        cut_probe(estimator, x, key=key, name=name, times=TIMES_AT_FIRST)
     except AnswerError as mistake:
         return mistake
     except PredictChangesError:

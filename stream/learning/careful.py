@@ -5,16 +5,14 @@ learned, and never sees what raised there: it stays clean, and nothing is restor
 """
 
 import logging
-import select
 import time
 from dataclasses import dataclass, field
 
-from config.processes.channel import ChannelClosedError
-from config.processes.fork import ended, fork
 from learner.events.examples import Examples
 from learner.trainer import LearnFailedError, Trainer
 from learner.values import Refusal
-from stream.between.messages import Tried, pair
+from stream.between.messages import Tried
+from stream.learning.forked_copy import of_a_copy
 
 log = logging.getLogger(__name__)
 
@@ -68,29 +66,11 @@ def _take(trainer: Trainer, examples: Examples, first: int, following: int, done
 
 def _tried(trainer: Trainer, examples: Examples) -> Tried:
     """What a copy says of these examples. One that dies says nothing against any."""
-    ours, theirs = pair()
-
-    def work() -> int:
-        ours.close()
-        theirs.send(_outcome(trainer, examples))
-        return 0
-
-    try:
-        pid = fork(work)
-    finally:
-        theirs.close()
-    try:
-        # Nobody looks at the clock: a copy that hangs is a learner that hangs, for the watchdog.
-        select.select([ours], [], [])
-        (told,) = ours.receive()
-    except ChannelClosedError:
+    told = of_a_copy(lambda: _outcome(trainer, examples))
+    if told is None:
         log.warning("the copy that tried %s-%d from offset %d died: learned untried",
                     examples.topic, examples.partition, examples.offsets[0])  # fmt: skip
         return Tried(len(examples.xs), "")
-    finally:
-        ours.close()
-        ended(pid, wait=True)
-    assert isinstance(told, Tried), f"the copy said {told}"
     return told
 
 

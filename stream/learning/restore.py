@@ -7,7 +7,12 @@ from typing import Any
 
 import msgspec
 
-from checkpoints.compatibility import adopted_sections, begins_anew, check_software
+from checkpoints.compatibility import (
+    AnswersChangedError,
+    adopted_sections,
+    begins_anew,
+    check_software,
+)
 from checkpoints.errors import CheckpointCorrupt
 from checkpoints.reading.damaged_head import damaged_head
 from checkpoints.reading.reader import LineReader
@@ -16,9 +21,12 @@ from checkpoints.records.signing import normal
 from checkpoints.unpickle import loads
 from config.model_file import ModelFile
 from learner.river.inline_attributes import inline_attributes
+from learner.served_model import ProbeFailedError, ServedModel
 from learner.trainer import Saved, Trainer
+from stream.between.messages import Tried
 from stream.between.positions import Positions
 from stream.commit.protocol import software
+from stream.learning.forked_copy import of_a_copy
 from stream.learning.trial import check_restorable
 
 log = logging.getLogger(__name__)
@@ -40,6 +48,7 @@ def restore(
 
     Raises:
         ModelFileChangedError, SoftwareChangedError: The head was learned otherwise.
+        AnswersChangedError: It does not answer as it did when the head was made.
         DamagedHead: A segment is missing or altered; with the command that mends it.
         CheckpointError: A segment holds what may not be loaded.
     """
@@ -58,6 +67,8 @@ def restore(
     else:
         saved = _saved(reader, head, model_file)
     trainer, positions = Trainer(model_file, scratch, saved), positions_of(manifest, model_file)
+    if saved is not None:
+        _check_answers(saved, manifest, model_file, scratch)
     return Restored(trainer=trainer, positions=positions, adopted=adopted)
 
 
@@ -72,6 +83,30 @@ def _saved(reader: LineReader, head: Version, model_file: ModelFile) -> Saved:
     with inline_attributes():
         payload = loads(segments["model"], model_file.trust)
     return Saved(payload=payload, segments=segments, refused_by=manifest.counts.refused_by)
+
+
+def _check_answers(
+    saved: Saved, manifest: Manifest, model_file: ModelFile, scratch: Path | None
+) -> None:
+    """Have a copy ask the probe, as whoever serves the version does.
+
+    Raises:
+        AnswersChangedError: It is answered otherwise than when the version was made.
+    """
+
+    def ask() -> Tried:
+        try:
+            ServedModel(model_file, saved.payload, scratch)
+        except ProbeFailedError as problem:
+            return Tried(0, str(problem))
+        return Tried(1, "")
+
+    told = of_a_copy(ask)
+    if told is None:
+        log.warning("%s: the copy that was to ask %s died: it goes on unasked",
+                    model_file.name, manifest.name)  # fmt: skip
+    elif told.what:
+        raise AnswersChangedError(model_file.name, manifest.name, told.what)
 
 
 def _is_anew(manifest: Manifest, model_file: ModelFile) -> bool:

@@ -158,6 +158,7 @@ class SourceLoop:
                 self._committed(message)
             case CommitFailed():
                 self._metrics.commit_failed(message.outcome)
+                self._status.trouble = self._status.trouble.added(message.what)
             case Ready():
                 self._status.state = "learning"
             case Finished():

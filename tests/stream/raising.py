@@ -6,7 +6,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from tests.stream.recorder import Recorder
 
@@ -112,3 +112,24 @@ class Dying(Recorder):
         if x["n"] == BAD:
             os.kill(os.getpid(), signal.SIGKILL)
         super().learn_one(x, y)
+
+
+class Outside(Recorder):
+    """Keeps what it has learned in its class, which no version holds."""
+
+    seen: ClassVar[dict[bool, int]] = {}
+
+    def learn_one(self, x: dict[str, Any], y: bool) -> None:
+        super().learn_one(x, y)
+        self.seen[y] = self.seen.get(y, 0) + 1
+
+    def predict_proba_one(self, x: dict[str, Any]) -> Any:
+        total = sum(self.seen.values())
+        return {y: self.seen.get(y, 0) / total if total else 0.5 for y in (False, True)}
+
+
+class Forgetful(Recorder):
+    """Leaves out of each version what it has learned."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**Recorder().__dict__, "learned": self.learned}

@@ -177,6 +177,24 @@ def test_a_learner_that_dies_again_and_again_is_failing(place):
         at.kill(process)
 
 
+@pytest.mark.parametrize("learner", ["Outside", "Forgetful"])
+def test_a_version_that_answers_otherwise_is_not_learned_on_from(place, learner):
+    """What it had learned would be lost in silence. Exit code 4, and the head stays."""
+    place["model_text"] = place["model_text"].replace("recorder:Recorder", f"raising:{learner}")
+    with rig(**place) as at:
+        at.send_events(events(2 * COUNT, seed=12))
+        process = at.start()
+        at.until(lambda: at.consumed() == 2 * COUNT, "all is learned")
+        assert at.stop(process) == 0
+        head = at.head()
+
+        process = at.start()
+        at.until(lambda: not process.is_alive(), "it is refused")
+
+        assert process.exitcode == 4
+        assert at.head() == head
+
+
 def test_a_slow_learner_still_hears_and_commits(place):
     """Ten events a second: versions come, a freeze is in force soon, a stop loses nothing."""
     place["model_text"] = place["model_text"].replace("recorder:Recorder", "raising:Slow")
@@ -228,6 +246,7 @@ def test_a_freeze_is_not_in_force_while_nothing_can_be_committed(place):
             freeze(at)
 
         assert at.beat()["state"] != "frozen"
+        assert "cannot be written down" in at.beat()["last_error"]
         at.kill(process)
 
 

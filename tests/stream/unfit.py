@@ -81,6 +81,26 @@ class Counting(Half):
         return float(self.asked)
 
 
+class Tiring(Half):
+    """Answers otherwise from the fiftieth question on."""
+
+    asked = 0
+
+    def predict_one(self, x: dict[str, Any]) -> Any:
+        self.asked += 1
+        return float(self.asked // 50)
+
+
+class Patient(Half):
+    """Forgets something after many questions."""
+
+    asked = 0
+
+    def predict_one(self, x: dict[str, Any]) -> Any:
+        self.asked += 1
+        return None if self.asked > 90 else 1.5
+
+
 class Summing(Half):
     """Sums what it is asked about, and cannot be asked without."""
 

@@ -42,11 +42,11 @@ def test_what_cannot_be_pickled_is_named_with_the_way_to_it(name, what):
         check_restorable(own(name), None)
 
 
-@pytest.mark.parametrize("name", ["Counting", "Summing", "Drawing"])
+@pytest.mark.parametrize("name", ["Counting", "Summing", "Drawing", "Tiring", "Patient"])
 def test_a_model_that_is_changed_by_being_asked_is_refused(name):
     """Also one that looks up features, whose names nobody has told."""
     with pytest.raises(
-        PredictChangesError, match=f"predict_one of {HERE}:{name} changes the model: asked twice"
+        PredictChangesError, match=f"predict_one of {HERE}:{name} changes the model: asked again"
     ):
         check_restorable(own(name), None)
 
