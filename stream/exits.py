@@ -5,7 +5,11 @@ Codes up to 6 and 70 are the program's own; those here never leave it.
 
 import logging
 
-from checkpoints.compatibility import ModelFileChangedError, SoftwareChangedError
+from checkpoints.compatibility import (
+    AnswersChangedError,
+    ModelFileChangedError,
+    SoftwareChangedError,
+)
 from checkpoints.errors import CheckpointError, Conflict, StoreForbidden, StoreUnavailable
 from config.errors import ConfigError
 from config.processes.channel import ChannelClosedError
@@ -47,9 +51,9 @@ def end_with(error: Exception, keeper: Channel) -> int:
             return _again(error, keeper, "")
         case CommitEndedError(outcome="superseded"):
             return _again(error, keeper, "; restoring the head")
-        case (
-            ModelFileChangedError() | SoftwareChangedError() | UnlearnableError() | StoreForbidden()
-        ):
+        case ModelFileChangedError() | SoftwareChangedError() | AnswersChangedError():
+            return _say(error, keeper)
+        case UnlearnableError() | StoreForbidden():
             return _say(error, keeper)
         case KafkaUnavailableError() | DeadLettersStuckError() | StoreUnavailable():
             _again(error, keeper, "; going on from the head once it answers")
