@@ -29,6 +29,16 @@ AGAIN_LATER = 76
 ORPHANED = 77
 
 
+# No restart mends these, although some are conflicts.
+_FOR_GOOD = (
+    AnswersChangedError,
+    ModelFileChangedError,
+    SoftwareChangedError,
+    StoreForbidden,
+    UnlearnableError,
+)
+
+
 class MovedError(StreamError):
     """The head moved by another's hand: a rollback, or another learner."""
 
@@ -51,9 +61,7 @@ def end_with(error: Exception, keeper: Channel) -> int:
             return _again(error, keeper, "")
         case CommitEndedError(outcome="superseded"):
             return _again(error, keeper, "; restoring the head")
-        case ModelFileChangedError() | SoftwareChangedError() | AnswersChangedError():
-            return _say(error, keeper)
-        case UnlearnableError() | StoreForbidden():
+        case _ if isinstance(error, _FOR_GOOD):
             return _say(error, keeper)
         case KafkaUnavailableError() | DeadLettersStuckError() | StoreUnavailable():
             _again(error, keeper, "; going on from the head once it answers")

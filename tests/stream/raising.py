@@ -128,8 +128,15 @@ class Outside(Recorder):
         return {y: self.seen.get(y, 0) / total if total else 0.5 for y in (False, True)}
 
 
-class Forgetful(Recorder):
-    """Leaves out of each version what it has learned."""
+_LAST: list[bool] = []
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {**Recorder().__dict__, "learned": self.learned}
+
+class Elsewhere(Recorder):
+    """Keeps the last label in its module."""
+
+    def learn_one(self, x: dict[str, Any], y: bool) -> None:
+        super().learn_one(x, y)
+        _LAST[:] = [y]
+
+    def predict_proba_one(self, x: dict[str, Any]) -> Any:
+        return {y: 0.5 if not _LAST else 0.1 + 0.8 * (y == _LAST[0]) for y in (False, True)}

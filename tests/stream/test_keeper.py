@@ -177,7 +177,7 @@ def test_a_learner_that_dies_again_and_again_is_failing(place):
         at.kill(process)
 
 
-@pytest.mark.parametrize("learner", ["Outside", "Forgetful"])
+@pytest.mark.parametrize("learner", ["Outside", "Elsewhere"])
 def test_a_version_that_answers_otherwise_is_not_learned_on_from(place, learner):
     """What it had learned would be lost in silence. Exit code 4, and the head stays."""
     place["model_text"] = place["model_text"].replace("recorder:Recorder", f"raising:{learner}")
