@@ -246,7 +246,7 @@ def test_a_freeze_is_not_in_force_while_nothing_can_be_committed(place):
             freeze(at)
 
         assert at.beat()["state"] != "frozen"
-        assert "cannot be written down" in at.beat()["last_error"]
+        assert "cannot be made into a version" in at.beat()["last_error"]
         at.kill(process)
 
 
