@@ -18,6 +18,7 @@ import typer
 
 from checkpoints.operating.cli import operator_commands
 from checkpoints.operating.connection import line_of
+from stream.send.cli import Wiring, send_command
 
 if TYPE_CHECKING:
     from checkpoints.operating.connection import Connection
@@ -240,58 +241,18 @@ def serve(
     raise typer.Exit(code)
 
 
-@app.command()
-@_command
-def send(
-    model: OneModel,
-    source: Annotated[
-        str, typer.Option("--from", help="FILE.csv, .ndjson or .vw (or .gz), or river:NAME.")
-    ],
-    label: Annotated[str | None, typer.Option(help="CSV: the label's column.")] = None,
-    id_column: Annotated[str | None, typer.Option("--id", help="CSV: the id's column.")] = None,
-    key: Annotated[str | None, typer.Option(help="CSV: the Kafka key's column.")] = None,
-    columns: Annotated[
-        str | None, typer.Option(help="The features, with commas; all others by default.")
-    ] = None,
-    null: Annotated[str, typer.Option(help="CSV: a text that means absent.")] = "",
-    delimiter: Annotated[
-        str | None, typer.Option(help=r"CSV: between two cells; , by default, \t for a tab.")
-    ] = None,
-    decimal: Annotated[str | None, typer.Option(help="CSV: the decimal mark, . or ,")] = None,
-    rate: Annotated[float | None, typer.Option(help="Events a second.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Events at most.")] = None,
-    no_wait: Annotated[
-        bool, typer.Option("--no-wait", help="Do not wait to tell what became of them.")
-    ] = False,
-    go_on: Annotated[bool, typer.Option("--go-on", hidden=True)] = False,
-    data_dir: DataDir = None,
-) -> None:
-    """Publish events to a model's topic; ends when all are acknowledged."""
-    from config.dev_waiting import await_learner
-    from stream.send.became import follow
-    from stream.send.csv_file import csv_columns
-    from stream.send.send import send as send_all
+def _line_and_file(path: Path) -> "tuple[Line, ModelFile]":
+    ((line, (_, model_file)),) = _models([path]).items()
+    return line, model_file
 
-    if rate is not None and rate <= 0:
-        raise typer.BadParameter("must be above 0", param_hint="--rate")
-    ((line, (_, model_file)),) = _models([model]).items()
-    settings = _connected("send", data_dir, kafka=True)
-    await_learner(settings.data_dir, model_file.name)  # it makes the topic
-    chosen = csv_columns(
-        label=label, id=id_column, key=key, features=columns, null=null, delimiter=delimiter,
-        decimal=decimal,
-    )  # fmt: skip
-    again = f"to start over, stop weir dev and remove {settings.data_dir}" if go_on else None
-    became = None
-    if not no_wait and settings.redis.url is not None:
-        open_store = functools.partial(_store, settings, deadline_s=_API_STORE_DEADLINE_S)
-        became = follow(line, functools.partial(_keys, settings), open_store)
-    done = send_all(
-        settings.kafka, model_file, source, chosen, rate=rate, limit=limit, start_over=again
-    )
-    typer.echo(json.dumps({"sent": done.sent, "acknowledged": done.sent}))
-    if became is not None:
-        became.tell(done)
+
+_wired_to_send = Wiring(
+    model=_line_and_file,
+    settings=lambda data_dir: _connected("send", data_dir, kafka=True),
+    keys=lambda settings: _keys(settings, signs_as=None),
+    open_store=lambda settings: _store(settings, deadline_s=_API_STORE_DEADLINE_S),
+)
+app.command()(_command(send_command(_wired_to_send)))
 
 
 @app.command()

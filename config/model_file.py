@@ -48,11 +48,7 @@ TaskName = Literal["binary", "multiclass", "regression"]
 _ANY = 1 << 31
 # Of each task: how many labels the file may list, what is wrong with others, the usual metric.
 _TASKS: dict[TaskName | None, tuple[range, str, str]] = {
-    "binary": (
-        range(2, 3),
-        "of a binary task are two, the second the positive one: {}",
-        "Accuracy",
-    ),
+    "binary": (range(2, 3), "of a binary task are two, the second is positive: {}", "Accuracy"),
     "multiclass": (range(2, _ANY), "of a multiclass task are two or more, or left out", "Accuracy"),
     "regression": (range(0), "are for classes; leave them out of a regression", "MAE"),
     None: (range(_ANY), "", "Accuracy"),  # the task is wrong itself, which is told
@@ -423,8 +419,7 @@ def _draft(document: Document) -> Draft:
         model = ModelFile.model_validate(content, context=document.source)
     except ValidationError as error:
         found = (*document.problems, *_problems(error, document.source))
-        places = (place_of(each) for each in error.errors(include_url=False))
-        wrong = frozenset(str(place[0]) for place in places if place)
+        wrong = frozenset(str(at[0]) for each in error.errors() if (at := place_of(each)))
         return Draft(
             model=_rest(content, wrong, document.source),
             problems=tuple(sorted(found, key=lambda problem: problem.line)),
@@ -438,9 +433,9 @@ def _rest(content: JsonValue, wrong: Collection[str], source: Source) -> ModelFi
     if not isinstance(content, dict) or "task" in wrong:
         return None
     right = {key: each for key, each in content.items() if str(key) not in wrong}
-    needed = {"name": "model", "learner": {"vw": ""}}
+    needed = {"name": "model", "learner": {"vw": ""}, **right}
     try:
-        return ModelFile.model_validate({**needed, **right}, context=source)
+        return ModelFile.model_validate(needed, context=source)
     except ValidationError:  # a section that is right needs one that is wrong
         return None
 
