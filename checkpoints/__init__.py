@@ -2,5 +2,6 @@
 
 `records/` are the signed values, `stores/` keep them, `reading/` verifies them, `operating/` is
 what operators order, `keeping/` drops old ones. `unpickle.py` is the only way from bytes to a
-model. May import `config` alone. Begin with `records/manifest.py`, then `stores/contract.py`.
+model, `compatibility.py` says which changes a line outlives, `doctor.py` looks before it is
+needed. May import `config` alone. Begin with `records/manifest.py`, then `stores/contract.py`.
 """

@@ -9,9 +9,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from checkpoints.errors import Conflict
+from config.model_file import Learner
 
 _FIXED = ("name", "topics")  # where the line begins, and what it is called
 _ADOPTED = ("metrics", "scores", "drift", "checkpoint", "trust")
+# Of each kind of learner: the library whose state its versions hold.
+_PACKAGES = {"river": "river", "vw": "vowpalwabbit"}
 
 
 class ModelFileChangedError(Conflict):
@@ -84,6 +87,16 @@ def begins_anew(was: Mapping[str, Any], now: Mapping[str, Any], *, learned: int)
 
 def _changed(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     return [name for name in sorted({*was, *now}) if was.get(name) != now.get(name)]
+
+
+def package_of(learner: Learner) -> str:
+    """The library whose state a version of it holds; "" for a class of the user's own.
+
+    >>> package_of(Learner(vw="--noconstant"))
+    'vowpalwabbit'
+    """
+    of = (package for key, package in _PACKAGES.items() if getattr(learner, key) is not None)
+    return next(of, "")
 
 
 def check_software(

@@ -11,7 +11,7 @@ from kafka import KafkaAdminClient, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, OffsetSpec
 from kafka.errors import KafkaError
 
-from checkpoints.compatibility import adopted_sections, check_software
+from checkpoints.compatibility import adopted_sections, check_software, package_of
 from checkpoints.errors import CheckpointError
 from checkpoints.records.manifest import Manifest, Version
 from config.errors import Mistake, ModelFileError
@@ -236,7 +236,7 @@ def _head_findings(
 
 
 def _change_findings(about: str, model_file: ModelFile, head: Manifest) -> Iterator[Finding]:
-    uses = "river" if model_file.learner.river else "vowpalwabbit" if model_file.learner.vw else ""
+    uses = package_of(model_file.learner)
     was = msgspec.to_builtins(head)
     now = msgspec.json.decode(msgspec.json.encode(model_file.sections()))
     try:

@@ -1,4 +1,5 @@
 """One file a group of routes: predictions, events, models, commands, probes.
 
-Begin with `predict.py`, the straight path that every prediction takes.
+`models.py` reads, `commands.py` orders, `health.py` is what probes ask. Begin with `predict.py`,
+the straight path that every prediction takes.
 """

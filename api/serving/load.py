@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from pydantic import ValidationError
 
+from checkpoints.compatibility import package_of
 from checkpoints.errors import Conflict
 from checkpoints.reading.reader import LineReader
 from checkpoints.records.manifest import Version
@@ -155,7 +156,7 @@ def as_learned(version: Version, model_file: ModelFile) -> ModelFile:
 
 
 def _check_software(version: Version, model_file: ModelFile) -> None:
-    uses = "river" if model_file.learner.river else "vowpalwabbit" if model_file.learner.vw else ""
+    uses = package_of(model_file.learner)
     wrote = version.manifest.software.get(uses)
     if wrote is not None and wrote != installed(uses):
         what = f"it was learned by {uses} {wrote}, here is {installed(uses)}"

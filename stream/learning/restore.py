@@ -12,6 +12,7 @@ from checkpoints.compatibility import (
     adopted_sections,
     begins_anew,
     check_software,
+    package_of,
 )
 from checkpoints.errors import CheckpointCorrupt
 from checkpoints.reading.damaged_head import damaged_head
@@ -74,7 +75,7 @@ def restore(
 
 def _saved(reader: LineReader, head: Version, model_file: ModelFile) -> Saved:
     manifest = head.manifest
-    uses = "river" if model_file.learner.river else "vowpalwabbit" if model_file.learner.vw else ""
+    uses = package_of(model_file.learner)
     check_software(model_file.name, manifest.name, manifest.software, software(), uses=uses)
     try:
         segments = reader.load_segments(head)
