@@ -202,10 +202,11 @@ class LineReader:
         found = self._fetch_head(position.head)
         if seen is not None and (found is None or found.number < seen.number):
             now = found.manifest.name if found else "nothing"
+            removed = "" if found else "the model was removed, "
             raise Tampered(
                 f"{self._line} head",
-                f"{now} stands where {seen.manifest.name} stood: the store was emptied, has lost "
-                "commits in a failover, or somebody put an old version back",
+                f"{now} stands where {seen.manifest.name} stood: {removed}the store was emptied, "
+                "has lost commits in a failover, or somebody put an old version back",
             )
         return found
 
