@@ -33,6 +33,10 @@ class Score:
     tasks: Collection[TaskName] = ()
     reads: Literal["labels", "probabilities", "vw_loss"] | None = None
 
+    def __post_init__(self) -> None:
+        if bool(self.tasks) != (self.reads is not None):
+            raise ValueError("a score of our own says both what it suits and what it reads")
+
 
 def _absolute(y: float, y_pred: float, _: object) -> float:
     return abs(y - y_pred)
@@ -82,9 +86,13 @@ def _percent(mean: float) -> float:
     return 100 * mean
 
 
-def _mean(loss: Loss, present: Callable[[float], float] = float) -> Score:
-    """The mean of a loss, and what becomes of it: a root, a percentage."""
-    return Score(tally=partial(MeanTally, loss=loss, present=present))
+def _mean(loss: Loss, present: Callable[[float], float] = float, **own: Any) -> Score:
+    """The mean of a loss, and what becomes of it: a root, a percentage.
+
+    Args:
+        own: `tasks` and `reads`, of a score that River does not have.
+    """
+    return Score(tally=partial(MeanTally, loss=loss, present=present), **own)
 
 
 SCORES = {

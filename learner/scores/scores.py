@@ -121,8 +121,9 @@ class Scores:
 
 def _check(name: str, task: TaskName, key: str) -> None:
     """Raise a SpecError unless `name` is a score that suits `task`."""
-    suited = suited_names(task)
-    if name in suited or (name in SCORES and task in SCORES[name].tasks):
+    own = [name for name, score in SCORES.items() if task in score.tasks]
+    suited = sorted([*suited_names(task), *own])
+    if name in suited:
         return
     if not _is_metric(name):
         raise SpecError(key, f'River has no metric "{name}"{did_you_mean(name, suited)}')

@@ -11,10 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from api.openapi.answers import ProblemDocument
+from checkpoints.operating.verbs import VERBS
 from tests.api.running import Running, running
 from tests.effort import examples
 
-POSTS = ("predict", "events", "labels", "rollback", "pin", "unpin", "freeze", "thaw", "tag")
+POSTS = ("predict", "events", "labels", *VERBS)
 
 # No event and no question: not JSON, not an object, no features of the contract's types.
 SENSELESS = [

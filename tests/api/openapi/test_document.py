@@ -12,6 +12,7 @@ from api.http.bodies import PredictBody
 from api.openapi.answers import ProblemDocument
 from api.openapi.document import operations
 from api.openapi.questions import EventBody, LabelBody, Question, Questions
+from checkpoints.operating.verbs import VERBS
 from learner.events.decode import FIELDS
 from tests.api.running import PHISHING, Running, phishing, running, until
 
@@ -29,10 +30,7 @@ ROUTES = {
     ("GET", "/v1/models/{model}/versions"),
     ("GET", "/v1/models/{model}/versions/{version}"),
     ("GET", "/v1/models/{model}/audit"),
-    *(
-        ("POST", f"/v1/models/{{model}}/{command}")
-        for command in ("rollback", "pin", "unpin", "freeze", "thaw", "tag")
-    ),
+    *(("POST", f"/v1/models/{{model}}/{command}") for command in VERBS),
     *(("GET", path) for path in ("/livez", "/readyz", "/metrics", "/docs", "/openapi.json", "/")),
 }
 

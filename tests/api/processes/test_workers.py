@@ -113,12 +113,13 @@ def test_an_order_is_in_force_when_no_worker_may_answer_by_another_any_more(heav
 
 
 def test_a_killed_worker_is_replaced_and_what_it_counted_is_not_lost(host: Host) -> None:
-    before, count = host.counted(), len(host.workers)
+    until(lambda: len(host.workers) == host.size)  # no generation is being made
+    before = host.counted()
     for _ in range(30):
         host.ask()
     pid = host.workers[0]
     os.kill(pid, signal.SIGKILL)
-    until(lambda: pid not in host.workers and len(host.workers) == count, limit_s=15)
+    until(lambda: pid not in host.workers and len(host.workers) == host.size)
 
     assert host.counted() == before + 30
     until(host.is_ready)
