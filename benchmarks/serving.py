@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 from fastapi import FastAPI
+from msgspec.structs import replace
 from river import datasets
 from starlette.responses import Response
 
@@ -127,7 +128,7 @@ def _settings(servers: Servers) -> Settings:
 
 
 def _serve(port: int, settings: Settings, text: str) -> None:
-    settings = settings.model_copy(update={"api": settings.api.model_copy(update={"port": port})})
+    settings = replace(settings, api=replace(settings.api, port=port))
     assert settings.redis.url is not None
     store = RedisStore(RedisConnection(settings.redis.url.get_secret_value()))
     keys = make_keys(settings.data_dir / "keys")

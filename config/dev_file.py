@@ -4,11 +4,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from config.errors import Mistake, SettingsError
-from config.settings import Settings
+from config.settings import Settings, SigningSettings
+from config.text.values import Secret
 
 NAME = "dev.json"
-_OPERATORS = ("operator", "learner")  # who signs, and whom they believe
 
 
 def with_dev_servers(settings: Settings, *, signs_as: str | None = None) -> Settings:
@@ -21,21 +23,27 @@ def with_dev_servers(settings: Settings, *, signs_as: str | None = None) -> Sett
         SettingsError: A server is given by neither; with what to set.
     """
     found = read_dev_file(settings.data_dir / NAME)
-    keys = settings.data_dir / "keys"
     kafka, redis, signing = settings.kafka, settings.redis, settings.signing
-    changed: dict[str, Any] = {}
     if kafka.bootstrap_servers is None and "kafka" in found:
-        changed["kafka"] = {**kafka.model_dump(), "bootstrap_servers": found["kafka"]}
+        kafka = replace(kafka, bootstrap_servers=str(found["kafka"]))
     if redis.url is None and "redis" in found:
-        changed["redis"] = {"url": found["redis"]}
-    nothing_given = not any(signing.model_dump().values())
-    if nothing_given and (keys / "operator.pem").exists():
-        signs, believes = ("learner", "operator") if signs_as == "learner" else _OPERATORS
-        changed["signing"] = {
-            f"{signs}_key": str(keys / f"{signs}.pem"),
-            f"{believes}_public": (str(keys / f"{believes}.pub"),),
-        }
-    return _updated(settings, changed)
+        redis = replace(redis, url=Secret(str(found["redis"])))
+    keys = settings.data_dir / "keys"
+    if not signing.is_given and (keys / "operator.pem").exists():
+        signing = _learners(keys) if signs_as == "learner" else _operators(keys)
+    return replace(settings, kafka=kafka, redis=redis, signing=signing)
+
+
+def _learners(keys: Path) -> SigningSettings:
+    """Signs as the learner, and believes the operator."""
+    private, public = keys / "learner.pem", keys / "operator.pub"
+    return SigningSettings(learner_key=Secret(str(private)), operator_public=(str(public),))
+
+
+def _operators(keys: Path) -> SigningSettings:
+    """Signs as the operator, and believes the learner."""
+    private, public = keys / "operator.pem", keys / "learner.pub"
+    return SigningSettings(operator_key=Secret(str(private)), learner_public=(str(public),))
 
 
 def require_servers(settings: Settings, *, kafka: bool = False, redis: bool = False) -> Settings:
@@ -62,14 +70,6 @@ def require_servers(settings: Settings, *, kafka: bool = False, redis: bool = Fa
             for name, ask in missing
         )
     return settings
-
-
-def _updated(settings: Settings, changed: dict[str, Any]) -> Settings:
-    sections = {
-        name: type(getattr(settings, name)).model_validate(content)
-        for name, content in changed.items()
-    }
-    return settings.model_copy(update=sections)
 
 
 def read_dev_file(path: Path) -> dict[str, Any]:

@@ -1,11 +1,11 @@
 """What can be wrong with what the user wrote, told all at once and each at its place."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mistake:
+class Mistake(Struct, frozen=True, kw_only=True):
     """One thing to mend: where it stands and what is wrong with it.
 
     Args:

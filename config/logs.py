@@ -1,21 +1,16 @@
 """Log lines: one way for our own and for the libraries', all of them on stderr.
 
-Our modules log by `logging.getLogger(__name__)`, facts in `extra={…}`; structlog renders the lines.
+Our modules log by `logging.getLogger(__name__)`, facts in `extra={…}`; `log_lines.py` renders them.
 Repeats are held back, so that a broker that is away does not fill the disk.
 """
 
+import functools
 import logging
-import os
 import sys
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import TextIO
-
-import structlog
-from structlog.dev import ConsoleRenderer, plain_traceback
-from structlog.processors import JSONRenderer, format_exc_info
-from structlog.typing import EventDict, Processor
 
 from config.settings import Settings
 
@@ -39,7 +34,7 @@ def configure(service: str, settings: Settings) -> None:
     uvicorn must be started with `log_config=None`, or it undoes this for its own loggers.
     """
     handler = LimitedHandler(sys.stderr)
-    handler.setFormatter(_formatter(service, is_console=_is_console(settings)))
+    handler.setFormatter(Lines(service, is_console=_is_console(settings)))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log.level.upper())
@@ -50,6 +45,27 @@ def configure(service: str, settings: Settings) -> None:
     logging.captureWarnings(capture=True)
     for note in settings.notes:
         logging.getLogger(__name__).info(note)
+
+
+class Lines(logging.Formatter):
+    """Renders the lines of one process.
+
+    What renders is loaded for the first line: a command that has none to write answers sooner.
+    """
+
+    def __init__(self, service: str, *, is_console: bool) -> None:
+        super().__init__()
+        self._service, self._is_console = service, is_console
+
+    @functools.cached_property
+    def _rendered(self) -> logging.Formatter:
+        from config.log_lines import line_formatter
+
+        return line_formatter(self._service, is_console=self._is_console, is_noisy=_is_noisy)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line of `record`."""
+        return self._rendered.format(record)
 
 
 class RepeatLimit:
@@ -117,51 +133,3 @@ def _is_console(settings: Settings) -> bool:
     if settings.log.format == "auto":
         return sys.stderr.isatty()
     return settings.log.format == "console"
-
-
-def _formatter(service: str, *, is_console: bool) -> logging.Formatter:
-    def say_service(_logger: object, _method: str, event: EventDict) -> EventDict:
-        return {"service": service, **event}
-
-    ending: list[Processor] = [format_exc_info, JSONRenderer()]
-    if is_console:  # the plain traceback: structlog's own would print local variables, secrets too
-        with_colours = sys.stderr.isatty() and "NO_COLOR" not in os.environ
-        ending = [ConsoleRenderer(colors=with_colours, exception_formatter=plain_traceback)]
-    return structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=[
-            structlog.stdlib.add_log_level,
-            _add_logger_name,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.stdlib.ExtraAdder(),
-            _drop_colours,
-            _shorten_noise,
-        ],
-        processors=[
-            _say_repeats,
-            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            say_service,
-            *ending,
-        ],
-    )
-
-
-def _add_logger_name(_logger: object, _method: str, event: EventDict) -> EventDict:
-    return {**event, "logger": event["_record"].name}
-
-
-def _shorten_noise(_logger: object, _method: str, event: EventDict) -> EventDict:
-    """A library's traceback says where it is, not what is wrong: its last line is enough."""
-    if _is_noisy(str(event["logger"])) and isinstance(event.get("exc_info"), tuple):
-        kind, error, _ = event.pop("exc_info")
-        event["error"] = f"{kind.__name__}: {error}" if kind else ""
-    return event
-
-
-def _drop_colours(_logger: object, _method: str, event: EventDict) -> EventDict:
-    event.pop("color_message", None)  # uvicorn's, for its own formatter
-    return event
-
-
-def _say_repeats(_logger: object, _method: str, event: EventDict) -> EventDict:
-    repeated = getattr(event["_record"], "repeated", None)
-    return {**event, "repeated": repeated} if repeated else event

@@ -5,71 +5,61 @@ defaults. Every mistake in all of them is told at once, each with its variable o
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PrivateAttr,
-    SecretStr,
-    ValidationError,
-    field_validator,
-)
-from pydantic_core import ErrorDetails
-from pydantic_settings import (
-    BaseSettings,
-    InitSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
-from typing_extensions import override
+from msgspec import Struct
+from msgspec.structs import replace
 
 from config.errors import Mistake, SettingsError
 from config.text.addresses import without_password
-from config.text.messages import place_of, plain_message, wrong
+from config.text.sections import Given, KeyPath, read_sections
 from config.text.sizes import size_bytes
+from config.text.values import Secret, Wrong, names, number, secret, size_or_none, text, whole
 from config.text.variables import read_variables, variable_of
-from config.text.yaml_lines import Document, Source, key_of, read_file
 
 FILE_NAME = "weir.yaml"
 
 
-def _separated(value: object) -> object:
-    """`a, b` of an environment variable, and a single name in a file, as a list."""
-    if isinstance(value, str):
-        return tuple(part.strip() for part in value.split(",") if part.strip())
-    return value
+def _addresses(given: object) -> str:
+    """Of Kafka's brokers: `host:port`, several with commas or as a list."""
+    listed = given if isinstance(given, list | tuple) else text(given).split(",")
+    addresses = [str(each).strip() for each in listed]
+    for address in addresses:
+        host, colon, port = address.rpartition(":")
+        if not (host and colon and port.isdecimal() and "/" not in host):
+            raise Wrong(f"must be host:port, or several with commas, not {address!r}")
+    return ",".join(addresses)
 
 
-def _not_bool(value: object) -> object:
-    if isinstance(value, bool):
-        raise wrong(f"must be a number, not {str(value).lower()}")
-    return value
+def _count_or_default(given: object) -> int:
+    found: int = whole(least=-1)(given)
+    if found == 0:
+        raise Wrong("must be 1 or more, or -1 for the broker's default, not 0")
+    return found
 
 
-def _size_or_none(value: object) -> int:
-    return 0 if str(value).strip() == "0" else size_bytes(value)
+def _redis_url(given: object) -> Secret:
+    url = secret(given)
+    scheme, _, rest = url.get_secret_value().partition("://")
+    if scheme not in {"redis", "rediss", "unix"}:
+        raise Wrong("must begin with redis://, rediss:// or unix://")
+    if any(mark in rest.rpartition("@")[0] for mark in "/?#"):
+        raise Wrong("a / ? or # of its user or password must be written as %2F, %3F or %23")
+    return url
 
 
-Names = Annotated[tuple[str, ...], BeforeValidator(_separated)]
-Whole = Annotated[int, BeforeValidator(_not_bool), Field(ge=1)]
-Port = Annotated[int, BeforeValidator(_not_bool), Field(ge=0, le=65535)]  # 0: any free one
-Seconds = Annotated[float, BeforeValidator(_not_bool), Field(gt=0, allow_inf_nan=False)]
-Size = Annotated[int, BeforeValidator(size_bytes)]
-SizeOrNone = Annotated[int, BeforeValidator(_size_or_none)]
+Names = Annotated[tuple[str, ...], names]
+Whole = Annotated[int, whole(least=1)]
+Port = Annotated[int, whole(least=0, most=65535)]  # 0: any free one
+Seconds = Annotated[float, number(above=0)]
+Size = Annotated[int, size_bytes]
+SizeOrNone = Annotated[int, size_or_none]
+CountOrDefault = Annotated[int, _count_or_default]
 
 
-class Section(BaseModel):
-    """A part of the settings: frozen, without unknown names, secrets hidden from `repr`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class KafkaSettings(Section):
+class KafkaSettings(Struct, frozen=True, kw_only=True):
     """How Kafka is reached, and how topics are made.
 
     Args:
@@ -80,62 +70,35 @@ class KafkaSettings(Section):
         replication_factor: Copies of a topic that is created; -1: the broker's default.
     """
 
-    bootstrap_servers: str | None = None
+    bootstrap_servers: Annotated[str | None, _addresses] = None
     jars_base: str | None = None
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
     sasl_username: str | None = None
-    sasl_password: SecretStr | None = None
+    sasl_password: Secret | None = None
     ssl_cafile: Path | None = None
     ssl_certfile: Path | None = None
     ssl_keyfile: Path | None = None
-    ssl_password: SecretStr | None = None
+    ssl_password: Secret | None = None
     ssl_check_hostname: bool = True
-    topic_partitions: Annotated[int, BeforeValidator(_not_bool), Field(ge=-1)] = 1
-    replication_factor: Annotated[int, BeforeValidator(_not_bool), Field(ge=-1)] = -1
-
-    @field_validator("bootstrap_servers", mode="before")
-    @classmethod
-    def _are_addresses(cls, value: object) -> object:
-        addresses = value if isinstance(value, list | tuple) else str(value or "").split(",")
-        for address in (str(each).strip() for each in addresses if value is not None):
-            host, colon, port = address.rpartition(":")
-            if not (host and colon and port.isdecimal() and "/" not in host):
-                raise wrong(f"must be host:port, or several with commas, not {address!r}")
-        return None if value is None else ",".join(str(each).strip() for each in addresses)
-
-    @field_validator("topic_partitions", "replication_factor")
-    @classmethod
-    def _is_not_zero(cls, value: int) -> int:
-        if value == 0:
-            raise wrong("must be 1 or more, or -1 for the broker's default, not 0")
-        return value
+    topic_partitions: CountOrDefault = 1
+    replication_factor: CountOrDefault = -1
 
 
-class RedisSettings(Section):
+class RedisSettings(Struct, frozen=True, kw_only=True):
     """How Redis is reached.
 
     Args:
         url: `redis://[:password@]host:port[/db]`, `rediss://…` or `unix://…`; None: not given.
     """
 
-    url: SecretStr | None = None
-
-    @field_validator("url")
-    @classmethod
-    def _is_redis(cls, url: SecretStr | None) -> SecretStr | None:
-        scheme, _, rest = (url.get_secret_value() if url else "redis://").partition("://")
-        if scheme not in {"redis", "rediss", "unix"}:
-            raise wrong("must begin with redis://, rediss:// or unix://")
-        if any(mark in rest.rpartition("@")[0] for mark in "/?#"):
-            raise wrong("a / ? or # of its user or password must be written as %2F, %3F or %23")
-        return url
+    url: Annotated[Secret | None, _redis_url] = None
 
     @property
     def address(self) -> str:
         """The URL without its password, to be shown.
 
-        >>> RedisSettings(url="redis://me:secret@cache:6379/0").address
+        >>> RedisSettings(url=Secret("redis://me:secret@cache:6379/0")).address
         'redis://cache:6379/0'
         """
         if self.url is None:
@@ -143,7 +106,7 @@ class RedisSettings(Section):
         return without_password(self.url.get_secret_value())
 
 
-class ApiSettings(Section):
+class ApiSettings(Struct, frozen=True, kw_only=True):
     """The HTTP server.
 
     Args:
@@ -166,19 +129,25 @@ class ApiSettings(Section):
     warm_max_bytes: SizeOrNone = 256 << 20
 
 
-class SigningSettings(Section):
+class SigningSettings(Struct, frozen=True, kw_only=True):
     """The two key pairs, each a path to a PEM file or the PEM text itself.
 
     A public key may be several, with commas: the old one is still believed while keys change.
     """
 
-    learner_key: SecretStr | None = None
+    learner_key: Secret | None = None
     learner_public: Names = ()
-    operator_key: SecretStr | None = None
+    operator_key: Secret | None = None
     operator_public: Names = ()
 
+    @property
+    def is_given(self) -> bool:
+        """Whether any key is named."""
+        keys = (self.learner_key, self.learner_public, self.operator_key, self.operator_public)
+        return any(keys)
 
-class LearnerSettings(Section):
+
+class LearnerSettings(Struct, frozen=True, kw_only=True):
     """The learning process.
 
     Args:
@@ -205,21 +174,19 @@ class LearnerSettings(Section):
     pids_file: Path | None = None
 
 
-class LogSettings(Section):
+class LogSettings(Struct, frozen=True, kw_only=True):
     """Log lines, always on stderr. `auto`: console on a terminal, else JSON."""
 
     format: Literal["auto", "console", "json"] = "auto"
     level: Literal["debug", "info", "warning", "error"] = "info"
 
 
-class Settings(BaseSettings):
+class Settings(Struct, frozen=True, kw_only=True):
     """All settings of a process. Made once, by `load_settings`, and passed down.
 
     >>> load_settings(environ={"WEIR_API__PORT": "9000"}).api.port
     9000
     """
-
-    model_config = SettingsConfigDict(frozen=True, extra="forbid")
 
     kafka: KafkaSettings = KafkaSettings()
     redis: RedisSettings = RedisSettings()
@@ -228,31 +195,22 @@ class Settings(BaseSettings):
     learner: LearnerSettings = LearnerSettings()
     log: LogSettings = LogSettings()
     data_dir: Path = Path(".weir")
-
-    _notes: tuple[str, ...] = PrivateAttr(default=())
-
-    @classmethod
-    @override
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """`Settings()` reads nothing but its arguments; `load_settings` ranks the sources."""
-        return (init_settings,)
+    _notes: tuple[str, ...] = ()
+    _has_data_dir: bool = False
 
     def noted(self, notes: tuple[str, ...]) -> Self:
         """These settings, with `notes` for the log."""
-        self._notes = notes
-        return self
+        return replace(self, _notes=notes)
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What the log should say of how the settings were read; `logs.configure` says it."""
         return self._notes
+
+    @property
+    def has_data_dir(self) -> bool:
+        """Whether `data_dir` was given, and not only the default."""
+        return self._has_data_dir
 
 
 def load_settings(
@@ -278,34 +236,40 @@ def load_settings(
 (did you mean "WEIR_KAFKA__BOOTSTRAP_SERVERS"?)
     """
     variables = read_variables(os.environ if environ is None else environ, Settings)
-    document = _document(file)
-    given = {"command line": _without_none(overrides or {}), "environment": variables.values}
-    problems = [*document.problems, *variables.problems]
-    content = {} if document.value is None else document.value
-    if not isinstance(content, dict):
-        problems.append(document.source.problem("", "must hold  name: value  lines"))
-        content = {}
-    try:
-        settings = _merged(*given.values(), _without_none(content))
-    except ValidationError as error:
-        problems += [_problem(each, given, document.source) for each in error.errors()]
+    written, problems = _written(file)
+    sources = [
+        Given(values=_without_none(overrides or {}), mistake=_of_the_command_line),
+        Given(values=variables.values, mistake=_of_a_variable),
+        *written,
+    ]
+    settings, found = read_sections(Settings, sources)
+    problems += [*variables.problems, *found]
     if problems:
         raise SettingsError(problems)
-    return settings.noted(variables.notes)
+    has_data_dir = any("data_dir" in source.values for source in sources)
+    return replace(settings, _notes=variables.notes, _has_data_dir=has_data_dir)
 
 
-def _document(file: Path | None) -> Document:
-    """The settings file; that the usual one is absent is no mistake, that a named one is, is."""
-    if file is None and not Path(FILE_NAME).exists():
-        return Document(value=None, source=Source(file=FILE_NAME), problems=())
-    return read_file(file or Path(FILE_NAME))
+def _written(file: Path | None) -> tuple[list[Given], list[Mistake]]:
+    """What the settings file gives, and what is wrong with it as a file."""
+    if file is None and not Path(FILE_NAME).exists():  # no mistake, unless it was named
+        return [], []
+    from config.text.yaml_lines import read_file  # here: most processes have no such file
+
+    document = read_file(file or Path(FILE_NAME))
+    content = {} if document.value is None else document.value
+    if isinstance(content, dict):
+        given = Given(values=_without_none(content), mistake=document.source.problem)
+        return [given], list(document.problems)
+    return [], [*document.problems, document.source.problem("", "must hold  name: value  lines")]
 
 
-def _merged(*sources: dict[str, Any]) -> Settings:
-    """Settings of `sources`, the first before the others."""
-    ranked = tuple(InitSettingsSource(Settings, source) for source in sources)
-    options: dict[str, Any] = {"_build_sources": (ranked, {})}
-    return Settings(**options)
+def _of_the_command_line(path: KeyPath, message: str) -> Mistake:
+    return Mistake(file="command line", line=0, key=".".join(path), message=message)
+
+
+def _of_a_variable(path: KeyPath, message: str) -> Mistake:
+    return Mistake(file="environment", line=0, key=variable_of(path), message=message)
 
 
 def _without_none(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -314,24 +278,3 @@ def _without_none(given: Mapping[str, Any]) -> dict[str, Any]:
         for name, value in given.items()
         if value is not None
     }
-
-
-def _problem(error: ErrorDetails, given: Mapping[str, dict[str, Any]], source: Source) -> Mistake:
-    """The error, at the place that the value came from."""
-    path, message = place_of(error), plain_message(error, Settings)
-    for place, values in given.items():
-        if _holds(values, path):
-            key = variable_of(path) if place == "environment" else key_of(path)
-            return Mistake(file=place, line=0, key=key, message=message)
-    return source.problem(path, message)
-
-
-def _holds(values: object, path: Sequence[str | int]) -> bool:
-    """Whether the value at `path` is given here; an item of a list stands for the whole list."""
-    for part in path:
-        if not isinstance(values, dict):
-            return True
-        if part not in values:
-            return False
-        values = values[part]
-    return True

@@ -31,7 +31,7 @@ def diagnosis(
     yield from of_streams.disk_findings(settings.data_dir)
     servers = (settings.kafka.bootstrap_servers, settings.redis.url)
     # Keys that an ended `weir dev` has left behind are no sign of servers.
-    if paths and not any(servers) and not any(given.signing.model_dump().values()):
+    if paths and not any(servers) and not given.signing.is_given:
         yield _models_alone(settings)
         return
     keys, found = of_versions.key_findings(signing(settings))

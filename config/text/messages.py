@@ -3,10 +3,11 @@
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from config.text.nearest import did_you_mean
+from config.text.values import shown
 
 _PLAIN = {
     "missing": "is missing",
@@ -30,7 +31,6 @@ _PLAIN = {
     "string_too_short": "must not be empty",
     "literal_error": "must be {expected}, not {input}",
 }
-_INPUT_CHARACTERS_MAX = 60
 
 
 def wrong(message: str) -> PydanticCustomError:
@@ -45,10 +45,7 @@ def place_of(error: ErrorDetails) -> tuple[str | int, ...]:
 
 
 def plain_message(error: ErrorDetails, schema: type[BaseModel]) -> str:
-    """One of pydantic's errors about `schema` as a plain sentence, without a full stop.
-
-    The value is shown, cut short, unless the key holds a secret.
-    """
+    """One of pydantic's errors about `schema` as a plain sentence, without a full stop."""
     path = place_of(error)
     if error["type"] == "extra_forbidden":
         return "is not a key that is known here" + _meant(str(path[-1]), schema, path)
@@ -57,8 +54,7 @@ def plain_message(error: ErrorDetails, schema: type[BaseModel]) -> str:
     template = _PLAIN.get(error["type"])
     if template is None:
         return error["msg"][:1].lower() + error["msg"][1:]
-    shown = "what is given" if is_secret(schema, path) else _short(error["input"])
-    message = template.format(**{**error.get("ctx", {}), "input": shown})
+    message = template.format(**{**error.get("ctx", {}), "input": shown(error["input"])})
     if error["type"] == "literal_error" and isinstance(error["input"], str):
         message += did_you_mean(error["input"], _choices(schema, path))
     return message
@@ -87,11 +83,6 @@ def model_at(schema: type[BaseModel], path: Sequence[str | int]) -> type[BaseMod
     """The section of `schema` that `path` leads to, if it is one."""
     found = _type_at(schema, path)
     return found if isinstance(found, type) and issubclass(found, BaseModel) else None
-
-
-def is_secret(schema: type[BaseModel], path: Sequence[str | int]) -> bool:
-    """Whether the value at `path` must not be shown."""
-    return _type_at(schema, path) is SecretStr
 
 
 def _choices(schema: type[BaseModel], path: Sequence[str | int]) -> list[str]:
@@ -124,9 +115,3 @@ def _without_none(kind: object) -> object:
     others = [each for each in typing.get_args(kind) if each is not type(None)]
     optional = type(None) in typing.get_args(kind) and len(others) == 1
     return _without_none(others[0]) if optional else kind
-
-
-def _short(value: object) -> str:
-    words = {None: "nothing", True: "true", False: "false"}
-    text = words[value] if value is None or isinstance(value, bool) else repr(value)
-    return text if len(text) <= _INPUT_CHARACTERS_MAX else text[:_INPUT_CHARACTERS_MAX] + "…"

@@ -1,14 +1,14 @@
 """Environment variables: their names from the settings' own, and what else begins with `WEIR_`."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import BaseModel
+from msgspec import Struct
 
 from config.errors import Mistake
 from config.text.nearest import did_you_mean
+from config.text.sections import paths_of
 
 PREFIX = "WEIR_"
 NESTING = "__"
@@ -37,8 +37,7 @@ _OFTEN_TRIED = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Variables:
+class Variables(Struct, frozen=True, kw_only=True):
     """What the environment gives.
 
     Args:
@@ -62,12 +61,12 @@ def variable_of(path: Sequence[str | int]) -> str:
     return PREFIX + NESTING.join(names)
 
 
-def variable_names(schema: type[BaseModel]) -> dict[str, tuple[str, ...]]:
+def variable_names(schema: type) -> dict[str, tuple[str, ...]]:
     """Each environment variable that is a setting, and where its value goes."""
-    return {variable_of(path): path for path in _paths(schema, ())}
+    return {variable_of(path): path for path in paths_of(schema)}
 
 
-def read_variables(environ: Mapping[str, str], schema: type[BaseModel]) -> Variables:
+def read_variables(environ: Mapping[str, str], schema: type) -> Variables:
     """What `environ` gives of the settings in `schema`. An empty value counts as unset.
 
     >>> from config.settings import Settings
@@ -83,15 +82,6 @@ def read_variables(environ: Mapping[str, str], schema: type[BaseModel]) -> Varia
         problems=tuple(_misspelt(name, known) for name in sorted(unknown - set(ignored))),
         notes=(f"ignored Kubernetes' service links: {', '.join(ignored)}",) if ignored else (),
     )
-
-
-def _paths(schema: type[BaseModel], above: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    for name, field in schema.model_fields.items():
-        kind = field.annotation
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            yield from _paths(kind, (*above, name))
-        else:
-            yield (*above, name)
 
 
 def _is_service_link(name: str, value: str) -> bool:

@@ -52,7 +52,7 @@ class VersionNumbers:
 
 def numbers_of(settings: Settings, model: str, shard: int = 0) -> VersionNumbers:
     """Those of one line; in the data directory only if one was given."""
-    if "data_dir" not in settings.model_fields_set:
+    if not settings.has_data_dir:
         return VersionNumbers(None)
     return VersionNumbers(settings.data_dir / _FOLDER / f"{model}-{shard}.json")
 

@@ -5,6 +5,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from msgspec.structs import asdict
 
 from config.dev_file import with_dev_servers
 from config.dev_waiting import StillStartingError, await_learner, await_servers
@@ -83,7 +84,7 @@ def test_a_running_dev_gives_each_command_the_keys_that_it_signs_with(
 
     found = with_dev_servers(load_settings({"data_dir": tmp_path}, environ={}), signs_as=signs_as)
 
-    signing = found.signing.model_dump()
+    signing = asdict(found.signing)
     assert signing[f"{private}_key"].get_secret_value() == f"{tmp_path}/keys/{private}.pem"
     assert signing[f"{public}_public"] == (f"{tmp_path}/keys/{public}.pub",)
     assert not signing[f"{public}_key"]

@@ -3,10 +3,10 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
+from msgspec.structs import asdict
 
 from config.errors import SettingsError
-from config.settings import RedisSettings, Settings, load_settings
+from config.settings import Settings, load_settings
 from config.text.variables import variable_names
 
 
@@ -233,10 +233,10 @@ SECRETS = {
 
 
 def test_secrets_are_not_shown():
-    """Neither by repr nor in what is dumped."""
+    """Neither by repr nor in what is made of them."""
     found = load_settings(environ=SECRETS)
 
-    assert "hunter2" not in f"{found!r} {found} {found.model_dump()} {found.model_dump_json()}"
+    assert "hunter2" not in f"{found!r} {found} {asdict(found)}"
     assert found.redis.url.get_secret_value() == SECRETS["WEIR_REDIS__URL"]
 
 
@@ -262,7 +262,7 @@ def test_a_wrong_secret_is_not_shown_either(variable, wrong):
 )
 def test_the_address_of_redis_is_shown_without_its_password(url, address):
     """For messages and logs."""
-    assert address == RedisSettings(url=url).address
+    assert address == load_settings({"redis": {"url": url}}, environ={}).redis.address
 
 
 def test_settings_are_frozen_and_read_no_environment_by_themselves(monkeypatch):
@@ -271,9 +271,9 @@ def test_settings_are_frozen_and_read_no_environment_by_themselves(monkeypatch):
     monkeypatch.setenv("WEIR_API__PORT", "1")
 
     assert Settings().api.port == 8000
-    with pytest.raises(ValidationError):
+    with pytest.raises(AttributeError):
         Settings().api.port = 1
-    with pytest.raises(ValidationError):
+    with pytest.raises(AttributeError):
         Settings().data_dir = "x"
 
 
