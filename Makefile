@@ -21,11 +21,13 @@ CASE ?= logistic regression
 
 setup: .venv/ready  ## Python packages into .venv
 
+# Compiled here, once: wherever nothing may be written later, each command would compile it anew.
 .venv/ready: pyproject.toml uv.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "weir needs Python 3.11 or newer; set PYTHON=" >&2; exit 2; }
 	@test -x .venv/bin/python || $(PYTHON) -m venv .venv || { echo "python3 -m venv failed: on Debian, apt-get install python3-venv" >&2; exit 2; }
 	@.venv/bin/uv --version 2>/dev/null | grep -qF $(UV_VERSION) || .venv/bin/python -m pip install --quiet uv==$(UV_VERSION)
-	@.venv/bin/uv sync --frozen --inexact --quiet
+	@.venv/bin/uv sync --frozen --inexact --quiet --compile-bytecode
+	@.venv/bin/python -m compileall -q weir.py api checkpoints config learner stream
 	@touch $@
 
 # What is free takes from what is busy, so that no long file is left alone at the end.

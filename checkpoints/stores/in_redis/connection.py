@@ -1,12 +1,13 @@
 """One Redis server: reached within a deadline, its errors told in our words.
 
-The driver's own retries are off: it would send a change again without saying so. Here every
-attempt carries the same id, and the scripts in `lua/` answer a repeated one as such.
+Every attempt carries the same id, and the scripts in `lua/` answer a repeated one as such: so what
+was not answered is simply asked again.
 """
 
 from __future__ import annotations
 
 import functools
+import os
 import time
 from collections.abc import Callable, Sequence
 from hashlib import sha1
@@ -14,27 +15,20 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
-from redis import Redis
-from redis.backoff import NoBackoff
-from redis.exceptions import (
-    AuthenticationError,
-    AuthorizationError,
-    BusyLoadingError,
-    ClusterDownError,
-    NoPermissionError,
-    NoScriptError,
-    OutOfMemoryError,
-    ReadOnlyError,
-    RedisError,
-    TryAgainError,
-)
-from redis.exceptions import ConnectionError as ConnectionLostError
-from redis.exceptions import TimeoutError as TimedOutError
-from redis.retry import Retry
 
 from checkpoints.errors import BadCommand, StoreUnavailable, Tampered
 from checkpoints.stores.in_redis.hints import RedisHints
-from checkpoints.stores.in_redis.rights import Rights
+from checkpoints.stores.in_redis.rights import Rights, is_forbidden
+from checkpoints.stores.in_redis.wire import (
+    Command,
+    ConnectionLost,
+    ErrorReply,
+    RedisError,
+    ReplyTimeout,
+    Wire,
+    read_url,
+    sound,
+)
 from config.text.addresses import without_password
 
 __all__ = ["RedisConnection"]
@@ -45,10 +39,9 @@ _LUA = Path(__file__).with_name("lua")
 _FIRST_PAUSE_S = 0.02
 _LONGEST_PAUSE_S = 0.5
 
-# Worth another attempt: the server is away, restarting, loading, or handing over to another.
-_PASSING = (ConnectionLostError, TimedOutError, BusyLoadingError, ReadOnlyError, ClusterDownError,
-            TryAgainError)  # fmt: skip
-_FORBIDDEN = (AuthenticationError, AuthorizationError, NoPermissionError)
+# Worth another attempt: the server is restarting, loading, or handing over to another.
+_PASSING = frozenset({"LOADING", "READONLY", "CLUSTERDOWN", "MASTERDOWN", "TRYAGAIN"})
+_CROWDED = "max number of clients reached"
 
 
 class RedisConnection:
@@ -80,29 +73,20 @@ class RedisConnection:
         self._sleep = sleep
         self.address = without_password(url)
         try:
-            self.rights = Rights(url, self.address)
-            self._client = Redis.from_url(
-                url,
-                protocol=2,
-                decode_responses=False,
-                socket_timeout=timeout_s,
-                socket_connect_timeout=min(timeout_s, 2.0),
-                socket_keepalive=True,
-                retry=Retry(NoBackoff(), 0),
-                client_name=client_name,
-            )
+            address = read_url(url)
         except ValueError:  # its words may show a part of the password
             raise BadCommand(
                 f"the address of Redis, {self.address}, cannot be read",
                 advice="write WEIR_REDIS__URL as redis://[user:password@]host:port/0, special "
                 "characters of the password as %XX",
             ) from None
-        # The driver leaves this one without types.
-        self._execute: Callable[..., Any] = self._client.execute_command
+        self.rights = Rights(address, self.address)
+        self._open = functools.partial(Wire, address, timeout_s=timeout_s, client_name=client_name)
+        self._idle = _IdleWires()
 
     def close(self) -> None:
         """Give the connections back; the next call opens new ones."""
-        self._client.close()
+        self._idle.close()
 
     def run(
         self, script: str, prefix: str, arguments: object, *envelopes: bytes, doing: str
@@ -116,19 +100,20 @@ class RedisConnection:
         rest = (1, prefix, msgspec.json.encode(arguments), *envelopes)
 
         def once() -> Any:
-            try:
-                return self._execute("EVALSHA", sha, *rest)
-            except NoScriptError:
-                return self._execute("EVAL", source, *rest)
+            (reply,) = self._exchange([("EVALSHA", sha, *rest)])
+            if isinstance(reply, ErrorReply) and reply.code == "NOSCRIPT":
+                (reply,) = self._exchange([("EVAL", source, *rest)])
+            return sound(reply)
 
         return self.attempt(once, doing=doing)
 
     def ask(self, *command: Any, doing: str) -> Any:
         """One command that only reads."""
-        return self.attempt(lambda: self._execute(*command), doing=doing)
+        (reply,) = self.ask_all([command], doing=doing)
+        return reply
 
     def ask_all(
-        self, commands: Sequence[tuple[Any, ...]], *, doing: str, together: bool = False
+        self, commands: Sequence[Command], *, doing: str, together: bool = False
     ) -> list[Any]:
         """Many commands in one round trip; `together`: as one transaction, so that they agree.
 
@@ -136,17 +121,23 @@ class RedisConnection:
         """
 
         def once() -> list[Any]:
-            with self._client.pipeline(transaction=together) as pipeline:
-                execute: Callable[..., Any] = pipeline.execute_command
-                for command in commands:
-                    execute(*command)
-                return list(pipeline.execute())
+            return [sound(reply) for reply in self._exchange(commands, together=together)]
 
         return self.attempt(once, doing=doing) if commands else []
 
     def hints(self, channels: Sequence[str], *, sure_s: float) -> RedisHints:
         """Hints from `channels`, over a connection of their own."""
-        return RedisHints(self._client, channels, sure_s=sure_s)
+        return RedisHints(self._open, channels, sure_s=sure_s)
+
+    def _exchange(self, commands: Sequence[Command], *, together: bool = False) -> list[Any]:
+        wire = self._idle.take() or self._open()
+        try:
+            replies = _transaction(wire, commands) if together else wire.exchange(commands)
+        except BaseException:
+            wire.close()  # what still comes over it answers something else
+            raise
+        self._idle.put(wire)
+        return replies
 
     def attempt(self, call: Callable[[], T], *, doing: str) -> T:
         """Call until it is answered or the deadline has passed.
@@ -162,13 +153,11 @@ class RedisConnection:
         while True:
             try:
                 return call()
-            except _FORBIDDEN as problem:
-                raise self.rights.refusal(doing, problem) from problem
-            except _PASSING as problem:
+            except RedisError as problem:
+                if not _is_passing(problem):
+                    raise self._refusal(doing, problem) from problem
                 if self._clock() + pause >= give_up_at:
                     raise self._unavailable(doing, problem, "") from problem
-            except RedisError as problem:
-                raise self._refusal(doing, problem) from problem
             self._sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE_S)
 
@@ -177,15 +166,58 @@ class RedisConnection:
 
     def _refusal(self, doing: str, problem: RedisError) -> Exception:
         text = str(problem)
-        if "NOPERM" in text or "ACL failure in script" in text:
+        if is_forbidden(problem):
             return self.rights.refusal(doing, problem)
         if "WRONGTYPE" in text:
             return Tampered(f"Redis at {self.address}, to {doing}", text)
-        if isinstance(problem, OutOfMemoryError) or "OOM" in text or "EXECABORT" in text:
+        if "OOM" in text or "EXECABORT" in text:
             return self._unavailable(doing, text, _ADVICE_FULL)
         if "MISCONF" in text:
             return self._unavailable(doing, text, _ADVICE_DISK)
         return self._unavailable(doing, text, "")
+
+
+class _IdleWires:
+    """Connections that nobody uses; safe to share between threads, and empty in a forked child."""
+
+    def __init__(self) -> None:
+        self._wires: list[Wire] = []
+        self._pid = os.getpid()
+
+    def take(self) -> Wire | None:
+        """One that still stands, if there is any."""
+        if self._pid != os.getpid():
+            self._pid = os.getpid()
+            self.close()
+        while self._wires:
+            try:
+                wire = self._wires.pop()
+            except IndexError:  # another thread has taken it
+                return None
+            if not wire.is_readable(0):  # nothing is expected: it would be its end
+                return wire
+            wire.close()
+        return None
+
+    def put(self, wire: Wire) -> None:
+        self._wires.append(wire)
+
+    def close(self) -> None:
+        while self._wires:
+            self._wires.pop().close()
+
+
+def _transaction(wire: Wire, commands: Sequence[Command]) -> list[Any]:
+    """The replies of one transaction; a refusal of any of it is raised."""
+    replies = wire.exchange([("MULTI",), *commands, ("EXEC",)])
+    found: list[Any] = [sound(reply) for reply in replies][-1]
+    return found
+
+
+def _is_passing(problem: RedisError) -> bool:
+    if isinstance(problem, ErrorReply):
+        return problem.code in _PASSING or _CROWDED in str(problem)
+    return isinstance(problem, ConnectionLost | ReplyTimeout)
 
 
 _ADVICE_FULL = (

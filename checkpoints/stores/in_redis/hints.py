@@ -10,11 +10,8 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
 
-from redis import Redis
-from redis.exceptions import NoPermissionError, RedisError
-from redis.exceptions import TimeoutError as TimedOutError
+from checkpoints.stores.in_redis.wire import ErrorReply, RedisError, ReplyTimeout, Wire, sound
 
 __all__ = ["RedisHints"]
 
@@ -30,20 +27,21 @@ class RedisHints:
     """Hints from some channels; it subscribes again by itself when its connection was lost.
 
     Args:
+        open_wire: Makes a connection to the server.
         sure_s: How long a proof holds that nothing has moved unheard.
     """
 
     def __init__(
         self,
-        client: Redis,
+        open_wire: Callable[[], Wire],
         channels: Sequence[str],
         *,
         sure_s: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._client, self._channels, self._clock = client, channels, clock
+        self._open, self._channels, self._clock = open_wire, channels, clock
         self._sure_s = sure_s
-        self._subscription: Any = None  # the driver leaves its class without types
+        self._wire: Wire | None = None
         self._try_at = 0.0
         self._proved_at = self._heard_at = float("-inf")
         self._pings = 0
@@ -51,20 +49,19 @@ class RedisHints:
 
     def fileno(self) -> int:
         """Readable when there may be a hint; -1 while there is no connection."""
-        connection = self._subscription.connection if self._subscription else None
-        link = connection._sock if connection else None
-        return -1 if link is None else int(link.fileno())
+        return -1 if self._wire is None else self._wire.fileno()
 
     def take(self) -> bool:
         """Whether something may have moved since the last call."""
         now = self._clock()
         try:
-            found = self._hear() if self._subscription else self._subscribe(now)
+            found = self._hear(self._wire) if self._wire else self._subscribe(now)
             if now - self._proved_at >= self._sure_s:
                 self._proved_at = now
-                found = not self._is_proved(now) or found
-        except (RedisError, OSError) as problem:
-            if isinstance(problem, NoPermissionError) and not self._said:
+                is_proved = self._wire is not None and self._is_proved(self._wire, now)
+                found = found or not is_proved
+        except RedisError as problem:
+            if isinstance(problem, ErrorReply) and problem.code == "NOPERM" and not self._said:
                 self._said = True
                 log.warning("no hints: %s; Redis is asked %g times a second instead, until its "
                             "user may SUBSCRIBE to weir:*", problem, 1 / self._sure_s)  # fmt: skip
@@ -75,43 +72,40 @@ class RedisHints:
 
     def close(self) -> None:
         """Hear no more. In a forked child it closes the child's copy of the connection only."""
-        if self._subscription is not None:
-            self._subscription.close()
-            self._subscription = None
+        if self._wire is not None:
+            self._wire.close()
+            self._wire = None
 
-    def _hear(self) -> bool:
+    def _hear(self, wire: Wire) -> bool:
         """Whether there was a hint."""
         found = False
-        while (message := self._subscription.get_message(timeout=0)) is not None:
-            found = found or message["type"] == "message"  # and no confirmation
+        while (said := sound(wire.next_within(0))) is not None:
+            found = found or said[0] == b"message"  # and no confirmation
         return found
 
-    def _is_proved(self, now: float) -> bool:
+    def _is_proved(self, wire: Wire, now: float) -> bool:
         """Whether all that was told before now has been heard; a hint that comes first says no."""
-        if self._subscription is None:
-            return False
         self._pings += 1
         mark = str(self._pings).encode()
-        self._subscription.ping(mark.decode())
+        wire.send([("PING", mark)])
         give_up_at = now + _PROVED_S
         while (left_s := give_up_at - self._clock()) > 0:
-            message = self._subscription.get_message(timeout=left_s)
-            if message is not None and message["type"] == "message":
+            said = sound(wire.next_within(left_s))
+            if said is not None and said[0] == b"message":
                 return False
-            if message is not None and message["data"] == mark:
+            if said == [b"pong", mark]:
                 self._heard_at = now
                 return True
         if now - self._heard_at > _SILENT_MAX_S + self._sure_s:
-            raise TimedOutError("the subscription is silent")
+            raise ReplyTimeout("the subscription is silent")
         return False
 
     def _subscribe(self, now: float) -> bool:
         if now < self._try_at:
             return False
-        open_one: Callable[[], Any] = self._client.pubsub
-        self._subscription = open_one()
-        self._subscription.subscribe(*self._channels)
+        self._wire = self._open()
+        self._wire.send([("SUBSCRIBE", *self._channels)])
         for _ in self._channels:
-            self._subscription.get_message(timeout=_CONFIRMED_S)
+            sound(self._wire.next_within(_CONFIRMED_S))
         self._heard_at = now
         return True  # what moved before was not heard of

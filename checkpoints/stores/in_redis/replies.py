@@ -12,7 +12,7 @@ from checkpoints.records.line import Line
 from checkpoints.stores.heads import Position
 from checkpoints.stores.presence import BEAT_BYTES_MAX, Beat
 
-__all__ = ["capped", "id_of", "is_id", "line_of", "number_of", "payload_of", "pointed",
+__all__ = ["capped", "facts_of", "id_of", "is_id", "line_of", "number_of", "payload_of", "pointed",
            "position_of", "present", "score_of", "within"]  # fmt: skip
 
 _POINTER = re.compile(rb"([0-9]{1,15}):([0-9a-f]{64})")
@@ -27,11 +27,23 @@ def capped(value: bytes, bytes_max: int, *, where: str) -> bytes | None:
     return value or None
 
 
-def score_of(score: float, where: str) -> int:
+def score_of(text: bytes, where: str) -> int:
     """The number by which an index ranks a record."""
+    score = float(text)
     if not math.isfinite(score):
         raise CheckpointCorrupt(where, f"no number of a record: {score}")
     return int(score)
+
+
+def facts_of(text: bytes) -> dict[str, str]:
+    """What INFO answers, by name.
+
+    >>> facts_of(b"# Server\\r\\nredis_version:7.2.4\\r\\nrole:master\\r\\n")
+    {'redis_version': '7.2.4', 'role': 'master'}
+    """
+    lines = text.decode("utf-8", "replace").splitlines()
+    pairs = (line.partition(":") for line in lines if ":" in line and not line.startswith("#"))
+    return {name: value for name, _, value in pairs}
 
 
 def within(value: bytes, bytes_max: int) -> bytes | None:

@@ -6,25 +6,25 @@ all that Weir needs, and they tell a wrong password from a missing right.
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
-from redis.exceptions import AuthenticationError, RedisError
+from msgspec import Struct
 
 from checkpoints.errors import StoreForbidden
+from checkpoints.stores.in_redis.wire import ErrorReply, RedisAddress, RedisError
 
-__all__ = ["Denied", "Rights", "denied_in", "denied_of", "needed_by_a_learner"]
+__all__ = ["Denied", "Rights", "denied_in", "denied_of", "is_forbidden", "needed_by_a_learner"]
 
 _RUN = re.compile(r"permissions? to run the '([^']+)' command", re.IGNORECASE)
 _NOSCRIPT = re.compile(r"not allowed from script", re.IGNORECASE)
 _KEYS, _CHANNELS = "weir:*", "weir:*"
+_STRANGER = frozenset({"NOAUTH", "WRONGPASS"})
+_UNASKED = "without any password"  # said of an AUTH that nobody asked for
 
 Command = tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Denied:
+class Denied(Struct, frozen=True):
     """What a user may not do, and the ACL rules that would let it."""
 
     what: str
@@ -35,19 +35,18 @@ class Rights:
     """The words for a server's refusals to one user.
 
     Args:
-        url: Of the server, with the user's name if it has one.
-        address: The same, as it may be shown.
+        address: Of the server, and who asks.
+        shown: The same, as messages may show it.
     """
 
-    def __init__(self, url: str, address: str) -> None:
-        parts = urlsplit(url)
-        self.user = unquote(parts.username or "") or "default"
-        self._has_password = parts.password is not None
-        self._address = address
+    def __init__(self, address: RedisAddress, shown: str) -> None:
+        self.user = address.user or "default"
+        self._has_password = address.password is not None
+        self._address = shown
 
     def refusal(self, doing: str, problem: RedisError) -> StoreForbidden:
         """Why `doing` was refused, in words for an operator."""
-        if isinstance(problem, AuthenticationError):
+        if _is_stranger(problem):
             cause, advice = self._unknown(problem)
             return StoreForbidden(self._address, doing=doing, cause=cause, advice=advice)
         return self.missing(doing, [denied_of(str(problem))])
@@ -68,12 +67,24 @@ class Rights:
         if not self._has_password:
             cause = "it asks for a password, and WEIR_REDIS__URL has none (NOAUTH)"
             return cause, "write it as redis://user:password@host:port/0"
-        if "without any password" in str(problem):
+        if _UNASKED in str(problem):
             cause = f"its user {self.user!r} has no password, and WEIR_REDIS__URL gives one"
             return cause, "set one (requirepass, or ACL SETUSER), or leave it out of the URL"
         who = f"the password of its user {self.user!r} is wrong, or there is no such user"
         cause = f"{who}, or it is disabled (WRONGPASS)"
         return cause, "correct both in WEIR_REDIS__URL, special characters written as %XX"
+
+
+def is_forbidden(problem: RedisError) -> bool:
+    """Whether the server does not know who asks, or does not let it."""
+    text = str(problem)
+    return _is_stranger(problem) or "NOPERM" in text or "ACL failure in script" in text
+
+
+def _is_stranger(problem: RedisError) -> bool:
+    if not isinstance(problem, ErrorReply):
+        return False
+    return problem.code in _STRANGER or _UNASKED in str(problem)
 
 
 def denied_of(text: str, command: Command = ()) -> Denied:

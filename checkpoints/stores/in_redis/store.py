@@ -6,6 +6,7 @@ from checkpoints.records.line import Line
 from checkpoints.stores.in_redis.heads import RedisHeads
 from checkpoints.stores.in_redis.presence import RedisPresence
 from checkpoints.stores.in_redis.records import RedisRecords
+from checkpoints.stores.in_redis.replies import facts_of
 from checkpoints.stores.in_redis.rights import denied_in, needed_by_a_learner
 from checkpoints.stores.in_redis.setup import SECTIONS, findings_of, memory_of
 from checkpoints.stores.setup import SetupFinding
@@ -25,11 +26,11 @@ class RedisStore(RedisRecords, RedisHeads, RedisPresence):
         """What the server's set-up means for the versions it is to keep."""
         asked = [("INFO", section) for section in SECTIONS]
         replies = self._redis.ask_all(asked, doing="say how it is set up")
-        return findings_of({name: value for reply in replies for name, value in reply.items()})
+        return findings_of(facts_of(b"\r\n".join(replies)))
 
     def memory(self) -> tuple[SetupFinding, int]:
         """How full the server is, and the bytes that it may still use."""
-        return memory_of(self._redis.ask("INFO", "memory", doing="say how full it is"))
+        return memory_of(facts_of(self._redis.ask("INFO", "memory", doing="say how full it is")))
 
     def require_rights(self, line: Line) -> None:
         """See that all is allowed that a learner does to the keys of its line.

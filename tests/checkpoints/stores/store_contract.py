@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import select
 from contextlib import closing
 
 import pytest
+from msgspec.structs import replace
 
 from checkpoints.errors import CheckpointCorrupt
 from checkpoints.records.control import open_control
@@ -220,8 +220,8 @@ class StoreContract(DamageContract, BeatContract, FenceContract, RemoveContract)
         first = a_control(line)
         store.command(line, control=first)
         leap = a_control(line, first)
-        record = dataclasses.replace(leap.record, seq=9)
-        leaping = dataclasses.replace(leap, id="f" * 64, record=record)
+        record = replace(leap.record, seq=9)
+        leaping = replace(leap, id="f" * 64, record=record)
         assert store.command(line, control=leaping).outcome is Outcome.STALE
 
     def test_a_rollback_moves_the_head_and_fences_the_learner(

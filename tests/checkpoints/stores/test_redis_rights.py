@@ -190,5 +190,6 @@ def test_every_command_that_is_run_is_among_the_rights_that_are_looked_at() -> N
         for name in re.findall(call, path.read_text())
     }
     looked_at = {command[0] for command in rights.needed_by_a_learner("k", "c")}
+    to_be_let_in = {"AUTH", "CLIENT", "SELECT"}
     others = {"EVALSHA", "EVAL", "SCAN"}  # to run a script at all; to list and remove models
-    assert run - looked_at == others
+    assert run - looked_at == others | to_be_let_in

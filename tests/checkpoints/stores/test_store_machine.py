@@ -6,7 +6,6 @@ store, its message sent or not; a zombie may send what it built long ago, more t
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import uuid
 from collections.abc import Callable
@@ -24,6 +23,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from msgspec.structs import replace
 
 from checkpoints.dev_server import ValkeyServer
 from checkpoints.errors import CheckpointCorrupt
@@ -394,8 +394,8 @@ class ForgetsTheParent(MemoryStore):
     """A mutant: commits whatever the parent is."""
 
     def commit(self, line: Line, *, token: str, version: Version) -> Any:
-        manifest = dataclasses.replace(version.manifest, parent=self._books(line).head)
-        as_it_likes = dataclasses.replace(version, manifest=manifest)
+        manifest = replace(version.manifest, parent=self._books(line).head)
+        as_it_likes = replace(version, manifest=manifest)
         return super().commit(line, token=token, version=as_it_likes)
 
 
@@ -445,8 +445,8 @@ class NamesLostOrders(MemoryStore):
     """A mutant: a version may say that a command was obeyed which is gone."""
 
     def commit(self, line: Line, *, token: str, version: Version) -> Any:
-        manifest = dataclasses.replace(version.manifest, control_seq=0)
-        as_it_likes = dataclasses.replace(version, manifest=manifest)
+        manifest = replace(version.manifest, control_seq=0)
+        as_it_likes = replace(version, manifest=manifest)
         return super().commit(line, token=token, version=as_it_likes)
 
 
