@@ -34,6 +34,7 @@ Models: TypeAlias = "dict[Line, tuple[Path, ModelFile]]"
 # Some of River's models and scores follow the order of a set of strings, so every process that
 # loads a model has the same hash seed. A thread pool of BLAS only gets in the way of one learner.
 _ENVIRONMENT = {"PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"}
+_LOAD_A_MODEL = frozenset({"dev", "doctor", "learn", "send", "serve"})
 # What a request that needs the store waits for it, and a stop while it is away.
 _API_STORE_DEADLINE_S = 2.0
 # The learner says every few seconds that it waits, and tries again itself.
@@ -47,7 +48,8 @@ _DEMOS = frozenset(path.stem for path in _MODELS.glob("*.yaml"))
 
 def main() -> None:
     """Run the program: under the right environment, from our own packages only."""
-    if any(os.environ.get(name) != value for name, value in _ENVIRONMENT.items()):
+    is_right = all(os.environ.get(name) == value for name, value in _ENVIRONMENT.items())
+    if not is_right and _LOAD_A_MODEL.intersection(sys.argv[1:2]):
         argv = [sys.executable, *sys.orig_argv[1:]]
         os.execve(sys.executable, argv, {**os.environ, **_ENVIRONMENT})
     _refuse_other_rooms()

@@ -1,10 +1,10 @@
 """What a command is handed, and what it tells."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
+from msgspec import Struct
 
 from checkpoints.errors import CheckpointError
 from checkpoints.operating.not_found import no_such_model
@@ -16,8 +16,7 @@ from checkpoints.stores.contract import Store
 Model = Annotated[str, typer.Argument(help="The model's name.", metavar="MODEL")]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Connection:
+class Connection(Struct, frozen=True, kw_only=True):
     """What a command needs: the store, the keys, and in whose name it speaks.
 
     Attributes:
@@ -61,8 +60,7 @@ class Connection:
         return reader, state
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class Told(Struct, frozen=True, kw_only=True):
     """What a command answers: the body of its route, and the same for people.
 
     Attributes:

@@ -5,7 +5,8 @@ Heartbeats are unsigned: nonsense in one holds nobody up.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from checkpoints.errors import NotInForce, StoreUnavailable
 from checkpoints.operating.verbs import VERBS
@@ -19,8 +20,7 @@ _LOOK_S = 0.02
 _USUAL_S = 1.0  # most orders are in force before
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Enforcement:
+class Enforcement(Struct, frozen=True, kw_only=True):
     """Waits until an order is in force.
 
     Attributes:

@@ -14,15 +14,13 @@ control record, with a rollback one signed version more, written by one atomic c
         line: whoever wakes begins again from the head.    until it looks.
 """
 
-import dataclasses
 import re
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from checkpoints.errors import (
@@ -61,8 +59,7 @@ _ATTEMPTS_MAX = 20  # a learner commits once a second or so, an attempt takes mi
 _LOOKED_BACK = 100  # control records, for those that `--expect` names
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Plan:
+class _Plan(Struct, frozen=True, kw_only=True):
     """An order worked out against one state of the line; names are written `v17`."""
 
     record: ControlRecord
@@ -209,7 +206,7 @@ class Operator:
             is_change=any(each != getattr(stood, field) for field, each in changes.items()),
         )
         highest = version.number if version else self._highest(state, stand)
-        record = dataclasses.replace(
+        record = replace(
             stood,
             command=replace(command, from_=_from(order, stood, stand, served), outcome=outcome),
             last_version=highest if verb.is_minded else stood.last_version,

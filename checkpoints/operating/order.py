@@ -1,7 +1,8 @@
 """An order: a command as an operator gave it, checked as far as it can be without the store."""
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from checkpoints.errors import BadCommand
 from checkpoints.operating.verbs import VERBS, Verb
@@ -36,8 +37,7 @@ class Unsupported(BadCommand):
     """A part of the contract that this release does not have yet. HTTP answers 501."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class Order(Struct, frozen=True, kw_only=True):
     """A command as it was given, by either door.
 
     Attributes:

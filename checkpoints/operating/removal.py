@@ -5,8 +5,9 @@ and then of what they led to. The log is not touched: events and dead letters st
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from checkpoints.errors import BadCommand, Conflict
 from checkpoints.operating.not_found import no_such_model
@@ -29,8 +30,7 @@ class LineHeldError(Conflict):
         self.line, self.holder = line, holder
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Removal:
+class Removal(Struct, frozen=True, kw_only=True):
     """What is removed, or would be.
 
     Attributes:

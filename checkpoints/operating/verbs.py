@@ -6,8 +6,9 @@ and its name in `checkpoints.records.control.CommandName`.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
+
+from msgspec import Struct
 
 from checkpoints.errors import BadCommand
 from checkpoints.records.control import CommandName, ControlRecord, Pointer
@@ -29,8 +30,7 @@ FIELDS: Mapping[str, str] = {
 EVERY = ("reason", "expect", "dry_run")  # fields of every order
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verb:
+class Verb(Struct, frozen=True, kw_only=True):
     """One command.
 
     Attributes:

@@ -7,7 +7,8 @@ one that had learned it is gone.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from checkpoints.errors import (
     CheckpointError,
@@ -34,8 +35,7 @@ __all__ = ["Stand", "damaged_head", "newest_sound", "stand_of", "taken"]
 _OURS_TO_MEND = (UnknownFormat, UnknownKey)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stand:
+class Stand(Struct, frozen=True, kw_only=True):
     """Where a command finds a line.
 
     Attributes:

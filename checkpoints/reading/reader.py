@@ -6,9 +6,10 @@ is an older one put back in the place of a newer, nor a head from before an oper
 """
 
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeAlias, TypeVar
+
+from msgspec import Struct
 
 from checkpoints.errors import (
     CheckpointCorrupt,
@@ -40,8 +41,7 @@ _PAGE = 100  # versions in one listing
 _STEPS_MAX = 50  # from parent to parent, when the head has moved
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Damaged:
+class Damaged(Struct, frozen=True, kw_only=True):
     """A kept version that does not verify. Number and id are the index's, and unsigned."""
 
     number: int
@@ -57,8 +57,7 @@ class Damaged:
 Entry: TypeAlias = Version | Damaged
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LineState:
+class LineState(Struct, frozen=True, kw_only=True):
     """Where a line stands, as far as it can be believed.
 
     Attributes:

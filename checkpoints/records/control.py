@@ -7,10 +7,10 @@ The newest is the state, the older ones the audit; each names the one before it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal
 
 import msgspec
+from msgspec import Struct, field
 
 from checkpoints.errors import CheckpointCorrupt, Tampered
 from checkpoints.records.line import Line
@@ -25,8 +25,7 @@ AUDIT_KEPT = 10_000  # control records of one line; the oldest go first
 CommandName = Literal["pin", "unpin", "rollback", "freeze", "thaw", "tag"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pointer:
+class Pointer(Struct, frozen=True, kw_only=True):
     """A version, by number for people and by id for certainty."""
 
     number: int
@@ -51,8 +50,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "from"
     outcome: str = "done"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ControlRecord:
+class ControlRecord(Struct, frozen=True, kw_only=True):
     """The standing orders of a line after `command`.
 
     `seq` counts commands from 1; `previous` is the id of the record before it. `last_version` is
@@ -87,8 +85,7 @@ class ControlRecord:
         return frozenset(tagged) | ({self.pin.id} if self.pin else frozenset())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Control:
+class Control(Struct, frozen=True, kw_only=True):
     """A control record with its id and the signed envelope it came in."""
 
     id: str

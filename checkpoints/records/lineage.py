@@ -7,12 +7,11 @@ every manifest must satisfy.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
-from msgspec import UNSET
+from msgspec import UNSET, Struct
+from msgspec.structs import replace
 
 from checkpoints.errors import CheckpointCorrupt, ReadFurther, Tampered
 from checkpoints.records.line import Line
@@ -117,7 +116,7 @@ def rolled_back(
     forgotten = now.counts.learned + now.counts.forgotten - then.counts.learned
     if forgotten < 0 or _gap(now.offsets, then.offsets, now.begins):
         raise ReadFurther(target, now.name)
-    counts = dataclasses.replace(
+    counts = replace(
         now.counts,
         learned=then.counts.learned,
         scored=then.counts.scored,
@@ -138,7 +137,7 @@ def rolled_back(
         unreadable=unreadable or UNSET,
     )
     kept = {name: part for name, part in now.model_file.items() if name in _OF_THE_HEAD}
-    return dataclasses.replace(
+    return replace(
         now,
         number=number,
         parent=parent if unreadable else head.id,
@@ -191,8 +190,7 @@ def joined(runs: Iterable[Run]) -> tuple[Run, ...]:
     return tuple(whole)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lineage:
+class Lineage(Struct, frozen=True, kw_only=True):
     """What stands in for the pruned versions between a kept one and the one it went on from.
 
     To rebuild version `number`: take `base` (None: the untrained model), learn `runs` in order,
@@ -254,7 +252,7 @@ def _of(version: Version, lineages: Mapping[str, Lineage]) -> Lineage:
 
 def _through(later: Lineage, earlier: Lineage) -> Lineage:
     """`later` as seen from the base of `earlier`, which was its base until now."""
-    return dataclasses.replace(
+    return replace(
         later,
         base=earlier.base,
         runs=joined((*earlier.runs, *later.runs)),

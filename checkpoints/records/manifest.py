@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Struct, UnsetType, field
 
 from checkpoints.errors import CheckpointCorrupt, Tampered
 from checkpoints.records.line import Line
@@ -41,8 +40,7 @@ Run = tuple[str, int, int, int]  # topic, partition, first offset, next offset
 Place = tuple[str, int, int]  # topic, partition, offset
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SegmentRef:
+class SegmentRef(Struct, frozen=True, kw_only=True):
     """One piece of a version's state, named by the SHA-256 of its stored (compressed) bytes."""
 
     sha256: str
@@ -56,8 +54,7 @@ class SegmentRef:
             raise ValueError(f"a segment of {self.bytes} bytes, {self.raw_bytes} raw")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counts:
+class Counts(Struct, frozen=True, kw_only=True):
     """What became of the records consumed, since the line began. Events, each in one place."""
 
     learned: int = 0
@@ -78,8 +75,7 @@ class Counts:
             raise ValueError(f"a negative count in {self}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Anchor:
+class Anchor(Struct, frozen=True, kw_only=True):
     """The last record consumed of a partition: how a recreated topic is told from the old one."""
 
     offset: int
@@ -87,16 +83,14 @@ class Anchor:
     timestamp_ms: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TopicAnchors:
+class TopicAnchors(Struct, frozen=True, kw_only=True):
     """Kafka's id of the topic, and the anchor of each partition that was read at all."""
 
     topic_id: str
     partitions: Mapping[str, Anchor]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unreadable:
+class Unreadable(Struct, frozen=True, kw_only=True):
     """A head that could not be read when it was rolled back, and what stood in for it.
 
     The rollback's offsets, anchors, ids seen and counts are those of `place`: what the head had
@@ -109,8 +103,7 @@ class Unreadable:
     place_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rollback:
+class Rollback(Struct, frozen=True, kw_only=True):
     """What a rollback's version says of where it went back to, and by whose order."""
 
     to: str  # "v3"
@@ -125,8 +118,7 @@ class Rollback:
     unreadable: Unreadable | UnsetType = UNSET  # set only where the head could not be read
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Manifest:
+class Manifest(Struct, frozen=True, kw_only=True):
     """One version of one model line. Its id is the SHA-256 of its signed envelope.
 
     `runs` are those since the parent, in the order learned; `segments` always holds "model".
@@ -204,8 +196,7 @@ class Manifest:
         return sum(segment.bytes for segment in self.segments.values())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Version:
+class Version(Struct, frozen=True, kw_only=True):
     """A manifest with its id and the signed envelope it came in. Exists only verified or fresh."""
 
     id: str

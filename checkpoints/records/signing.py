@@ -13,7 +13,6 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, TypeVar
 
@@ -21,6 +20,7 @@ import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from msgspec import Struct
 
 from checkpoints.errors import KeyProblem, Tampered, UnknownFormat, UnknownKey
 from config.files import room_for
@@ -175,8 +175,7 @@ def _signature(text: str) -> bytes:
     return signature
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Keys:
+class Keys(Struct, frozen=True, kw_only=True):
     """What a process may sign with (None: nothing in that role), and whom it believes."""
 
     learner: Signer | None

@@ -6,9 +6,10 @@ Each change is one atomic comparison and change; its `Outcome` says whether it s
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
+
+from msgspec import Struct
 
 from checkpoints.records.control import Control
 from checkpoints.records.line import Line
@@ -37,8 +38,7 @@ class Outcome(StrEnum):
         return self in (Outcome.OK, Outcome.DUP)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Granted:
+class Granted(Struct, frozen=True, kw_only=True):
     """The line is ours to write.
 
     Attributes:
@@ -54,24 +54,21 @@ class Granted:
     head_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeldBy:
+class HeldBy(Struct, frozen=True, kw_only=True):
     """Another holder's lease stands; ask again when it has ended."""
 
     holder: str
     remaining_s: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
+class Reply(Struct, frozen=True, kw_only=True):
     """The answer to a command; `earlier` is the control envelope a repeated key stands for."""
 
     outcome: Outcome
     earlier: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Position:
+class Position(Struct, frozen=True, kw_only=True):
     """What moved: read together, so head and control belong to one moment."""
 
     head: str | None  # id

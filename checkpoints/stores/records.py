@@ -5,8 +5,9 @@ A record is found by its id and never changes; which of them stand is a matter o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from checkpoints.records.line import Line
 from checkpoints.records.manifest import SegmentRef
@@ -18,8 +19,7 @@ LINEAGE_BYTES_MAX = 64 << 20
 ORPHAN_S = 600  # a segment that no commit has named by then is gone
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
+class Listed(Struct, frozen=True, kw_only=True):
     """A kept version as the index names it, unsigned.
 
     `envelope` is None where its record is missing or longer than it may be: one damaged record

@@ -4,8 +4,9 @@ It is looked at before a learner starts, and again and again while it runs.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from checkpoints.errors import StoreUnavailable, UnsafeStore
 
@@ -14,8 +15,7 @@ __all__ = ["Level", "SetupFinding", "refuse_unsafe"]
 Level = Literal["ok", "warn", "refuse"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetupFinding:
+class SetupFinding(Struct, frozen=True, kw_only=True):
     """One thing looked at: fine, worth a warning, or a reason to refuse.
 
     Args:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from msgspec.structs import replace
 
 from checkpoints.records.control import Command, Control, Pointer, following, seal_control
 from checkpoints.records.line import Line
@@ -77,7 +77,7 @@ def a_control(
         to=changes.pop("to", None),
     )
     record = following(newest, line, command=order, at_ms=1_700_000_000_000 + seq)
-    return seal_control(dataclasses.replace(record, **changes), OPERATOR)
+    return seal_control(replace(record, **changes), OPERATOR)
 
 
 def pointer(version: Version) -> Pointer:
@@ -140,7 +140,7 @@ def damage(store: Store, version: Version, envelope: bytes | None = None) -> Non
     line = version.manifest.line
     if isinstance(store, MemoryStore):
         kept = store._books(line).versions
-        kept[version.id] = dataclasses.replace(version, envelope=envelope)
+        kept[version.id] = replace(version, envelope=envelope)
         return
     key = f"{line.prefix}manifest:{version.id}"
     _back_door(store, "SET", key, envelope) if envelope else _back_door(store, "DEL", key)

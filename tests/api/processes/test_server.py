@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from msgspec.structs import replace
 
 from api.app import create_app
 from api.http import guard
@@ -224,8 +225,8 @@ class AwayStore(MemoryStore):
 
 
 def test_a_store_that_never_answers_ends_the_process_with_code_5() -> None:
-    settings = settings_of(port=0).model_copy(
-        update={"learner": settings_of().learner.model_copy(update={"start_wait_seconds": 0.3})}
+    settings = replace(
+        settings_of(port=0), learner=replace(settings_of().learner, start_wait_seconds=0.3)
     )
     with pytest.raises(StoreUnavailable) as caught:
         run_api(settings, MODELS, AwayStore(), KEYS, None)

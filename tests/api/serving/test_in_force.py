@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
+from msgspec.structs import replace
 
 from api.processes.handover import listen
 from api.processes.heartbeat import Beats, name_of
@@ -106,8 +107,8 @@ class Watched(FragileStore):
 
 
 def run(store: MemoryStore, *, start_wait_s: float = 0.3) -> None:
-    learner = settings_of().learner.model_copy(update={"start_wait_seconds": start_wait_s})
-    settings = settings_of(port=0).model_copy(update={"learner": learner})
+    learner = replace(settings_of().learner, start_wait_seconds=start_wait_s)
+    settings = replace(settings_of(port=0), learner=learner)
     run_api(settings, by_line(parse_model_file(PHISHING)), store, KEYS, None)
 
 

@@ -1,9 +1,9 @@
 """Retention beside damage: what cannot be read stays, and so does what it stands on."""
 
-import dataclasses
 import logging
 
 import pytest
+from msgspec.structs import replace
 
 from checkpoints.keeping.pruner import Pruner
 from checkpoints.reading.reader import Damaged, LineReader
@@ -81,7 +81,7 @@ def test_versions_that_only_refuse_leave_those_that_learned(store):
     versions = history(store, LINE, token, length=4)
     for number in range(5, 12):
         last = versions[-1].manifest
-        refused = dataclasses.replace(last.counts, refused=last.counts.refused + 1)
+        refused = replace(last.counts, refused=last.counts.refused + 1)
         versions.append(
             committed(store, LINE, token, parent=versions[-1], number=number, counts=refused,
                       metrics=last.metrics)
@@ -124,7 +124,7 @@ def _ordering(control, version: str):
     command = control.record.command
     fields = {name: getattr(command, name) for name in command.__struct_fields__}
     made = type(command)(**{**fields, "version": version})
-    return seal_control(dataclasses.replace(control.record, command=made), OPERATOR)
+    return seal_control(replace(control.record, command=made), OPERATOR)
 
 
 def test_what_has_a_lineage_holds_what_that_names(store):

@@ -1,9 +1,9 @@
 """Operators' commands: what each changes, what it refuses, and when it is in force."""
 
-import dataclasses
 import json
 
 import pytest
+from msgspec.structs import replace
 
 from checkpoints.errors import (
     BadCommand,
@@ -173,7 +173,7 @@ def test_an_order_that_stood_already_says_that_nothing_changed(
     """It is in the audit all the same: somebody meant it."""
     assert given is None or operator.run(LINE, given)["changed"] is True
 
-    assert operator.run(LINE, dataclasses.replace(again, dry_run=True))["changed"] is False
+    assert operator.run(LINE, replace(again, dry_run=True))["changed"] is False
     first = operator.run(LINE, again, idempotency_key="k")
     assert first["changed"] is False
     assert operator.run(LINE, again, idempotency_key="k") == first

@@ -1,8 +1,7 @@
 """A head that cannot be read: who stops, who goes on, and the one way out."""
 
-import dataclasses
-
 import pytest
+from msgspec.structs import replace
 
 from checkpoints.errors import (
     CheckpointCorrupt,
@@ -255,7 +254,7 @@ def test_numbers_and_counts_hold_through_damage_after_damage(store, line, operat
     put(store, line, window)
     seventh = committed(
         store, line, granted(store, line).token, number=7, parent=made, model=model,
-        counts=dataclasses.replace(made.manifest.counts, learned=24),
+        counts=replace(made.manifest.counts, learned=24),
         offsets={"events": {"0": 48}}, control_seq=1,
         segments={"model": ref_of(model), "window": ref_of(window)},
     )  # fmt: skip

@@ -1,9 +1,8 @@
 """A reader believes signatures and nothing else, and keeps what it had when they fail."""
 
-import dataclasses
-
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from msgspec.structs import replace
 
 from checkpoints.errors import CheckpointCorrupt, NoSuchVersion, Tampered, TooLarge
 from checkpoints.reading.reader import LineReader
@@ -49,10 +48,10 @@ class Forgeable(MemoryStore):
         found = super().poll(lines)
         if LINE in self.heads:
             head = self.heads[LINE]
-            found[LINE] = dataclasses.replace(found[LINE], head=head.id if head else None)
+            found[LINE] = replace(found[LINE], head=head.id if head else None)
         if self.forged_control is not None:
             control = self.forged_control
-            found[LINE] = dataclasses.replace(found[LINE], control=control.id)
+            found[LINE] = replace(found[LINE], control=control.id)
         return found
 
     def manifest(self, line, version_id):
@@ -148,7 +147,7 @@ def altered(versions):
     fine = a_version(LINE, number=9, parent=versions[2])
     body = fine.envelope.replace(b'learned\\":90', b'learned\\":91')
     assert body != fine.envelope
-    return dataclasses.replace(fine, envelope=body)
+    return replace(fine, envelope=body)
 
 
 @pytest.mark.parametrize(
@@ -193,7 +192,7 @@ def test_a_fresh_reader_serves_nothing_it_cannot_verify(store, versions):
 
 
 def false_pin(newest, versions):
-    record = dataclasses.replace(
+    record = replace(
         a_control(LINE, newest, command="pin", to="v1").record, pin=pointer(versions[0])
     )
     return seal_control(record, FALSE_OPERATOR)
@@ -237,7 +236,7 @@ def test_a_learner_cannot_sign_orders(store, reader, versions):
 def test_a_pin_on_what_is_gone_keeps_what_was_served(store, reader, versions):
     """Ordered to serve what is not there, it does not choose for itself."""
     reader.state()
-    gone = dataclasses.replace(pointer(versions[0]), id="0" * 64)
+    gone = replace(pointer(versions[0]), id="0" * 64)
     store.forged_control = a_control(LINE, command="pin", pin=gone)
 
     assert reader.state().serving == versions[2]
@@ -247,7 +246,7 @@ def test_a_pin_on_what_is_gone_keeps_what_was_served(store, reader, versions):
 
 def test_a_pin_whose_number_is_not_its_ids_is_refused(store, reader, versions):
     """People read the number, machines the id: they must agree."""
-    pin = dataclasses.replace(pointer(versions[0]), number=2)
+    pin = replace(pointer(versions[0]), number=2)
     store.forged_control = a_control(LINE, command="pin", pin=pin)
 
     assert isinstance(reader.state().problems[0], Tampered)
@@ -304,7 +303,7 @@ def test_segments_are_loaded_and_checked(store, reader):
     with pytest.raises(TooLarge, match="5000 bytes"):
         LineReader(store, VERIFIER, LINE, segment_bytes_max=4999).load_segments(version)
 
-    lying = dataclasses.replace(drifts, raw_bytes=9)
+    lying = replace(drifts, raw_bytes=9)
     false = seal_version(a_manifest(LINE, segments={"model": lying}, parent=None), LEARNER)
     with pytest.raises(CheckpointCorrupt):
         reader.load_segments(false)
@@ -314,7 +313,7 @@ def test_a_head_dropped_between_two_looks_is_followed_to_the_newer(store, versio
     """The id was read, then a commit came and retention took the old one."""
     fourth = committed(store, LINE, granted(store, LINE).token, number=4, parent=versions[2])
     reader = LineReader(store, VERIFIER, LINE)
-    position = dataclasses.replace(store.poll([LINE])[LINE], head="1" * 64)
+    position = replace(store.poll([LINE])[LINE], head="1" * 64)
 
     assert reader.at(position).head == fourth
 

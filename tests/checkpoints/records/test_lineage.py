@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from checkpoints.errors import CheckpointCorrupt, Tampered
 from checkpoints.records.line import Line
@@ -31,7 +30,7 @@ def a_life(*, learned: int, refused: int, before: Version | None = None, number:
     """A version after `learned` more events and `refused` more refusals since `before`."""
     was = before.manifest.counts if before else Counts()
     refusals = was.refused + refused
-    counts = dataclasses.replace(
+    counts = replace(
         was, learned=was.learned + learned, scored=was.scored + learned, refused=refusals,
         refused_by={"not_json": refusals} if refusals else {},
     )  # fmt: skip
@@ -104,17 +103,17 @@ def test_topics_and_cadence_stay_the_head_s() -> None:
 
 def test_too_many_counted_is_refused() -> None:
     one = a_life(learned=10, refused=2, number=1).manifest
-    more = dataclasses.replace(one.counts, learned=11)
+    more = replace(one.counts, learned=11)
     with pytest.raises(ValueError, match="13 records"):
-        check_counts(dataclasses.replace(one, counts=more))
-    unexplained = dataclasses.replace(one.counts, refused_by={"not_json": 1})
+        check_counts(replace(one, counts=more))
+    unexplained = replace(one.counts, refused_by={"not_json": 1})
     with pytest.raises(ValueError, match="reasons"):
-        check_counts(dataclasses.replace(one, counts=unexplained))
+        check_counts(replace(one, counts=unexplained))
 
 
 def test_gaps_in_the_offsets_are_no_loss() -> None:
     one = a_life(learned=10, refused=2, number=1).manifest
-    check_counts(dataclasses.replace(one, offsets={"events": {"0": 15}}))
+    check_counts(replace(one, offsets={"events": {"0": 15}}))
 
 
 # Folding ---------------------------------------------------------------------------------------

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from checkpoints.errors import CheckpointCorrupt, Tampered, UnknownFormat
 from checkpoints.records.control import Command, following, open_control, seal_control
@@ -209,4 +209,4 @@ def test_a_record_names_the_one_before_it() -> None:
     record = following(None, LINE, command=order, at_ms=1)
     for wrong in ({"seq": 2}, {"previous": "a" * 64}, {"seq": 0}):
         with pytest.raises(ValueError, match="control record"):
-            dataclasses.replace(record, **wrong)
+            replace(record, **wrong)
