@@ -33,6 +33,7 @@ Models: TypeAlias = "dict[Line, tuple[Path, ModelFile]]"
 
 # Some of River's models and scores follow the order of a set of strings, so every process that
 # loads a model has the same hash seed. A thread pool of BLAS only gets in the way of one learner.
+# Operators' commands load none, and begin at once.
 _ENVIRONMENT = {"PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"}
 _LOAD_A_MODEL = frozenset({"dev", "doctor", "learn", "send", "serve"})
 # What a request that needs the store waits for it, and a stop while it is away.
@@ -48,13 +49,21 @@ _DEMOS = frozenset(path.stem for path in _MODELS.glob("*.yaml"))
 
 def main() -> None:
     """Run the program: under the right environment, from our own packages only."""
+    asked = sys.argv[1] if len(sys.argv) > 1 else ""
     is_right = all(os.environ.get(name) == value for name, value in _ENVIRONMENT.items())
-    if not is_right and _LOAD_A_MODEL.intersection(sys.argv[1:2]):
+    if asked in _LOAD_A_MODEL and not is_right:
         argv = [sys.executable, *sys.orig_argv[1:]]
         os.execve(sys.executable, argv, {**os.environ, **_ENVIRONMENT})
     _refuse_other_rooms()
     sys.path.append(str(Path.cwd()))
+    # Typer would make all the commands to run one.
+    chosen = [each for each in app.registered_commands if _name_of(each) == asked]
+    app.registered_commands = chosen or app.registered_commands
     app()
+
+
+def _name_of(command: typer.models.CommandInfo) -> str | None:
+    return command.name or getattr(command.callback, "__name__", None)
 
 
 def _refuse_other_rooms() -> None:
@@ -429,4 +438,4 @@ def _operator(data_dir: Path | None, model: str) -> "Connection":
     return Connection(store=store, keys=keys, who=who, forget_group=forget_group)
 
 
-app.add_typer(operator_commands(_operator, _command))
+app.registered_commands += operator_commands(_operator, _command).registered_commands

@@ -11,6 +11,7 @@ import base64
 import binascii
 import hashlib
 import os
+import re
 import stat
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,7 +19,6 @@ from typing import Literal, Protocol, TypeVar
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from msgspec import Struct
 
@@ -32,6 +32,14 @@ Kind = Literal["manifest", "control", "lineage"]
 T = TypeVar("T")
 
 _END_OF_PEM = "-----END PUBLIC KEY-----"
+# A key as OpenSSL writes it (RFC 8410): these bytes, then the key's own 32. Others are read by the
+# library's parsers, which take longer to load than most commands to run.
+_PEM = re.compile(r"-----BEGIN (\w+) KEY-----([A-Za-z0-9+/=\s]+)-----END \1 KEY-----")
+_BEFORE = {
+    "PRIVATE": bytes.fromhex("302e020100300506032b657004220420"),
+    "PUBLIC": bytes.fromhex("302a300506032b6570032100"),
+}
+_KEY_BYTES = 32
 
 
 def canonical(record: object) -> bytes:
@@ -259,6 +267,8 @@ def _kept_signer(path: Path, role: Role) -> Signer:
 
 
 def _private_pem(private: Ed25519PrivateKey) -> bytes:
+    from cryptography.hazmat.primitives import serialization
+
     return private.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
@@ -267,6 +277,8 @@ def _private_pem(private: Ed25519PrivateKey) -> bytes:
 
 
 def _write_public(path: Path, public: Ed25519PublicKey) -> None:
+    from cryptography.hazmat.primitives import serialization
+
     pem = public.public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
@@ -309,6 +321,10 @@ def _public_keys(given: str | Path, role: Role) -> tuple[Ed25519PublicKey, ...]:
 
 
 def _parse(pem: str, given: str | Path, role: Role) -> Ed25519PublicKey:
+    if own := _own_bytes(pem, "PUBLIC"):
+        return Ed25519PublicKey.from_public_bytes(own)
+    from cryptography.hazmat.primitives import serialization
+
     try:
         key = serialization.load_pem_public_key(pem.strip().encode())
     except (ValueError, TypeError) as problem:
@@ -321,13 +337,31 @@ def _parse(pem: str, given: str | Path, role: Role) -> Ed25519PublicKey:
 def _load_signer(given: str | Path | None, role: Role) -> Signer | None:
     if not given:
         return None
+    pem = _pem_text(given, role)
+    if own := _own_bytes(pem, "PRIVATE"):
+        return Signer(Ed25519PrivateKey.from_private_bytes(own), role=role)
+    from cryptography.hazmat.primitives import serialization
+
     try:
-        private = serialization.load_pem_private_key(_pem_text(given, role).encode(), None)
+        private = serialization.load_pem_private_key(pem.encode(), None)
     except (ValueError, TypeError) as problem:
         raise _not_a_key(given, role, "no private key") from problem
     if not isinstance(private, Ed25519PrivateKey):
         raise _not_a_key(given, role, "no Ed25519 key")
     return Signer(private, role=role)
+
+
+def _own_bytes(pem: str, kind: Literal["PRIVATE", "PUBLIC"]) -> bytes | None:
+    """The 32 bytes of an Ed25519 key that is written as usual; None for all else."""
+    found = _PEM.fullmatch(pem.strip())
+    if found is None or found[1] != kind:
+        return None
+    try:
+        der = base64.b64decode("".join(found[2].split()), validate=True)
+    except binascii.Error:
+        return None
+    before, own = der[:-_KEY_BYTES], der[-_KEY_BYTES:]
+    return own if before == _BEFORE[kind] else None
 
 
 def _pem_text(given: str | Path, role: Role) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kafka import KafkaAdminClient, TopicPartition
 from kafka.errors import (
@@ -23,9 +23,11 @@ from kafka.errors import (
 )
 from kafka.structs import OffsetAndMetadata
 
-from config.model_file import ModelFile
 from config.settings import KafkaSettings
 from stream.errors import KafkaUnavailableError, ServersAwayError, TopicMissingError
+
+if TYPE_CHECKING:
+    from config.model_file import ModelFile
 
 log = logging.getLogger(__name__)
 
@@ -178,7 +180,7 @@ def _names(kafka: KafkaSettings) -> list[str]:
     return sorted(name for name in names if not name.startswith(("__", dead_letter_topic(""))))
 
 
-def create_topics(kafka: KafkaSettings, model_file: ModelFile, *, partitions: int) -> None:
+def create_topics(kafka: KafkaSettings, model_file: "ModelFile", *, partitions: int) -> None:
     """Create the model's topics and their dead-letter topics, where they do not exist."""
     topics = model_file.topics
     sizes = {
