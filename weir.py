@@ -200,7 +200,8 @@ def learn(
     data_dir: DataDir = None,
 ) -> None:
     """Learn a model's events until SIGTERM."""
-    importlib.import_module("checkpoints.stores.in_redis.store")  # its forks have what a keeper has
+    for name in ("checkpoints.stores.in_redis.store", "config.log_lines"):
+        importlib.import_module(name)  # its forks have what a keeper has
     from stream.keeper import Keeper, LearnOptions
 
     if shard != "0":
@@ -237,6 +238,7 @@ def serve(
     data_dir: DataDir = None,
 ) -> None:
     """Answer predictions and operators over HTTP until SIGTERM."""
+    importlib.import_module("config.log_lines")  # its workers have what it has
     from api.processes.loader import run_api
     from stream.kafka.producer import Publisher
 

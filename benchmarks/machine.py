@@ -14,7 +14,7 @@ from stream.dev import jars
 TOP = Path(__file__).resolve().parents[1]
 # What benchmarks write themselves is no change of what they measure.
 _WRITTEN = ("benchmarks/*.json", "benchmarks/*.svg", "benchmarks/README.md")
-_PACKAGES = ("river", "vowpalwabbit", "kafka-python", "redis", "fastapi", "uvicorn", "msgspec")
+_PACKAGES = ("river", "vowpalwabbit", "kafka-python", "hiredis", "fastapi", "uvicorn", "msgspec")
 
 
 def machine() -> dict[str, str]:

@@ -19,7 +19,7 @@ MESSAGES_MAX = 1000  # messages remembered; the one longest unseen goes first
 
 # They put client ids and ports into each line: told apart by the template, not by the text. kafka
 # also writes a whole traceback for every broken connection, and its progress at level info.
-NOISY = ("kafka", "redis", "asyncio")
+NOISY = ("kafka", "asyncio")
 # It warns of its own loop being slow, whenever another thread had the interpreter.
 _MUTED = "kafka.net.selector"
 

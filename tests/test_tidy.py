@@ -35,7 +35,7 @@ SKIPS = re.compile(r"pytest\.(?:skip|importorskip|xfail)\b|mark\.(?:skip|skipif|
 # Where each driver may be imported. A registry may be passed along by any module of a room.
 DRIVERS = {
     "kafka": ("stream/",),
-    "redis": ("checkpoints/stores/in_redis/",),
+    "hiredis": ("checkpoints/stores/in_redis/wire.py",),
     "fastapi": ("api/",),
     "starlette": ("api/",),
     "uvicorn": ("api/",),
