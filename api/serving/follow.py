@@ -23,6 +23,8 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from msgspec import structs
+
 from api.http.complaints import Complaints
 from api.serving.load import Loaded, as_learned, load, model_hash
 from api.serving.served import Standing, Standings
@@ -375,7 +377,7 @@ class Following:
 
 def _plain(state: LineState) -> LineState:
     """Without its errors, which go to other processes as text."""
-    return dataclasses.replace(
+    return structs.replace(
         state, head_problem=None, control_problem=None, pin_problem=None, warnings=()
     )
 

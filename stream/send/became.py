@@ -7,7 +7,7 @@ are the source's own only where nobody else wrote in between; the words say whic
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from checkpoints.errors import CheckpointError, KeyProblem
 from checkpoints.reading.reader import LineReader, LineState
@@ -151,7 +151,7 @@ def _told(done: Counts) -> str:
 
 def _between(before: Counts, after: Counts) -> Counts | None:
     """What was counted between two heads; None where the later has less: a rollback."""
-    names = [each.name for each in fields(Counts) if each.name != "refused_by"]
+    names = [name for name in Counts.__struct_fields__ if name != "refused_by"]
     grown = {name: getattr(after, name) - getattr(before, name) for name in names}
     if grown["forgotten"] or min(grown[name] for name in names if name != "pending") < 0:
         return None

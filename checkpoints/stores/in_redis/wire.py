@@ -27,8 +27,14 @@ Command: TypeAlias = tuple[Any, ...]
 _NOTHING = object()
 _READ_BYTES = 1 << 16
 _CONNECT_MAX_S = 2.0
-_TLS_OPTIONS = ("ssl_ca_certs", "ssl_cert_reqs", "ssl_certfile", "ssl_check_hostname",
-                "ssl_keyfile")  # fmt: skip
+# Of a connection's encryption, and what they may be; a file may be any.
+_TLS_OPTIONS: Mapping[str, tuple[str, ...]] = {
+    "ssl_ca_certs": (),
+    "ssl_cert_reqs": ("required", "none"),
+    "ssl_certfile": (),
+    "ssl_check_hostname": ("true", "false"),
+    "ssl_keyfile": (),
+}
 
 
 class RedisError(Exception):
@@ -72,11 +78,11 @@ class RedisAddress(Struct, frozen=True, kw_only=True, dict=True):
     password: str | None
     tls: Mapping[str, str] | None
 
-    def connect(self) -> socket.socket:
+    def connect(self, timeout_s: float) -> socket.socket:
         """A new connection."""
         if self.path is not None:
-            return _unix_socket(self.path)
-        found = socket.create_connection((self.host, self.port), timeout=_CONNECT_MAX_S)
+            return _unix_socket(self.path, timeout_s)
+        found = socket.create_connection((self.host, self.port), timeout=timeout_s)
         found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         found.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         if self.tls is not None:
@@ -108,9 +114,9 @@ class RedisAddress(Struct, frozen=True, kw_only=True, dict=True):
         return context
 
 
-def _unix_socket(path: str) -> socket.socket:
+def _unix_socket(path: str, timeout_s: float) -> socket.socket:
     found = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    found.settimeout(_CONNECT_MAX_S)
+    found.settimeout(timeout_s)
     try:
         found.connect(path)
     except OSError:
@@ -144,8 +150,9 @@ def read_url(url: str) -> RedisAddress:
         password=options.pop("password", parts.password and unquote(parts.password)),
         tls=tls if is_tls else None,
     )
-    if options:
-        raise ValueError(f"unknown options: {', '.join(options)}")
+    wrong = [name for name in tls if _TLS_OPTIONS[name] and tls[name] not in _TLS_OPTIONS[name]]
+    if options or wrong:
+        raise ValueError(f"options that are not known, or wrong: {', '.join([*options, *wrong])}")
     return found
 
 
@@ -164,7 +171,7 @@ class Wire:
         self._reader = Reader(
             protocolError=RedisError, replyError=ErrorReply, notEnoughData=_NOTHING
         )
-        self._socket = _told(address.connect)
+        self._socket = _told(lambda: address.connect(min(timeout_s, _CONNECT_MAX_S)))
         self._socket.settimeout(timeout_s)
         try:
             for reply in self.exchange(address.greeting(client_name)):

@@ -163,8 +163,11 @@ def test_each_database_is_its_own(
 
 
 @pytest.mark.parametrize(
-    "url", ["http://a", "redis://a:port", "redis://a/b", "redis://a/0?timeout=1", "rediss://a?x="]
-)
+    "url",
+    ["http://a", "redis://a:port", "redis://a/b", "redis://a/0?timeout=1", "rediss://a?x=",
+     "redis://a?ssl_cert_reqs=none", "rediss://a?ssl_cert_reqs=maybe",
+     "rediss://a?ssl_check_hostname=no"],
+)  # fmt: skip
 def test_what_cannot_be_read_of_an_address_is_refused(url: str) -> None:
     with pytest.raises(BadCommand, match="cannot be read"):
         RedisConnection(url)
