@@ -120,10 +120,7 @@ def _end_when_told() -> None:
 
 ModelOption = Annotated[
     list[Path],
-    typer.Option("--model", help="The model file (YAML).", exists=True, dir_okay=False),
-]
-OneModel = Annotated[
-    Path, typer.Option("--model", help="The model file (YAML).", exists=True, dir_okay=False)
+    typer.Option("--model", help="A model file; repeatable.", exists=True, dir_okay=False),
 ]
 DataDir = Annotated[
     Path | None, typer.Option(help="Where `weir dev` keeps its state; ./.weir by default.")
@@ -186,7 +183,7 @@ def dev(
 @app.command()
 @_command
 def learn(
-    model: OneModel,
+    model: ModelOption,
     new: Annotated[bool, typer.Option("--new", help="Begin a model the store lacks.")] = False,
     start: Annotated[
         str, typer.Option("--from", help="With --new: earliest, latest or a time (RFC 3339).")
@@ -199,17 +196,17 @@ def learn(
     begin_if_untouched: Annotated[bool, typer.Option("--begin-if-untouched", hidden=True)] = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Learn a model's events until SIGTERM."""
+    """Learn the events of one model or of many, each by itself, until SIGTERM."""
     for name in ("checkpoints.stores.in_redis.store", "config.log_lines"):
         importlib.import_module(name)  # its forks have what a keeper has
-    from stream.keeper import Keeper, LearnOptions
+    from stream.keeper import Keeper, LearnOptions, LineSpec
 
     if shard != "0":
         raise typer.BadParameter("this version has one shard: 0", param_hint="--shard")
-    ((line, (_, model_file)),) = _models([model], runs_own=True).items()
-    settings = _connected(
-        f"learner:{model_file.name}", data_dir, kafka=True, redis=True, signs_as="learner"
-    )
+    # Among several, a user's own learner is tried in its own process: it must not end all.
+    models = _models(model, runs_own=len(model) == 1)
+    service = f"learner:{next(iter(models))}" if len(models) == 1 else "learner"
+    settings = _connected(service, data_dir, kafka=True, redis=True, signs_as="learner")
     options = LearnOptions(
         is_new=new,
         start=_start(start),
@@ -218,16 +215,21 @@ def learn(
         begins_if_untouched=begin_if_untouched,
     )
     open_store = functools.partial(_store, settings, deadline_s=_LEARNER_STORE_DEADLINE_S)
-    learner = Keeper(
-        settings,
-        line,
-        model_file,
-        options,
-        open_store=open_store,
-        keys=_keys(settings, signs_as="learner"),  # a standby must know before it is needed
-        check_store=functools.partial(_set_up, open_store, line),
-    )
-    raise typer.Exit(learner.run())
+    keys = _keys(settings, signs_as="learner")  # a standby must know before it is needed
+    specs = [
+        LineSpec(
+            settings=settings.of_line(place),
+            line=line,
+            model_file=model_file,
+            options=options,
+            open_store=open_store,
+            keys=keys,
+            check_store=functools.partial(_set_up, open_store, line),
+        )
+        for place, (line, (_, model_file)) in enumerate(models.items())
+    ]
+    of_all = settings.learner
+    raise typer.Exit(Keeper(specs, name=of_all.name, pids_file=of_all.pids_file).run())
 
 
 @app.command()

@@ -52,7 +52,8 @@ def _redis_url(given: object) -> Secret:
 
 Names = Annotated[tuple[str, ...], names]
 Whole = Annotated[int, whole(least=1)]
-Port = Annotated[int, whole(least=0, most=65535)]  # 0: any free one
+_PORT_MAX = 65_535
+Port = Annotated[int, whole(least=0, most=_PORT_MAX)]  # 0: any free one
 Seconds = Annotated[float, number(above=0)]
 Size = Annotated[int, size_bytes]
 SizeOrNone = Annotated[int, size_or_none]
@@ -157,7 +158,8 @@ class LearnerSettings(Struct, frozen=True, kw_only=True):
         watchdog_seconds: Silence of the learner after which its process is ended (exit 70).
         max_uncommitted_events: Events learned since the last commit; at this many it waits.
         max_memory_bytes: Bytes that the learning process may hold; beyond them it ends with 6.
-        metrics_port: Port of its Prometheus metrics; 0: any free one.
+        metrics_port: Port of its Prometheus metrics; 0: any free one. Of several models learned by
+            one program, the first has it, the next the one after, and so on.
         scratch_dir: Folder on tmpfs where Vowpal Wabbit saves; None: the system's own.
         pids_file: Where it names its processes whenever they change; None: nowhere.
     """
@@ -201,6 +203,21 @@ class Settings(Struct, frozen=True, kw_only=True):
     def noted(self, notes: tuple[str, ...]) -> Self:
         """These settings, with `notes` for the log."""
         return replace(self, _notes=notes)
+
+    def of_line(self, place: int) -> Self:
+        """The settings of the line at this place among those that one program learns.
+
+        Raises:
+            SettingsError: There are more lines than ports behind `metrics_port`.
+        """
+        first = self.learner.metrics_port
+        if not first:
+            return self
+        if first + place > _PORT_MAX:
+            name = "WEIR_LEARNER__METRICS_PORT"
+            message = f"leaves no port for {place + 1} models: take a lower one, or 0"
+            raise SettingsError([Mistake(file="environment", line=0, key=name, message=message)])
+        return replace(self, learner=replace(self.learner, metrics_port=first + place))
 
     @property
     def notes(self) -> tuple[str, ...]:

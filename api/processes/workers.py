@@ -258,7 +258,6 @@ class Workers:
 
 def _forget_the_loader(links: list[Link]) -> None:
     """In a new worker: what belongs to the loader is not ours to hear or to hold open."""
-    signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     for link in links:
         link.close()

@@ -100,8 +100,10 @@ class ProcessSpec:
         one_shot: It ends with code 0 when its work is done, and is not started again.
         spares_others: An end that no restart can mend is its own only, and not everybody's, as
             long as another of those that spare the others is left.
-        parts: A file in which it names its own children, those of its session, by
+        parts: A file in which it says how its own children, those of its session, stand, by
             `config.processes.roll_call.write_parts`. There need not be one.
+        hosts: Of its parts, the names of those that count as children: each is starting until
+            `rest` does not name it any more, may fail, and may end for good, alone.
         unheard: Texts; a line of its output that holds one is of no concern and not passed on.
     """
 
@@ -118,6 +120,7 @@ class ProcessSpec:
     one_shot: bool = False
     spares_others: bool = False
     parts: Path | None = None
+    hosts: tuple[str, ...] = ()
     unheard: tuple[str, ...] = ()
 
     def is_ready(self) -> bool:
@@ -135,6 +138,18 @@ def free_port() -> int:
         port = random.randrange(_LOWEST_FREE_PORT, _EPHEMERAL_PORTS_START)
         if is_port_free(port):
             return port
+
+
+def free_ports(count: int) -> int:
+    """The first of so many such ports, one behind the other.
+
+    >>> 10_000 <= free_ports(3) < 32_766
+    True
+    """
+    while True:
+        first = random.randrange(_LOWEST_FREE_PORT, _EPHEMERAL_PORTS_START - count)
+        if all(is_port_free(first + place) for place in range(count)):
+            return first
 
 
 def is_port_free(port: int) -> bool:

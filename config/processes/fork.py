@@ -45,6 +45,8 @@ def _be_the_child(parent: int, work: Callable[[], int], *, leads: bool) -> NoRet
         if leads:
             os.setpgid(0, 0)
         die_with_parent(parent)
+        signal.set_wakeup_fd(-1)  # ours would be woken by its signals
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
         gc.freeze()

@@ -1,23 +1,45 @@
 """How a supervisor's children stand, the parts that they name themselves included, told on change.
 
-A child that is several processes names them in a small JSON file, `{name: pid}`, its *parts*.
-What such a file says is checked: a part is a living process of the child's own session.
+A child that is several processes says in a small JSON file how these, its *parts*, stand. What the
+file says is checked: a part is a living process of the child's own session.
 """
 
-import json
 import os
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias
 
-from config.files import replace_file
+import msgspec
 
-LOOK_S = 0.05
+from config.files import replace_file
+from config.processes.restarts import FINAL_CODES
+
+LOOK_S = 0.1
 
 _PID_END = 1 << 31
+_SURE_S = 1.0  # between two looks whether the parts of a file that has not changed are alive
 
 Pids: TypeAlias = Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """The processes that a child keeps at work itself.
+
+    Attributes:
+        pids: Who runs, by name.
+        failing: Who has ended again and again, and how; it is tried again.
+        lost: Who has ended for good, and its exit code.
+    """
+
+    pids: Pids
+    failing: Mapping[str, str] = field(default_factory=dict)
+    lost: Mapping[str, int] = field(default_factory=dict)
+
+
+_NONE = Parts(pids={})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +57,8 @@ class Roll:
     failing: Mapping[str, str] = field(default_factory=dict)
 
 
-def write_parts(path: Path, pids: Pids) -> None:
-    """Name a process's own children, whole or not at all: for the child, whenever they change.
+def write_parts(path: Path, parts: Parts) -> None:
+    """Say how a process's own children stand, whole or not at all: for it, whenever that changes.
 
     Args:
         path: `ProcessSpec.parts` of whoever supervises the child.
@@ -44,22 +66,56 @@ def write_parts(path: Path, pids: Pids) -> None:
     Raises:
         NoRoomError: The disk is full.
     """
-    replace_file(path, json.dumps(dict(pids)) + "\n")
+    replace_file(path, msgspec.json.encode(parts).decode() + "\n")
 
 
-def read_parts(path: Path, child_pid: int) -> dict[str, int]:
-    """The parts that child `child_pid` has named and that are alive; none without a file.
+def read_parts(path: Path, child_pid: int) -> Parts:
+    """The parts of child `child_pid`; of those that run, who is alive. None without a file.
 
     Raises:
         ValueError: The file is not what `write_parts` writes.
     """
     try:
-        found = json.loads(path.read_bytes())
+        found = msgspec.json.decode(path.read_bytes(), type=Parts)
     except FileNotFoundError:
-        return {}
-    if not isinstance(found, dict) or not all(map(_is_pid, found.values())):
-        raise ValueError(f"{path} does not hold an object of names and pids")
-    return {name: pid for name, pid in found.items() if _is_alive_in(child_pid, pid)}
+        return _NONE
+    except msgspec.DecodeError as error:
+        raise ValueError(f"{path} does not say how parts stand: {error}") from error
+    if not all(map(_is_pid, found.pids.values())):
+        raise ValueError(f"{path} holds what is no process's number")
+    if not FINAL_CODES.keys() >= {*found.lost.values()}:
+        raise ValueError(f"{path} holds an exit code that a restart may mend")
+    return replace(found, pids=_alive_of(found.pids, child_pid))
+
+
+class PartsFile:
+    """The parts of one child, looked at often: read when the file is another, else asked for now
+    and then whether they live.
+
+    Args:
+        path: `ProcessSpec.parts`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen: tuple[int, ...] = ()
+        self._parts, self._sure_at = _NONE, 0.0
+
+    def parts(self, child_pid: int) -> Parts:
+        """As `read_parts` has them; raises as it does, once for each change of the file."""
+        try:
+            stat = self._path.stat()
+            seen: tuple[int, ...] = (child_pid, stat.st_ino, stat.st_mtime_ns)
+        except FileNotFoundError:
+            seen = (child_pid,)
+        now = time.monotonic()
+        if seen != self._seen:
+            self._seen, self._sure_at, self._parts = seen, now + _SURE_S, _NONE
+            self._parts = read_parts(self._path, child_pid)
+        elif now >= self._sure_at:
+            self._sure_at = now + _SURE_S
+            self._parts = replace(self._parts, pids=_alive_of(self._parts.pids, child_pid))
+        return self._parts
 
 
 class RollCall:
@@ -98,6 +154,10 @@ class RollCall:
         before, self._seen = self._seen, self._roll()
         if self._seen == before and self._seen != self._told:
             self.tell()
+
+
+def _alive_of(pids: Pids, session: int) -> Pids:
+    return {name: pid for name, pid in pids.items() if _is_alive_in(session, pid)}
 
 
 def _is_pid(value: object) -> bool:

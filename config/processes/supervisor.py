@@ -21,7 +21,7 @@ import signal
 import sys
 import time
 from asyncio.subprocess import DEVNULL, Process
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -30,7 +30,7 @@ from typing import TextIO
 from config.processes.child import READY_POLL_S, ProcessSpec, die_with_parent
 from config.processes.progress import Progress
 from config.processes.restarts import FINAL_CODES, Verdict, backoff_s, how_it_ended, verdict
-from config.processes.roll_call import LOOK_S, Roll, RollCall, read_parts
+from config.processes.roll_call import LOOK_S, Parts, PartsFile, Roll, RollCall
 
 INTERRUPTED = 130
 _STOPS = {signal.SIGTERM: 0, signal.SIGHUP: 0, signal.SIGINT: INTERRUPTED}
@@ -66,7 +66,8 @@ class _Child:
     said: int = 0  # chunks of output
     is_done: bool = False  # it was a one-shot, and its work is done
     is_lost: bool = False  # ended for good, and the others go on
-    bad_parts: str | None = None  # what was last said of its file
+    parts: PartsFile | None = None
+    lost: set[str] = field(default_factory=set)  # of those it hosts, told
     life: asyncio.Task[None] | None = None
     log: asyncio.Task[None] | None = None
 
@@ -83,7 +84,8 @@ class Supervisor:
         on_change: Given the roll, then whenever that has changed. First when all are ready, fail
             or are lost; slow ones are waited for until those that do not spare the others have
             been ready for `patience_s`. What it raises stops everything.
-        on_lost: Given name and exit code of a child that ended for good while the others go on.
+        on_lost: Given name and exit code of a child, or of one that a child hosts, that ended for
+            good while the others go on.
         output: Where the children's lines go, as `name | line`.
     """
 
@@ -114,21 +116,30 @@ class Supervisor:
         for child in self._children:
             if child.process is not None and child.is_running:
                 found[child.spec.name] = child.process.pid
-                found.update(self._parts(child, child.process.pid))
+                found.update(self._parts(child).pids)
         return found
 
     @property
     def roll(self) -> Roll:
         """How the children stand now."""
-        waited = {child.spec.name for child in self._children if not child.is_ready}
+        waited = {name for c in self._children if not c.is_ready for name in _names(c)}
         waited |= {name for child in self._children for name in child.rest}
-        ended = {c.spec.name for c in self._children if c.is_done or c.is_lost or c.failing}
-        names = [child.spec.name for child in self._children]
+        over = [c for c in self._children if c.is_done or c.is_lost or c.failing]
+        ended = {name for child in over for name in _names(child)}
+        failing = {c.spec.name: c.failing for c in self._children if c.failing}
+        for child in self._children:
+            parts = self._parts(child)
+            failing.update(parts.failing)
+            ended |= {*parts.failing, *parts.lost}
         return Roll(
             pids=self.pids,
-            starting=tuple(name for name in names if name in waited - ended),
-            failing={c.spec.name: c.failing for c in self._children if c.failing},
+            starting=tuple(name for name in self._names if name in waited - ended),
+            failing=failing,
         )
+
+    @property
+    def _names(self) -> list[str]:
+        return [name for child in self._children for name in _names(child)]
 
     def is_done(self, name: str) -> bool:
         """Whether the one-shot of that name has done its work; not if it was stopped before."""
@@ -186,6 +197,8 @@ class Supervisor:
 
     async def _call_roll(self) -> None:
         while not self._stopping.is_set():
+            for child in self._children:
+                self._tell_lost(child)
             if self._roll.is_told:
                 self._roll.look()
             elif self._is_time_to_tell():
@@ -203,17 +216,22 @@ class Supervisor:
         is_over = now - self._patient_since >= self._patience_s
         return is_over or not self.roll.starting
 
-    def _parts(self, child: _Child, pid: int) -> Mapping[str, int]:
-        """The processes that `child`, which runs as `pid`, has named."""
-        if child.spec.parts is None:
-            return {}
+    def _parts(self, child: _Child) -> Parts:
+        """How the processes stand that `child` keeps itself; nothing of one that does not run."""
+        if child.parts is None or child.process is None or not child.is_running:
+            return Parts(pids={})
         try:
-            return read_parts(child.spec.parts, pid)
+            return child.parts.parts(child.process.pid)
         except ValueError as error:
-            if child.bad_parts != str(error):
-                child.bad_parts = str(error)
-                self._say(f"{child.spec.name}: its parts are not known: {error}")
-            return {}
+            self._say(f"{child.spec.name}: its parts are not known: {error}")
+            return Parts(pids={})
+
+    def _tell_lost(self, child: _Child) -> None:
+        """Who of those it hosts has ended for good; a new life of the child tries all again."""
+        lost = self._parts(child).lost
+        for name in lost.keys() - child.lost:
+            self._stays_ended(name, lost[name])
+        child.lost = set(lost)
 
     async def _all_up(self, children: Iterable[_Child]) -> None:
         for child in children:
@@ -264,7 +282,7 @@ class Supervisor:
     def _is_ready(self, child: _Child) -> None:
         child.is_ready, child.failing = True, None
         if child.spec.rest is not None:
-            child.rest = frozenset(other.spec.name for other in self._children)
+            child.rest = frozenset(self._names)
             child.resting = asyncio.create_task(self._take_up(child, child.spec.rest))
             child.resting.add_done_callback(self._stop_if_failed)
         child.is_up.set()
@@ -278,6 +296,7 @@ class Supervisor:
     async def _spawn(self, child: _Child) -> None:
         if child.spec.parts is not None:
             child.spec.parts.unlink(missing_ok=True)  # of its life before
+            child.parts = PartsFile(child.spec.parts)
         # A pipe of our own: asyncio's would keep `wait` waiting for whoever else holds it open.
         read_end, write_end = os.pipe()
         child.log = asyncio.create_task(self._pass_on(child, read_end))
@@ -339,13 +358,16 @@ class Supervisor:
             self._say(f"{what}, which a restart cannot mend: stopping everything")
             self.stop(code)
             return
-        self._say(
-            f"{what} ({FINAL_CODES[code]}), which a restart cannot mend: it stays ended and the "
-            "others go on; its last line above says what to do"
-        )
-        self._on_lost(child.spec.name, code)
+        self._stays_ended(child.spec.name, code)
         child.is_up.set()
         self._roll.tell_again()
+
+    def _stays_ended(self, name: str, code: int) -> None:
+        self._say(
+            f"{name} {how_it_ended(code)} ({FINAL_CODES[code]}), which a restart cannot mend: it "
+            "stays ended and the others go on; its last line above says what to do"
+        )
+        self._on_lost(name, code)
 
     async def _stop_all(self) -> None:
         deadline = time.monotonic() + STOP_TOTAL_S
@@ -398,6 +420,11 @@ class Supervisor:
         # Its reader is gone, or the disk is full: the children go on unheard.
         with suppress(OSError):
             print(line, file=self._output, flush=True)
+
+
+def _names(child: _Child) -> tuple[str, ...]:
+    """Its own, and those of the parts that count as children."""
+    return (child.spec.name, *child.spec.hosts)
 
 
 def _signal(child: _Child, number: signal.Signals) -> None:

@@ -8,7 +8,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -21,15 +21,22 @@ from checkpoints.records.signing import make_keys
 from checkpoints.stores.contract import Store
 from checkpoints.stores.heads import Heads
 from config.files import replace_file
-from config.processes.child import READY_CHECK_MAX_S, ProcessSpec, chosen_ports, exchange, free_port
+from config.processes.child import (
+    READY_CHECK_MAX_S,
+    ProcessSpec,
+    chosen_ports,
+    exchange,
+    free_port,
+    free_ports,
+)
 from config.processes.roll_call import Roll
 from config.settings import Settings
 from stream.dev import kafka_server as kafka
 from stream.dev.jars import fetch_jars, user_cache
 
 _LEARNER_STOP_S = 12.0
-_UP = frozenset({"learning", "idle", "frozen"})
 _FAILING = "failing"
+_TELLING = frozenset({"learning", "idle", "frozen", _FAILING})
 _READY_BYTES_MAX = 1 << 20
 
 
@@ -145,11 +152,9 @@ def plan(
     common = _environment(directory, kafka_address, redis_url)
     common["WEIR_KAFKA__TOPIC_PARTITIONS"] = str(settings.kafka.topic_partitions)
     store = store_at(redis_url, deadline_s=READY_CHECK_MAX_S)
-    ports = {line: free_port() for line in paths}
-    learners = [
-        _learner(program, path, line, common, ports[line], directory, store)
-        for line, path in paths.items()
-    ]
+    first_port = free_ports(len(paths))
+    ports = {line: first_port + place for place, line in enumerate(paths)}
+    learner = _learner(program, paths, common, first_port, directory, store)
     api = _api(program, paths, common, api_port, directory, store)
     senders = []
     if demo is not None:
@@ -163,7 +168,7 @@ def plan(
         kafka=kafka_address,
         redis=redis_url,
         metrics={**metrics, "api": f"{url}/metrics"},
-        specs=(*servers, *learners, api, *senders),
+        specs=(*servers, learner, api, *senders),
         demo=demo,
     )
 
@@ -203,21 +208,28 @@ def _environment(directory: Path, kafka_address: str, redis_url: str) -> dict[st
 
 def _learner(
     program: tuple[str, ...],
-    path: Path,
-    line: Line,
+    paths: Mapping[Line, Path],
     common: Mapping[str, str],
     metrics_port: int,
     directory: Path,
     store: Store,
 ) -> ProcessSpec:
-    keys = directory / "keys"
-    parts = directory / f"learner-{line}.json"
+    """The program that learns all models.
+
+    Args:
+        metrics_port: Of the first model; those of the others follow.
+    """
+    keys, parts = directory / "keys", directory / "learners.json"
+    models = [part for path in paths.values() for part in ("--model", str(path))]
+    names = tuple(f"learner:{line}" for line in paths)
+    is_alone = len(names) == 1
+    learn = partial(_not_learning, store, tuple(paths))
     return ProcessSpec(
-        name=f"learner:{line}",
-        argv=(*program, "learn", "--model", str(path), "--create-topics", "--begin-if-untouched"),
+        name=names[0] if is_alone else "learners",
+        argv=(*program, "learn", *models, "--create-topics", "--begin-if-untouched"),
         env={
             **common,
-            "WEIR_LEARNER__NAME": f"dev-{line}",
+            "WEIR_LEARNER__NAME": "dev",
             "WEIR_LEARNER__METRICS_PORT": str(metrics_port),
             "WEIR_LEARNER__PIDS_FILE": str(parts),
             "WEIR_SIGNING__LEARNER_KEY": str(keys / "learner.pem"),
@@ -228,22 +240,25 @@ def _learner(
         waits=False,
         spares_others=True,
         parts=parts,
-        ready=partial(_learns, store, line),
+        hosts=() if is_alone else names,
+        ready=(lambda: not learn()) if is_alone else parts.exists,
+        rest=None if is_alone else learn,
     )
 
 
-def _learns(store: Heads, line: Line) -> bool:
-    """Whether its learner says that it is up, or what it fails at: then it tells that itself."""
-    state = _state(store, line)
-    return state in _UP or state == _FAILING
+def _not_learning(store: Heads, lines: Sequence[Line]) -> set[str]:
+    """The learners that do not say that they are up, nor what they fail at."""
+    return {f"learner:{line}" for line, it in _states(store, lines).items() if it not in _TELLING}
 
 
-def _state(store: Heads, line: Line) -> object:
+def _states(store: Heads, lines: Sequence[Line]) -> dict[Line, object]:
+    """What the learner of each line says of itself; None: nothing."""
     try:
-        beat = store.poll([line])[line].learner
+        found = store.poll(lines)
     except StoreUnavailable:  # it is being started again
-        return None
-    return beat.get("state") if beat is not None else None
+        return dict.fromkeys(lines)
+    beats = {line: found[line].learner for line in lines}
+    return {line: beat.get("state") if beat else None for line, beat in beats.items()}
 
 
 def _api(
@@ -286,7 +301,7 @@ def _not_served(port: int, store: Heads, lines: Iterable[Line]) -> set[str]:
         return set()
     missing = _missing(body)
     waited = [line for line in lines if missing is None or line.model in missing]
-    return {f"learner:{line}" for line in waited if _state(store, line) != _FAILING}
+    return {f"learner:{line}" for line, it in _states(store, waited).items() if it != _FAILING}
 
 
 def _asked(port: int, path: str) -> tuple[bytes, bytes]:

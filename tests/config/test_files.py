@@ -11,7 +11,7 @@ import pytest
 
 from checkpoints.records.signing import make_keys
 from config.files import NoRoomError, mount_point, replace_file
-from config.processes.roll_call import read_parts, write_parts
+from config.processes.roll_call import Parts, read_parts, write_parts
 from stream.commit.version_numbers import VersionNumbers
 
 
@@ -57,7 +57,7 @@ def test_another_error_of_the_system_is_not_called_a_full_disk(tmp_path: Path) -
 
 
 def names_parts(folder: Path) -> None:
-    write_parts(folder / "parts.json", {"learner:m": os.getpid()})
+    write_parts(folder / "parts.json", Parts(pids={"learner:m": os.getpid()}))
 
 
 def makes_keys(folder: Path) -> None:

@@ -32,7 +32,7 @@ from config.model_file import ModelFile, parse_model_file
 from config.settings import Settings, load_settings
 from stream.errors import StreamError
 from stream.kafka import client as kafka_client
-from stream.keeper import Keeper, LearnOptions
+from stream.keeper import Keeper, LearnOptions, LineSpec
 
 _PRELOADED = [
     "config.logs",
@@ -155,7 +155,7 @@ class Rig:
     def part(self, which: str, name: str = "learner") -> int | None:
         """The process of a running learner that is its `source` or its `learner`."""
         path = self.folder / f"{self.line.model}-{name}.json"
-        pids = msgspec.json.decode(path.read_bytes()) if path.exists() else {}
+        pids = msgspec.json.decode(path.read_bytes())["pids"] if path.exists() else {}
         pid = pids.get(f"{which}:{self.line.model}")
         return None if pid is None else int(pid)
 
@@ -269,15 +269,17 @@ def run_learner(settings: Settings, model_text: str, options: LearnOptions, redi
 
     configure("learner", settings)
     model_file = parse_model_file(model_text)
-    learner = Keeper(
-        settings,
-        Line(model_file.name),
-        model_file,
-        options,
+    spec = LineSpec(
+        settings=settings,
+        line=Line(model_file.name),
+        model_file=model_file,
+        options=options,
         open_store=lambda: RedisStore(RedisConnection(redis)),
         keys=_keys(settings),
         check_store=lambda: RedisStore(RedisConnection(redis)).findings(),
     )
+    of_all = settings.learner
+    learner = Keeper([spec], name=of_all.name, pids_file=of_all.pids_file)
     try:
         code = learner.run()
     except (StreamError, CheckpointError, ConfigError) as error:

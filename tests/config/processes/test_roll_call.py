@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from config.processes.child import ProcessSpec
-from config.processes.roll_call import Roll, RollCall, read_parts, write_parts
+from config.processes.roll_call import Parts, Roll, RollCall, read_parts, write_parts
 from config.processes.supervisor import Supervisor
 from tests.config.processes.waiting import is_running, soon
 
@@ -24,14 +24,14 @@ from tests.config.processes.waiting import is_running, soon
 KEEPER = """
 import subprocess, sys, time
 from pathlib import Path
-from config.processes.roll_call import write_parts
+from config.processes.roll_call import Parts, write_parts
 
 where, names = Path(sys.argv[1]), sys.argv[2:]
 def begin():
     return subprocess.Popen(["sleep", "600"])
 kept = {name: begin() for name in names}
 while True:
-    write_parts(where, {name: process.pid for name, process in kept.items()})
+    write_parts(where, Parts(pids={name: process.pid for name, process in kept.items()}))
     while where.with_name("mute").exists() or all(p.poll() is None for p in kept.values()):
         time.sleep(0.01)
     kept = {name: p if p.poll() is None else begin() for name, p in kept.items()}
@@ -98,7 +98,7 @@ def test_parts_are_told_beside_the_child_and_again_when_they_change(tmp_path: Pa
 
 
 def named(tmp_path: Path) -> Any:
-    return json.loads((tmp_path / "parts.json").read_bytes())["learner:m"]
+    return json.loads((tmp_path / "parts.json").read_bytes())["pids"]["learner:m"]
 
 
 def test_a_part_of_the_childs_name_stands_for_it(tmp_path: Path) -> None:
@@ -161,14 +161,21 @@ def test_a_file_that_cannot_be_right_is_said_once(tmp_path: Path) -> None:
     run = Run(keeper(tmp_path, "learner:m"))
 
     async def during() -> None:
-        (tmp_path / "parts.json").write_text('{"learner:m": "one"}')
+        (tmp_path / "parts.json").write_text('{"pids": {"learner:m": "one"}}')
         await soon(lambda: run.told[-1].keys() == {"keeper:m"}, what="told anew")
 
     assert run(during) == 0
     assert run.output.getvalue().count("its parts are not known") == 1
 
 
-@pytest.mark.parametrize("text", ["", "[]", "3", '{"a": true}', '{"a": -1}', '{"a": 1e3}', "\xff"])
+NO_PARTS = (
+    *("", "[]", "3", "{}", '{"a": 7}', '{"pids": 7}'),
+    *('{"pids": {"a": true}}', '{"pids": {"a": -1}}', '{"pids": {"a": 1e3}}'),
+    *('{"pids": {}, "lost": {"a": 1}}', '{"pids": {}, "failing": {"a": 1}}'),
+)
+
+
+@pytest.mark.parametrize("text", [*NO_PARTS, "\xff"])
 def test_what_is_no_list_of_parts_is_refused(tmp_path: Path, text: str) -> None:
     """Whatever a child may have written there."""
     where = tmp_path / "parts.json"
@@ -182,8 +189,9 @@ def test_a_stranger_is_no_part(tmp_path: Path) -> None:
     """A pid that another session has, or nobody."""
     where = tmp_path / "parts.json"
     with subprocess.Popen(["sleep", "600"], start_new_session=True) as leader:
-        write_parts(where, {"own": leader.pid, "stranger": os.getpid(), "nobody": 2**31 - 1})
-        assert read_parts(where, leader.pid) == {"own": leader.pid}
+        pids = {"own": leader.pid, "stranger": os.getpid(), "nobody": 2**31 - 1}
+        write_parts(where, Parts(pids=pids))
+        assert read_parts(where, leader.pid).pids == {"own": leader.pid}
         leader.kill()
 
 
