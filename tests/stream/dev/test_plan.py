@@ -152,7 +152,9 @@ def test_a_learner_that_cannot_begin_keeps_nobody_from_learning(
 
     with at.dev("--exit-after-drain") as dev:
         until(dev.is_ready, what="ready", limit_s=120)
-        assert dev.file["pids"].keys() == {"api", f"learner:{at.good}", f"source:{at.good}"}
+        assert dev.file["pids"].keys() == {
+            "api", "learners", f"learner:{at.good}", f"source:{at.good}",
+        }  # fmt: skip
         assert all(map(is_running, dev.file["pids"].values()))
         at.publish(at.good, 10)
         assert dev.process.wait(60) == 4
@@ -191,7 +193,9 @@ def test_a_learner_that_cannot_go_on_is_stopped_alone(
         asked = {"features": {"a": 1}}
         answer = httpx.post(f"{dev.file['api']}/v1/models/{at.bad}/predict", json=asked).json()
         assert answer["learned"] == 10, "it goes on serving what it has"
-        assert dev.file["pids"].keys() == {"api", f"learner:{at.good}", f"source:{at.good}"}
+        assert dev.file["pids"].keys() == {
+            "api", "learners", f"learner:{at.good}", f"source:{at.good}",
+        }  # fmt: skip
         assert dev.stop() == 0
 
 
