@@ -75,8 +75,8 @@ class Keeper:
             KeptLine(
                 spec,
                 holder=self._holder,
-                is_alone=len(specs) == 1,
-                inherited=lambda: self._channels,
+                lines=len(specs),
+                inherited=lambda: [held for line in self._lines for held in line.held],
             )
             for spec in specs
         ]

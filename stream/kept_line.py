@@ -23,6 +23,7 @@ import signal
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from checkpoints.records.line import Line
 from checkpoints.records.signing import Keys
@@ -95,6 +96,13 @@ class LineEnd:
     words: str | None = None
 
 
+class Closes(Protocol):
+    """What is held, and can be given back."""
+
+    def close(self) -> None:
+        """Give it back."""
+
+
 @dataclass(slots=True)
 class _Part:
     """The source or the learner, as the keeper sees it: alive until its channel closes."""
@@ -136,10 +144,10 @@ class KeptLine:
     Args:
         spec: What is learned.
         holder: In whose name its lease is held.
-        is_alone: The keeper keeps no other: what ends it then ends the keeper, and whoever
-            supervises that decides. Beside others it is started again by itself, unless no restart
-            can mend what ended it.
-        inherited: The keeper's ends of all lines' channels, which a new process must not hold.
+        lines: How many the keeper keeps. What ends the only one ends the keeper, and whoever
+            supervises that decides. One of several is started again by itself, unless no restart
+            can mend what ended it; and they go easy on the machine that they share.
+        inherited: What the keeper holds of all lines, which a new process must not hold.
 
     Attributes:
         end: How it ended for good; None: it has not.
@@ -151,11 +159,11 @@ class KeptLine:
         spec: LineSpec,
         *,
         holder: str,
-        is_alone: bool,
-        inherited: Callable[[], Iterable[Channel]],
+        lines: int,
+        inherited: Callable[[], Iterable[Closes]],
     ) -> None:
         self.spec, self._holder = spec, holder
-        self._is_alone, self._inherited = is_alone, inherited
+        self._lines, self._inherited = lines, inherited
         self.end: LineEnd | None = None
         self.trouble = Trouble()
         self._suspects = Suspects()
@@ -172,6 +180,11 @@ class KeptLine:
     def channels(self) -> list[Channel]:
         """Readable when one of its processes has something to say, or has ended."""
         return [part.channel for part in self._parts if part.code is None]
+
+    @property
+    def held(self) -> list["Closes"]:
+        """What the keeper holds of it."""
+        return [*self.channels, self._board] if self._parts else []
 
     @property
     def pids(self) -> dict[str, int]:
@@ -219,7 +232,9 @@ class KeptLine:
         """Have it commit and end, within ten seconds."""
         self._stop_by = now + _STOP_LIMIT_S
         self._board.stop = True
-        if not self._parts:
+        if self._parts:
+            self._board.ring()
+        else:
             self.end = self.end or LineEnd(DONE)
 
     def turn(self, now: float) -> None:
@@ -235,6 +250,8 @@ class KeptLine:
         """End all that runs of it."""
         for part in self._parts:
             part.kill()
+        if self._parts:
+            self._board.close()
         self._parts = ()
 
     def failing_beat(self) -> None:
@@ -250,8 +267,10 @@ class KeptLine:
 
     def _live(self, now: float) -> None:
         """Fork both processes."""
-        board, before = SharedNumbers(), self._board
-        board.control_seq = before.control_seq
+        board = self._board if not self._lives else SharedNumbers()
+        board.control_seq = self._board.control_seq
+        board.tick_source()
+        board.tick_learner()
         self._board = board
         self._lives, self._began_at, self._looked_at = self._lives + 1, now, now
         self._parts = self._forked(board)
@@ -280,6 +299,7 @@ class KeptLine:
                 trouble=self.trouble,
                 holder=self._holder,
                 highest=self._numbers.highest,
+                fetch_wait_ms=fetch_wait_ms(self._lines),
                 wait_limit_s=spec.settings.learner.start_wait_seconds if self._lives == 1 else None,
             ).run()
 
@@ -297,6 +317,7 @@ class KeptLine:
                 keeper=learner_end,
                 suspects=self._suspects,
                 numbers=self._numbers,
+                shares_memory=self._lines > 1,
             ).run()
 
         parts = (
@@ -394,7 +415,7 @@ class KeptLine:
             self.end = LineEnd(DONE)
             return
         is_own = code in {AGAIN, AGAIN_LATER} or code < 0
-        if not is_own and (self._is_alone or code in FINAL_CODES):
+        if not is_own and (self._lines == 1 or code in FINAL_CODES):
             self.end = LineEnd(code, words)
             return
         self._numbers.note(self._board.highest)
@@ -423,6 +444,15 @@ class KeptLine:
             self.trouble = Trouble()
         else:
             self.trouble = (Trouble() if has_version else self.trouble).added(failure)
+
+
+def fetch_wait_ms(lines: int) -> int:
+    """How long the fetches of each of so many lines gather records: more share fewer fetches.
+
+    >>> [fetch_wait_ms(lines) for lines in (1, 12, 50, 200)]
+    [20, 130, 500, 500]
+    """
+    return min(10 + 10 * lines, 500)
 
 
 def pause_s(code: int, failures: int) -> float:

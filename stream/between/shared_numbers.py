@@ -1,12 +1,15 @@
 """The board: a few numbers in memory that the processes of one learner share.
 
 Each place is written by one process and read by the others between two records, without a call to
-the kernel. It is made before the processes are forked and goes with the last of them.
+the kernel. Who has nothing to do waits for a bell, which is rung when a place has changed that it
+must see at once. It is made before the processes are forked and goes with the last of them.
 """
 
 import mmap
 import time
 from enum import IntEnum, auto
+
+from stream.between.bell import Bell
 
 _BYTES_EACH = 8
 
@@ -29,6 +32,10 @@ class _Place(IntEnum):
 class SharedNumbers:
     """What the keeper and the source tell the learner, and the learner tells them.
 
+    Attributes:
+        source_bell: Rung when the source is to look at the numbers.
+        learner_bell: Rung when the learner is to.
+
     >>> board = SharedNumbers()
     >>> board.stop, board.control_seq
     (False, 0)
@@ -37,13 +44,24 @@ class SharedNumbers:
     7
     """
 
-    __slots__ = ("_memory", "_numbers")
+    __slots__ = ("_memory", "_numbers", "learner_bell", "source_bell")
 
     def __init__(self) -> None:
+        self.source_bell, self.learner_bell = Bell(), Bell()
         self._memory = mmap.mmap(-1, _BYTES_EACH * len(_Place))
         self._numbers = memoryview(self._memory).cast("q")
         self.tick_source()
         self.tick_learner()
+
+    def ring(self) -> None:
+        """Have source and learner look at the numbers."""
+        self.source_bell.ring()
+        self.learner_bell.ring()
+
+    def close(self) -> None:
+        """Give the bells back; the numbers stay. Once, in each process."""
+        self.source_bell.close()
+        self.learner_bell.close()
 
     # Written by the keeper ----------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
+from kafka.admin import OffsetSpec
 from kafka.errors import (
     CorruptRecordError,
     KafkaError,
@@ -17,6 +18,7 @@ from kafka.errors import (
     OffsetOutOfRangeError,
     UnsupportedCodecError,
 )
+from kafka.protocol.consumer.offsets import IsolationLevel
 
 from config.settings import KafkaSettings
 from stream.between.positions import PartitionKey, Positions, fingerprint
@@ -28,6 +30,7 @@ from stream.errors import (
 )
 from stream.kafka import client as kafka_client
 from stream.kafka import fast_records
+from stream.kafka.fetching import Fetching
 
 log = logging.getLogger(__name__)
 
@@ -47,13 +50,20 @@ class KafkaSource:
         kafka: Where the brokers are.
         model: Named in errors.
         positions: Where to begin; not changed here.
+        fetch_wait_ms: As `stream.kafka.fetching` has it.
+
+    Attributes:
+        fetching: How it fetches.
     """
 
-    def __init__(self, kafka: KafkaSettings, model: str, positions: Positions) -> None:
+    def __init__(
+        self, kafka: KafkaSettings, model: str, positions: Positions, *, fetch_wait_ms: int = 20
+    ) -> None:
         self._kafka, self._model = kafka, model
         self._address = str(kafka.bootstrap_servers)
         self._consumer = _consumer(kafka, model)
         fast_records.use_in(self._consumer)
+        self.fetching = Fetching(self._consumer, fetch_wait_ms)
         self._admin: Any = None
         self._ends: dict[Any, int] = {}
         try:
@@ -146,13 +156,16 @@ class KafkaSource:
         """
         partitions = [TopicPartition(*key) for key in next_offsets]
         try:
-            ends = self._consumer.end_offsets(partitions, timeout_ms=_WAITING_TIMEOUT_MS)
+            # Not by the consumer: a fetch that waits would hold the answer up.
+            found = self._admin.list_partition_offsets(
+                dict.fromkeys(partitions, OffsetSpec.LATEST),
+                isolation_level=IsolationLevel.READ_COMMITTED,
+                timeout_ms=_WAITING_TIMEOUT_MS,
+            )
         except KafkaError as error:
             log.warning("model %s: how much waits is not known: %s", self._model, error)
             return None
-        return {
-            (p.topic, p.partition): max(0, ends[p] - next_offsets[tuple(p)]) for p in partitions
-        }
+        return {tuple(p): max(0, each.offset - next_offsets[tuple(p)]) for p, each in found.items()}
 
     def check_topics(self, positions: Positions) -> None:
         """Make sure that what was read came from the topics it was meant to come from.
@@ -184,6 +197,7 @@ class KafkaSource:
                 self._admin.close()
         with suppress(KafkaError):
             self._consumer.close(autocommit=False, timeout_ms=2_000)
+        self.fetching.close()
 
     def _standing(self) -> str:
         """Where each partition stands."""
@@ -310,7 +324,7 @@ def _consumer(kafka: KafkaSettings, model: str) -> Any:
             max_poll_records=_POLL_RECORDS,
             max_partition_fetch_bytes=_PARTITION_FETCH_BYTES,
             fetch_max_bytes=2 * _PARTITION_FETCH_BYTES,
-            fetch_max_wait_ms=100,
+            fetch_max_wait_ms=100,  # at first: see `stream.kafka.fetching`
             metadata_max_age_ms=5_000,
             **kafka_client.options(kafka),
         )

@@ -27,6 +27,7 @@ from config.model_file import ModelFile
 from learner.events.examples import Examples
 from learner.trainer import Trainer
 from learner.values import Refusal
+from stream.between.bell import HasFileno
 from stream.between.messages import (
     Batch,
     Channel,
@@ -52,8 +53,9 @@ log = logging.getLogger(__name__)
 # So many of a version's records that raised are named in it: it is signed, and of bounded size.
 LEARN_ERRORS_MAX = 1_000
 
+# What is to be seen at once wakes the loop, but for the clock.
 _WAIT_S = 0.05
-_FROZEN_WAIT_S = 0.02
+_IDLE_WAIT_S = 1.0
 # After a second failure in a row: what cannot be written down now will hardly be able to soon.
 _SNAPSHOT_RETRY_S = 10.0
 
@@ -119,10 +121,9 @@ class LearningLoop:
             if self._board.frozen:
                 self._stay_frozen(seq)
                 continue
-            self._board.is_frozen = False
-            self._board.obeyed_seq = seq
+            self._obeys(seq, is_frozen=False)
             if not self._batches:
-                self._wait(_WAIT_S)
+                self._wait(_WAIT_S if self._positions.has_moved else _IDLE_WAIT_S)
             elif self._committer.is_busy:
                 self._wait(0.0)
             if self._batches:
@@ -134,8 +135,11 @@ class LearningLoop:
     def _wait(self, timeout_s: float) -> None:
         """See what has come, from the source and from a commit being made."""
         beside = self._committer.channel
-        waited_for = [self._channel] if beside is None else [self._channel, beside]
+        bell = self._board.learner_bell
+        waited_for: list[HasFileno] = [self._channel, bell, *filter(None, [beside])]
         ready, _, _ = select.select(waited_for, [], [], timeout_s)
+        if bell in ready:
+            bell.hush()
         if self._channel in ready:
             for payload in self._channel.payloads():
                 if is_taken_in_turn(payload):
@@ -237,9 +241,16 @@ class LearningLoop:
             self._commit()
             self._settle()
         if not self._positions.has_moved:
-            self._board.is_frozen = True
-            self._board.obeyed_seq = seq
-        self._wait(_FROZEN_WAIT_S)
+            self._obeys(seq, is_frozen=True)
+        self._wait(_WAIT_S if self._positions.has_moved else _IDLE_WAIT_S)
+
+    def _obeys(self, seq: int, *, is_frozen: bool) -> None:
+        """The orders up to this one are in force; the source tells it."""
+        board = self._board
+        if (board.is_frozen, board.obeyed_seq) != (is_frozen, seq):
+            board.is_frozen = is_frozen
+            board.obeyed_seq = seq
+            board.source_bell.ring()
 
     def _commit_what_is_new(self) -> None:
         if self._positions.has_moved:

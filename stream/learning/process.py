@@ -6,6 +6,7 @@ and answers nobody; the store it asks for the head's segments, and never again.
 
 import gc
 import logging
+import select
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from config.model_file import ModelFile
 from config.processes.scratch import private_folder
 from config.settings import Settings
 from learner.trainer import Trainer
+from stream.between.bell import HasFileno
 from stream.between.messages import Begin, Channel, Finished, Ready
 from stream.between.positions import Positions
 from stream.between.shared_numbers import SharedNumbers
@@ -34,7 +36,7 @@ from stream.learning.trial import check_restorable
 
 log = logging.getLogger(__name__)
 
-_WAIT_S = 0.5
+_WAIT_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +48,8 @@ class LearnerProcess:
         keeper: Last words, and what the learner raised.
         suspects: What earlier lives have made of it.
         numbers: Version numbers used.
+        shares_memory: Beside other learners that were forked from the same process: pages that
+            none writes to are to stay shared, and are not gathered in huge ones.
     """
 
     settings: Settings
@@ -58,6 +62,7 @@ class LearnerProcess:
     keeper: Channel
     suspects: Suspects
     numbers: VersionNumbers
+    shares_memory: bool
 
     def run(self) -> int:
         """Learn until told to stop; the code to end with."""
@@ -75,7 +80,10 @@ class LearnerProcess:
         """Waits for the source to have the line's token; None when stopped before."""
         while not self.board.stop:
             self.board.tick_learner()
-            for message in self.channel.receive(_WAIT_S):
+            waited_for: list[HasFileno] = [self.channel, self.board.learner_bell]
+            select.select(waited_for, [], [], _WAIT_S)
+            self.board.learner_bell.hush()
+            for message in self.channel.receive():
                 assert isinstance(message, Begin), f"{message} before the beginning"
                 return message
         return None
@@ -109,7 +117,7 @@ class LearnerProcess:
             memory_max=self.settings.learner.max_memory_bytes,
             adopted=found.adopted,
         )
-        _settle_memory()
+        _settle_memory(shares_memory=self.shares_memory)
         self.board.learner_has_begun()
         worker.run()
 
@@ -139,10 +147,12 @@ class LearnerProcess:
         return Restored(trainer=trainer, positions=positions, adopted=())
 
 
-def _settle_memory() -> None:
+def _settle_memory(*, shares_memory: bool) -> None:
     """Keep the garbage collector off what lives as long as the worker, and forks short."""
-    gc.collect()
+    if not shares_memory:
+        gc.collect()  # it writes to every page that it looks at
     gc.freeze()
     # A model makes few cycles; the default of 700 would look a hundred times a second.
     gc.set_threshold(50_000, 20, 100)
-    use_huge_pages()
+    if not shares_memory:
+        use_huge_pages()

@@ -25,6 +25,7 @@ from checkpoints.records.signing import Verifier
 from config.model_file import ModelFile
 from learner.build import build_screen
 from learner.events.decode import decoder
+from stream.between.bell import HasFileno
 from stream.between.messages import (
     Announced,
     Channel,
@@ -54,11 +55,12 @@ from stream.source.remedies import Remedies
 
 log = logging.getLogger(__name__)
 
-# A poll returns at once when there are records; the learner's word waits for its end.
-_POLL_MS = 10
-_IDLE_POLL_MS = 50
-_WAIT_S = 0.02
+# Whatever is to be seen at once wakes the loop.
+_WAIT_S = 0.5
 _HOUSEKEEPING_S = 1.0
+# Without a record for so long a line is idle: fetches wait for one, and Kafka is asked seldom.
+_IDLE_AFTER_S = 1.0
+_IDLE_CHECK_S = 5.0
 
 
 class SourceLoop:
@@ -99,7 +101,8 @@ class SourceLoop:
         self._refusals, self._remedies = RefusalLog(model_file.name), Remedies()
         self._not_finite = NotFiniteLog(model_file.name)
         self._advised: str | None = None
-        self._housekeeping_at = 0.0
+        self._housekeeping_at = self._checked_at = 0.0
+        self._polled_at = time.monotonic()  # that there were records
         self._has_news = self._is_finished = False
 
     def hold(self) -> None:
@@ -134,19 +137,32 @@ class SourceLoop:
             if self._has_news:
                 self._await_learner()
                 return
-            is_idle = self._feed.is_empty and not self._board.uncommitted
-            for topic, partition, records in self._source.poll(
-                _IDLE_POLL_MS if is_idle else _POLL_MS
-            ):
-                self._feed.add(topic, partition, records)
+            self._read_on()
         for batch in self._feed.batches():
             self._channel.post(batch)
             if self._status.state == "idle":
                 self._status.state = "learning"
 
+    def _read_on(self) -> None:
+        """Take what was fetched; where there is nothing, wait for anything to happen."""
+        now = time.monotonic()
+        self._source.fetching.pace(is_idle=now - self._polled_at > _IDLE_AFTER_S)
+        polled = self._source.poll(0)
+        for topic, partition, records in polled:
+            self._feed.add(topic, partition, records)
+        if polled:
+            self._polled_at = now
+            return
+        due_s = max(0.0, min(_WAIT_S, self._housekeeping_at - now))
+        self._source.fetching.rest([self._channel, self._board.source_bell], due_s)
+        self._board.source_bell.hush()
+
     def _await_learner(self) -> None:
         writers = [self._channel] if self._channel.has_unsent else []
-        select.select([self._channel], writers, [], _WAIT_S)
+        due_s = max(0.0, min(_WAIT_S, self._housekeeping_at - time.monotonic()))
+        waited_for: list[HasFileno] = [self._channel, self._board.source_bell]
+        select.select(waited_for, writers, [], due_s)
+        self._board.source_bell.hush()
 
     def _hear(self, message: object) -> None:
         match message:
@@ -211,6 +227,7 @@ class SourceLoop:
             self._status.state = "frozen"
         elif self._status.state == "frozen":
             self._status.state = "learning"
+        self._watch.see_news()
         if self._has_news and self._feed.is_empty:
             self._take_in_partitions()
         now = time.monotonic()
@@ -222,8 +239,17 @@ class SourceLoop:
         self._advise()
         self._has_news = self._source.has_new_partitions(self._positions)
         if self._feed.is_empty and not self._board.is_frozen:
-            self._source.check_topics(self._positions)
-            self._pass_gaps()
+            self._check_log(now)
+
+    def _check_log(self, now: float) -> None:
+        """See that the topics are still those that were read, and pass over gaps: for an idle line
+        seldom. A commit sees to the topics itself.
+        """
+        if now - self._polled_at > _IDLE_CHECK_S > now - self._checked_at:
+            return
+        self._checked_at = now
+        self._source.check_topics(self._positions)
+        self._pass_gaps()
 
     def _take_in_partitions(self) -> None:
         """Read those that were added, too. Only when nothing is in flight: all are sought anew."""

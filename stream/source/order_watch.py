@@ -26,6 +26,7 @@ from checkpoints.records.signing import Verifier
 from checkpoints.stores.contract import Store
 from checkpoints.stores.patience import Patience
 from checkpoints.stores.presence import Hints
+from stream.between.bell import Bell, HasFileno
 from stream.between.shared_numbers import SharedNumbers
 from stream.source.heartbeat import Status
 from stream.source.metrics import LearnerMetrics
@@ -33,7 +34,7 @@ from stream.source.store_check import StoreCheck
 
 log = logging.getLogger(__name__)
 
-_TURN_S = 0.1  # between two looks at ourselves, which cost nothing
+_TURN_S = 0.5  # where nothing wakes us: half of what a beat waits for
 _LOOK_EVERY_S = 2.0  # without a hint
 _SURE_S = 2.0  # a subscription that is dead is noticed so soon
 _BEAT_EVERY_S = 1.0
@@ -84,6 +85,7 @@ class OrderWatch(threading.Thread):
         self.moved = False
         self.refused: StoreForbidden | None = None
         self._ended = threading.Event()
+        self._bell = Bell()
         self._control_id: str | None = None
         self._looked_at = self._beat_at = self._renewed_at = self._said_at = float("-inf")
         self._said_news: tuple[str, int] = ("", -1)
@@ -93,8 +95,25 @@ class OrderWatch(threading.Thread):
         """Look when there is a hint, and when it is time to, until `end`."""
         with contextlib.closing(self._store.hints([self._line], sure_s=_SURE_S)) as hints:
             while not self._ended.is_set():
-                _wait(hints)
+                self._wait(hints)
                 self._turn(hinted=hints.take())
+
+    def see_news(self) -> None:
+        """Called by the source's loop: what is to be told at once is told at once."""
+        if self._news != self._said_news:
+            self._bell.ring()
+
+    @property
+    def _news(self) -> tuple[str, int]:
+        return self._status.told_state, self._board.obeyed_seq
+
+    def _wait(self, hints: Hints) -> None:
+        """Until there may be a hint, or news, or for a turn."""
+        waited_for: list[HasFileno] = [self._bell]
+        if hints.fileno() >= 0:
+            waited_for.append(hints)
+        select.select(waited_for, [], [], _TURN_S)
+        self._bell.hush()
 
     def _turn(self, *, hinted: bool) -> None:
         try:
@@ -113,10 +132,12 @@ class OrderWatch(threading.Thread):
             self._patience.refused(error)
         except StoreForbidden as lasting:
             self.refused = lasting
+            self._board.source_bell.ring()
 
     def end(self) -> None:
         """Stop looking; the heartbeat runs out by itself."""
         self._ended.set()
+        self._bell.ring()
         self.join(timeout=2.0)
 
     def look(self, *, hinted: bool = True) -> None:
@@ -134,7 +155,7 @@ class OrderWatch(threading.Thread):
         found = self._store.poll([self._line])[self._line]
         own_heads = self._status.own_heads
         if found.head is not None and own_heads and found.head not in own_heads:
-            self.moved = True
+            self._has_moved()
         if found.control != self._control_id:
             self._obey(found.control)
 
@@ -143,7 +164,7 @@ class OrderWatch(threading.Thread):
 
         Only who may write is served: that the store can be read says little.
         """
-        news = (self._status.told_state, self._board.obeyed_seq)
+        news = self._news
         numbers = (self._status.lag_in_all, self._board.uncommitted)
         every_s = _BEAT_EVERY_S if numbers == self._said_numbers else _BEAT_MOVING_S
         if news == self._said_news and now - self._beat_at <= every_s:
@@ -176,25 +197,21 @@ class OrderWatch(threading.Thread):
             log.info("%s: %s by %s: %s", self._line, command.command, command.who, command.reason)
         self._board.frozen = record.frozen
         self._board.control_seq = record.seq
+        self._board.ring()
 
     def _renew(self) -> None:
         stands = self._store.renew(
             self._line, holder=self._holder, token=self._token, lease_s=self._lease_s
         )
         if not stands:
-            self.moved = True
+            self._has_moved()
+
+    def _has_moved(self) -> None:
+        self.moved = True
+        self._board.source_bell.ring()
 
     def _say(self, what: str, *facts: object) -> None:
         now = time.monotonic()
         if now - self._said_at > _SAY_EVERY_S:
             self._said_at = now
             log.warning(what, *facts)
-
-
-def _wait(hints: Hints) -> None:
-    """Until there may be a hint, or for a turn."""
-    fileno = hints.fileno()
-    if fileno < 0:
-        time.sleep(_TURN_S)
-    else:
-        select.select([fileno], [], [], _TURN_S)

@@ -81,6 +81,7 @@ class SourceProcess:
         holder: In whose name the lease is held.
         highest: The highest version number that we remember ourselves.
         check_store: How the store is set up; raises StoreForbidden where we lack a right.
+        fetch_wait_ms: How long a fetch gathers records (`stream.kafka.fetching`).
         wait_limit_s: How long servers that are away are waited for; None: for ever, because the
             program has been at work before, and may not be refused any more.
     """
@@ -99,6 +100,7 @@ class SourceProcess:
     holder: str
     highest: int
     wait_limit_s: float | None
+    fetch_wait_ms: int
     status: Status = field(init=False)
     store: Store = field(init=False)
 
@@ -215,7 +217,12 @@ class SourceProcess:
                 pruner.began(head)
             dead_letters = DeadLetters(self.settings.kafka, self.model_file.name)
             stack.callback(dead_letters.close)
-            source = KafkaSource(self.settings.kafka, self.model_file.name, positions)
+            source = KafkaSource(
+                self.settings.kafka,
+                self.model_file.name,
+                positions,
+                fetch_wait_ms=self.fetch_wait_ms,
+            )
             stack.callback(source.close)
             metrics.dependency("kafka", is_up=True)
             if head is not None:

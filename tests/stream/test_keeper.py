@@ -161,7 +161,8 @@ def test_a_learner_that_dies_again_and_again_is_failing(place):
 
     Versions that were begun and never became the head are none.
     """
-    place["model_text"] = place["model_text"].replace("recorder:Recorder", "raising:Dying")
+    text = place["model_text"].replace("every_seconds: 0.05", "every_seconds: 1")
+    place["model_text"] = text.replace("recorder:Recorder", "raising:Dying")
     with rig(**place) as at:
         at.send_events(events(BAD + 10, seed=6))
         process = at.start()
