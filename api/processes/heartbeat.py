@@ -16,7 +16,7 @@ from checkpoints.stores.presence import BEAT_TTL_S, Presence
 
 log = logging.getLogger(__name__)
 
-BEAT_S = 1.0
+BEAT_S = 3.0  # a third of what it stands for
 _AWAY_S = 0.5  # between two beats while the store is down
 
 
@@ -52,7 +52,7 @@ class Beats:
         return max(0.0, self._retry_at - time.monotonic())
 
     def say(self, places: Mapping[Line, ServedPosition]) -> None:
-        """Say how far we are, by model: at once where that is new, else every second."""
+        """Say how far we are, by model: at once where that is new, else every few seconds."""
         now = time.monotonic()
         if now < self._retry_at:
             return

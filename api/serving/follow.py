@@ -43,6 +43,7 @@ from config.model_file import ModelFile
 log = logging.getLogger(__name__)
 
 LOOK_S = 1.0  # without a hint: how its learner does
+_LOOK_EACH_S = 0.04  # of many lines each is looked at less often
 _AWAY_S = 0.5  # between two looks while the store is down
 _UNCOLLECTED_MAX_S = 5.0  # while one load follows the other
 _RETRY_FIRST_S, _RETRY_MAX_S = 0.5, 30.0
@@ -73,6 +74,7 @@ class FollowedLine:
         self._differences: tuple[str, ...] = ()
         self._failed_id: str | None = None
         self._retry_at = 0.0
+        self._told: tuple[tuple[object, ...], Standing] | None = None
 
     @property
     def control(self) -> Control | None:
@@ -88,18 +90,22 @@ class FollowedLine:
         is_due = wanted.id != self._failed_id or time.monotonic() >= self._retry_at
         return wanted if is_due else None
 
-    @property
-    def standing(self) -> Standing:
-        """What those that answer are told."""
+    def standing(self, *, is_store_away: bool) -> Standing:
+        """What those that answer are told; the same object while nothing of it has changed."""
         state, loaded = self.state, self.loaded
-        return Standing(
-            state=_plain(state) if state else None,
-            load_problem=self.load_problem,
-            version=loaded.version if loaded else None,
-            segment=loaded.segment if loaded else None,
-            doubts=tuple(map(str, state.problems)) if state else (),
-            refusals=self.reader.refusals,
-        )
+        of = (state, loaded, self.load_problem, self.reader.refusals, is_store_away)
+        if self._told is None or any(a is not b for a, b in zip(self._told[0], of, strict=True)):
+            standing = Standing(
+                state=_plain(state) if state else None,
+                load_problem=self.load_problem,
+                version=loaded.version if loaded else None,
+                segment=loaded.segment if loaded else None,
+                doubts=tuple(map(str, state.problems)) if state else (),
+                refusals=self.reader.refusals,
+                is_store_away=is_store_away,
+            )
+            self._told = (of, standing)
+        return self._told[1]
 
     def look(self, position: Position) -> None:
         """Take in where the line stands. Asks the store when something moved."""
@@ -183,8 +189,7 @@ class Following:
     def standings(self) -> Standings:
         """Where the lines stand."""
         return {
-            line.name: dataclasses.replace(line.standing, is_store_away=self.is_away)
-            for line in self.lines.values()
+            line.name: line.standing(is_store_away=self.is_away) for line in self.lines.values()
         }
 
     @property
@@ -220,7 +225,7 @@ class Following:
             log.info("the store answers")
         self.is_away, self.unheard = False, None
         self._complaints.ended()
-        self._look_at = time.monotonic() + LOOK_S
+        self._look_at = time.monotonic() + max(LOOK_S, _LOOK_EACH_S * len(self.lines))
         self._ask_for_warm()
 
     def load(self, meanwhile: Meanwhile) -> bool:

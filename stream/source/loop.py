@@ -56,11 +56,11 @@ from stream.source.remedies import Remedies
 log = logging.getLogger(__name__)
 
 # Whatever is to be seen at once wakes the loop.
-_WAIT_S = 0.5
+_WAIT_S = 1.0
 _HOUSEKEEPING_S = 1.0
 # Without a record for so long a line is idle: fetches wait for one, and Kafka is asked seldom.
 _IDLE_AFTER_S = 1.0
-_IDLE_CHECK_S = 5.0
+_IDLE_CHECK_S = 15.0
 
 
 class SourceLoop:
@@ -145,16 +145,17 @@ class SourceLoop:
 
     def _read_on(self) -> None:
         """Take what was fetched; where there is nothing, wait for anything to happen."""
-        now = time.monotonic()
-        self._source.fetching.pace(is_idle=now - self._polled_at > _IDLE_AFTER_S)
-        polled = self._source.poll(0)
+        now, fetching = time.monotonic(), self._source.fetching
+        is_idle = now - self._polled_at > _IDLE_AFTER_S
+        fetching.pace(is_idle=is_idle)
+        polled = self._source.poll(0) if fetching.has_news or not is_idle else []
         for topic, partition, records in polled:
             self._feed.add(topic, partition, records)
         if polled:
             self._polled_at = now
             return
         due_s = max(0.0, min(_WAIT_S, self._housekeeping_at - now))
-        self._source.fetching.rest([self._channel, self._board.source_bell], due_s)
+        fetching.rest([self._channel, self._board.source_bell], due_s)
         self._board.source_bell.hush()
 
     def _await_learner(self) -> None:
@@ -234,7 +235,8 @@ class SourceLoop:
         if now < self._housekeeping_at:
             return
         self._housekeeping_at = now + _HOUSEKEEPING_S
-        self._report_lag()
+        if self._status.state != "idle" or now - self._polled_at < _IDLE_CHECK_S:
+            self._report_lag()  # where nothing comes it stays what it was
         self._refusals.say(now)
         self._advise()
         self._has_news = self._source.has_new_partitions(self._positions)

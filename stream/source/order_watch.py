@@ -35,9 +35,10 @@ from stream.source.store_check import StoreCheck
 log = logging.getLogger(__name__)
 
 _TURN_S = 0.5  # where nothing wakes us: half of what a beat waits for
-_LOOK_EVERY_S = 2.0  # without a hint
-_SURE_S = 2.0  # a subscription that is dead is noticed so soon
+_LOOK_EVERY_S = 5.0  # without a hint: for what is written by none of ours
+_SURE_S = 4.0  # a subscription that is dead is noticed so soon
 _BEAT_EVERY_S = 1.0
+_BEAT_IDLE_S = 2.0  # shorter than the time for which a beat is shown
 _BEAT_MOVING_S = 0.5  # while lag or uncommitted records change
 _SAY_EVERY_S = 3.0
 
@@ -46,7 +47,7 @@ class OrderWatch(threading.Thread):
     """Watches one line for the learner that holds `token`.
 
     Args:
-        store: Asked when it hints, and every two seconds.
+        store: Asked when it hints, and every few seconds.
         holder: Whose lease is renewed.
         lease_s: How long the lease stands after the last renewal.
         board: Freeze and thaw are written here.
@@ -160,13 +161,14 @@ class OrderWatch(threading.Thread):
             self._obey(found.control)
 
     def _beat_if_due(self, now: float) -> None:
-        """State and orders obeyed at once, numbers twice a second, else every second.
+        """State and orders obeyed at once, numbers twice a second, else every second or two.
 
         Only who may write is served: that the store can be read says little.
         """
         news = self._news
         numbers = (self._status.lag_in_all, self._board.uncommitted)
-        every_s = _BEAT_EVERY_S if numbers == self._said_numbers else _BEAT_MOVING_S
+        usual_s = _BEAT_IDLE_S if news[0] == "idle" else _BEAT_EVERY_S
+        every_s = usual_s if numbers == self._said_numbers else _BEAT_MOVING_S
         if news == self._said_news and now - self._beat_at <= every_s:
             return
         self.beat(is_news=news != self._said_news)
