@@ -10,7 +10,7 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +29,7 @@ from checkpoints.stores.in_redis.store import RedisStore
 from checkpoints.unpickle import loads
 from config.errors import ConfigError
 from config.model_file import ModelFile, parse_model_file
+from config.processes.roll_call import Parts
 from config.settings import Settings, load_settings
 from stream.errors import StreamError
 from stream.kafka import client as kafka_client
@@ -135,13 +136,14 @@ class Rig:
         """Publish events as JSON."""
         self.send([msgspec.json.encode(each) for each in made])
 
-    def start(self, name: str = "learner", **options: Any) -> Any:
-        """Fork a learner."""
+    def start(self, name: str = "learner", *, beside: Sequence[str] = (), **options: Any) -> Any:
+        """Fork a learner; of the models with the texts `beside`, too."""
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(_PRELOADED)
         given = LearnOptions(**{"begins_if_untouched": True, **options})
         process = context.Process(
-            target=run_learner, args=(self.settings(name), self.model_text, given, self.redis)
+            target=run_learner,
+            args=(self.settings(name), [self.model_text, *beside], given, self.redis),
         )
         process.start()
         self._learners.append(process)
@@ -154,10 +156,15 @@ class Rig:
 
     def part(self, which: str, name: str = "learner") -> int | None:
         """The process of a running learner that is its `source` or its `learner`."""
-        path = self.folder / f"{self.line.model}-{name}.json"
-        pids = msgspec.json.decode(path.read_bytes())["pids"] if path.exists() else {}
-        pid = pids.get(f"{which}:{self.line.model}")
+        pid = self.parts(name).pids.get(f"{which}:{self.line.model}")
         return None if pid is None else int(pid)
+
+    def parts(self, name: str = "learner") -> Parts:
+        """How the processes of a running learner stand, as it says."""
+        path = self.folder / f"{self.line.model}-{name}.json"
+        if not path.exists():
+            return Parts(pids={})
+        return msgspec.json.decode(path.read_bytes(), type=Parts)
 
     def kill_part(self, which: str) -> bool:
         """SIGKILL the source, the learner, or the process that makes a version; whether it ran."""
@@ -263,23 +270,27 @@ def rig(**given: Any) -> Iterator[Rig]:
         made.close()
 
 
-def run_learner(settings: Settings, model_text: str, options: LearnOptions, redis: str) -> None:
+def run_learner(
+    settings: Settings, model_texts: Sequence[str], options: LearnOptions, redis: str
+) -> None:
     """What a forked learner does."""
     from config.logs import configure
 
     configure("learner", settings)
-    model_file = parse_model_file(model_text)
-    spec = LineSpec(
-        settings=settings,
-        line=Line(model_file.name),
-        model_file=model_file,
-        options=options,
-        open_store=lambda: RedisStore(RedisConnection(redis)),
-        keys=_keys(settings),
-        check_store=lambda: RedisStore(RedisConnection(redis)).findings(),
-    )
+    specs = [
+        LineSpec(
+            settings=settings.of_line(place),
+            line=Line(model_file.name),
+            model_file=model_file,
+            options=options,
+            open_store=lambda: RedisStore(RedisConnection(redis)),
+            keys=_keys(settings),
+            check_store=lambda: RedisStore(RedisConnection(redis)).findings(),
+        )
+        for place, model_file in enumerate(map(parse_model_file, model_texts))
+    ]
     of_all = settings.learner
-    learner = Keeper([spec], name=of_all.name, pids_file=of_all.pids_file)
+    learner = Keeper(specs, name=of_all.name, pids_file=of_all.pids_file)
     try:
         code = learner.run()
     except (StreamError, CheckpointError, ConfigError) as error:
