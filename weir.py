@@ -228,8 +228,7 @@ def learn(
         )
         for place, (line, (_, model_file)) in enumerate(models.items())
     ]
-    of_all = settings.learner
-    raise typer.Exit(Keeper(specs, name=of_all.name, pids_file=of_all.pids_file).run())
+    raise typer.Exit(Keeper(specs, settings.learner).run())
 
 
 @app.command()

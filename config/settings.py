@@ -55,6 +55,7 @@ Whole = Annotated[int, whole(least=1)]
 _PORT_MAX = 65_535
 Port = Annotated[int, whole(least=0, most=_PORT_MAX)]  # 0: any free one
 Seconds = Annotated[float, number(above=0)]
+Share = Annotated[float, number(above=0, most=1)]
 Size = Annotated[int, size_bytes]
 SizeOrNone = Annotated[int, size_or_none]
 CountOrDefault = Annotated[int, _count_or_default]
@@ -157,6 +158,8 @@ class LearnerSettings(Struct, frozen=True, kw_only=True):
         start_wait_seconds: How long Kafka and Redis are waited for at start.
         watchdog_seconds: Silence of the learner after which its process is ended (exit 70).
         max_uncommitted_events: Events learned since the last commit; at this many it waits.
+        versions_share: Of the host's cores, what making and loading versions may take where cores
+            are short: those of all models of the program together.
         max_memory_bytes: Bytes that the learning process may hold; beyond them it ends with 6.
         metrics_port: Port of its Prometheus metrics; 0: any free one. Of several models learned by
             one program, the first has it, the next the one after, and so on.
@@ -169,6 +172,7 @@ class LearnerSettings(Struct, frozen=True, kw_only=True):
     start_wait_seconds: Seconds = 60.0
     watchdog_seconds: Seconds = 60.0
     max_uncommitted_events: Whole = 1_000_000
+    versions_share: Share = 0.2
     max_memory_bytes: Size = 4 << 30
     metrics_host: str = "127.0.0.1"
     metrics_port: Port = 0

@@ -25,14 +25,15 @@ import signal
 import socket
 import time
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 from checkpoints.errors import StoreUnavailable
 from config.files import NoRoomError
 from config.processes.fork import ended, fork
 from config.processes.restarts import FINAL_CODES
 from config.processes.roll_call import Parts, write_parts
+from config.settings import LearnerSettings
 from stream.between.messages import Channel
+from stream.commit.host_budget import HostBudget
 from stream.errors import StreamError
 from stream.exits import DONE
 from stream.kept_line import LOOK_S, KeptLine, LineEnd, LineSpec
@@ -63,24 +64,25 @@ class Keeper:
 
     Args:
         specs: The lines, at least one.
-        name: In whose name their leases are held; None: made from the host's name.
-        pids_file: Where it says how they stand (`config.processes.roll_call`); None: nowhere.
+        of_all: What is not one line's own: in whose name leases are held, where it says how the
+            lines stand (`config.processes.roll_call`), what their versions may cost the host.
     """
 
-    def __init__(
-        self, specs: Sequence[LineSpec], *, name: str | None = None, pids_file: Path | None = None
-    ) -> None:
-        self._holder = name or f"{socket.gethostname()}:{os.getpid()}"
+    def __init__(self, specs: Sequence[LineSpec], of_all: LearnerSettings) -> None:
+        self._holder = of_all.name or f"{socket.gethostname()}:{os.getpid()}"
+        budget = HostBudget(len(specs), share=of_all.versions_share)
         self._lines = [
             KeptLine(
                 spec,
                 holder=self._holder,
+                place=place,
                 lines=len(specs),
+                budget=budget,
                 inherited=lambda: [held for line in self._lines for held in line.held],
             )
-            for spec in specs
+            for place, spec in enumerate(specs)
         ]
-        self._pids_file = pids_file
+        self._pids_file = of_all.pids_file
         self._told: Parts | None = None
         self._is_full = False  # the disk, when our processes were named
         self._stops = 0

@@ -18,12 +18,9 @@ lease runs out by itself, and what the head does not hold is learned again from 
 
 import contextlib
 import logging
-import os
 import signal
-import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass
 
 from checkpoints.records.line import Line
 from checkpoints.records.signing import Keys
@@ -32,14 +29,15 @@ from checkpoints.stores.setup import SetupFinding
 from config.model_file import ModelFile
 from config.processes.channel import ChannelClosedError
 from config.processes.fork import ended, fork
-from config.processes.progress import Progress
 from config.processes.restarts import FINAL_CODES, backoff_s, how_it_ended
 from config.settings import Settings
 from stream.between.messages import Channel, Failed, LastWords, Raised, pair
 from stream.between.shared_numbers import SharedNumbers
 from stream.between.suspects import Suspects
+from stream.commit.host_budget import HostBudget
 from stream.commit.version_numbers import VersionNumbers, numbers_of
 from stream.exits import AGAIN, AGAIN_LATER, DONE, ORPHANED
+from stream.kept_part import Closes, Part
 from stream.learning.process import LearnerProcess
 from stream.source.heartbeat import Status, Trouble
 from stream.source.process import LearnOptions, SourceProcess
@@ -49,8 +47,6 @@ __all__ = ["HUNG_EXIT_CODE", "LOOK_S", "KeptLine", "LineEnd", "LineSpec"]
 log = logging.getLogger(__name__)
 
 HUNG_EXIT_CODE = 70
-_PRINT_STACKS = signal.SIGUSR1
-_LAST_WORDS_S = 0.5
 LOOK_S = 0.5  # between two looks where nothing else wakes the keeper
 _LOOK_MAX_S = 4 * LOOK_S
 _FAILING_AFTER = 2  # a start that fails once may be bad luck
@@ -96,57 +92,17 @@ class LineEnd:
     words: str | None = None
 
 
-class Closes(Protocol):
-    """What is held, and can be given back."""
-
-    def close(self) -> None:
-        """Give it back."""
-
-
-@dataclass(slots=True)
-class _Part:
-    """The source or the learner, as the keeper sees it: alive until its channel closes."""
-
-    name: str
-    pid: int
-    channel: Channel
-    code: int | None = None
-    last_words: LastWords | None = None
-    failure: str | None = None
-    progress: Progress = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.progress = Progress(self.pid)
-
-    def stands_still(self, limit_s: float) -> bool:
-        """Whether it has done nothing at all for so long: a slow start does something."""
-        return self.progress.still_s(said=0) > limit_s
-
-    def say_where_it_stands(self) -> None:
-        """Have it print every stack, which it can in the midst of a call; wake it for that."""
-        os.kill(self.pid, _PRINT_STACKS)
-        os.kill(self.pid, signal.SIGCONT)
-        time.sleep(_LAST_WORDS_S)
-
-    def kill(self) -> None:
-        """End it and all that it has started."""
-        if self.code is None:
-            os.kill(self.pid, signal.SIGKILL)
-            self.code = ended(self.pid, wait=True)
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)
-        self.channel.close()
-
-
 class KeptLine:
     """Everything that learns one line, kept at work.
 
     Args:
         spec: What is learned.
         holder: In whose name its lease is held.
+        place: Which of the keeper's lines it is.
         lines: How many the keeper keeps. What ends the only one ends the keeper, and whoever
             supervises that decides. One of several is started again by itself, unless no restart
             can mend what ended it; and they go easy on the machine that they share.
+        budget: What their versions cost the host.
         inherited: What the keeper holds of all lines, which a new process must not hold.
 
     Attributes:
@@ -159,17 +115,20 @@ class KeptLine:
         spec: LineSpec,
         *,
         holder: str,
+        place: int,
         lines: int,
+        budget: HostBudget,
         inherited: Callable[[], Iterable[Closes]],
     ) -> None:
         self.spec, self._holder = spec, holder
-        self._lines, self._inherited = lines, inherited
+        self._place, self._lines, self._budget = place, lines, budget
+        self._inherited = inherited
         self.end: LineEnd | None = None
         self.trouble = Trouble()
         self._suspects = Suspects()
         self._numbers: VersionNumbers = numbers_of(spec.settings, spec.name)
         self._board = SharedNumbers()
-        self._parts: tuple[_Part, ...] = ()
+        self._parts: tuple[Part, ...] = ()
         self._lives = self._failures = self._crashes = 0
         self._how = ""
         self._begin_at: float | None = None  # None: it was never begun
@@ -182,7 +141,7 @@ class KeptLine:
         return [part.channel for part in self._parts if part.code is None]
 
     @property
-    def held(self) -> list["Closes"]:
+    def held(self) -> list[Closes]:
         """What the keeper holds of it."""
         return [*self.channels, self._board] if self._parts else []
 
@@ -275,7 +234,7 @@ class KeptLine:
         self._lives, self._began_at, self._looked_at = self._lives + 1, now, now
         self._parts = self._forked(board)
 
-    def _forked(self, board: SharedNumbers) -> tuple[_Part, _Part]:
+    def _forked(self, board: SharedNumbers) -> tuple[Part, Part]:
         spec = self.spec
         to_learner, to_source = pair()
         source_keeper, source_end = pair()
@@ -317,12 +276,14 @@ class KeptLine:
                 keeper=learner_end,
                 suspects=self._suspects,
                 numbers=self._numbers,
+                budget=self._budget,
+                place=self._place,
                 shares_memory=self._lines > 1,
             ).run()
 
         parts = (
-            _Part("source", fork(feed, leads=True), source_keeper),
-            _Part("learner", fork(learn, leads=True), learner_keeper),
+            Part("source", fork(feed, leads=True), source_keeper),
+            Part("learner", fork(learn, leads=True), learner_keeper),
         )
         for end in (to_learner, to_source, source_end, learner_end):
             end.close()
@@ -349,7 +310,7 @@ class KeptLine:
             return DONE
         return None
 
-    def _hear(self, part: _Part) -> None:
+    def _hear(self, part: Part) -> None:
         """What a process says to us, and whether it has ended.
 
         Asked from the kernel, too: what a learner has started may hold its channel open.
@@ -386,7 +347,7 @@ class KeptLine:
             log.warning("%s: both start again from the head", part.failure)
         return part.code
 
-    def _end_the_hung(self, alive: list[_Part]) -> None:
+    def _end_the_hung(self, alive: list[Part]) -> None:
         """End a process whose loop no longer turns: some hangs raise nothing anywhere.
 
         Before its loop turns it may be slow, to build or restore a model: then it is ended only

@@ -154,8 +154,8 @@ def _int_of(given: object) -> int:
         raise Wrong(f"must be a whole number, not {shown(given)}") from None
 
 
-def number(*, above: float) -> Reader:
-    """A finite number greater than `above`.
+def number(*, above: float, most: float = math.inf) -> Reader:
+    """A finite number greater than `above`, and `most` at most.
 
     >>> number(above=0)("0.5")
     0.5
@@ -167,6 +167,8 @@ def number(*, above: float) -> Reader:
             raise Wrong(f"must be a finite number, not {shown(given)}")
         if found <= above:
             raise Wrong(f"must be greater than {above:g}, not {shown(given)}")
+        if found > most:
+            raise Wrong(f"must be {most:g} or less, not {shown(given)}")
         return found
 
     return read

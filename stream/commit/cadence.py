@@ -20,6 +20,7 @@ class Cadence:
 
     What one version costs is at the mercy of what else the machine does meanwhile, so that the mean
     of the last ones decides: over time they take the share, and none comes late for a bad moment.
+    What they cost others is `stream.commit.host_budget`'s to say.
 
     Args:
         every_s: As the model file has it.
@@ -40,16 +41,17 @@ class Cadence:
         self._every_s = self.interval_s = every_s
         self._costs_s: deque[float] = deque(maxlen=_VERSIONS)
 
-    def cost(self, *, stall_s: float, lost_s: float) -> None:
+    def cost(self, *, stall_s: float, lost_s: float, host_s: float = 0.0) -> None:
         """A version was made.
 
         Args:
             stall_s: How long learning stood still for it.
             lost_s: How long the learner had no core while it was made beside it.
+            host_s: The least interval that the host's cores allow.
         """
         self._costs_s.append(stall_s + lost_s)
         mean = sum(self._costs_s) / len(self._costs_s)
-        self.interval_s = max(self._every_s, round(mean / SHARE, 3))
+        self.interval_s = max(self._every_s, round(mean / SHARE, 3), host_s)
 
 
 class Fallow:

@@ -41,6 +41,7 @@ from stream.between.messages import (
 from stream.between.positions import Positions
 from stream.between.suspects import LogPosition
 from stream.commit.cadence import Cadence, coreless_s, lost_s
+from stream.commit.host_budget import Cores, HostBudget, cost_s
 from stream.commit.protocol import Cut, SnapshotFailedError, VersionMaker
 from stream.errors import StreamError
 
@@ -86,6 +87,8 @@ class Committer:
         highest: The highest number that anyone remembers; numbers begin above it.
         note_number: Told each number before it is used.
         tell: Sends a message to the source.
+        budget: What versions cost the host; None: nobody asks.
+        place: Ours in it.
     """
 
     def __init__(
@@ -100,7 +103,10 @@ class Committer:
         highest: int,
         note_number: Callable[[int], None],
         tell: Callable[[Message], None],
+        budget: HostBudget | None = None,
+        place: int = 0,
     ) -> None:
+        self._budget, self._place, self._cores = budget, place, Cores()
         self._open_store, self._keys = open_store, keys
         self._line, self._model_file = line, model_file
         self._token, self._tell, self._note_number = token, tell, note_number
@@ -231,9 +237,17 @@ class Committer:
         self.head, self._highest = version, version.number  # C7
         self._stall_s += time.monotonic() - started
         lost = lost_s(self._coreless_at, message.work_s)
-        self._cadence.cost(stall_s=self._stall_s, lost_s=lost)
+        host_s = self._paid(cost_s(self._stall_s, message.work_s))
+        self._cadence.cost(stall_s=self._stall_s, lost_s=lost, host_s=host_s)
         self._tell(Committed(message.envelope, self._stall_s, message.work_s, self.interval_s))
         return version
+
+    def _paid(self, seconds: float) -> float:
+        """Tell what the version has cost the host; the least interval that its cores allow now."""
+        if self._budget is None:
+            return 0.0
+        self._budget.paid(self._place, seconds)
+        return self._budget.interval_s(is_short=self._cores.were_short())
 
     def _fail(self, message: CommitFailed, positions: Positions) -> None:
         self._reap()

@@ -27,6 +27,7 @@ from stream.between.positions import Positions
 from stream.between.shared_numbers import SharedNumbers
 from stream.between.suspects import Suspects
 from stream.commit.committer import Committer
+from stream.commit.host_budget import HostBudget
 from stream.commit.version_numbers import VersionNumbers
 from stream.exits import DONE, end_with
 from stream.learning.huge_pages import use_huge_pages
@@ -48,6 +49,8 @@ class LearnerProcess:
         keeper: Last words, and what the learner raised.
         suspects: What earlier lives have made of it.
         numbers: Version numbers used.
+        budget: What versions cost the host.
+        place: The line's in it.
         shares_memory: Beside other learners that were forked from the same process: pages that
             none writes to are to stay shared, and are not gathered in huge ones.
     """
@@ -62,6 +65,8 @@ class LearnerProcess:
     keeper: Channel
     suspects: Suspects
     numbers: VersionNumbers
+    budget: HostBudget
+    place: int
     shares_memory: bool
 
     def run(self) -> int:
@@ -109,6 +114,8 @@ class LearnerProcess:
                 highest=begin.highest,
                 note_number=self._note_number,
                 tell=self.channel.send,
+                budget=self.budget,
+                place=self.place,
             ),
             channel=self.channel,
             board=self.board,

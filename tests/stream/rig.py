@@ -289,8 +289,7 @@ def run_learner(
         )
         for place, model_file in enumerate(map(parse_model_file, model_texts))
     ]
-    of_all = settings.learner
-    learner = Keeper(specs, name=of_all.name, pids_file=of_all.pids_file)
+    learner = Keeper(specs, settings.learner)
     try:
         code = learner.run()
     except (StreamError, CheckpointError, ConfigError) as error:
