@@ -37,6 +37,9 @@ class NotOurModelError(Conflict):
 
 # What takes the interpreter for longer than this delays the answers of the process that loads it.
 LIGHT_S = 0.005
+# So small a model is no matter for a process of its own, however slow the machine: of many small
+# ones each version would be a new generation of workers.
+_LIGHT_BYTES = 64 << 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +100,7 @@ def load(
     segment = reader.load_segments(version, names=["model"])["model"]
     began_s = time.thread_time()
     loaded = opened(version, segment, model_file, scratch, meanwhile)
-    is_light = time.thread_time() - began_s <= LIGHT_S
+    is_light = len(segment) <= _LIGHT_BYTES or time.thread_time() - began_s <= LIGHT_S
     return replace(loaded, segment=segment if is_light else None)
 
 
