@@ -172,7 +172,7 @@ class LearnerSettings(Struct, frozen=True, kw_only=True):
     start_wait_seconds: Seconds = 60.0
     watchdog_seconds: Seconds = 60.0
     max_uncommitted_events: Whole = 1_000_000
-    versions_share: Share = 0.2
+    versions_share: Share = 0.25
     max_memory_bytes: Size = 4 << 30
     metrics_host: str = "127.0.0.1"
     metrics_port: Port = 0

@@ -29,10 +29,10 @@ class Cadence:
         interval_s: After the last version.
 
     >>> cadence = Cadence(1.0)
-    >>> cadence.cost(stall_s=0.01, lost_s=0.0)
+    >>> cadence.cost(spent_s=0.01, lost_s=0.0)
     >>> cadence.interval_s
     1.0
-    >>> cadence.cost(stall_s=0.01, lost_s=0.4)
+    >>> cadence.cost(spent_s=0.01, lost_s=0.4)
     >>> cadence.interval_s
     4.2
     """
@@ -41,15 +41,16 @@ class Cadence:
         self._every_s = self.interval_s = every_s
         self._costs_s: deque[float] = deque(maxlen=_VERSIONS)
 
-    def cost(self, *, stall_s: float, lost_s: float, host_s: float = 0.0) -> None:
+    def cost(self, *, spent_s: float, lost_s: float, host_s: float = 0.0) -> None:
         """A version was made.
 
         Args:
-            stall_s: How long learning stood still for it.
+            spent_s: What the learner itself spent on it, of a core. How long it stood still says
+                less: where cores are short it waits for one as it does without a version.
             lost_s: How long the learner had no core while it was made beside it.
             host_s: The least interval that the host's cores allow.
         """
-        self._costs_s.append(stall_s + lost_s)
+        self._costs_s.append(spent_s + lost_s)
         mean = sum(self._costs_s) / len(self._costs_s)
         self.interval_s = max(self._every_s, round(mean / SHARE, 3), host_s)
 

@@ -116,7 +116,8 @@ class Committer:
         self._pid: int | None = None
         self._leaving: list[int] = []
         self._channel: Channel | None = None
-        self._silent_at = self._stall_s = 0.0
+        self._silent_at = 0.0
+        self._stall_s = self._spent_s = 0.0  # of this version: by the clock, and of a core
         self._coreless_at: float | None = None
         self._runs: list[list[object]] = []
         self._announced: str | None = None
@@ -155,7 +156,7 @@ class Committer:
             SnapshotFailedError: The system gives no process for it; nothing has changed.
         """
         assert not self.is_busy, "one commit at a time"
-        started = time.monotonic()
+        started, began_s = time.monotonic(), time.thread_time()
         cut = Cut(
             head=self.head,
             number=self._highest + 1,
@@ -189,6 +190,7 @@ class Committer:
         self._announced, self._is_cleared, self._is_given_up = None, False, False
         now = time.monotonic()
         self._stall_s, self._silent_at = now - started, now + _WRITING_MAX_S
+        self._spent_s = time.thread_time() - began_s
         self._coreless_at = coreless_s()
 
     def cleared(self, message: Cleared) -> None:
@@ -231,14 +233,15 @@ class Committer:
         return None
 
     def _adopt(self, message: Committed) -> Version:
-        started = time.monotonic()
+        started, began_s = time.monotonic(), time.thread_time()
         self._let_go()
         version = open_version(message.envelope, self._keys.verifier, self._line)
         self.head, self._highest = version, version.number  # C7
         self._stall_s += time.monotonic() - started
+        self._spent_s += time.thread_time() - began_s
         lost = lost_s(self._coreless_at, message.work_s)
-        host_s = self._paid(cost_s(self._stall_s, message.work_s))
-        self._cadence.cost(stall_s=self._stall_s, lost_s=lost, host_s=host_s)
+        host_s = self._paid(cost_s(self._spent_s, message.work_s))
+        self._cadence.cost(spent_s=self._spent_s, lost_s=lost, host_s=host_s)
         self._tell(Committed(message.envelope, self._stall_s, message.work_s, self.interval_s))
         return version
 

@@ -55,14 +55,14 @@ class HostBudget:
         return round(sum(cost for cost, at in costs if at > since) / self._budget, 3)
 
 
-def cost_s(stall_s: float, work_s: float) -> float:
+def cost_s(spent_s: float, work_s: float) -> float:
     """What a version costs all together, in seconds of a core.
 
     Args:
-        stall_s: Of the learner's.
+        spent_s: Of the learner's.
         work_s: Of the process that made it.
     """
-    return stall_s + (1.0 + _LOADS) * work_s + _SOURCE_S
+    return spent_s + (1.0 + _LOADS) * work_s + _SOURCE_S
 
 
 class Cores:
