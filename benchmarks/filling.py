@@ -9,9 +9,10 @@ import itertools
 import socket
 import struct
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 from kafka import KafkaAdminClient
@@ -80,11 +81,11 @@ def _check(answer: bytes, name: bytes) -> None:
 
 
 def phishing() -> list[tuple[dict[str, float], bool]]:
-    """The 1,250 examples that every stream here repeats."""
+    """The 1,250 examples that most streams here repeat."""
     return list(datasets.Phishing())
 
 
-def as_json(pairs: Iterable[tuple[dict[str, float], bool]]) -> Iterator[bytes]:
+def as_json(pairs: Iterable[tuple[dict[str, Any], bool]]) -> Iterator[bytes]:
     """Events as JSON."""
     encode = msgspec.json.Encoder().encode
     return (encode({"features": x, "label": y}) for x, y in pairs)
@@ -100,7 +101,7 @@ FORMATS = {"json": as_json, "vw": as_vw}
 
 @dataclass(slots=True)
 class Streams:
-    """Topics of one broker, one for each format, that grow as far as is asked."""
+    """Topics of one broker: one for each format, that grow as far as is asked; and whole ones."""
 
     kafka: str
     _events: dict[str, int] = field(default_factory=dict)
@@ -111,18 +112,25 @@ class Streams:
         if topic not in self._events:
             make_topic(self.kafka, topic)
         here = self._events.get(topic, 0)
-        batches = _batches(list(FORMATS[form](phishing())))
+        batches = _batches(FORMATS[form](phishing()))
         missing = -(-max(0, count - here) // BATCH_EVENTS)
         append(self.kafka, topic, itertools.islice(itertools.cycle(batches), missing))
         self._events[topic] = here + missing * BATCH_EVENTS
         return topic
 
+    def whole(self, topic: str, count: int, values: Callable[[], Iterable[bytes]]) -> str:
+        """The topic of that name, with so many values, once; filled when it is first asked for."""
+        if topic not in self._events:
+            make_topic(self.kafka, topic)
+            append(self.kafka, topic, _batches(itertools.islice(values(), count)))
+            self._events[topic] = count
+        return topic
 
-def _batches(values: Sequence[bytes]) -> list[bytes]:
-    return [
-        batch_of(values[begin : begin + BATCH_EVENTS])
-        for begin in range(0, len(values), BATCH_EVENTS)
-    ]
+
+def _batches(values: Iterable[bytes]) -> Iterator[bytes]:
+    rest = iter(values)
+    while batch := list(itertools.islice(rest, BATCH_EVENTS)):
+        yield batch_of(batch)
 
 
 def make_topic(address: str, topic: str) -> None:

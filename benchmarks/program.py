@@ -57,15 +57,21 @@ def running(process: ServerProcess) -> Iterator[None]:
 
 
 @contextmanager
-def serving(servers: Servers, text: str, *, workers: int = 1) -> Iterator[str]:
-    """`weir serve` of one model; the API's URL, when it serves."""
+def serving(
+    servers: Servers, text: str, *, workers: int = 1, when: str = "/readyz"
+) -> Iterator[str]:
+    """`weir serve` of one model; the API's URL, when it serves.
+
+    Args:
+        when: The path that it then answers; `/livez` while nothing is learned yet.
+    """
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     served = program(
         *("serve", "--model", str(model_file(servers.folder, text)), "--workers", str(workers)),
         environment={**_environment(servers), "WEIR_API__PORT": str(port)},
         log=servers.folder / "serve.log",
-        ready=lambda: answers(f"{url}/readyz"),
+        ready=lambda: answers(f"{url}{when}"),
     )
     with running(served):
         yield url
@@ -99,19 +105,35 @@ def learner(
 
 
 class Dev:
-    """A running `weir dev` with one model, all servers its own."""
+    """A running `weir dev`, all servers its own.
 
-    def __init__(self, folder: Path) -> None:
-        self._file = folder / "dev.json"
+    Args:
+        folder: Its data directory.
+        process: Itself.
+    """
+
+    def __init__(self, folder: Path, process: ServerProcess) -> None:
+        self._file, self._process = folder / "dev.json", process
+
+    @property
+    def pid(self) -> int:
+        """The process that has started all others."""
+        return self._process.pid
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether nothing of it is starting any more."""
+        return self._file.exists() and not self.file["starting"]
 
     @property
     def file(self) -> dict[str, Any]:
+        """What it says of itself."""
         found: dict[str, Any] = json.loads(self._file.read_text())
         return found
 
     @property
     def metrics(self) -> str:
-        """Of the model's learner."""
+        """Of the first model's learner."""
         metrics = self.file["metrics"]
         return next(str(url) for name, url in metrics.items() if name.startswith("learner:"))
 
@@ -123,18 +145,19 @@ class Dev:
 
 
 @contextmanager
-def dev(folder: Path, text: str) -> Iterator[Dev]:
-    """`weir dev` on one model, when it is ready."""
+def dev(folder: Path, *texts: str) -> Iterator[Dev]:
+    """`weir dev` on models with these texts, when it is ready."""
     data = folder / "dev"
+    models = [word for text in texts for word in ("--model", str(model_file(folder, text)))]
     process = program(
-        *("dev", "--model", str(model_file(folder, text)), "--data-dir", str(data)),
-        *("--port", "0", "--kafka-port", "0"),
+        *("dev", *models, "--data-dir", str(data), "--port", "0", "--kafka-port", "0"),
         environment={},
         log=folder / "dev.log",
-        ready=(data / "dev.json").exists,
+        ready=lambda: at.is_ready,
     )
+    at = Dev(data, process)
     with running(process):
-        yield Dev(data)
+        yield at
 
 
 def model_file(folder: Path, text: str) -> Path:

@@ -4,20 +4,16 @@ Learning again is seen in the learner's own count of events taken, which begins 
 life of its source.
 """
 
-import logging
-import multiprocessing
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 import redis
-from kafka import KafkaProducer
 
-from benchmarks.filling import Streams, as_json, phishing
+from benchmarks.feed import Feed, feeding
+from benchmarks.filling import Streams
 from benchmarks.parity import Servers
 from benchmarks.program import Dev, dev, learner, running
 from benchmarks.samples import scrape, until
@@ -36,7 +32,7 @@ drift: [{{on: error, detector: ADWIN}}]
 _LEARNED = "weir_events_processed_total"
 _COMMITTED = "weir_model_examples_learned"
 _CUT_AT = "weir_checkpoint_last_success_timestamp_seconds"
-_EVENTS_A_SECOND, _PAUSE_S = 500, 0.02
+_EVENTS_A_SECOND = 500
 # Learned before the first death, so that a count that begins anew is a smaller one.
 _LEARNED_BEFORE = 2_000
 _QUIET_S = 0.3
@@ -48,7 +44,10 @@ def under_dev(base: Path, *, run: int, scale: Scale) -> dict[str, float]:
     """Kill -9 of source, learner, Kafka and Redis under `weir dev`; seconds to learning again."""
     folder = base / f"dev-{run}"
     folder.mkdir()
-    with dev(folder, MODEL.format(name="recovery")) as at, _sending(at) as feed:
+    with (
+        dev(folder, MODEL.format(name="recovery")) as at,
+        feeding(at.file["kafka"], ["recovery.events"], rate=_EVENTS_A_SECOND) as feed,
+    ):
         until(lambda: _learned(at) > _LEARNED_BEFORE, "there is something to lose")
         took = {
             "source": [_part(at, "source") for _ in range(scale.deaths)],
@@ -76,7 +75,7 @@ def _part(at: Dev, which: str) -> float:
     return until(lambda: 0 < _learned(at) < before, f"it learns without its {which}") - killed
 
 
-def _kafka(at: Dev, feed: "_Feed") -> float:
+def _kafka(at: Dev, feed: Feed) -> float:
     """Everything is learned when Kafka dies, so that what is learned next came after."""
     with feed.paused():
         before = _settled(at)
@@ -105,56 +104,6 @@ def _settled(at: Dev) -> int:
         time.sleep(_QUIET_S)
         if before and _learned(at) == before:
             return before
-
-
-class _Feed:
-    """Sends events at a steady rate, from a process of its own, until told to end."""
-
-    def __init__(self, address: str, topic: str) -> None:
-        context = multiprocessing.get_context("forkserver")
-        self._turn = context.Lock()
-        self._process = context.Process(target=_send, args=(address, topic, self._turn))
-        self._process.start()
-
-    @contextmanager
-    def paused(self) -> Iterator[None]:
-        """Nothing is sent within, and what was sent is acknowledged."""
-        with self._turn:
-            yield
-
-    def end(self) -> None:
-        self._process.kill()
-        self._process.join()
-
-
-def _send(address: str, topic: str, turn: Any) -> None:
-    """What the feed's process does."""
-    logging.getLogger("kafka").setLevel(logging.CRITICAL)  # of the broker that is killed
-    values = list(as_json(phishing()))[: int(_EVENTS_A_SECOND * _PAUSE_S)]
-    with closing(
-        KafkaProducer(
-            bootstrap_servers=address,
-            linger_ms=5,
-            retry_backoff_ms=50,
-            reconnect_backoff_max_ms=100,
-        )
-    ) as producer:
-        parent = multiprocessing.parent_process()
-        while parent is None or parent.is_alive():
-            with turn:
-                for value in values:
-                    producer.send(topic, value)
-                producer.flush()
-            time.sleep(_PAUSE_S)
-
-
-@contextmanager
-def _sending(at: Dev) -> Iterator[_Feed]:
-    feed = _Feed(at.file["kafka"], "recovery.events")
-    try:
-        yield feed
-    finally:
-        feed.end()
 
 
 def cold_start(servers: Servers, streams: Streams, *, run: int, scale: Scale) -> dict[str, float]:

@@ -1,9 +1,11 @@
-"""What is read from processes that run: their metrics, their memory; and what samples say."""
+"""What is read from processes that run: metrics, memory, CPU; and what samples say."""
 
 import os
 import time
 import urllib.request
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 
@@ -42,10 +44,45 @@ def memory_mb(pid: int) -> float:
     return resident * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
 
 
-def until(condition: Callable[[], bool], what: str, *, limit_s: float = _LIMIT_S) -> float:
-    """Wait for a condition, 200 looks a second; when it was seen, by `time.perf_counter`."""
+def proportional_mb(pid: int) -> float:
+    """Megabytes of a process in memory, of what it shares its share; 0 once it is gone (Linux)."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A process: who started it, and the CPU seconds of it and of its ended children."""
+
+    parent: int
+    cpu_s: float
+
+
+def running_now() -> dict[int, Running]:
+    """All processes of the machine that may be seen (Linux)."""
+    found = {}
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdecimal():
+            with suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+                found[int(folder.name)] = _running((folder / "stat").read_text())
+    return found
+
+
+def _running(stat: str) -> Running:
+    fields = stat.rpartition(")")[2].split()
+    ticks = sum(map(int, fields[11:15]))  # user and system, then those of its ended children
+    return Running(int(fields[1]), ticks / os.sysconf("SC_CLK_TCK"))
+
+
+def until(
+    condition: Callable[[], bool], what: str, *, limit_s: float = _LIMIT_S, look_s: float = 0.005
+) -> float:
+    """Wait for a condition, with a pause between two looks; when it was seen, by `perf_counter`."""
     deadline = time.perf_counter() + limit_s
     while not condition():
         assert time.perf_counter() < deadline, f"{what}: not within {limit_s:g} s"
-        time.sleep(0.005)
+        time.sleep(look_s)
     return time.perf_counter()

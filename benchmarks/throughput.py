@@ -8,7 +8,8 @@ that neither start nor idling counts; the loop's, run before and after, between 
 import gc
 import multiprocessing
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import cycle, islice
 from typing import Any
@@ -27,10 +28,11 @@ VW = "--loss_function logistic --link logistic"
 # Commits are looked for so often: the machine's cores belong to what is measured.
 _LOOK_S = 0.25
 # A bare loop goes on longer than its learner's window, which ends with a commit.
-_LONGER = 1.3
+LONGER = 1.3
 _LIMIT_S = 300.0
 
 Curve = list[tuple[int, float]]
+Pair = tuple[dict[str, Any], bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +52,23 @@ class Case:
     chunk: int
     score: str = "Accuracy"
     form: str = "json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """What a learner did between two of its commits.
+
+    Attributes:
+        first: Events learned when it began.
+        last: Events learned when it ended.
+        rate: Events a second in between.
+        model_bytes: Of the model as the last version has it, unpacked.
+    """
+
+    first: int
+    last: int
+    rate: float
+    model_bytes: int
 
 
 CASES = {
@@ -90,15 +109,15 @@ def speed(
     events, warm_up = int(case.events * scale.events), int(case.warm_up * scale.warm_up)
     before = _bare(case, scale)
     topic = streams.at_least(events, form=case.form)
-    first, last, rate = _kafka_to_learned(
+    found = kafka_to_learned(
         model_text(f"{name}-{run}", case, topic), servers, events, warm_up, scale.window_s
     )
-    loops = [_rate_between(curve, first, last) for curve in (before, _bare(case, scale))]
+    loops = [rate_within(curve, found) for curve in (before, _bare(case, scale))]
     bare = sum(loops) / len(loops)
     return {
-        f"{name}: Kafka to learned, events/s": rate,
+        f"{name}: Kafka to learned, events/s": found.rate,
         f"{name}: bare loop, events/s": bare,
-        f"{name}: Kafka to learned ÷ bare loop": rate / bare,
+        f"{name}: Kafka to learned ÷ bare loop": found.rate / bare,
         f"{name}: the two bare loops, slower ÷ faster": min(loops) / max(loops),
     }
 
@@ -117,17 +136,38 @@ def model_text(name: str, case: Case, topic: str) -> str:
     return yaml.safe_dump(model, sort_keys=False)
 
 
-def _kafka_to_learned(
-    text: str, servers: Servers, events: int, warm_up: int, window_s: float
-) -> tuple[int, int, float]:
-    """The first and the last event of the window, and events a second within it."""
-    with rig(
-        kafka=servers.kafka, redis=servers.redis, folder=servers.folder, model_text=text
-    ) as at:
+def kafka_to_learned(
+    text: str,
+    servers: Servers,
+    events: int,
+    warm_up: int,
+    window_s: float,
+    beside: Callable[[], AbstractContextManager[object]] = nullcontext,
+) -> Window:
+    """What a learner does in a window.
+
+    Args:
+        text: Its model file.
+        events: In its topic, or more.
+        warm_up: Events learned before the window begins.
+        window_s: How long it lasts at least, unless all events are learned before.
+        beside: What runs meanwhile, and is up before the learner starts.
+    """
+    with (
+        rig(kafka=servers.kafka, redis=servers.redis, folder=servers.folder, model_text=text) as at,
+        beside(),
+    ):
         at.start()
         points = _commits(at, events, warm_up, window_s)
+        head = at.head()
     (first, first_s), (last, last_s) = points[0], points[-1]
-    return first, last, (last - first) / (last_s - first_s)
+    assert head is not None, "it has committed"
+    return Window(
+        first=first,
+        last=last,
+        rate=(last - first) / (last_s - first_s),
+        model_bytes=head.manifest.segments["model"].raw_bytes,
+    )
 
 
 def _commits(at: Rig, events: int, warm_up: int, window_s: float) -> list[tuple[int, float]]:
@@ -148,13 +188,13 @@ def _commits(at: Rig, events: int, warm_up: int, window_s: float) -> list[tuple[
 
 
 def _bare(case: Case, scale: Scale) -> Curve:
-    seconds = scale.window_s * _LONGER
+    seconds = scale.window_s * LONGER
     if "vw" in case.learner:
-        return _apart(_bare_vw, list(as_vw(phishing())), case.chunk, seconds)
-    return _apart(_bare_river, case.learner["river"], phishing(), case.chunk, seconds)
+        return apart(_bare_vw, list(as_vw(phishing())), case.chunk, seconds)
+    return apart(_bare_phishing, case.learner["river"], case.chunk, seconds)
 
 
-def _apart(function: Callable[..., Curve], *args: Any) -> Curve:
+def apart(function: Callable[..., Curve], *args: Any) -> Curve:
     """Run in a process of its own, as the learner does."""
     with multiprocessing.get_context("fork").Pool(1) as pool:
         return pool.apply(function, args)
@@ -167,23 +207,31 @@ def _settle_memory() -> None:
     gc.set_threshold(50_000, 20, 100)
 
 
-def _bare_river(
-    learner: list[Any], pairs: list[tuple[dict[str, float], bool]], chunk: int, seconds: float
-) -> Curve:
+def _bare_phishing(learner: list[Any], chunk: int, seconds: float) -> Curve:
+    return bare_river(learner, cycle(phishing()), chunk, seconds)
+
+
+def bare_river(learner: list[Any], stream: Iterator[Pair], chunk: int, seconds: float) -> Curve:
+    """What River alone does in so many seconds, or until the stream ends.
+
+    Args:
+        learner: As in a model file.
+        stream: Events that are in memory.
+        chunk: Events between two looks at the clock.
+    """
     model = build_pipeline(learner)[0]
     predict, learn = model.predict_one, model.learn_one
     score, detect = metrics.Accuracy().update, drift.ADWIN().update
-    stream = cycle(pairs)
     _settle_memory()
     curve = [(0, time.perf_counter())]
-    while curve[-1][1] - curve[0][1] < seconds:
-        for x, y in islice(stream, chunk):
+    while curve[-1][1] - curve[0][1] < seconds and (pairs := list(islice(stream, chunk))):
+        for x, y in pairs:
             y_pred = predict(x)
             if y_pred is not None:
                 score(y, y_pred)
                 detect(int(y_pred != y))
             learn(x, y)
-        curve.append((curve[-1][0] + chunk, time.perf_counter()))
+        curve.append((curve[-1][0] + len(pairs), time.perf_counter()))
     return curve
 
 
@@ -204,13 +252,14 @@ def _bare_vw(lines: list[bytes], chunk: int, seconds: float) -> Curve:
     return curve
 
 
-def _rate_between(curve: Curve, first: int, last: int) -> float:
-    """Events a second between two events, or as many of them as the loop came to.
+def rate_within(curve: Curve, window: Window) -> float:
+    """Events a second of a loop in the same window, or in as much of it as the loop came to.
 
-    >>> _rate_between([(0, 0.0), (10, 1.0), (20, 3.0), (30, 5.0)], 10, 30)
+    >>> window = Window(first=10, last=30, rate=4.0, model_bytes=0)
+    >>> rate_within([(0, 0.0), (10, 1.0), (20, 3.0), (30, 5.0)], window)
     5.0
     """
-    inside = [point for point in curve if first <= point[0] <= last]
+    inside = [point for point in curve if window.first <= point[0] <= window.last]
     if len(inside) < 2:
         inside = curve[len(curve) // 2 :]
     (begun, begun_s), (ended, ended_s) = inside[0], inside[-1]

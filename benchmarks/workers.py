@@ -16,6 +16,7 @@ import msgspec
 from river import datasets
 
 from benchmarks.load import Load, drive
+from benchmarks.samples import running_now
 from checkpoints.dev_server import ValkeyServer
 from tests.api.hosting import HEAVY, Host, hosting
 from tests.api.running import until
@@ -24,7 +25,6 @@ _SECONDS = 5.0
 _CONNECTIONS = 32
 _SWAPS = 4
 _SWAP_EVERY_S = 5.0
-_TICKS_A_SECOND = 100  # of /proc
 
 
 def worker_rates(redis_url: str, *, run: int) -> dict[str, float]:
@@ -92,8 +92,8 @@ def _in_background(work: Callable[[], None]) -> Iterator[None]:
 
 
 def _cpu_seconds(pids: list[int]) -> float:
-    fields = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in pids]
-    return sum(int(each[11]) + int(each[12]) for each in fields) / _TICKS_A_SECOND
+    now = running_now()
+    return sum(now[pid].cpu_s for pid in pids)
 
 
 def main() -> int:
