@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks import recovery, rollbacks, serving, throughput, workers
+from benchmarks import hosts, recovery, rollbacks, serving, throughput, wide, workers
 from benchmarks.filling import Streams
 from benchmarks.journal import Journal, say
 from benchmarks.machine import load
@@ -46,6 +46,14 @@ Section = Callable[[Place], dict[str, float]]
 
 def _speed(name: str, at: Place) -> dict[str, float]:
     return throughput.speed(name, at.servers, at.streams, run=at.run, scale=at.scale)
+
+
+def _wide(name: str, at: Place) -> dict[str, float]:
+    return wide.speed(name, at.servers, at.streams, run=at.run, scale=at.scale)
+
+
+def _host(count: int, at: Place) -> dict[str, float]:
+    return hosts.host(count, at.servers.folder, run=at.run, scale=at.scale)
 
 
 def _size(size: str, at: Place) -> dict[str, float]:
@@ -83,6 +91,7 @@ def _standby(at: Place) -> dict[str, float]:
 # What `make bench` measures, in order. Sizes are megabytes; 0 is nothing beside the regression.
 SECTIONS: dict[str, Section] = {
     **{name: partial(_speed, name) for name in throughput.CASES},
+    **{name: partial(_wide, name) for name in wide.CASES},
     **{f"size {size}": partial(_size, size) for size in ("0", "16", "64")},
     "predictions": _predictions,
     "workers": partial(_workers, workers.worker_rates),
@@ -91,6 +100,7 @@ SECTIONS: dict[str, Section] = {
     "recovery": _under_dev,
     "cold start": _cold_start,
     "standby": _standby,
+    **{f"host of {count}": partial(_host, count) for count in (1, 12, 50)},
 }
 
 # What `make bench-long` measures before its ten million events.

@@ -17,6 +17,9 @@ class Scale:
         rollbacks: To three workers, of each size.
         load_s: Of each load on an HTTP server.
         pairs: Of loads, where servers are compared.
+        settle_s: Before a host is measured, idle or busy.
+        idle_s: That the CPU of an idle host is counted.
+        busy_s: Of events and predictions on a host.
     """
 
     window_s: float = 6.0
@@ -28,6 +31,9 @@ class Scale:
     rollbacks: int = 15
     load_s: float = 5.0
     pairs: int = 3
+    settle_s: float = 10.0
+    idle_s: float = 20.0
+    busy_s: float = 30.0
 
 
 FULL = Scale()
@@ -42,4 +48,7 @@ TINY = Scale(
     rollbacks=1,
     load_s=0.5,
     pairs=1,
+    settle_s=0.5,
+    idle_s=1.0,
+    busy_s=2.0,
 )

@@ -48,7 +48,7 @@ def served_by(tmp_path: Path, learned: str, now: str, events: Any = EVENTS) -> S
         following.look(hinted=True)
     line = following.lines["m"]
     served = ServedLine(line.line, model_file, [line.loaded] if line.loaded else [])
-    served.take(line.standing, tmp_path)
+    served.take(line.standing(is_store_away=False), tmp_path)
     return served
 
 

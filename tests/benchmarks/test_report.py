@@ -3,6 +3,7 @@
 import doctest
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -10,9 +11,9 @@ from xml.etree import ElementTree
 
 import pytest
 
+from benchmarks import hosts, made, report, samples, sizes, throughput, wide
 from benchmarks import journal as journals
 from benchmarks import picture as pictures
-from benchmarks import report, samples, sizes, throughput
 from benchmarks.bench import Place, Section, measure
 from benchmarks.filling import Streams
 from benchmarks.journal import Journal
@@ -114,12 +115,28 @@ def test_the_picture_has_a_row_for_each_figure_with_a_goal() -> None:
     assert len(list(drawn.iter("{http://www.w3.org/2000/svg}circle"))) == 2
 
 
+@pytest.mark.parametrize(
+    "stream", [wide.FOURTEEN, wide.FIFTY, wide.TEXTS, wide.TURNING], ids=lambda it: it.topic
+)
+def test_a_stream_made_here_is_the_same_again(stream: wide.Stream) -> None:
+    """Across the blocks in which it is made; and both labels come about as often."""
+    once, again = (list(islice(stream.pairs(), 10_100)) for _ in range(2))
+
+    assert once == again
+    assert len({repr(x) for x, _ in once}) == len(once)
+    assert 0.4 < sum(y for _, y in once) / len(once) < 0.6
+
+
 def test_goals_tell_better_from_worse() -> None:
     assert GOALS[REACHED].score(1.8) == pytest.approx(2)
     assert GOALS[MISSED].score(10.0) == pytest.approx(0.5)
 
 
-@pytest.mark.parametrize("module", [pictures, report, samples, sizes, throughput])
+@pytest.mark.parametrize(
+    "module",
+    [hosts, made, pictures, report, samples, sizes, throughput],
+    ids=lambda it: it.__name__,
+)
 def test_examples(module: ModuleType) -> None:
     found = doctest.testmod(module)
 

@@ -112,8 +112,11 @@ def test_a_small_model_is_handed_on_and_a_large_one_asks_for_new_workers(tmp_pat
     heavy.commit()
     heavy.turn()
 
-    assert light.line.standing.segment is not None
-    assert (heavy.line.standing.segment, heavy.following.generation) == (None, 1)
+    assert light.line.standing(is_store_away=False).segment is not None
+    assert (heavy.line.standing(is_store_away=False).segment, heavy.following.generation) == (
+        None,
+        1,
+    )
 
 
 @pytest.mark.parametrize("command", ["pin", "tag"])
@@ -300,7 +303,7 @@ def test_why_nothing_answers_yet_is_told(tmp_path: Path) -> None:
     for step in (lambda: None, bench.commit):
         step()
         bench.following.look(hinted=True)
-        served.take(bench.line.standing, None)
+        served.take(bench.line.standing(is_store_away=False), None)
         whys.append(served.why_none)
 
     assert whys == [
