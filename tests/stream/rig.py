@@ -219,6 +219,10 @@ class Rig:
         offsets = head.manifest.offsets if head else {}
         return sum(sum(partitions.values()) for partitions in offsets.values())
 
+    def taken(self) -> int:
+        """Records that the learner says it has taken, committed or not."""
+        return self.consumed() + int(self.beat().get("uncommitted", 0))
+
     def until(self, condition: Callable[[], bool], what: str, limit_s: float = WAIT_S) -> None:
         """Wait for a condition, 100 looks a second."""
         deadline = time.monotonic() + limit_s

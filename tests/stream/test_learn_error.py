@@ -106,7 +106,7 @@ def test_however_many_raise_the_learner_is_restored_once(place):
         topic = at.model_file.topics.events
 
     bad = {n for n in range(len(made)) if n % 5 == 3 or n % 7 == 5}
-    assert len(lives) <= 2
+    assert len(lives - {None}) <= 2  # between two of them there is none
     assert learner.learned == [n for n in range(len(made)) if n not in bad]
     assert dict(manifest.counts.refused_by) == {"learn_error": len(bad)}
     assert letters.keys() == {f"{topic}-0-{n}" for n in bad}
@@ -147,6 +147,7 @@ def test_records_that_are_only_refused_make_ever_fewer_versions(place):
             at.send([b"no event"])
             sent += 1
         assert at.consumed() > len(made)
+        at.until(lambda: at.taken() == len(made) + sent, "the last one is taken")
         assert at.stop(process) == 0
         head = at.head()
 

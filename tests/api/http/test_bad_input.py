@@ -120,7 +120,7 @@ def test_poison_holds_nobody_up(api: Running, body: bytes) -> None:
     began = time.monotonic()
     for route in ("predict", "events", "pin"):
         _is_sound(api.post(f"/v1/models/phishing/{route}", body))
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30, "a second or two, where nobody else takes the cores"
 
 
 _scalars = (
