@@ -28,7 +28,11 @@ _SERVER = re.compile(
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what starts servers, by what it asks for: `-m servers`, `-m "not servers"`."""
+    """Mark what starts servers, by what it asks for: `-m servers`, `-m "not servers"`.
+
+    What waits longest comes first, so that none of it is left alone at the end.
+    """
+    items.sort(key=lambda item: "tests/stream/dev/" not in item.nodeid)
     for item in items:
         if "starts_servers" in getattr(item, "fixturenames", ()):
             item.add_marker("servers")

@@ -325,7 +325,7 @@ def _consumer(kafka: KafkaSettings, model: str) -> Any:
             max_partition_fetch_bytes=_PARTITION_FETCH_BYTES,
             fetch_max_bytes=2 * _PARTITION_FETCH_BYTES,
             fetch_max_wait_ms=100,  # at first: see `stream.kafka.fetching`
-            metadata_max_age_ms=10_000,
+            metadata_max_age_ms=5_000,
             **kafka_client.options(kafka),
         )
     except (KafkaError, OSError) as error:
