@@ -228,7 +228,8 @@ class Rig:
         deadline = time.monotonic() + limit_s
         while not condition():
             codes = [each.exitcode for each in self._learners]
-            if codes and all(code not in (None, -signal.SIGKILL) for code in codes):
+            have_ended = codes and all(code not in (None, -signal.SIGKILL) for code in codes)
+            if have_ended and not condition():  # it may be that end which was waited for
                 raise AssertionError(f"{self.line}: {what}: every learner has ended, {codes}")
             if time.monotonic() > deadline:
                 raise AssertionError(f"{self.line}: {what}: not within {limit_s:g} s")
