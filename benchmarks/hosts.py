@@ -22,16 +22,10 @@ import msgspec
 from benchmarks.feed import feeding
 from benchmarks.filling import phishing
 from benchmarks.program import Dev, dev
+from benchmarks.recovery import MODEL
 from benchmarks.samples import Running, percentile, proportional_mb, running_now, scrape, until
 from benchmarks.scale import Scale
 
-MODEL = """
-name: {name}
-task: binary
-learner: {{river: [preprocessing.StandardScaler, linear_model.LogisticRegression]}}
-metrics: [Accuracy]
-drift: [{{on: error, detector: ADWIN}}]
-"""
 EVENTS_A_SECOND = 100  # for each model
 ROLES = ("source", "learner", "keeper", "api", "kafka", "redis", "dev")
 _TAKEN = "weir_events_processed_total"
