@@ -6,8 +6,8 @@ The adapter of kafka-python's young 3.0 line: its options and admin shapes are k
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -108,7 +108,8 @@ def wait_for_kafka(
     deadline = said + (limit_s or float("inf"))
     while True:
         try:
-            admin(kafka).close()
+            with _unsaid():
+                admin(kafka).close()
         except KafkaUnavailableError as error:
             now = time.monotonic()
             if now > deadline or not keep_waiting():
@@ -119,6 +120,18 @@ def wait_for_kafka(
             time.sleep(0.3)
         else:
             return
+
+
+@contextmanager
+def _unsaid() -> Iterator[None]:
+    """Keep the client's own lines back: that Kafka is waited for is said by us, in one."""
+    said_by = logging.getLogger("kafka")
+    level = said_by.level
+    said_by.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        said_by.setLevel(level)
 
 
 def left(deadline: float) -> str:
