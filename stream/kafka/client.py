@@ -18,6 +18,7 @@ from kafka.errors import (
     CoordinatorNotAvailableError,
     GroupIdNotFoundError,
     KafkaError,
+    KafkaTimeoutError,
     NotCoordinatorError,
     TopicAlreadyExistsError,
 )
@@ -90,6 +91,18 @@ def admin(kafka: KafkaSettings) -> KafkaAdminClient:
         return KafkaAdminClient(client_id="weir-admin", **options(kafka))
     except (KafkaError, OSError) as error:
         raise KafkaUnavailableError(str(kafka.bootstrap_servers), error) from error
+
+
+def close_producer(producer: Any, *, limit_s: float) -> None:
+    """Deliver what is queued for `limit_s` at most, and end the producer.
+
+    kafka-python's own `close` raises when its time is up, and leaves its thread behind. Here the
+    futures of what was not delivered fail, which tells their owners.
+    """
+    try:
+        producer.close(timeout=limit_s)
+    except KafkaTimeoutError:
+        producer._sender.force_close()  # noqa: SLF001
 
 
 def wait_for_kafka(

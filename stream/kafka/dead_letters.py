@@ -85,7 +85,7 @@ class DeadLetters:
 
     def close(self) -> None:
         """Close the producer; letters that are not acknowledged are written again after restart."""
-        self._producer.close(timeout=2)
+        kafka_client.close_producer(self._producer, limit_s=2.0)
 
     def _post(self, letter: "_Letter") -> None:
         try:

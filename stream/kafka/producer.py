@@ -99,7 +99,7 @@ class Producer:
 
     def close(self) -> None:
         """Deliver what is queued, for five seconds at most, and close."""
-        self._producer.close(timeout=5)
+        kafka_client.close_producer(self._producer, limit_s=5.0)
 
     def stop(self) -> None:
         """Deliver what is queued, for five seconds at most, close, and count what Kafka has."""
@@ -163,14 +163,14 @@ class Publisher:
         """Close the connection, if one was ever made."""
         self._queueing.shutdown(cancel_futures=True)
         if self._producer is not None:
-            self._producer.close(timeout=5)
+            kafka_client.close_producer(self._producer, limit_s=5.0)
 
     def _send(self, topic: str, key: bytes | None, value: bytes) -> tuple[Any, Any]:
         if topic not in self._known:
             kafka_client.require(self._kafka, [topic])
             self._known.add(topic)
         if self._producer is not None and self._producer is self._spoilt:
-            self._producer.close(timeout=0)
+            kafka_client.close_producer(self._producer, limit_s=0.0)
             self._producer = None
         if self._producer is None:
             self._producer = _kafka_producer(self._kafka, "weir-api", linger_ms=2)

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 
 from config.model_file import parse_model_file
 from config.settings import KafkaSettings
 from stream.errors import KafkaUnavailableError, SendStoppedError, StreamError, TopicMissingError
+from stream.kafka import client
 from stream.kafka.producer import Producer, Publisher
 from stream.send.csv_file import CsvColumns
 from stream.send.readers import records
@@ -237,6 +238,19 @@ def test_a_publisher_publishes_on_after_a_record_was_refused(kafka, make_topic):
     assert (first.topic, first.partition, first.offset) == (topic, 0, 0)
     assert last.offset == 1
     assert [record.value for record in read(kafka, topic)] == [b"one", b"two"]
+
+
+def test_a_producer_closed_in_haste_ends_and_its_futures_tell(kafka, make_topic):
+    """kafka-python's own close raises instead, and its thread stays."""
+    producer = KafkaProducer(linger_ms=60_000, **client.options(kafka))
+    topic = make_topic()
+    futures = [producer.send(topic, value=b"x" * 1000) for _ in range(3)]
+
+    client.close_producer(producer, limit_s=0.0)
+
+    producer._sender.join(10)
+    assert not producer._sender.is_alive()
+    assert all(future.is_done for future in futures)
 
 
 def test_a_publisher_names_a_missing_topic(kafka, unique_name):
