@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from checkpoints.errors import Conflict
-from config.model_file import Learner
+from config.model.parts import Learner
 
 _FIXED = ("name", "topics")  # where the line begins, and what it is called
 _ADOPTED = ("metrics", "scores", "drift", "checkpoint", "trust")

@@ -13,7 +13,8 @@ from checkpoints.stores.in_redis.connection import RedisConnection
 from checkpoints.stores.in_redis.store import RedisStore
 from checkpoints.stores.setup import SetupFinding
 from config.findings import Finding, error, fine, warning
-from config.model_file import Keep, ModelFile
+from config.model.parts import Keep
+from config.model_file import ModelFile
 from config.text.sizes import mib
 
 _DEADLINE_S = 3.0

@@ -13,7 +13,7 @@ from checkpoints.records.lineage import fold, seal_lineage
 from checkpoints.records.manifest import Version
 from checkpoints.records.signing import Signer, Verifier
 from checkpoints.stores.contract import Store
-from config.model_file import Keep
+from config.model.parts import Keep
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any, Literal
 
-from config.model_file import Drift, TaskName
+from config.model.parts import Drift
+from config.model_file import TaskName
 from learner.drift.detectors import build_detector, detector_kind
 from learner.errors import SpecError
 from learner.river.inline_attributes import set_attributes

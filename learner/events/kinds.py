@@ -7,7 +7,7 @@ later number for its branch, and fails. So one odd value must not decide what a 
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from config.model_file import FeatureSpec
+from config.model.parts import FeatureSpec
 from learner.events.words import as_yaml, is_usual_missing, shown
 from learner.values import Features, Reason, Refusal
 

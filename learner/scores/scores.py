@@ -12,7 +12,7 @@ from typing import Any
 from river import metrics
 from river.metrics import base
 
-from config.model_file import ScoreWindows as Windows
+from config.model.parts import ScoreWindows as Windows
 from config.model_file import TaskName
 from config.text.nearest import did_you_mean
 from learner.errors import SpecError

@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Protocol, TypeAlias
 
 from river import metrics, stats
 
-from config.model_file import ScoreWindows as Windows
+from config.model.parts import ScoreWindows as Windows
 
 State = dict[str, Any]
 Names = tuple[str, ...]

@@ -8,7 +8,7 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from config.model_file import FeatureSpec
+from config.model.parts import FeatureSpec
 from learner.errors import SpecError
 from learner.estimator import Estimator
 from learner.plain import AnswerError

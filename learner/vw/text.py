@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from config.model_file import Limits
+from config.model.parts import Limits
 from learner.values import Reason, Refusal
 
 # What VW's format gives a meaning to, the escape itself, and whatever may end a line.

@@ -11,7 +11,8 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from config.model_file import MISSING_IN_CSV, Learner, ModelFile
+from config.model.parts import Learner
+from config.model_file import MISSING_IN_CSV, ModelFile
 from learner.tasks import TASKS
 from stream.errors import SendError
 from stream.send.csv_header import cells_of, check_header, foreign_delimiter, unnamed_columns

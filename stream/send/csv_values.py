@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Sequence
 
-from config.model_file import FeatureSpec
+from config.model.parts import FeatureSpec
 from learner.tasks import Task
 from stream.errors import SendError
 

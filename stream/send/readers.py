@@ -13,7 +13,8 @@ from typing import Any
 
 import msgspec
 
-from config.model_file import Limits, ModelFile
+from config.model.parts import Limits
+from config.model_file import ModelFile
 from learner.values import Refusal
 from learner.vw.text import parse_line
 from stream.errors import SendError

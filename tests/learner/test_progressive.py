@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from river import metrics
 
-from config.model_file import Drift
-from config.model_file import ScoreWindows as Windows
+from config.model.parts import Drift
+from config.model.parts import ScoreWindows as Windows
 from learner.drift.monitor import Detectors
 from learner.progressive import ExampleCounts, StepFailedError, progressive_steps
 from learner.scores.scores import Scores

@@ -10,7 +10,7 @@ from checkpoints.reading.reader import Damaged, LineReader
 from checkpoints.records.control import seal_control
 from checkpoints.records.lineage import open_lineage
 from checkpoints.stores.in_memory.store import MemoryStore
-from config.model_file import Keep
+from config.model.parts import Keep
 from tests.checkpoints.builders import (
     LEARNER,
     OPERATOR,

@@ -11,7 +11,8 @@ import pytest
 from river import drift
 from river.drift import binary
 
-from config.model_file import Drift, TaskName
+from config.model.parts import Drift
+from config.model_file import TaskName
 from learner.drift.detectors import DETECTORS
 from learner.drift.log import KEPT, DriftLog
 from learner.drift.monitor import Detection, Detectors

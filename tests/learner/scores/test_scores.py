@@ -10,7 +10,7 @@ import pytest
 from river import evaluate, linear_model, metrics, preprocessing
 from river.datasets import Phishing
 
-from config.model_file import ScoreWindows as Windows
+from config.model.parts import ScoreWindows as Windows
 from config.model_file import TaskName
 from learner.errors import SpecError
 from learner.scores.scores import Scores, suited_names

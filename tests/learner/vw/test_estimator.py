@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from vowpalwabbit import pyvw
 
-from config.model_file import Limits
+from config.model.parts import Limits
 from learner.build import build_estimator, restore_estimator
 from learner.errors import RestoreError, SpecError
 from learner.tasks import TASKS
