@@ -22,7 +22,7 @@ from prometheus_client.registry import Collector
 
 from api.processes.shared_counters import NOW_AT, SharedCounters
 from api.serving.served import ServedLine
-from checkpoints.records.manifest import Version
+from checkpoints.records.manifest import SCORE_WINDOWS, Version
 
 __all__ = ["CONTENT_TYPE_LATEST", "ApiMetrics", "Counted", "RouteSeconds"]
 
@@ -224,10 +224,10 @@ def _described(lines: Sequence[ServedLine], now_ms: int) -> Iterator[Metric]:
     for name, what, value in _OF_HEADS:
         yield _gauge(name, what, (((model,), value(head)) for model, head in heads))
     scores = (
-        ((model, score, window), float("nan") if value is None else value)
+        ((model, score, window), _plotted(windows.get(window)))
         for model, head in heads
         for score, windows in head.manifest.metrics.items()
-        for window, value in windows.items()
+        for window in SCORE_WINDOWS
     )
     yield _gauge("weir_model_metric", "The head's scores.", scores, "metric", "window")
     served = [(line.name, line.loaded) for line in lines if line.loaded]
@@ -246,6 +246,10 @@ def _described(lines: Sequence[ServedLine], now_ms: int) -> Iterator[Metric]:
     answers = (((it.name, "redis"), it.state is not None and not it.is_store_away) for it in lines)
     what = "Whether a dependency answered last, and let us do what we must."
     yield _gauge("weir_dependency_up", what, answers, "dependency")
+
+
+def _plotted(value: float | None) -> float:
+    return float("nan") if value is None else value
 
 
 _OF_HEADS: Sequence[tuple[str, str, Callable[[Version], int]]] = (

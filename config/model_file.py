@@ -30,6 +30,7 @@ from config.model.parts import (
     ScoreWindows,
     Topics,
 )
+from config.model.value import Value, misfit
 from config.terms import Label, MissingWord, Module, Name, Text, is_model_name
 from config.text.messages import place_of, plain_message, wrong
 from config.text.yaml_lines import Document, Source, read_file, read_text
@@ -67,6 +68,7 @@ class ModelFile(ModelFilePart):
     features: dict[str, FeatureSpec] | None = None
     strict: bool = False
     missing: Annotated[tuple[MissingWord, ...], Listed] | None = None
+    value: Value | None = None
     metrics: Annotated[tuple[Text, ...], Listed] = Field(default=(), validate_default=True)
     scores: ScoreWindows = ScoreWindows()
     drift: Annotated[tuple[Drift, ...], Listed] = ()
@@ -132,6 +134,18 @@ class ModelFile(ModelFilePart):
             raise wrong("true needs `features:` to be strict about")
         return strict
 
+    @field_validator("value")
+    @classmethod
+    def _value_fits(
+        cls, value: dict[str, JsonValue] | None, info: ValidationInfo
+    ) -> dict[str, JsonValue] | None:
+        if value is None or not {"task", "labels"}.issubset(info.data):
+            return value
+        problem = misfit(value, info.data["task"], info.data["labels"])
+        if problem:
+            raise wrong(problem)
+        return value
+
     @field_validator("metrics")
     @classmethod
     def _metrics_fit(cls, metrics: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
@@ -141,6 +155,8 @@ class ModelFile(ModelFilePart):
         learner = info.data.get("learner")
         if "VWLoss" in metrics and isinstance(learner, Learner) and learner.vw is None:
             raise wrong("VWLoss is Vowpal Wabbit's own loss: it needs `learner: {vw: …}`")
+        if "Value" in metrics and info.data.get("value", True) is None:
+            raise wrong("Value needs the section `value:`, which says what predictions are worth")
         return metrics or (_TASKS[info.data.get("task")][2],)
 
     @field_validator("topics")

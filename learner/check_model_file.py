@@ -10,7 +10,7 @@ from learner.drift.monitor import Detectors
 from learner.errors import SpecError
 from learner.river.own_class import check_trusted
 from learner.river.spec import step_problems
-from learner.scores.scores import Scores
+from learner.scores.scores import scores_of
 from learner.tasks import TASKS
 
 
@@ -52,11 +52,10 @@ def spec_problems(
     >>> [problem.key for problem in spec_problems(parse_model_file(wrong))]
     ['metrics[0]', 'learner.river[0]']
     """
-    task, windows = model_file.task, model_file.scores
     metrics, drift = model_file.metrics, model_file.drift
     found = [
-        *_problems_of("metrics", len(metrics), lambda i: Scores([metrics[i]], task, windows)),
-        *_problems_of("drift", len(drift), lambda i: Detectors([drift[i]], task)),
+        *_problems_of("metrics", len(metrics), lambda i: scores_of(model_file, [metrics[i]])),
+        *_problems_of("drift", len(drift), lambda i: Detectors([drift[i]], model_file.task)),
     ]
     if "learner" in unread:
         return found
@@ -99,5 +98,5 @@ def _learner_problems(model_file: ModelFile, wrong: Collection[str]) -> Iterator
         key = f"metrics[{position}]"
         if key in wrong:
             continue
-        if Scores([name], model_file.task, model_file.scores).wants_probabilities:
+        if scores_of(model_file, [name]).wants_probabilities:
             yield SpecError(key, f"{name} reads probabilities, and this learner has none")

@@ -28,7 +28,7 @@ from learner.progressive import (
     StepFailedError,
     progressive_steps,
 )
-from learner.scores.scores import Scores
+from learner.scores.scores import scores_of
 from learner.tasks import TASKS
 from learner.trial.first_events import FirstEvents
 from learner.trial.probe import PredictChangesError, cut_probe
@@ -67,11 +67,13 @@ class Snapshot:
         segments: What a version keeps, by kind: `model`, the pickled learner with scores,
             detectors, gate and counts; `window`, the ids given lately (MessagePack), to know
             duplicates by; `drifts`, the last detections (JSON).
-        metrics: Each score's lifetime, rolling and fading value.
+        metrics: Each score's lifetime, rolling and fading value, its baselines, its interval.
+        calibration: The reliability diagram, where the scores ask for it.
     """
 
     segments: Mapping[str, bytes]
     metrics: dict[str, dict[str, float | None]]
+    calibration: dict[str, Any] | None = None
     drift_total: int
     learned: int
     scored: int
@@ -113,7 +115,7 @@ class Trainer:
     def __init__(
         self, model_file: ModelFile, scratch: Path | None = None, saved: Saved | None = None
     ) -> None:
-        self._scores = Scores(model_file.metrics, model_file.task, model_file.scores)
+        self._scores = scores_of(model_file, model_file.metrics)
         self._detectors = Detectors(model_file.drift, model_file.task)
         wants = self._scores.wants_probabilities
         self._estimator: Estimator = (
@@ -270,6 +272,7 @@ class Trainer:
                 "drifts": self.drifts.to_json(),
             },
             metrics=self._scores.report(),
+            calibration=self._scores.calibration(),
             drift_total=self.drifts.total,
             refused_by=dict(self.refused_by),
             **counts,

@@ -58,11 +58,39 @@ class PublishedEvents(Strict):
 
 
 class Windows(Strict):
-    """A score over the model's life, its last events, and fading; null where it has no value."""
+    """A score over the model's life, its last events, and fading; null where it has no value.
+
+    Beside it what predictors without a feature score over the life: the last label, the majority
+    so far (of classes) or the mean so far (of numbers). Between `low` and `high` the lifetime value
+    lies with 95 % confidence, of a mean over events.
+    """
 
     lifetime: float | None
     rolling: float | None
     fading: float | None
+    no_change: float | None = Field(default_factory=absent)
+    majority: float | None = Field(default_factory=absent)
+    mean: float | None = Field(default_factory=absent)
+    low: float | None = Field(default_factory=absent)
+    high: float | None = Field(default_factory=absent)
+
+
+class CalibrationBin(Strict):
+    """Scored events whose probability lay in one bin: what was predicted, what came true."""
+
+    from_: float = Field(alias="from")
+    to: float
+    count: int
+    predicted: float | None
+    observed: float | None
+
+
+class CalibrationView(Strict):
+    """The reliability diagram over the model's life, and the two scores that it stands for."""
+
+    bins: list[CalibrationBin]
+    ece: float | None
+    brier: float | None
 
 
 Offsets = dict[str, dict[str, int]]

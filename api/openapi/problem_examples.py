@@ -5,7 +5,7 @@ The tests provoke those that a client can provoke, and compare.
 
 from api.http.problem import HttpProblem, field_problem, problem_of
 from api.http.requests import too_large
-from checkpoints.errors import Conflict, NoSuchVersion, Unavailable
+from checkpoints.errors import Conflict, NoSuchVersion, NotFound, Unavailable
 
 
 def _of(error: Exception) -> HttpProblem:
@@ -27,6 +27,13 @@ FOREIGN_HOST = HttpProblem(
 OTHER_SCOPE = HttpProblem(403, "not_allowed", "this key is for read, not for operate")
 NO_MODEL = HttpProblem(404, "not_found", "no model 'phising' is served here, but phishing")
 NO_VERSION = _of(NoSuchVersion("phishing", "v999"))
+NO_CALIBRATION = _of(
+    NotFound(
+        "phishing v17 has no calibration",
+        advice="list ECE or Brier under `metrics:` in the model file, of a classifier with "
+        "probabilities; it is there with the next version",
+    )
+)
 CHANGED = _of(
     Conflict("phishing: another command has changed it since v17", advice="look, and order again")
 )

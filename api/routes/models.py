@@ -10,7 +10,13 @@ from api.http.paging import PageAsked, VersionName
 from api.http.threads import Threads
 from api.openapi import answers
 from api.openapi.details import Json, told
-from api.openapi.problem_examples import BAD_VERSION, NO_STORE, NO_VERSION, NOT_READY
+from api.openapi.problem_examples import (
+    BAD_VERSION,
+    NO_CALIBRATION,
+    NO_STORE,
+    NO_VERSION,
+    NOT_READY,
+)
 from api.serving.served import ServedLine
 from checkpoints.reading import views
 from checkpoints.reading.reader import LineReader, LineState
@@ -53,7 +59,7 @@ _ID = "4f1c" * 16
 class Reading:
     """Answers the GET routes of models.
 
-    Models, metrics and drifts come from memory; versions and the audit from the store.
+    Models, metrics, calibration and drifts come from memory; versions and the audit from the store.
 
     Args:
         store: Where versions and commands are listed from.
@@ -92,6 +98,10 @@ class Reading:
     async def metrics(self, line: Line) -> Json:
         """The head's scores over their windows."""
         return Json(views.metrics_view(_head(line.known()).manifest))
+
+    async def calibration(self, line: Line) -> Json:
+        """The head's reliability diagram."""
+        return Json(views.calibration_view(_head(line.known()).manifest))
 
     async def drifts(self, line: Line, page: PageAsked) -> Json:
         """The head's last detections."""
@@ -167,10 +177,17 @@ class Reading:
             summary="Progressive scores over each window",
             response_model=dict[str, answers.Windows],
             responses=told(
-                {"Accuracy": {"lifetime": 0.89, "rolling": 0.91, "fading": 0.9}},
+                _METRICS_EXAMPLE,
                 NOT_READY,
             ),
         )(self.metrics)
+        router.get(
+            f"{_MODEL}/calibration",
+            operation_id="getCalibration",
+            summary="Whether probabilities mean what they say",
+            response_model=answers.CalibrationView,
+            responses=told(_CALIBRATION_EXAMPLE, NO_CALIBRATION, NOT_READY),
+        )(self.calibration)
         router.get(
             f"{_MODEL}/drifts",
             operation_id="listDrifts",
@@ -234,6 +251,20 @@ _VERSION_EXAMPLE: dict[str, Any] = {
     "offsets": {"phishing.events": {"0": 1250}}, "bytes": 2210, "tags": ["stable"],
     "pinned": False, "serving": True, "kept": True,
 }  # fmt: skip
+_METRICS_EXAMPLE: dict[str, Any] = {
+    "Accuracy": {
+        "lifetime": 0.89, "rolling": 0.91, "fading": 0.9, "no_change": 0.52, "majority": 0.56,
+        "low": 0.84, "high": 0.94,
+    }
+}  # fmt: skip
+_CALIBRATION_EXAMPLE: dict[str, Any] = {
+    "bins": [
+        {"from": 0.0, "to": 0.1, "count": 480, "predicted": 0.04, "observed": 0.05},
+        {"from": 0.9, "to": 1.0, "count": 411, "predicted": 0.96, "observed": 0.94},
+    ],
+    "ece": 0.021,
+    "brier": 0.083,
+}
 _DRIFTS_EXAMPLE: dict[str, Any] = {
     "total": 1,
     "items": [

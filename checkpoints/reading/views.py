@@ -6,10 +6,10 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from checkpoints.errors import BadCommand
+from checkpoints.errors import BadCommand, NotFound
 from checkpoints.reading.reader import Damaged, Entry, LineState
 from checkpoints.records.control import Control, ControlRecord
-from checkpoints.records.manifest import Manifest, Version
+from checkpoints.records.manifest import SCORE_WINDOWS, Calibration, Manifest, Version
 from checkpoints.records.signing import normal
 from checkpoints.stores.presence import Beat
 
@@ -17,6 +17,7 @@ __all__ = [
     "LIMIT_MAX",
     "LIMIT_USUAL",
     "audit_item",
+    "calibration_view",
     "drifts_view",
     "learner_state",
     "metrics_view",
@@ -108,12 +109,29 @@ def _age_s(serving: Version | None, now_ms: int) -> float | None:
 
 
 def metrics_view(manifest: Manifest) -> Body:
-    """`GET …/metrics`: each score over its windows, null where it has no value."""
-    windows = ("lifetime", "rolling", "fading")
-    return {
-        name: {window: values.get(window) for window in windows}
-        for name, values in manifest.metrics.items()
-    }
+    """`GET …/metrics`: each score over its windows, null where it has no value.
+
+    Beside them its baselines, and between what the lifetime value lies.
+    """
+    nothing = dict.fromkeys(SCORE_WINDOWS)
+    return {name: {**nothing, **values} for name, values in manifest.metrics.items()}
+
+
+def calibration_view(manifest: Manifest) -> Body:
+    """`GET …/calibration`: the reliability diagram.
+
+    Raises:
+        NotFound: the version has none.
+    """
+    found = manifest.calibration
+    if not isinstance(found, Calibration):
+        raise NotFound(
+            f"{manifest.model} {manifest.name} has no calibration",
+            advice="list ECE or Brier under `metrics:` in the model file, of a classifier with "
+            "probabilities; it is there with the next version",
+        )
+    body: Body = msgspec.to_builtins(found)
+    return {**body, "bins": list(body["bins"])}
 
 
 def _lifetime(manifest: Manifest) -> dict[str, float | None]:

@@ -145,6 +145,7 @@ def rolled_back(
         created_at_ms=then.created_at_ms,
         counts=counts,
         metrics=then.metrics,
+        calibration=then.calibration,
         drift_total=then.drift_total,
         runs=(),
         learn_errors=(),

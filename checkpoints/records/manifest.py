@@ -11,27 +11,34 @@ import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from msgspec import UNSET, Struct, UnsetType, field
+from msgspec import UNSET, Struct, UnsetType, convert, field
 
 from checkpoints.errors import CheckpointCorrupt, Tampered
 from checkpoints.records.line import Line
 from checkpoints.records.signing import Signer, Verifier, decode, digest, normal
 
 __all__ = [
+    "SCORE_WINDOWS",
     "Anchor",
+    "Calibration",
     "Counts",
     "Manifest",
+    "ReliabilityBin",
     "Rollback",
     "SegmentRef",
     "TopicAnchors",
     "Unreadable",
     "Version",
+    "calibration_of",
     "open_version",
     "seal_version",
     "version_number",
 ]
 
 MANIFEST_BYTES_MAX = 4 << 20  # an envelope; 10,000 runs are about 500 KB
+
+# Over what a score may be; what else `metrics` has of one is no window.
+SCORE_WINDOWS = ("lifetime", "rolling", "fading")
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -118,6 +125,29 @@ class Rollback(Struct, frozen=True, kw_only=True):
     unreadable: Unreadable | UnsetType = UNSET  # set only where the head could not be read
 
 
+class ReliabilityBin(Struct, frozen=True, kw_only=True):
+    """Scored events whose probability lay in one bin: what was predicted, what came true."""
+
+    from_: float = field(name="from")
+    to: float
+    count: int
+    predicted: float | None
+    observed: float | None
+
+
+class Calibration(Struct, frozen=True, kw_only=True):
+    """The reliability diagram over the model's life, and the two scores that it stands for."""
+
+    bins: tuple[ReliabilityBin, ...]
+    ece: float | None
+    brier: float | None
+
+
+def calibration_of(found: Mapping[str, Any] | None) -> Calibration | UnsetType:
+    """A snapshot's reliability diagram as a manifest has it."""
+    return UNSET if found is None else convert(found, Calibration)
+
+
 class Manifest(Struct, frozen=True, kw_only=True):
     """One version of one model line. Its id is the SHA-256 of its signed envelope.
 
@@ -125,6 +155,8 @@ class Manifest(Struct, frozen=True, kw_only=True):
     `created_at_ms` (Unix, UTC) is the moment the served snapshot was cut. `control_seq` is the
     newest operator's command that was obeyed when this version was made: none older may stand
     beside it. Versions written before there was such a field have none, which counts as 0.
+    `metrics` has the windows of each score, its baselines, and the interval of its lifetime value.
+    `calibration` is that of a model whose scores ask for it.
     """
 
     format: Literal[1] = 1
@@ -137,6 +169,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     counts: Counts
     metrics: Mapping[str, Mapping[str, float | None]]
     drift_total: int = 0
+    calibration: Calibration | UnsetType = UNSET
     offsets: Offsets
     anchors: Mapping[str, TopicAnchors] = field(default_factory=dict)
     begins: Offsets

@@ -6,13 +6,25 @@ fed with the same events.
 """
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
 from config.model_file import TaskName
-from learner.scores.states import CurveTally, Loss, LossTally, MakeTally, MeanTally
+from learner.scores.business import ValueTally
+from learner.scores.calibration import CalibrationTally
+from learner.scores.kappas import KappaTally
+from learner.scores.means import Interval
+from learner.scores.states import (
+    CurveTally,
+    Loss,
+    LossTally,
+    MeanTally,
+    Present,
+    SquaresTally,
+)
+from learner.scores.tally import MakeTally
 from learner.tasks import TASKS
 
 # River's bounds on a probability under a logarithm.
@@ -24,18 +36,14 @@ class Score:
     """What is to be known of one score.
 
     Args:
-        tally: Makes what remembers it, and has its values.
+        tally: Makes what remembers it, and has its values. Scores of one class share it.
+        reads: What it is fed with; `vw_loss` is what Vowpal Wabbit tells as it learns.
         tasks: Those it suits, of a score of our own; else River's metric of its name says it.
-        reads: What it is fed with, likewise; `vw_loss` is what Vowpal Wabbit tells as it learns.
     """
 
     tally: MakeTally
+    reads: Literal["labels", "probabilities", "vw_loss"]
     tasks: Collection[TaskName] = ()
-    reads: Literal["labels", "probabilities", "vw_loss"] | None = None
-
-    def __post_init__(self) -> None:
-        if bool(self.tasks) != (self.reads is not None):
-            raise ValueError("a score of our own says both what it suits and what it reads")
 
 
 def _absolute(y: float, y_pred: float, _: object) -> float:
@@ -86,14 +94,22 @@ def _percent(mean: float) -> float:
     return 100 * mean
 
 
-def _mean(loss: Loss, present: Callable[[float], float] = float, **own: Any) -> Score:
-    """The mean of a loss, and what becomes of it: a root, a percentage.
+def _mean(loss: Loss, present: Present = float, *, most: float = math.inf) -> Score:
+    """The mean of a loss of labels, from 0 to `most`, and what becomes of it."""
+    bounds: Interval = (0.0, most)
+    return Score(
+        tally=partial(MeanTally, loss=loss, present=present, bounds=bounds), reads="labels"
+    )
 
-    Args:
-        own: `tasks` and `reads`, of a score that River does not have.
-    """
-    return Score(tally=partial(MeanTally, loss=loss, present=present), **own)
 
+def _mean_of_chances(loss: Loss) -> Score:
+    """The mean of a loss of probabilities: of the logarithm of one within River's bounds."""
+    bounds: Interval = (0.0, -math.log(1 - _P_MAX))
+    tally = partial(MeanTally, loss=loss, bounds=bounds, reads_labels=False)
+    return Score(tally=tally, reads="probabilities")
+
+
+_CLASSES: Collection[TaskName] = [name for name, task in TASKS.items() if task.has_classes]
 
 SCORES = {
     "MAE": _mean(_absolute),
@@ -101,9 +117,15 @@ SCORES = {
     "RMSE": _mean(_squared, _root),
     "RMSLE": _mean(_squared_log, _root),
     "MAPE": _mean(_percentage, _percent),
-    "SMAPE": _mean(_symmetric_percentage, _percent),
-    "LogLoss": _mean(_log_loss),
-    "CrossEntropy": _mean(_cross_entropy),
-    "ROCAUC": Score(tally=CurveTally),
-    "VWLoss": Score(tally=LossTally, tasks=TASKS.keys(), reads="vw_loss"),
+    "SMAPE": _mean(_symmetric_percentage, _percent, most=2.0),
+    "R2": Score(tally=SquaresTally, reads="labels"),
+    "LogLoss": _mean_of_chances(_log_loss),
+    "CrossEntropy": _mean_of_chances(_cross_entropy),
+    "ROCAUC": Score(tally=CurveTally, reads="probabilities"),
+    "KappaT": Score(tally=KappaTally, reads="labels", tasks=_CLASSES),
+    "KappaM": Score(tally=KappaTally, reads="labels", tasks=_CLASSES),
+    "Brier": Score(tally=CalibrationTally, reads="probabilities", tasks=_CLASSES),
+    "ECE": Score(tally=CalibrationTally, reads="probabilities", tasks=_CLASSES),
+    "Value": Score(tally=ValueTally, reads="labels", tasks=TASKS.keys()),
+    "VWLoss": Score(tally=LossTally, reads="vw_loss", tasks=TASKS.keys()),
 }

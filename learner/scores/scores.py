@@ -1,36 +1,45 @@
 """Scores of a learner: River's metrics by name, over its life, over a window, and fading.
 
 Pure and unweighted, as in River's `progressive_val_score`. `lifetime` equals River's own metric fed
-with the same events, to the last bit.
+with the same events, to the last bit. Events are counted a block at a time, and before anyone asks.
 """
 
 import inspect
 import math
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 from river import metrics
 from river.metrics import base
 
 from config.model.parts import ScoreWindows as Windows
-from config.model_file import TaskName
+from config.model_file import ModelFile, TaskName
 from config.text.nearest import did_you_mean
 from learner.errors import SpecError
+from learner.scores.baselines import Baselines, ClassBaselines, NumberBaselines
+from learner.scores.blocks import BLOCK_EVENTS, Block, Terms
+from learner.scores.calibration import CalibrationTally
 from learner.scores.rows import SCORES
-from learner.scores.states import LossTally, MakeTally, PairTally, RiverTally, Tally, river_metric
+from learner.scores.states import LossTally, PairTally, RiverTally, river_metric
+from learner.scores.tally import MakeTally, Tally
 from learner.tasks import TASKS
 
 # The updates that do nothing but fill a confusion matrix.
 _FILLS_A_MATRIX = (base.ClassificationMetric.update, base.BinaryMetric.update)
+_BASELINES = "baselines"  # their entry in a dump
+
+Feed: TypeAlias = Callable[[Any, Any, Any], None]
 
 
 class Scores:
     """The scores that a model file lists.
 
     Args:
-        names: River's names (`metrics.Accuracy` is `Accuracy`), or `VWLoss`.
+        names: River's names (`metrics.Accuracy` is `Accuracy`), or those of our own.
         task: What the learner learns; a score must suit it.
         windows: Length of the rolling window in scored events, and the fading factor.
+        labels: The admissible ones, where the model file lists them.
+        value: Its section `value`, which the score of that name needs.
 
     Attributes:
         wants_probabilities: `update` needs the probabilities; a learner that has none does not
@@ -44,18 +53,35 @@ class Scores:
     >>> scores = Scores(["Accuracy", "F1"], "binary", Windows())
     >>> for y, y_pred in [(True, True), (False, True), (True, True)]:
     ...     scores.update(y, y_pred, None)
-    >>> scores.report()["F1"]
-    {'lifetime': 0.8, 'rolling': 0.8, 'fading': None}
+    >>> f1 = scores.report()["F1"]
+    >>> f1["lifetime"], f1["no_change"], f1["majority"]
+    (0.8, 0.0, 0.6666666666666666)
     """
 
-    def __init__(self, names: Sequence[str], task: TaskName, windows: Windows) -> None:
+    def __init__(
+        self,
+        names: Sequence[str],
+        task: TaskName,
+        windows: Windows,
+        *,
+        labels: tuple[Any, ...] | None = None,
+        value: Mapping[str, Any] | None = None,
+    ) -> None:
         for position, name in enumerate(names):
             _check(name, task, f"metrics[{position}]")
+            if name == "Value" and value is None:
+                raise SpecError(f"metrics[{position}]", "Value needs the section `value:`")
         self._names = tuple(names)
-        self._windows = windows
-        self._use(_fresh(self._names, windows))
+        self._terms = Terms(task=task, windows=windows, labels=labels, value=value)
+        self._baselines: Baselines = (
+            ClassBaselines() if TASKS[task].has_classes else NumberBaselines()
+        )
         reads = set(map(_reads, names))
         self.wants_probabilities, self.wants_loss = "probabilities" in reads, "vw_loss" in reads
+        self._ys: list[Any] = []
+        self._predicted: list[Any] = []
+        self._probabilities: list[Any] = []
+        self._use(_fresh(self._names, self._terms))
 
     def update(self, y: Any, y_pred: Any, probabilities: dict[Any, float] | None) -> None:
         """Score one prediction; one of None or {} is not to be scored and not for here.
@@ -80,43 +106,110 @@ class Scores:
         Returns:
             `lifetime`, `rolling` and `fading` of each; None before the first scored event, where
             it has no value yet (an area under a curve of one class, R2 of equal truths), where
-            the value is NaN or infinite, and for `fading` of what is no mean over events.
+            the value is NaN or infinite, and for `fading` of what is no mean over events. Beside
+            them the same score of each baseline (`no_change`, and `majority` or `mean`), None
+            where it reads probabilities; and `low` and `high`, between which the lifetime value
+            lies, of means over events.
         """
+        self._settle()
         by_name = {name: tally for tally in self._tallies for name in tally.names}
-        return {
-            name: {
-                "lifetime": _finite(by_name[name].lifetime(name)),
-                "rolling": _finite(by_name[name].rolling(name)),
-                "fading": _finite(by_name[name].fading(name)),
-            }
-            for name in self._names
+        return {name: self._told(name, by_name[name]) for name in self._names}
+
+    def _told(self, name: str, tally: Tally) -> dict[str, float | None]:
+        baselines = zip(self._baselines.names, tally.baselines(name), strict=True)
+        low, high = tally.interval(name) or (None, None)
+        told = {
+            "lifetime": tally.lifetime(name),
+            "rolling": tally.rolling(name),
+            "fading": tally.fading(name),
+            **dict(baselines),
+            "low": low,
+            "high": high,
         }
+        return {key: _finite(value) for key, value in told.items()}
+
+    def calibration(self) -> dict[str, Any] | None:
+        """The reliability diagram over the life; None where neither ECE nor Brier is listed."""
+        self._settle()
+        found = (tally for tally in self._tallies if isinstance(tally, CalibrationTally))
+        tally = next(found, None)
+        return None if tally is None else tally.report()
 
     def dump(self) -> list[dict[str, Any]]:
         """The state, to be pickled before the next update: it shares what is updated."""
-        return [
+        self._settle()
+        baselines = {"kind": _BASELINES, "names": [], "state": self._baselines.dump()}
+        tallies = [
             {"kind": tally.kind, "names": list(tally.names), "state": tally.dump()}
             for tally in self._tallies
         ]
+        return [baselines, *tallies]
 
     def restore(self, dumped: Iterable[dict[str, Any]]) -> None:
         """Continue from a dump, perhaps of another list: new names start now, the rest go on."""
         kept: list[Tally] = []
         missing = list(self._names)
         for entry in dumped:
+            if entry["kind"] == _BASELINES:
+                self._baselines.load(entry["state"])
+                continue
             names = tuple(name for name in entry["names"] if name in missing)
-            tally = _tally(names[0])(names, self._windows) if names else None
+            tally = _tally(names[0])(names, self._terms) if names else None
             if tally is not None and tally.kind == entry["kind"]:
                 tally.load(entry["state"])
                 kept.append(tally)
                 missing = [name for name in missing if name not in names]
-        self._use([*kept, *_fresh(missing, self._windows)])
+        self._use([*kept, *_fresh(missing, self._terms)])
 
     def _use(self, tallies: list[Tally]) -> None:
         self._tallies = tallies
-        self.feeds: list[Callable[[Any, Any, Any], None]] = [
-            tally.update for tally in tallies if not isinstance(tally, LossTally)
-        ]
+        self._fed = [tally for tally in tallies if not isinstance(tally, LossTally)]
+        self.feeds: list[Feed] = [self._feed()] if self._fed else []
+
+    def _feed(self) -> Feed:
+        """Puts an event into the block. It is called for every event: it looks nothing up."""
+        ys, predicted, chances = self._ys, self._predicted, self._probabilities
+        wants, settle = self.wants_probabilities, self._settle
+
+        def feed(y: Any, y_pred: Any, probabilities: Any) -> None:
+            ys.append(y)
+            predicted.append(y_pred)
+            if wants:  # a copy: a learner may hand out the same dict again, changed
+                chances.append(dict(probabilities))
+            if len(ys) >= BLOCK_EVENTS:
+                settle()
+
+        return feed
+
+    def _settle(self) -> None:
+        """Count the events of the block."""
+        if not self._ys:
+            return
+        block = Block(
+            ys=self._ys[:],
+            predicted=self._predicted[:],
+            probabilities=self._probabilities[:] or [None] * len(self._ys),
+            baselines=self._baselines.foresee(self._ys),
+        )
+        for part in (self._ys, self._predicted, self._probabilities):
+            part.clear()
+        for tally in self._fed:
+            tally.update(block)
+
+
+def scores_of(model_file: ModelFile, names: Sequence[str]) -> Scores:
+    """These scores, as the model file has them.
+
+    Raises:
+        SpecError: As `Scores`.
+    """
+    return Scores(
+        names,
+        model_file.task,
+        model_file.scores,
+        labels=model_file.labels,
+        value=model_file.value,
+    )
 
 
 def _check(name: str, task: TaskName, key: str) -> None:
@@ -125,9 +218,10 @@ def _check(name: str, task: TaskName, key: str) -> None:
     suited = sorted([*suited_names(task), *own])
     if name in suited:
         return
-    if not _is_metric(name):
+    is_own = name in SCORES and bool(SCORES[name].tasks)
+    if not is_own and not _is_metric(name):
         raise SpecError(key, f'River has no metric "{name}"{did_you_mean(name, suited)}')
-    if not _answers(name):
+    if not is_own and not _answers(name):
         raise SpecError(key, f"{name} needs arguments or is a table: a score is one number")
     relatives = [each for each in suited if each.endswith(name)]
     instead = f"; there is {', '.join(relatives)}" if relatives else did_you_mean(name, suited)
@@ -174,16 +268,19 @@ def _tally(name: str) -> MakeTally:
 
 def _reads(name: str) -> str:
     """What this score is fed with: labels, probabilities, or Vowpal Wabbit's loss."""
-    own = SCORES[name].reads if name in SCORES else None
-    reads_labels = own is not None or getattr(river_metric(name), "requires_labels", True)
-    return own or ("labels" if reads_labels else "probabilities")
+    if name in SCORES:
+        return SCORES[name].reads
+    return "labels" if getattr(river_metric(name), "requires_labels", True) else "probabilities"
 
 
-def _fresh(names: Iterable[str], windows: Windows) -> list[Tally]:
-    """New tallies: one for all scores that read label pairs, else one for each name."""
-    pairs = tuple(name for name in names if _tally(name) is PairTally)
-    alone = [_tally(name)((name,), windows) for name in names if name not in pairs]
-    return [PairTally(pairs, windows), *alone] if pairs else alone
+def _fresh(names: Iterable[str], terms: Terms) -> list[Tally]:
+    """New tallies: one for all scores that share their state, else one for each name."""
+    groups: dict[Any, tuple[str, ...]] = {}
+    for name in names:
+        make = _tally(name)
+        key = make if getattr(make, "is_shared", False) else name
+        groups[key] = (*groups.get(key, ()), name)
+    return [_tally(of[0])(of, terms) for of in groups.values()]
 
 
 def _finite(value: float | None) -> float | None:

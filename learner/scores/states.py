@@ -1,91 +1,57 @@
-"""What the scores remember: one small tally per kind of score, updated with every scored event.
+"""What the scores remember: one small tally per kind of score.
 
 A tally keeps the least from which River's own formula can be computed later: counts of (truth,
 prediction) pairs for whatever reads a confusion matrix, a running mean, and so on. River's
 metrics are built and fed only when someone asks, so an event costs a fraction of a microsecond
 and asking changes nothing.
-
-Each tally serves one or more names and knows their lifetime, rolling and fading values. `dump`
-returns plain values that may share the tally's own: pickle them before the next event.
 """
 
 from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import inf
-from typing import Any, ClassVar, Protocol, TypeAlias
+from operator import eq
+from typing import Any, ClassVar, TypeAlias
 
 from river import metrics, stats
 
-from config.model.parts import ScoreWindows as Windows
+from learner.scores.blocks import Block, Terms
+from learner.scores.means import Interval, RunningMean
+from learner.scores.tally import Names, Pair, State, Tally, mean_after, mean_of
 
-State = dict[str, Any]
-Names = tuple[str, ...]
 # (truth, predicted label or number, probabilities) -> this event's loss.
 Loss: TypeAlias = Callable[[Any, Any, Any], float]
 Present: TypeAlias = Callable[[float], float]
+LabelPair = tuple[Any, Any]
+_ANYWHERE: Interval = (-inf, inf)
 
 
-class Tally(Protocol):
-    """The state behind one or more scores.
-
-    Attributes:
-        kind: Names the class in a dump.
-        names: The scores it serves.
-    """
-
-    kind: ClassVar[str]
-    names: tuple[str, ...]
-
-    def update(self, y: Any, y_pred: Any, probabilities: Any, /) -> None:
-        """Take one scored event."""
-
-    def lifetime(self, name: str) -> float | None:
-        """Over every event so far; None before the first."""
-
-    def rolling(self, name: str) -> float | None:
-        """Over the last events of the window; None before the first."""
-
-    def fading(self, name: str) -> float | None:
-        """The fading mean; None before the first event, and for what is no mean over events."""
-
-    def dump(self) -> State:
-        """The state, for `load` of a tally of this kind."""
-
-    def load(self, state: State) -> None:
-        """Continue from a dumped state."""
-
-
-MakeTally: TypeAlias = Callable[[Names, Windows], Tally]
-_COMMON = ("_factor", "_recent", "names")  # attributes of every tally
-
-
-class PairTally:
+class PairTally(Tally):
     """Counts of (label, predicted label): all that River reads from a confusion matrix.
 
     Counts are whole numbers, so a matrix filled from them equals one that was updated event by
-    event, in every cell and in the order of its labels.
+    event, in every cell and in the order of its labels. The baselines' are counted beside it.
     """
 
     kind: ClassVar[str] = "pairs"
-    __slots__ = (*_COMMON, "_hits", "_mass", "_pairs")
+    is_shared: ClassVar[bool] = True
 
-    def __init__(self, names: Names, windows: Windows) -> None:
-        self.names = names
-        self._pairs: dict[tuple[Any, Any], int] = {}
-        self._recent: deque[tuple[Any, Any]] = deque(maxlen=windows.rolling)
-        self._factor = windows.fading
-        self._hits = self._mass = 0.0
+    def __init__(self, names: Names, terms: Terms) -> None:
+        super().__init__(names)
+        self._pairs: Counter[LabelPair] = Counter()
+        self._recent: deque[LabelPair] = deque(maxlen=terms.windows.rolling)
+        self._foreseen: tuple[Counter[LabelPair], ...] = (Counter(), Counter())
+        self._hits = RunningMean(terms.windows.fading)
 
-    def update(self, y: Any, y_pred: Any, _: object, /) -> None:
-        pair = (y, y_pred)
-        self._recent.append(pair)
-        try:
-            self._pairs[pair] += 1
-        except KeyError:
-            self._pairs[pair] = 1
-        self._hits = self._hits * self._factor + (y == y_pred)
-        self._mass = self._mass * self._factor + 1.0
+    def update(self, block: Block) -> None:
+        ys, predicted = block.ys, block.predicted
+        pairs = list(zip(ys, predicted, strict=True))
+        self._pairs.update(pairs)
+        self._recent.extend(pairs)
+        for counts, foreseen in zip(self._foreseen, block.baselines, strict=True):
+            counts.update(zip(ys, foreseen, strict=True))
+        if "Accuracy" in self.names:
+            self._hits.update(map(eq, ys, predicted))
 
     def lifetime(self, name: str) -> float | None:
         return _over_pairs(name, self._pairs)
@@ -94,19 +60,42 @@ class PairTally:
         return _over_pairs(name, Counter(self._recent))
 
     def fading(self, name: str) -> float | None:
-        return self._hits / self._mass if name == "Accuracy" and self._mass else None
+        return self._hits.faded if name == "Accuracy" else None
+
+    def baselines(self, name: str) -> Pair:
+        first, second = (self._foreseen_by(name, counts) for counts in self._foreseen)
+        return first, second
+
+    def interval(self, name: str) -> Interval | None:
+        return self._hits.interval((0.0, 1.0)) if name == "Accuracy" else None
+
+    def _foreseen_by(self, name: str, counts: Counter[LabelPair]) -> float | None:
+        if counts.total() < self._pairs.total():  # of a snapshot that was without: no comparison
+            return None
+        # Before the first label there was no prediction, which is not scored.
+        return _over_pairs(name, {pair: n for pair, n in counts.items() if pair[1] is not None})
 
     def dump(self) -> State:
-        fading = [self._hits, self._mass]
-        return {"pairs": dict(self._pairs), "recent": list(self._recent), "fading": fading}
+        return {
+            "pairs": dict(self._pairs),
+            "recent": list(self._recent),
+            "foreseen": [dict(counts) for counts in self._foreseen],
+            "hits": self._hits.dump(),
+        }
 
     def load(self, state: State) -> None:
-        self._pairs = dict(state["pairs"])
+        self._pairs = Counter(state["pairs"])
         self._recent.extend(state["recent"])
-        self._hits, self._mass = state["fading"]
+        # Snapshots written before there were baselines have other sums, and none of these.
+        if "hits" in state:
+            self._hits.load(state["hits"])
+            first, second = state["foreseen"]
+            self._foreseen = Counter(first), Counter(second)
+        else:
+            self._hits.load([0.0, 0.0, *state["fading"]])
 
 
-class CurveTally(PairTally):
+class CurveTally(Tally):
     """Counts of (label, threshold not exceeded): all that River's ROCAUC reads.
 
     River compares each probability with ten thresholds. Which of them it exceeds is told by the
@@ -115,83 +104,128 @@ class CurveTally(PairTally):
     """
 
     kind: ClassVar[str] = "curve"
-    __slots__ = ("_edges", "_thresholds")
 
-    def __init__(self, names: Names, windows: Windows) -> None:
-        super().__init__(names, windows)
+    def __init__(self, names: Names, terms: Terms) -> None:
+        super().__init__(names)
+        self._pairs: Counter[LabelPair] = Counter()
+        self._recent: deque[LabelPair] = deque(maxlen=terms.windows.rolling)
         self._thresholds: list[float] = river_metric("ROCAUC").thresholds
         self._edges = [*self._thresholds, inf]
 
-    def update(self, y: Any, _: object, probabilities: Any, /) -> None:
-        p = probabilities.get(True, 0.0)
-        pair = (y, self._edges[bisect_left(self._thresholds, p)])
-        self._recent.append(pair)
-        try:
-            self._pairs[pair] += 1
-        except KeyError:
-            self._pairs[pair] = 1
+    def update(self, block: Block) -> None:
+        thresholds, edges = self._thresholds, self._edges
+        pairs = [
+            (y, edges[bisect_left(thresholds, probabilities.get(True, 0.0))])
+            for y, probabilities in zip(block.ys, block.probabilities, strict=True)
+        ]
+        self._pairs.update(pairs)
+        self._recent.extend(pairs)
 
     def lifetime(self, name: str) -> float | None:
-        return super().lifetime(name) if _has_both(self._pairs) else None
+        return _over_pairs(name, self._pairs) if _has_both(self._pairs) else None
 
     def rolling(self, name: str) -> float | None:
-        return super().rolling(name) if _has_both(self._recent) else None
-
-
-class MeanTally:
-    """The running mean of a loss, in River's own arithmetic."""
-
-    kind: ClassVar[str] = "mean"
-    __slots__ = (*_COMMON, "_count", "_faded", "_loss", "_mass", "_mean", "_present")
-
-    def __init__(self, names: Names, windows: Windows, loss: Loss, present: Present) -> None:
-        self.names, self._loss, self._present = names, loss, present
-        self._count = self._mean = self._faded = self._mass = 0.0
-        self._factor = windows.fading
-        self._recent: deque[float] = deque(maxlen=windows.rolling)
-
-    def update(self, y: Any, y_pred: Any, probabilities: Any, /) -> None:
-        loss = self._loss(y, y_pred, probabilities)
-        self._recent.append(loss)
-        self._count += 1.0
-        self._mean += (1.0 / self._count) * (loss - self._mean)
-        self._faded = self._faded * self._factor + loss
-        self._mass = self._mass * self._factor + 1.0
-
-    def lifetime(self, _: str) -> float | None:
-        return self._present(self._mean) if self._count else None
-
-    def rolling(self, _: str) -> float | None:
-        mean = stats.Mean()
-        for loss in self._recent:
-            mean.update(loss)
-        return self._present(mean.get()) if self._recent else None
-
-    def fading(self, _: str) -> float | None:
-        return self._present(self._faded / self._mass) if self._mass else None
+        return _over_pairs(name, Counter(self._recent)) if _has_both(self._recent) else None
 
     def dump(self) -> State:
-        sums = [self._count, self._mean, self._faded, self._mass]
-        return {"sums": sums, "recent": list(self._recent)}
+        return {"pairs": dict(self._pairs), "recent": list(self._recent)}
 
     def load(self, state: State) -> None:
-        self._count, self._mean, self._faded, self._mass = state["sums"]
+        self._pairs = Counter(state["pairs"])
         self._recent.extend(state["recent"])
 
 
-class LossTally:
+class MeanTally(Tally):
+    """The running mean of a loss, in River's own arithmetic.
+
+    Args:
+        present: What becomes of the mean: a root, a percentage.
+        bounds: Between which a loss lies.
+        reads_labels: The loss is of labels alone, so that baselines have it too.
+    """
+
+    kind: ClassVar[str] = "mean"
+
+    def __init__(
+        self,
+        names: Names,
+        terms: Terms,
+        *,
+        loss: Loss,
+        present: Present = float,
+        bounds: Interval = _ANYWHERE,
+        reads_labels: bool = True,
+    ) -> None:
+        super().__init__(names)
+        self._loss, self._present, self._bounds = loss, present, bounds
+        self._reads_labels = reads_labels
+        self._mean = RunningMean(terms.windows.fading)
+        self._recent: deque[float] = deque(maxlen=terms.windows.rolling)
+        self._foreseen: list[tuple[float, float]] = [(0.0, 0.0), (0.0, 0.0)]
+
+    def update(self, block: Block) -> None:
+        losses = list(map(self._loss, block.ys, block.predicted, block.probabilities))
+        self._recent.extend(losses)
+        self._mean.update(losses)
+        if self._reads_labels:
+            self._foresee(block)
+
+    def _foresee(self, block: Block) -> None:
+        loss = self._loss
+        for place, foreseen in enumerate(block.baselines):
+            # Before the first label there was no prediction, which is not scored.
+            begin = int(foreseen[0] is None)
+            pairs = zip(block.ys[begin:], foreseen[begin:], strict=True)
+            count, mean = mean_after(
+                *self._foreseen[place], (loss(y, predicted, None) for y, predicted in pairs)
+            )
+            self._foreseen[place] = count, mean or 0.0
+
+    def lifetime(self, _: str) -> float | None:
+        return self._present(self._mean.mean) if self._mean.count else None
+
+    def rolling(self, _: str) -> float | None:
+        mean = mean_of(self._recent)
+        return None if mean is None else self._present(mean)
+
+    def fading(self, _: str) -> float | None:
+        faded = self._mean.faded
+        return None if faded is None else self._present(faded)
+
+    def baselines(self, _: str) -> Pair:
+        first, second = (
+            self._present(mean) if count and count + 1 >= self._mean.count else None
+            for count, mean in self._foreseen
+        )
+        return first, second
+
+    def interval(self, _: str) -> Interval | None:
+        found = self._mean.interval(self._bounds)
+        return found and (self._present(found[0]), self._present(found[1]))
+
+    def dump(self) -> State:
+        foreseen = [list(sums) for sums in self._foreseen]
+        return {"sums": self._mean.dump(), "recent": list(self._recent), "foreseen": foreseen}
+
+    def load(self, state: State) -> None:
+        self._mean.load(state["sums"])
+        self._recent.extend(state["recent"])
+        # Snapshots written before there were baselines have none: they are never as many then.
+        self._foreseen = [(n, mean) for n, mean in state.get("foreseen", self._foreseen)]
+
+
+class LossTally(Tally):
     """Vowpal Wabbit's average loss: the sum of losses over the sum of weights."""
 
     kind: ClassVar[str] = "loss"
-    __slots__ = (*_COMMON, "_faded", "_faded_weight", "_loss", "_weight")
 
-    def __init__(self, names: Names, windows: Windows) -> None:
-        self.names = names
+    def __init__(self, names: Names, terms: Terms) -> None:
+        super().__init__(names)
         self._loss = self._weight = self._faded = self._faded_weight = 0.0
-        self._factor = windows.fading
-        self._recent: deque[tuple[float, float]] = deque(maxlen=windows.rolling)
+        self._factor = terms.windows.fading
+        self._recent: deque[tuple[float, float]] = deque(maxlen=terms.windows.rolling)
 
-    def update(self, y: Any, y_pred: Any, probabilities: Any, /) -> None:
+    def update(self, block: Block) -> None:
         """Nothing: the loss is Vowpal Wabbit's own and comes by `add`."""
 
     def add(self, loss: float, weight: float) -> None:
@@ -221,23 +255,22 @@ class LossTally:
         self._recent.extend(state["recent"])
 
 
-class RiverTally:
+class RiverTally(Tally):
     """Any other score: River's metric itself, and the last events it was fed."""
 
     kind: ClassVar[str] = "river"
-    __slots__ = (*_COMMON, "_metric", "_reads_labels")
 
-    def __init__(self, names: Names, windows: Windows) -> None:
-        self.names = names
+    def __init__(self, names: Names, terms: Terms) -> None:
+        super().__init__(names)
         self._metric = river_metric(names[0])
         self._reads_labels = getattr(self._metric, "requires_labels", True)
-        self._recent: deque[tuple[Any, Any]] = deque(maxlen=windows.rolling)
+        self._recent: deque[tuple[Any, Any]] = deque(maxlen=terms.windows.rolling)
 
-    def update(self, y: Any, y_pred: Any, probabilities: Any, /) -> None:
-        # A copy: a learner may hand out the same dict again, changed.
-        prediction = y_pred if self._reads_labels else dict(probabilities)
-        self._metric.update(y, prediction)
-        self._recent.append((y, prediction))
+    def update(self, block: Block) -> None:
+        predicted = block.predicted if self._reads_labels else block.probabilities
+        for y, prediction in zip(block.ys, predicted, strict=True):
+            self._metric.update(y, prediction)
+            self._recent.append((y, prediction))
 
     def lifetime(self, _: str) -> float | None:
         return _value_of(self._metric, self._recent)
@@ -248,15 +281,53 @@ class RiverTally:
             metric.update(y, prediction)
         return _value_of(metric, self._recent)
 
-    def fading(self, _: str) -> float | None:
-        return None
-
     def dump(self) -> State:
         return {"metric": self._metric, "recent": list(self._recent)}
 
     def load(self, state: State) -> None:
         self._metric = state["metric"]
         self._recent.extend(state["recent"])
+
+
+class SquaresTally(RiverTally):
+    """R2, whose baselines share the truths' variance."""
+
+    def __init__(self, names: Names, terms: Terms) -> None:
+        super().__init__(names, terms)
+        self._truths = stats.Var()
+        self._residuals = [0.0, 0.0]
+
+    def update(self, block: Block) -> None:
+        super().update(block)
+        # Before the first label there was no prediction, which is not scored.
+        begin = int(block.baselines[0][0] is None)
+        ys = block.ys[begin:]
+        for y in ys:
+            self._truths.update(y)
+        for place, foreseen in enumerate(block.baselines):
+            residual = self._residuals[place]
+            for y, predicted in zip(ys, foreseen[begin:], strict=True):
+                residual += (y - predicted) * (y - predicted)
+            self._residuals[place] = residual
+
+    def baselines(self, _: str) -> Pair:
+        count = self._truths.mean.n
+        squares = (count - 1) * self._truths.get() if count > 1 else 0.0
+        is_of_all = count + 1 >= vars(self._metric)["_y_var"].mean.n
+        if not squares or not is_of_all:
+            return None, None
+        first, second = (1 - residual / squares for residual in self._residuals)
+        return first, second
+
+    def dump(self) -> State:
+        foreseen = {"truths": self._truths, "residuals": list(self._residuals)}
+        return {**super().dump(), **foreseen}
+
+    def load(self, state: State) -> None:
+        super().load(state)
+        # Snapshots written before there were baselines have none: they are never as many then.
+        if "truths" in state:
+            self._truths, self._residuals = state["truths"], list(state["residuals"])
 
 
 def river_metric(name: str) -> Any:

@@ -49,6 +49,7 @@ from checkpoints.records.manifest import (
     SegmentRef,
     TopicAnchors,
     Version,
+    calibration_of,
     seal_version,
 )
 from checkpoints.records.segments import pack
@@ -185,6 +186,7 @@ class VersionMaker:
             created_at_ms=cut.created_at_ms,
             counts=_counts(snapshot, cut.head),
             metrics=snapshot.metrics,
+            calibration=calibration_of(snapshot.calibration),
             drift_total=snapshot.drift_total,
             offsets=positions.offsets_json(),
             anchors=_anchors(positions.anchors_json()),

@@ -8,7 +8,7 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 from prometheus_client.exposition import make_wsgi_app, start_http_server
 
-from checkpoints.records.manifest import Manifest
+from checkpoints.records.manifest import SCORE_WINDOWS, Manifest
 from config.files import free_bytes, size_bytes
 from stream.between.messages import Committed
 from stream.between.positions import PartitionKey
@@ -128,7 +128,8 @@ class LearnerMetrics:
         self._refused.set(counts.refused)
         self._size.set(manifest.segments["model"].raw_bytes)
         for name, windows in manifest.metrics.items():
-            for window, value in windows.items():
+            for window in SCORE_WINDOWS:
+                value = windows.get(window)
                 gauge = self._scores.labels(self._model, name, window)
                 gauge.set(float("nan") if value is None else value)
 

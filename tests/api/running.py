@@ -23,7 +23,14 @@ from api.processes.server import Server, make_server
 from api.serving.follow import Following
 from checkpoints.errors import Unavailable
 from checkpoints.records.line import Line
-from checkpoints.records.manifest import Counts, Manifest, Version, open_version, seal_version
+from checkpoints.records.manifest import (
+    Counts,
+    Manifest,
+    Version,
+    calibration_of,
+    open_version,
+    seal_version,
+)
 from checkpoints.records.segments import pack
 from checkpoints.records.signing import Keys
 from checkpoints.stores.contract import Store
@@ -41,7 +48,7 @@ PHISHING = """
 name: phishing
 task: binary
 learner: {river: [preprocessing.StandardScaler, linear_model.LogisticRegression]}
-metrics: [Accuracy, LogLoss]
+metrics: [Accuracy, LogLoss, Brier, ECE]
 drift: [{on: error, detector: ADWIN, delta: 0.9}]
 """
 KEYS = Keys(learner=None, operator=OPERATOR, verifier=VERIFIER)
@@ -149,6 +156,7 @@ class Learning:
                 refused_by=snapshot.refused_by,
             ),
             metrics=snapshot.metrics,
+            calibration=calibration_of(snapshot.calibration),
             drift_total=snapshot.drift_total,
             offsets={topic: {"0": self.consumed}},
             begins={topic: {"0": 0}},

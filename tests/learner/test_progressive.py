@@ -98,8 +98,15 @@ def test_a_label_of_probabilities_that_are_nan_is_counted_and_scored_as_river_do
     assert scores.report()["Accuracy"]["lifetime"] == 0.5
 
 
-def test_an_answer_that_no_score_can_take_names_its_own_example():
-    answers = [(None, None), (True, None), ([True], None), (True, None)]
+class Odd:
+    """What no estimator hands on: it cannot be compared."""
+
+    def __ne__(self, other: object) -> bool:
+        raise TypeError("odd")
+
+
+def test_an_answer_that_no_error_can_be_taken_of_names_its_own_example():
+    answers = [(None, None), (True, None), (Odd(), None), (True, None)]
     _, _, _, steps = steps_of(answers)
 
     with pytest.raises(StepFailedError, match="example 2: TypeError") as raised:

@@ -22,6 +22,7 @@ ROUTES: list[tuple[str, str, Any, str]] = [
     ("GET", "/v1/models", None, "read"),
     ("GET", MODEL, None, "read"),
     ("GET", f"{MODEL}/metrics", None, "read"),
+    ("GET", f"{MODEL}/calibration", None, "read"),
     ("GET", f"{MODEL}/drifts", None, "read"),
     ("GET", f"{MODEL}/versions", None, "read"),
     ("GET", f"{MODEL}/versions/v1", None, "read"),

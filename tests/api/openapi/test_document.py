@@ -26,6 +26,7 @@ ROUTES = {
     ("GET", "/v1/models"),
     ("GET", "/v1/models/{model}"),
     ("GET", "/v1/models/{model}/metrics"),
+    ("GET", "/v1/models/{model}/calibration"),
     ("GET", "/v1/models/{model}/drifts"),
     ("GET", "/v1/models/{model}/versions"),
     ("GET", "/v1/models/{model}/versions/{version}"),

@@ -8,6 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from checkpoints.reading import views
 from checkpoints.reading.reader import LineReader
+from checkpoints.records.manifest import SCORE_WINDOWS
 from tests.api.running import KEYS, Running, phishing, running, until
 
 MODEL = "/v1/models/phishing"
@@ -51,6 +52,9 @@ def test_bodies_are_those_that_the_command_line_prints(api: Running) -> None:
     one = views.version_view(found[2], control=state.control, serving=serving)
     assert api.get(f"{MODEL}/versions/v3").json() == one
     assert api.get(f"{MODEL}/metrics").json() == views.metrics_view(state.head.manifest)
+    calibration = api.get(f"{MODEL}/calibration").json()
+    assert calibration == views.calibration_view(state.head.manifest)
+    assert sum(each["count"] for each in calibration["bins"]) == state.head.manifest.counts.scored
     drifts = reader.load_segments(state.head, ["drifts"])["drifts"]
     assert api.get(f"{MODEL}/drifts").json() == views.drifts_view(drifts)
 
@@ -111,8 +115,8 @@ def test_json_versions_and_prometheus_agree(api: Running) -> None:
     assert newest["metrics"] == model["metrics"]
     for name, windows in scores.items():
         assert windows["lifetime"] == model["metrics"][name]
-        for window, value in windows.items():
-            shown = samples["weir_model_metric", name, window]
+        for window in SCORE_WINDOWS:
+            shown, value = samples["weir_model_metric", name, window], windows[window]
             assert shown == value or (value is None and math.isnan(shown))
 
 

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from checkpoints.errors import BadCommand
+from checkpoints.errors import BadCommand, NotFound
 from checkpoints.reading import views
 from checkpoints.reading.reader import LineState
 from checkpoints.records.line import Line
-from checkpoints.records.manifest import Counts
+from checkpoints.records.manifest import Counts, calibration_of
 from tests.checkpoints.builders import a_control, a_version, pointer
 
 LINE = Line("phishing")
@@ -122,6 +122,26 @@ def test_metrics_have_three_windows_each():
     assert views.metrics_view(HEAD.manifest) == {
         "Accuracy": {"lifetime": 0.75, "rolling": None, "fading": None}
     }
+
+
+def test_metrics_have_their_baselines_and_interval_beside_them():
+    values = {"lifetime": 0.75, "no_change": 0.5, "majority": None, "low": 0.5, "high": 1.0}
+    manifest = a_version(LINE, number=1, metrics={"Accuracy": values}).manifest
+
+    assert views.metrics_view(manifest) == {"Accuracy": {**values, "rolling": None, "fading": None}}
+
+
+def test_a_version_without_calibration_says_how_to_have_one():
+    with pytest.raises(NotFound, match="list ECE or Brier under `metrics:`"):
+        views.calibration_view(HEAD.manifest)
+
+
+def test_calibration_is_the_manifests():
+    bins = [{"from": 0.0, "to": 0.1, "count": 2, "predicted": 0.05, "observed": None}]
+    found = {"bins": bins, "ece": 0.01, "brier": 0.2}
+    manifest = a_version(LINE, number=1, calibration=calibration_of(found)).manifest
+
+    assert views.calibration_view(manifest) == found
 
 
 def test_a_version_says_whether_it_is_used():

@@ -19,6 +19,7 @@ LABELS: dict[str, list[Any]] = {
     "binary": [False, True],
     "multiclass": ["brickface", "sky", "foliage", "cement", "window", "path", "grass"],
 }
+WINDOWS = ("lifetime", "rolling", "fading")
 Event = tuple[Any, Any, dict[Any, float] | None]
 MEANS = {"Accuracy", "CrossEntropy", "LogLoss", "MAE", "MAPE", "MSE", "RMSE", "RMSLE", "SMAPE"}
 
@@ -47,6 +48,10 @@ def feed(scores: Scores, events: Iterator[Event] | list[Event]) -> Scores:
     for event in events:
         scores.update(*event)
     return scores
+
+
+def over_windows(score: dict[str, float | None]) -> dict[str, float | None]:
+    return {window: score[window] for window in WINDOWS}
 
 
 def river_value(name: str, events: Iterator[Event] | list[Event]) -> float:
@@ -139,10 +144,12 @@ def test_what_is_no_mean_over_events_does_not_fade(task: TaskName, name: str) ->
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
 def test_everything_is_null_before_the_first_scored_event(task: TaskName) -> None:
     names = [*suited_names(task), "VWLoss"]
+    second = "mean" if task == "regression" else "majority"
 
     report = Scores(names, task, Windows()).report()
 
-    assert {name: dict.fromkeys(("lifetime", "rolling", "fading")) for name in names} == report
+    nothing = dict.fromkeys((*WINDOWS, "no_change", second, "low", "high"))
+    assert dict.fromkeys(names, nothing) == report
 
 
 def test_values_that_are_not_finite_are_null() -> None:
@@ -150,8 +157,9 @@ def test_values_that_are_not_finite_are_null() -> None:
     scores.update(1.0, 1e300, None)
     scores.update(1.0, -3.0, None)
 
-    assert scores.report()["MSE"] == {"lifetime": None, "rolling": 16.0, "fading": None}
-    assert dict.fromkeys(("lifetime", "rolling", "fading")) == scores.report()["RMSLE"]
+    report = scores.report()
+    assert over_windows(report["MSE"]) == {"lifetime": None, "rolling": 16.0, "fading": None}
+    assert over_windows(report["RMSLE"]) == dict.fromkeys(WINDOWS)
 
 
 CURVES = ["ROCAUC", "RollingROCAUC", "RollingPRAUC"]
@@ -163,8 +171,7 @@ def test_there_is_no_area_under_a_curve_of_one_class(name: str, label: bool) -> 
     """River's 0, or -0, would read as the worst there is; with the other class it has a value."""
     events: list[Event] = [(label, True, {False: 0.2, True: 0.8})] * 5
     scores = feed(Scores([name], "binary", Windows(rolling=3)), events)
-    nothing = dict.fromkeys(("lifetime", "rolling", "fading"))
-    assert scores.report()[name] == nothing
+    assert over_windows(scores.report()[name]) == dict.fromkeys(WINDOWS)
 
     other: list[Event] = [(not label, False, {False: 0.9, True: 0.1})]
     report = feed(scores, other).report()[name]
@@ -233,7 +240,7 @@ def test_vw_loss_is_the_sum_of_losses_over_the_sum_of_weights() -> None:
         scores.add_loss(loss, weight)
 
     expected = {"lifetime": 8 / 5, "rolling": 4 / 4, "fading": (1 + 0.5 + 3) / (0.25 + 1 + 2)}
-    assert expected == scores.report()["VWLoss"]
+    assert expected == over_windows(scores.report()["VWLoss"])
     assert scores.wants_loss
     assert not scores.wants_probabilities
 

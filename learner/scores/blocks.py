@@ -1,0 +1,49 @@
+"""What tallies are made for, and what they are fed with: scored events, a block at a time.
+
+An event costs its loop one call, whatever is scored. A block is only a saving: every sum goes on
+event by event, so that no bit depends on where blocks are cut.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from config.model.parts import ScoreWindows as Windows
+from config.model_file import TaskName
+
+# Scored events that wait to be counted, at most.
+BLOCK_EVENTS = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What of the model file the scores are made by.
+
+    Attributes:
+        task: What the learner learns.
+        windows: Length of the rolling window in scored events, and the fading factor.
+        labels: The admissible ones, where the file lists them.
+        value: The section `value`, where there is one.
+    """
+
+    task: TaskName
+    windows: Windows
+    labels: tuple[Any, ...] | None = None
+    value: Mapping[str, Any] | None = field(default=None)
+
+
+@dataclass(slots=True, kw_only=True)
+class Block:
+    """Scored events in order: lists of equal length.
+
+    Attributes:
+        ys: The truths.
+        predicted: The labels or numbers predicted.
+        probabilities: By native label, one's own; None in place of each where no score reads them.
+        baselines: What each baseline would have predicted; None before the first truth.
+    """
+
+    ys: list[Any]
+    predicted: list[Any]
+    probabilities: list[Any]
+    baselines: Sequence[list[Any]]

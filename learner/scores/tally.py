@@ -1,0 +1,81 @@
+"""What a tally is: the state behind one or more scores, which share it.
+
+Each knows the lifetime, rolling and fading values of the scores it serves, what their baselines
+score, and how sure the lifetime value is. `dump` returns plain values that may share the tally's
+own: pickle them before the next event.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar, TypeAlias
+
+from learner.scores.blocks import Block, Terms
+from learner.scores.means import Interval
+
+State = dict[str, Any]
+Names = tuple[str, ...]
+# Of both baselines, in their order.
+Pair = tuple[float | None, float | None]
+
+
+class Tally:
+    """The state behind one or more scores; None is the value of what it does not know.
+
+    Attributes:
+        kind: Names the class in a dump.
+        is_shared: One serves all scores of its class, else each has its own.
+        names: The scores it serves.
+    """
+
+    kind: ClassVar[str]
+    is_shared: ClassVar[bool] = False
+
+    def __init__(self, names: Names) -> None:
+        self.names = names
+
+    def update(self, block: Block) -> None:
+        """Take these scored events."""
+        raise NotImplementedError
+
+    def lifetime(self, name: str) -> float | None:
+        """Over every event so far; None before the first."""
+        raise NotImplementedError
+
+    def rolling(self, name: str) -> float | None:
+        """Over the last events of the window; None before the first."""
+        raise NotImplementedError
+
+    def fading(self, _: str) -> float | None:
+        """The fading mean; None before the first event, and for what is no mean over events."""
+        return None
+
+    def baselines(self, _: str) -> Pair:
+        """What each baseline scores; None where the score reads probabilities."""
+        return None, None
+
+    def interval(self, _: str) -> Interval | None:
+        """Where the lifetime value lies, of a mean over events."""
+        return None
+
+    def dump(self) -> State:
+        """The state, for `load` of a tally of this kind."""
+        raise NotImplementedError
+
+    def load(self, state: State) -> None:
+        """Continue from a dumped state."""
+        raise NotImplementedError
+
+
+MakeTally: TypeAlias = Callable[[Names, Terms], Tally]
+
+
+def mean_of(losses: Iterable[float]) -> float | None:
+    """The mean, in the arithmetic of River's `stats.Mean`; None of no losses."""
+    return mean_after(0.0, 0.0, losses)[1]
+
+
+def mean_after(count: float, mean: float, losses: Iterable[float]) -> tuple[float, float | None]:
+    """How many there are with these, and the mean of all."""
+    for loss in losses:
+        count += 1.0
+        mean += (1.0 / count) * (loss - mean)
+    return count, mean if count else None
