@@ -24,7 +24,7 @@ from checkpoints.reading.views import (
     version_view,
     versions_page,
 )
-from checkpoints.records.manifest import Version
+from checkpoints.records.manifest import BASELINES, Version
 
 AVersion = Annotated[str, typer.Argument(help=FIELDS["to"], metavar="vN")]
 Limit = Annotated[int, typer.Option(help="Items at most.")]
@@ -34,9 +34,11 @@ Before = Annotated[str | None, typer.Option(help="`next` of the page before.")]
 def status(at: Connection, model: Model) -> Told:
     """What the model is doing: its head, scores, offsets and lag."""
     _, state = at.state(model)
+    assert state.head is not None
     body = model_view(state, now_ms=time.time_ns() // 1_000_000)
     keys = ("state", "version", "serving", "learned", "scored", "refused", "forgotten", "lag")
-    facts = {key: body[key] for key in keys} | {"not finite": body["nonfinite"]} | body["metrics"]
+    facts = {key: body[key] for key in keys} | {"not finite": body["nonfinite"]}
+    facts |= {name: _scored(of) for name, of in state.head.manifest.metrics.items()}
     told = {key: body[key] for key in ("last_error", "advice") if body[key]}
     return Told(body=body, lines=_facts({**facts, "refused": _refused(body), **told}))
 
@@ -143,6 +145,15 @@ def _version_row(item: Mapping[str, Any]) -> tuple[object, ...]:
     scores = " ".join(f"{name}={_short(value)}" for name, value in item["metrics"].items())
     facts = (item["version"], item["kind"], item["created_at"], item["learned"], item["scored"])
     return (*facts, item["bytes"], ",".join(marks), scores)
+
+
+def _scored(score: Mapping[str, float | None]) -> str | None:
+    """A score's lifetime value, and beside it what its baselines have."""
+    value = score.get("lifetime")
+    beside = ", ".join(
+        f"{key} {_short(score[key])}" for key in BASELINES if score.get(key) is not None
+    )
+    return None if value is None else f"{value}  ({beside})" if beside else str(value)
 
 
 def _short(value: float | None) -> str:

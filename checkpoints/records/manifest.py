@@ -18,6 +18,7 @@ from checkpoints.records.line import Line
 from checkpoints.records.signing import Signer, Verifier, decode, digest, normal
 
 __all__ = [
+    "BASELINES",
     "SCORE_WINDOWS",
     "Anchor",
     "Calibration",
@@ -37,8 +38,10 @@ __all__ = [
 
 MANIFEST_BYTES_MAX = 4 << 20  # an envelope; 10,000 runs are about 500 KB
 
-# Over what a score may be; what else `metrics` has of one is no window.
+# What `metrics` has of each score: over what it may be, what predictors without a feature score
+# over the life, and, as `low` and `high`, where its lifetime value lies.
 SCORE_WINDOWS = ("lifetime", "rolling", "fading")
+BASELINES = ("no_change", "majority", "mean")
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 

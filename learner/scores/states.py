@@ -9,6 +9,7 @@ and asking changes nothing.
 from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from math import inf
 from operator import eq
 from typing import Any, ClassVar, TypeAlias
@@ -31,6 +32,7 @@ class PairTally(Tally):
 
     Counts are whole numbers, so a matrix filled from them equals one that was updated event by
     event, in every cell and in the order of its labels. The baselines' are counted beside it.
+    Who asks for several scores gets them of one matrix.
     """
 
     kind: ClassVar[str] = "pairs"
@@ -42,8 +44,10 @@ class PairTally(Tally):
         self._recent: deque[LabelPair] = deque(maxlen=terms.windows.rolling)
         self._foreseen: tuple[Counter[LabelPair], ...] = (Counter(), Counter())
         self._hits = RunningMean(terms.windows.fading)
+        self._matrices: dict[str, Any] = {}
 
     def update(self, block: Block) -> None:
+        self._matrices.clear()
         ys, predicted = block.ys, block.predicted
         pairs = list(zip(ys, predicted, strict=True))
         self._pairs.update(pairs)
@@ -54,26 +58,38 @@ class PairTally(Tally):
             self._hits.update(map(eq, ys, predicted))
 
     def lifetime(self, name: str) -> float | None:
-        return _over_pairs(name, self._pairs)
+        return self._over(name, "lifetime", lambda: self._pairs)
 
     def rolling(self, name: str) -> float | None:
-        return _over_pairs(name, Counter(self._recent))
+        return self._over(name, "rolling", lambda: Counter(self._recent))
 
     def fading(self, name: str) -> float | None:
         return self._hits.faded if name == "Accuracy" else None
 
     def baselines(self, name: str) -> Pair:
-        first, second = (self._foreseen_by(name, counts) for counts in self._foreseen)
+        first, second = (
+            self._over(name, f"baseline {place}", partial(self._foreseen_by, place))
+            for place in range(len(self._foreseen))
+        )
         return first, second
 
     def interval(self, name: str) -> Interval | None:
         return self._hits.interval((0.0, 1.0)) if name == "Accuracy" else None
 
-    def _foreseen_by(self, name: str, counts: Counter[LabelPair]) -> float | None:
+    def _foreseen_by(self, place: int) -> Mapping[LabelPair, int]:
+        counts = self._foreseen[place]
         if counts.total() < self._pairs.total():  # of a snapshot that was without: no comparison
-            return None
+            return {}
         # Before the first label there was no prediction, which is not scored.
-        return _over_pairs(name, {pair: n for pair, n in counts.items() if pair[1] is not None})
+        return {pair: n for pair, n in counts.items() if pair[1] is not None}
+
+    def _over(
+        self, name: str, what: str, pairs: Callable[[], Mapping[LabelPair, int]]
+    ) -> float | None:
+        matrix = self._matrices.get(what)
+        if matrix is None:
+            matrix = self._matrices[what] = _matrix(pairs())
+        return _value(getattr(metrics, name)(cm=matrix)) if matrix.n_samples else None
 
     def dump(self) -> State:
         return {
@@ -84,6 +100,7 @@ class PairTally(Tally):
         }
 
     def load(self, state: State) -> None:
+        self._matrices.clear()
         self._pairs = Counter(state["pairs"])
         self._recent.extend(state["recent"])
         # Snapshots written before there were baselines have other sums, and none of these.
@@ -335,6 +352,15 @@ def river_metric(name: str) -> Any:
     return getattr(metrics, name)()
 
 
+def _matrix(pairs: Mapping[LabelPair, int]) -> Any:
+    """River's confusion matrix, with each pair as often as it was counted."""
+    matrix = river_metric("ConfusionMatrix")
+    for (y, prediction), count in pairs.items():
+        matrix.update(y, prediction, float(count))
+    matrix.n_samples = sum(pairs.values())  # an update of any weight counts as one sample
+    return matrix
+
+
 def _over_pairs(name: str, pairs: Mapping[tuple[Any, Any], int]) -> float | None:
     """The value of River's metric `name` fed with each pair as often as it was counted."""
     if not pairs:
@@ -342,8 +368,6 @@ def _over_pairs(name: str, pairs: Mapping[tuple[Any, Any], int]) -> float | None
     metric = river_metric(name)
     for (y, prediction), count in pairs.items():
         metric.update(y, prediction, float(count))
-    if hasattr(metric, "cm"):  # an update of any weight counts as one sample
-        metric.cm.n_samples = sum(pairs.values())
     return _value(metric)
 
 

@@ -135,6 +135,26 @@ def test_what_is_neither_a_version_nor_a_tag_is_a_usage_error(weir, name):
     assert "write v and its number, as in v17" in said
 
 
+def test_status_has_each_score_beside_its_baselines(store, weir):
+    """A mean of numbers or a majority of classes; a score that has none stands alone."""
+    metrics = {
+        "Accuracy": {"lifetime": 0.8373, "no_change": 0.85330, "majority": 0.5, "low": 0.8},
+        "MAE": {"lifetime": 2.5, "no_change": None, "mean": 3.25},
+        "LogLoss": {"lifetime": 0.25, "no_change": None, "majority": None},
+        "ROCAUC": {"lifetime": None, "no_change": None, "majority": None},
+    }
+    token, parent = granted(store, LINE).token, state(store).head
+    committed(store, LINE, token, number=6, parent=parent, metrics=metrics)
+
+    said = {
+        line.split()[0]: line.split(maxsplit=1)[1] for line in weir("status", MODEL)[1].splitlines()
+    }
+
+    assert said["Accuracy"] == "0.8373  (no_change 0.8533, majority 0.5)"
+    assert said["MAE"] == "2.5  (mean 3.25)"
+    assert (said["LogLoss"], said["ROCAUC"]) == ("0.25", "-")
+
+
 def test_status_says_why_events_were_refused(store, weir):
     """The commonest reason first; and how many predictions were NaN or infinite."""
     assert "refused     0\n" in weir("status", MODEL)[1]
