@@ -12,8 +12,10 @@ from pydantic import BeforeValidator, JsonValue
 
 from config.text.messages import wrong
 from config.text.nearest import did_you_mean
+from config.text.values import shown
 
 _COSTS = ("over", "under")
+_MOST = 1e12
 
 
 def label_text(label: object) -> str:
@@ -28,7 +30,7 @@ def label_text(label: object) -> str:
 def _by_text(value: object) -> object:
     """Labels are keys, and YAML reads one without quotes as what it looks like."""
     if not isinstance(value, dict):
-        raise wrong(f"must be a mapping: a row for each predicted label, not {value!r}")
+        raise wrong(f"must be a mapping: a row for each predicted label, not {shown(value)}")
     return {label_text(key): _row(row) for key, row in value.items()}
 
 
@@ -66,10 +68,12 @@ def misfit(
 
 def _wrong_costs(value: Mapping[str, Any]) -> str | None:
     if sorted(value) != list(_COSTS):
-        shown = "{over: …, under: …}"
-        return f"of a regression is {shown}: what a unit above the truth costs, and one below"
+        usual = "{over: …, under: …}"
+        return f"of a regression is {usual}: what a unit above the truth costs, and one below"
     bad = [key for key in _COSTS if not _is_number(value[key]) or value[key] < 0]
-    return f"{bad[0]} must be a number, 0 or more, not {value[bad[0]]!r}" if bad else None
+    if bad:
+        return f"{bad[0]} must be a number from 0 to {_MOST:g}, not {shown(value[bad[0]])}"
+    return None
 
 
 def _wrong_row(predicted: str, row: Any, texts: list[str]) -> str | None:
@@ -82,8 +86,8 @@ def _wrong_row(predicted: str, row: Any, texts: list[str]) -> str | None:
         if actual not in row:
             return f"has no number for predicted {predicted}, actual {actual}"
         if not _is_number(row[actual]):
-            found = f"not {row[actual]!r}"
-            return f"for predicted {predicted}, actual {actual} must be a number, {found}"
+            pair = f"predicted {predicted}, actual {actual}"
+            return f"for {pair} must be a number up to {_MOST:g}, not {shown(row[actual])}"
     return None
 
 
@@ -92,5 +96,6 @@ def _no_label(key: str, texts: list[str]) -> str:
     return f"has {key}, which is none of the labels ({listed}){did_you_mean(key, texts)}"
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _is_number(value: Any) -> bool:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and abs(value) <= _MOST

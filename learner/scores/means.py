@@ -82,9 +82,9 @@ def _half_width(count: float, squares: float, bounds: Interval) -> float | None:
 
     Sources: for losses within bounds, at any count, Howard, Ramdas, McAuliffe and Sekhon,
     "Time-uniform, nonparametric, nonasymptotic confidence sequences", Annals of Statistics 49,
-    2021: Theorem 4 with the stitched bound of its equation 24. For others, in the limit,
-    Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas, "Time-uniform central limit theory and
-    asymptotic confidence sequences", Annals of Statistics 52, 2024: Theorem 2.2.
+    2021: the empirical-Bernstein bound (Theorem 4), stitched with η = 2 and s = 1.4. For others,
+    in the limit, Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas, "Time-uniform central limit
+    theory and asymptotic confidence sequences", Annals of Statistics 52, 2024: a Gaussian mixture.
 
     Args:
         squares: Sum of (loss - mean of those before)².
@@ -97,8 +97,10 @@ def _half_width(count: float, squares: float, bounds: Interval) -> float | None:
         return None
     # The mean of none is 0, which has to lie within bounds too.
     span = max(bounds[1], 0.0) - min(bounds[0], 0.0)
+    if not span:
+        return 0.0
     if span < inf:
-        spread = max(squares / span**2, 1.0)
+        spread = max(squares / (span * span), 1.0)
         slow = log(log(2 * spread))
         return span * (1.7 * sqrt(spread * (slow + 3.8)) + 3.4 * slow + 13) / count
     if count < _EVENTS_MIN:

@@ -188,6 +188,13 @@ def test_the_interval_is_as_wide_as_the_paper_says() -> None:
     assert expected < 0.03
 
 
+def test_what_can_have_one_value_only_is_known() -> None:
+    mean = RunningMean(0.999)
+    mean.update([0.0, 0.0])
+
+    assert mean.interval((0.0, 0.0)) == (0.0, 0.0)
+
+
 def test_a_loss_without_bounds_has_no_interval_before_there_are_events_enough() -> None:
     mean = RunningMean(0.999)
     mean.update([1.0, 2.0] * 49)
