@@ -105,7 +105,7 @@ def _row(name: str, loaded: Any) -> str:
     shown, version = html.escape(name), html.escape(loaded.name if loaded else "nothing yet")
     links = " · ".join(
         f'<a href="/v1/models/{shown}/{what}">{what}</a>'
-        for what in ("metrics", "calibration", "drifts", "versions", "audit")
+        for what in ("metrics", "drifts", "versions", "audit")
     )
     cells = (f'<a href="/v1/models/{shown}">{shown}</a>', version, links)
     return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"

@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from checkpoints.reading import views
 from checkpoints.reading.reader import LineReader
 from checkpoints.records.manifest import SCORE_WINDOWS
-from tests.api.running import KEYS, Running, phishing, running, until
+from tests.api.running import KEYS, PHISHING, Running, phishing, running, until
 
 MODEL = "/v1/models/phishing"
 
@@ -131,6 +131,14 @@ def test_requests_and_predictions_are_counted(api: Running) -> None:
     assert 'route="unmatched",status_code="404"' in text
     assert "weir_http_requests_in_progress 1.0" in text
     assert "weir_build_info{" in text
+
+
+def test_without_scores_of_probabilities_there_is_no_calibration_and_how_to_have_it() -> None:
+    with running(PHISHING.replace(", Brier, ECE", "")) as api:
+        answer = api.get(f"{MODEL}/calibration")
+
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+        assert "list ECE or Brier under `metrics:`" in answer.json()["detail"]
 
 
 def test_a_score_without_a_value_is_null_and_nan() -> None:
