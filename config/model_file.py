@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from config.errors import Mistake, ModelFileError
+from config.model.late_labels import LateLabels
 from config.model.parts import (
     Checkpoint,
     Drift,
@@ -75,6 +76,7 @@ class ModelFile(ModelFilePart):
     limits: Limits = Limits()
     topics: Topics
     checkpoint: Checkpoint = Checkpoint()
+    late_labels: LateLabels | None = None
     trust: Annotated[tuple[Module, ...], Listed] = Field(default=(), validate_default=True)
 
     _source: Source = PrivateAttr(default_factory=lambda: Source(file="model file"))
@@ -166,6 +168,16 @@ class ModelFile(ModelFilePart):
         if topics.format == "vw" and isinstance(learner, Learner) and learner.vw is None:
             raise wrong("format: vw is Vowpal Wabbit's text: it needs `learner: {vw: …}`")
         return topics
+
+    @field_validator("late_labels")
+    @classmethod
+    def _default_is_a_label(
+        cls, late_labels: LateLabels | None, info: ValidationInfo
+    ) -> LateLabels | None:
+        misfit = late_labels and late_labels.misfit(info.data.get("task"), info.data.get("labels"))
+        if misfit:
+            raise wrong(misfit)
+        return late_labels
 
     @field_validator("trust")
     @classmethod

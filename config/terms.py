@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, PlainValidator
 
+from config.text.durations import duration_s
 from config.text.messages import wrong
 from config.text.sizes import size_bytes
 
@@ -123,3 +124,4 @@ Number = Annotated[float, Field(allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(gt=0, le=1)]
 Size = Annotated[int, BeforeValidator(size_bytes)]
+Duration = Annotated[float, BeforeValidator(duration_s)]

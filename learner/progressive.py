@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeAlias, cast
 
 from learner.drift.monitor import Detection, Detectors
 from learner.errors import told
-from learner.estimator import Estimator, are_wild
+from learner.estimator import Predicted, are_wild
 from learner.scores.scores import Scores
 
 Found: TypeAlias = list[tuple[int, Detection]]
@@ -59,6 +59,19 @@ class ReportsLoss(Protocol):
     last_weight: float
 
 
+class Steppable(Protocol):
+    """What the steps ask of an estimator; see `Estimator`."""
+
+    predicts_as_it_learns: bool
+    draws_when_asked: bool
+
+    def predict(self, x: Any, /) -> Predicted:
+        """The prediction; learns nothing."""
+
+    def learn(self, x: Any, y: Any, w: float | None, /) -> Predicted | None:
+        """Learn; the prediction made before it, where `predicts_as_it_learns`."""
+
+
 # Stands for a prediction until there is one.
 _ASKED: Any = object()
 
@@ -97,7 +110,7 @@ class ExampleCounts:
 
 
 def progressive_steps(
-    estimator: Estimator,
+    estimator: Steppable,
     scores: Scores,
     detectors: Detectors,
     tally: ExampleCounts,

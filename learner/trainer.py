@@ -5,7 +5,7 @@ them without the others cannot go on as if nothing had happened.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -18,9 +18,13 @@ from learner.deep_pickle import dumps
 from learner.drift.log import DriftLog
 from learner.drift.monitor import Detectors
 from learner.errors import told_of
-from learner.estimator import Estimator
+from learner.estimator import Estimator, Predicted
 from learner.events.examples import Examples
 from learner.events.gate import Admitted, Gate
+from learner.join.join import SEGMENT, Join, LateTold, Move
+from learner.join.joiner import Joiner
+from learner.join.replayed import Replayed
+from learner.join.rows import Waiting
 from learner.progressive import (
     ExampleCounts,
     Found,
@@ -29,6 +33,7 @@ from learner.progressive import (
     progressive_steps,
 )
 from learner.scores.scores import scores_of
+from learner.scores.served import ServedScores
 from learner.tasks import TASKS
 from learner.trial.first_events import FirstEvents
 from learner.trial.probe import PredictChangesError, cut_probe
@@ -66,20 +71,26 @@ class Snapshot:
     Attributes:
         segments: What a version keeps, by kind: `model`, the pickled learner with scores,
             detectors, gate and counts; `window`, the ids given lately (MessagePack), to know
-            duplicates by; `drifts`, the last detections (JSON).
+            duplicates by; `drifts`, the last detections (JSON); `join`, what waits for its label,
+            with the chunks that this segment names.
+        kept: The chunks that the store has.
         metrics: Each score's lifetime, rolling and fading value, its baselines, its interval.
+        served: The same of what the API answered; None where its answers are not joined.
         calibration: The reliability diagram, where the scores ask for it.
     """
 
     segments: Mapping[str, bytes]
+    kept: tuple[str, ...] = ()
     metrics: dict[str, dict[str, float | None]]
     calibration: dict[str, Any] | None = None
+    served: dict[str, dict[str, float | None]] | None
     drift_total: int
     learned: int
     scored: int
     nonfinite: int
     unscored: int
     refused_by: dict[str, int]
+    late: LateTold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +127,7 @@ class Trainer:
         self, model_file: ModelFile, scratch: Path | None = None, saved: Saved | None = None
     ) -> None:
         self._scores = scores_of(model_file, model_file.metrics)
+        self._served = ServedScores(scores_of(model_file, model_file.metrics))
         self._detectors = Detectors(model_file.drift, model_file.task)
         wants = self._scores.wants_probabilities
         self._estimator: Estimator = (
@@ -127,6 +139,10 @@ class Trainer:
         )
         self._labels = TASKS[model_file.task].labels(model_file)
         self._gate = Gate(model_file, self._labels)
+        self.join = Join(model_file)
+        self._joiner = Joiner(
+            model_file, self.join, self._gate, ask=self._ask, learn=self._learn_late
+        )
         self.model_file = model_file
         self._name_and_key = name_and_key(model_file, self._estimator)
         self.tally = ExampleCounts()
@@ -138,19 +154,25 @@ class Trainer:
         self._first = FirstEvents(model_file.name, self._estimator, self._labels)
         if saved is not None:
             self._load(saved)
-        self._steps = progressive_steps(
-            self._estimator,
-            self._scores,
-            self._detectors,
-            self.tally,
-            is_regression=not TASKS[model_file.task].has_classes,
+        self._replayed = Replayed(self._estimator)
+        self._steps, self._late_steps = (
+            progressive_steps(
+                each,
+                self._scores,
+                self._detectors,
+                self.tally,
+                is_regression=not TASKS[model_file.task].has_classes,
+            )
+            for each in (self._estimator, self._replayed)
         )
 
     def _load(self, saved: Saved) -> None:
         self._scores.restore(saved.payload["scores"])
+        self._served.scores.restore(saved.payload.get("served", ()))
         self._detectors.restore(saved.payload["detectors"])
-        ids = msgspec.msgpack.decode(saved.segments["window"], type=list[str])
+        ids = msgspec.msgpack.decode(saved.segments["window"], type=list[Any])
         self._gate.restore(saved.payload["gate"], ids)
+        self.join.restore(saved.segments)
         self.drifts = DriftLog.from_json(saved.segments["drifts"])
         self.refused_by = Counter(saved.refused_by)
         # Snapshots written before there was such a count have none.
@@ -161,20 +183,71 @@ class Trainer:
     def take(self, examples: Examples) -> list[tuple[int, Refusal]]:
         """Learn these examples, each scored first; which of them are refused, and why.
 
-        One that the learner raises on when it is asked is refused, and nothing else changes by it.
+        An event without a label is predicted and waits; it is learned, and scored by that
+        prediction, at the place of its label. One that the learner raises on when it is asked is
+        refused, and nothing else changes by it.
 
         Raises:
             LearnFailedError: The learner raised when it learned. This trainer must not be used
                 again.
         """
+        if self.join.is_for_all(examples):
+            refused = self._take_all(examples, 0, len(examples.xs))
+            self.join.passed(examples)
+            return refused
+        refused = []
+        self._joiner.refused_by.clear()
+        for first, following, move in self.join.stretches(examples):
+            refused += self._take_stretch(examples, first, following, move)
+        self.refused_by.update(self._joiner.refused_by)
+        return refused
+
+    def _take_stretch(
+        self, examples: Examples, first: int, following: int, move: Move
+    ) -> list[tuple[int, Refusal]]:
+        if move is Move.LEARN:
+            return self._take_all(examples, first, following)
+        refusal = self._joiner.take(examples, first, move)
+        if refusal is None:
+            return []
+        if refusal.reason is not Reason.learn_error:  # which is counted where it was found
+            self.refused_by[refusal.reason] += 1
+        return [(first, refusal)]
+
+    def _take_all(self, examples: Examples, first: int, count: int) -> list[tuple[int, Refusal]]:
+        """Learn those from place `first` up to, and without, `count` as they come."""
         refused: list[tuple[int, Refusal]] = []
-        first, count = 0, len(examples.xs)
         while first < count:
-            rest = examples if first == 0 else examples.between(first, count)
+            is_whole = first == 0 and count == len(examples.xs)
+            rest = examples if is_whole else examples.between(first, count)
             taken, more = self._take(rest)
             refused += [(first + place, refusal) for place, refusal in more]
             first += taken
         return refused
+
+    def _ask(self, examples: Examples, place: int) -> Predicted | Refusal:
+        """What is predicted of an event whose label comes later; or why it is refused."""
+        try:
+            return self._estimator.predict(examples.xs[place])
+        except (Exception, SystemExit, KeyboardInterrupt) as error:
+            if self._estimator.draws_when_asked or isinstance(error, MemoryError):
+                raise LearnFailedError(examples, place, error) from error
+            self._gate.take_back()
+            self._count_strays(examples, place, error)
+            return self.refuse_raised(examples, place, error)
+
+    def _learn_late(self, examples: Examples, place: int, waiting: Waiting, y: Any) -> None:
+        """Score and learn an event that waited, at the place of its label."""
+        self._replayed.held = waiting.predicted, waiting.probabilities
+        try:
+            found = self._late_steps([waiting.x], [y], [waiting.weight])
+        except StepFailedError as error:
+            raise LearnFailedError(examples, place, error.cause) from error
+        if waiting.served is not None:
+            self._served.add(y, self._labels.read(waiting.served))
+        self._gate.ids.add(waiting.id, y)
+        self._last_x = waiting.x
+        self._note(examples, [place], found)
 
     def _take(self, examples: Examples) -> Taken:
         admitted = self._gate.admit(examples)
@@ -213,6 +286,7 @@ class Trainer:
             UnlearnableError: It is the last of the first events, each of which raised.
         """
         what = cause if isinstance(cause, str) else told_of(cause, examples.xs[place])
+        self._joiner.raised(examples, place)
         self.refused_by[Reason.learn_error] += 1
         self.tally.raised += 1
         if not self.tally.learned:
@@ -222,8 +296,15 @@ class Trainer:
     def _taken(self, examples: Examples, admitted: Admitted, found: Found) -> Taken:
         for _, refusal in admitted.refused:
             self.refused_by[refusal.reason] += 1
+        self._note(examples, admitted.places, found)
+        if admitted.xs:
+            self._last_x = admitted.xs[-1]
+        return len(examples.xs), list(admitted.refused)
+
+    def _note(self, examples: Examples, places: Sequence[int], found: Found) -> None:
+        """Keep the drifts that these examples raised, in the order in which they were learned."""
         for place, detection in found:
-            at = admitted.places[place]
+            at = places[place]
             self.drifts.add(
                 detection,
                 examples.topic,
@@ -231,19 +312,22 @@ class Trainer:
                 examples.offsets[at],
                 examples.timestamps[at],
             )
-        if admitted.xs:
-            self._last_x = admitted.xs[-1]
-        return len(examples.xs), list(admitted.refused)
 
     def refuse(self, reasons: Iterable[str]) -> None:
         """Count records that were refused before they reached the gate."""
         self.refused_by.update(reasons)
 
-    def snapshot(self, *, version: str) -> Snapshot:
+    def seal(self) -> None:
+        """Put what waits in order for the next snapshots, which write what is new of it."""
+        if self.join.pending.has_unsealed:
+            self.join.pending.seal()
+
+    def snapshot(self, *, version: str, written: Collection[str] = ()) -> Snapshot:
         """The state now, to be restored elsewhere or later.
 
         Args:
             version: The version this snapshot becomes; detections since the last one name it.
+            written: Segments that the store has, which are not written again.
 
         Raises:
             UnwritableError: The learner holds what cannot be pickled, or its own way to be pickled
@@ -251,6 +335,7 @@ class Trainer:
             PredictChangesError: The learner is changed by being asked.
         """
         self.drifts.settle(version)
+        self.seal()
         tally = self.tally
         counts = {
             name: getattr(tally, name) for name in ExampleCounts.__slots__ if name != "raised"
@@ -260,6 +345,7 @@ class Trainer:
             "raised": tally.raised,
             "estimator": self._estimator.dump(),
             "scores": self._scores.dump(),
+            "served": self._served.scores.dump(),
             "detectors": self._detectors.dump(),
             "gate": self._gate.dump(),
             "counts": counts,
@@ -270,11 +356,16 @@ class Trainer:
                 "model": self._pickled(payload),
                 "window": msgspec.msgpack.encode(self._gate.ids.in_order()),
                 "drifts": self.drifts.to_json(),
+                SEGMENT: self.join.dump(),
+                **self.join.pending.segments(written),
             },
+            kept=tuple(name for name in self.join.pending.names if name in written),
             metrics=self._scores.report(),
             calibration=self._scores.calibration(),
+            served=self._served.scores.report() if self.join.takes_answers else None,
             drift_total=self.drifts.total,
             refused_by=dict(self.refused_by),
+            late=self.join.told(),
             **counts,
         )
 

@@ -9,6 +9,7 @@ import msgspec
 Scalar: TypeAlias = bool | int | float | str | None
 Label: TypeAlias = bool | int | float | str
 Features: TypeAlias = dict[str, Scalar | dict[str, Scalar]]
+Served: TypeAlias = tuple[Scalar, dict[str, float | None] | None]
 Stage: TypeAlias = Literal["decode", "gate", "learn"]
 
 
@@ -29,6 +30,10 @@ class Reason(StrEnum):
     too_many_labels = "too_many_labels"
     too_many_features = "too_many_features"
     duplicate = "duplicate"
+    label_unknown = "label_unknown"
+    label_late = "label_late"
+    label_duplicate = "label_duplicate"
+    label_conflict = "label_conflict"
     weight_unsupported = "weight_unsupported"
     learn_error = "learn_error"
 
@@ -37,7 +42,8 @@ class Event(msgspec.Struct, kw_only=True):
     """One record of the events topic, decoded and not yet admitted.
 
     `features` is None where the record has none: a label on its own, or an event in `text`, which
-    holds one line of Vowpal Wabbit's format (topics with `format: vw`).
+    holds one line of Vowpal Wabbit's format (topics with `format: vw`). `served` is set where the
+    event is an answer of the API: its prediction and probabilities, as applications saw them.
     """
 
     features: Features | None = None
@@ -47,6 +53,7 @@ class Event(msgspec.Struct, kw_only=True):
     weight: float | int | None = None
     key: str | None = None
     text: str | None = None
+    served: Served | None = None
 
 
 @dataclass(frozen=True, slots=True)

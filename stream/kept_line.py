@@ -39,8 +39,8 @@ from stream.commit.version_numbers import VersionNumbers, numbers_of
 from stream.exits import AGAIN, AGAIN_LATER, DONE, ORPHANED
 from stream.kept_part import Closes, Part
 from stream.learning.process import LearnerProcess
-from stream.source.heartbeat import Status, Trouble
 from stream.source.process import LearnOptions, SourceProcess
+from stream.source.reports.heartbeat import Status, Trouble
 
 __all__ = ["HUNG_EXIT_CODE", "LOOK_S", "KeptLine", "LineEnd", "LineSpec"]
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from api.app import create_app
 from api.http.problem import TITLES
 from checkpoints.stores.in_memory.store import MemoryStore
+from config.model.late_labels import LateLabels
 from config.model_file import ModelFile, parse_model_file
 from config.settings import Settings, load_settings
 from config.text.sizes import size_bytes
@@ -203,7 +204,9 @@ YAML = [(path, text) for path in PAGES for text in blocks(path, "yaml")]
 def test_yaml_in_the_documents_loads(path, text, tmp_path):
     """A model file builds its learner; other files are settings, or lists of API keys."""
     content = yaml.safe_load(text)
-    if "learner" in content:
+    if isinstance(content, dict) and content.keys() == {"late_labels"}:
+        assert LateLabels.model_validate(content["late_labels"]).horizon
+    elif "learner" in content:
         model = parse_model_file(text, file=name_of(path))
         if model.learner.python is None:
             build_estimator(model, tmp_path)

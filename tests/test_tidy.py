@@ -39,7 +39,7 @@ DRIVERS = {
     "fastapi": ("api/",),
     "starlette": ("api/",),
     "uvicorn": ("api/",),
-    "prometheus_client": ("stream/source/metrics.py", "api/metrics.py"),
+    "prometheus_client": ("stream/source/reports/metrics.py", "api/metrics.py"),
 }
 PASSED_ALONG = {"CollectorRegistry"}
 # What the tests build on and the program does not: a store that dies when told to, and the checks

@@ -4,7 +4,7 @@ Events are decoded by the learner's own decoder, so that none is answered 202 an
 its form.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import TypeVar
 
@@ -78,6 +78,10 @@ class _Labels(msgspec.Struct, forbid_unknown_fields=True):
     labels: list[_Label]
 
 
+class _LabelTexts(msgspec.Struct):
+    labels: list[Raw]
+
+
 class _Events(msgspec.Struct, forbid_unknown_fields=True):
     events: list[Raw]  # each event's own bytes are kept
 
@@ -92,6 +96,7 @@ class _Either(msgspec.Struct):
 _decode_either = msgspec.json.Decoder(_Either).decode
 _decode_label, _decode_labels = decoder(_Label), decoder(_Labels)
 _decode_events = decoder(_Events)
+_decode_label_texts = msgspec.json.Decoder(_LabelTexts).decode
 
 
 def read_events(body: bytes, decode: Decode) -> list[tuple[bytes, Event]]:
@@ -110,14 +115,23 @@ def read_events(body: bytes, decode: Decode) -> list[tuple[bytes, Event]]:
     return [(text, _event(text, decode, ("events", number))) for number, text in enumerate(texts)]
 
 
-def check_labels(body: bytes) -> None:
-    """Refuse what is neither a label nor several in `labels`.
+def read_labels(body: bytes) -> list[tuple[bytes, Event]]:
+    """Each label of a body, one or several in `labels`, with its own bytes.
 
     Raises:
-        HttpProblem: One is malformed.
+        HttpProblem: One is malformed; none is to be published.
     """
     is_several = _holds(body, "labels")
     labels = _decode_labels(body).labels if is_several else [_decode_label(body)]
+    _check_times(labels, is_several=is_several)
+    texts = map(bytes, _decode_label_texts(body).labels) if is_several else [body]
+    return [
+        (text, Event(id=each.id, label=each.label))
+        for text, each in zip(texts, labels, strict=True)
+    ]
+
+
+def _check_times(labels: Sequence[_Label], *, is_several: bool) -> None:
     for number, each in enumerate(labels):
         if isinstance(each.ts, str) and not is_rfc3339(each.ts):
             place: Path = ("labels", number, "ts") if is_several else ("ts",)

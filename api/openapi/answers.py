@@ -93,6 +93,34 @@ class CalibrationView(Strict):
     brier: float | None
 
 
+class ScoreView(Windows):
+    """A score, and the same of what the API answered, where its answers are joined with labels."""
+
+    served: Windows | None = None
+
+
+class Delay(Strict):
+    """Seconds within which so many of all labels came; null before the first."""
+
+    p50: float | None
+    p90: float | None
+    p99: float | None
+
+
+class LabelsView(Strict):
+    """Events that wait for their label, and what became of labels."""
+
+    pending: int
+    oldest_at: str | None
+    matched: int
+    expired: int
+    late: int
+    unknown: int
+    duplicate: int
+    conflict: int
+    delay: Delay
+
+
 Offsets = dict[str, dict[str, int]]
 
 
@@ -117,6 +145,7 @@ class ModelView(Strict):
     skipped: int
     forgotten: int
     pending: int
+    expired: int
     labels: int
     metrics: dict[str, float | None]
     drifts: int

@@ -63,11 +63,6 @@ NO_REWIND = HttpProblem(
     "rewinding (replaying what came between, with parts left out) comes with a later release; "
     "--mode forget serves the old version now and goes on learning from it",
 )
-NO_LATE_LABELS = HttpProblem(
-    501,
-    "not_built",
-    "labels that come later come with a later release; send the label in its event",
-)
 NOT_READY = HttpProblem(
     503, "not_ready", "phishing has no version loaded: the learner has not committed one yet"
 )

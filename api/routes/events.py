@@ -10,13 +10,13 @@ from typing import Any, Protocol
 
 from fastapi import APIRouter
 
-from api.http.bodies import check_labels, read_events
+from api.http.bodies import read_events, read_labels
 from api.http.guard import RawBody
 from api.http.lines import Line
 from api.http.problem import HttpProblem, problem_of
 from api.openapi import answers
 from api.openapi.details import Json, raw_body, told
-from api.openapi.problem_examples import BAD_EVENT, BAD_LABEL, NO_KAFKA, NO_LATE_LABELS
+from api.openapi.problem_examples import BAD_EVENT, BAD_LABEL, NO_KAFKA
 from api.openapi.questions import EVENTS_MAX, EventBody, EventsBody, LabelBody, LabelsBody
 from config.model_file import ModelFile
 from learner.events.decode import decoder
@@ -60,7 +60,7 @@ class Publisher(Protocol):
 
 
 class Events:
-    """Answers `POST …/events`, and `POST …/labels` by 501.
+    """Answers `POST …/events` and `POST …/labels`.
 
     Args:
         model_files: Of the models, whose topics are published to.
@@ -80,24 +80,25 @@ class Events:
         """
         _check_format(line.model_file)
         events = read_events(body, self._decode[line.name])
-        _check_count(events)
+        return await self._published(line.model_file.topics.events, events, "/events")
+
+    async def labels(self, line: Line, body: RawBody) -> Json:
+        """Publish the labels of events that came before; 202 when Kafka has acknowledged all.
+
+        Raises:
+            HttpProblem: As `publish`; repeated labels are refused by the learner.
+        """
+        labels = read_labels(body)
+        return await self._published(line.model_file.topics.labels, labels, "/labels")
+
+    async def _published(self, topic: str, events: list[tuple[bytes, Event]], pointer: str) -> Json:
+        _check_count(events, pointer)
         publisher = self._publisher
         if publisher is None:
             raise HttpProblem(503, "unavailable", NO_KAFKA.detail)
-        topic = line.model_file.topics.events
         found = await _publish_all(publisher, topic, events)
         items = [_item(event, place) for (_, event), place in zip(events, found, strict=True)]
         return Json({"items": items}, status_code=202)
-
-    async def labels(self, line: Line, body: RawBody) -> Json:
-        """Say that labels which come later are not joined yet.
-
-        Raises:
-            HttpProblem: 422: it is no label; 501.
-        """
-        del line
-        check_labels(body)
-        raise HttpProblem(501, "not_built", NO_LATE_LABELS.detail)
 
     def add_to(self, router: APIRouter) -> None:
         """The routes."""
@@ -121,10 +122,15 @@ class Events:
         router.post(
             "/v1/models/{model}/labels",
             operation_id="publishLabels",
-            summary="Publish labels that come later (not in this release)",
+            summary="Publish labels that come later",
+            description="One label, or several in `labels`, of events that came without: to the "
+            "model's labels topic, byte for byte. The event is learned, once, when the learner "
+            "reads its label. What it refuses is on the topic `dlq.TOPIC`.",
             status_code=202,
             response_model=answers.PublishedEvents,
-            responses=told({"items": [_ITEM]}, BAD_LABEL, NO_LATE_LABELS, status=202),
+            responses=told(
+                {"items": [{**_ITEM, "topic": "phishing.labels"}]}, BAD_LABEL, NO_KAFKA, status=202
+            ),
             openapi_extra=raw_body(LabelBody, LabelsBody, one=_LABEL, several={"labels": [_LABEL]}),
         )(self.labels)
 
@@ -173,10 +179,10 @@ def _check_format(model_file: ModelFile) -> None:
         raise HttpProblem(422, "wrong_format", detail)
 
 
-def _check_count(events: list[tuple[bytes, Event]]) -> None:
+def _check_count(events: list[tuple[bytes, Event]], pointer: str) -> None:
     if not 0 < len(events) <= EVENTS_MAX:
-        detail = f"/events: {len(events)} of them, from 1 to {EVENTS_MAX} are taken at once"
-        raise HttpProblem(422, "bad_value", detail, pointer="/events")
+        detail = f"{pointer}: {len(events)} of them, from 1 to {EVENTS_MAX} are taken at once"
+        raise HttpProblem(422, "bad_value", detail, pointer=pointer)
 
 
 def _key(event: Event) -> bytes | None:

@@ -103,6 +103,10 @@ class Reading:
         """The head's reliability diagram."""
         return Json(views.calibration_view(_head(line.known()).manifest))
 
+    async def labels(self, line: Line) -> Json:
+        """What waits for its label in the head, and what became of labels."""
+        return Json(views.labels_view(_head(line.known()).manifest))
+
     async def drifts(self, line: Line, page: PageAsked) -> Json:
         """The head's last detections."""
         segment = await self._drift_segment(line, _head(line.known()))
@@ -175,7 +179,7 @@ class Reading:
             f"{_MODEL}/metrics",
             operation_id="getMetrics",
             summary="Progressive scores over each window",
-            response_model=dict[str, answers.Windows],
+            response_model=dict[str, answers.ScoreView],
             responses=told(
                 _METRICS_EXAMPLE,
                 NOT_READY,
@@ -188,6 +192,14 @@ class Reading:
             response_model=answers.CalibrationView,
             responses=told(_CALIBRATION_EXAMPLE, NO_CALIBRATION, NOT_READY),
         )(self.calibration)
+        router.get(
+            f"{_MODEL}/labels",
+            operation_id="getLabels",
+            summary="Labels that come late: what waits, what came",
+            description="Of the head. A percentile of the delay is known to within 9 %.",
+            response_model=answers.LabelsView,
+            responses=told(_LABELS_EXAMPLE, NOT_READY),
+        )(self.labels)
         router.get(
             f"{_MODEL}/drifts",
             operation_id="listDrifts",
@@ -241,7 +253,8 @@ _MODEL_EXAMPLE: dict[str, Any] = {
     "name": "phishing", "task": "binary", "state": "idle", "version": "v17", "version_id": _ID,
     "serving": "v17", "serving_id": _ID, "created_at": _AT, "age_seconds": 0.42,
     "learned": 1250, "scored": 1250, "unscored": 0, "nonfinite": 0, "refused": 0,
-    "refused_by": {}, "skipped": 0, "forgotten": 0, "pending": 0, "labels": 0,
+    "refused_by": {}, "skipped": 0, "forgotten": 0, "pending": 0, "expired": 0,
+    "labels": 0,
     "metrics": {"Accuracy": 0.89}, "drifts": 0, "offsets": {"phishing.events": {"0": 1250}},
     "lag": 0, "last_error": None, "advice": None, "frozen": False, "pinned": None, "tags": {},
 }  # fmt: skip
@@ -265,6 +278,10 @@ _CALIBRATION_EXAMPLE: dict[str, Any] = {
     "ece": 0.021,
     "brier": 0.083,
 }
+_LABELS_EXAMPLE: dict[str, Any] = {
+    "pending": 120, "oldest_at": _AT, "matched": 1130, "expired": 0, "late": 0, "unknown": 2,
+    "duplicate": 1, "conflict": 0, "delay": {"p50": 61.7, "p90": 349.0, "p99": 1397.0},
+}  # fmt: skip
 _DRIFTS_EXAMPLE: dict[str, Any] = {
     "total": 1,
     "items": [

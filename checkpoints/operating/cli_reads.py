@@ -39,7 +39,7 @@ def status(at: Connection, model: Model) -> Told:
     keys = ("state", "version", "serving", "learned", "scored", "refused", "forgotten", "lag")
     facts = {key: body[key] for key in keys} | {"not finite": body["nonfinite"]}
     facts |= {name: _scored(of) for name, of in state.head.manifest.metrics.items()}
-    told = {key: body[key] for key in ("last_error", "advice") if body[key]}
+    told = {key: body[key] for key in ("pending", "expired", "last_error", "advice") if body[key]}
     return Told(body=body, lines=_facts({**facts, "refused": _refused(body), **told}))
 
 

@@ -298,8 +298,10 @@ def _answer(plan: _Plan, *, is_dry_run: bool) -> dict[str, Any]:
 
 def _refuse_damaged(reader: LineReader, target: Version, stand: Stand) -> None:
     """Refuse to make a head that nobody could load."""
-    needed = target.manifest.segments.keys() - (() if stand.unreadable else OF_THE_LOG)
-    reader.check_segments(target, needed)
+    taken = [
+        name for name in target.manifest.segments if stand.unreadable or name not in OF_THE_LOG
+    ]
+    reader.check_segments(target, taken)
 
 
 def _unreadable_of(reader: LineReader, command: Command) -> Unreadable | None:

@@ -6,7 +6,7 @@ What the damaged head had read after that is read again, and by no model a secon
 one that had learned it is gone.
 """
 
-from collections.abc import Collection
+from collections.abc import Container
 
 from msgspec import Struct
 
@@ -83,7 +83,7 @@ def stand_of(reader: LineReader, state: LineState, *, is_rollback: bool) -> Stan
     )
 
 
-def newest_sound(reader: LineReader, names: Collection[str] | None = None) -> Version | None:
+def newest_sound(reader: LineReader, names: Container[str] | None = None) -> Version | None:
     """The newest kept version whose record and segments (`names`; None: all) verify."""
     for entry in reader.kept():
         if not isinstance(entry, Damaged) and _damage(reader, entry, names) is None:
@@ -92,7 +92,7 @@ def newest_sound(reader: LineReader, names: Collection[str] | None = None) -> Ve
 
 
 def _damage(
-    reader: LineReader, version: Version, names: Collection[str] | None
+    reader: LineReader, version: Version, names: Container[str] | None
 ) -> CheckpointError | None:
     try:
         reader.check_segments(version, names)

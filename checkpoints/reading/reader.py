@@ -5,7 +5,7 @@ Redis. So a head, a pin or a command that does not verify is reported and not ob
 is an older one put back in the place of a newer, nor a head from before an operator's last order.
 """
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Container, Iterator
 from itertools import pairwise
 from typing import TypeAlias, TypeVar
 
@@ -377,7 +377,7 @@ class LineReader:
             raise Tampered(f"{self._line} {what}", f"they are out of order: {numbers[:5]}")
 
     def load_segments(
-        self, version: Version, names: Collection[str] | None = None
+        self, version: Version, names: Container[str] | None = None
     ) -> dict[str, bytes]:
         """The raw bytes of a version's segments, each checked against length and hash.
 
@@ -393,7 +393,7 @@ class LineReader:
             for name, ref in self._wanted(version, names).items()
         }
 
-    def check_segments(self, version: Version, names: Collection[str] | None = None) -> None:
+    def check_segments(self, version: Version, names: Container[str] | None = None) -> None:
         """Fetch what `load_segments` would, and check it without unpacking.
 
         Raises:
@@ -402,7 +402,7 @@ class LineReader:
         for name, ref in self._wanted(version, names).items():
             self._segment(version, name, ref)
 
-    def _wanted(self, version: Version, names: Collection[str] | None) -> dict[str, SegmentRef]:
+    def _wanted(self, version: Version, names: Container[str] | None) -> dict[str, SegmentRef]:
         wanted = {
             name: ref
             for name, ref in version.manifest.segments.items()

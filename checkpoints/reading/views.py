@@ -1,15 +1,17 @@
 """The JSON bodies of what is read, pure: the API and the command line say the same by them."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import accumulate
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec import UnsetType
 
 from checkpoints.errors import BadCommand, NotFound
 from checkpoints.reading.reader import Damaged, Entry, LineState
 from checkpoints.records.control import Control, ControlRecord
-from checkpoints.records.manifest import SCORE_WINDOWS, Calibration, Manifest, Version
+from checkpoints.records.manifest import SCORE_WINDOWS, Calibration, Late, Manifest, Version
 from checkpoints.records.signing import normal
 from checkpoints.stores.presence import Beat
 
@@ -19,6 +21,7 @@ __all__ = [
     "audit_item",
     "calibration_view",
     "drifts_view",
+    "labels_view",
     "learner_state",
     "metrics_view",
     "model_view",
@@ -36,6 +39,7 @@ Body = dict[str, Any]
 
 LIMIT_USUAL = 100
 LIMIT_MAX = 1000
+_LABELS_REFUSED = ("late", "unknown", "duplicate", "conflict")
 _ERROR_MAX = 1000
 _STALE_MS = 5000  # a heartbeat older than this is a learner that is gone
 
@@ -71,6 +75,7 @@ def model_view(state: LineState, *, now_ms: int, serving: Version | None = None)
         "skipped": counts.skipped,
         "forgotten": counts.forgotten,
         "pending": counts.pending,
+        "expired": counts.expired,
         "labels": counts.labels,
         "metrics": _lifetime(manifest),
         "drifts": manifest.drift_total,
@@ -111,10 +116,17 @@ def _age_s(serving: Version | None, now_ms: int) -> float | None:
 def metrics_view(manifest: Manifest) -> Body:
     """`GET …/metrics`: each score over its windows, null where it has no value.
 
-    Beside them its baselines, and between what the lifetime value lies.
+    Beside them its baselines, between what its lifetime value lies, and that of what was served.
     """
-    nothing = dict.fromkeys(SCORE_WINDOWS)
-    return {name: {**nothing, **values} for name, values in manifest.metrics.items()}
+    found: Body = {name: _filled(values) for name, values in manifest.metrics.items()}
+    if not isinstance(manifest.served, UnsetType):
+        for name, values in manifest.served.items():
+            found[name]["served"] = {window: values.get(window) for window in SCORE_WINDOWS}
+    return found
+
+
+def _filled(values: Mapping[str, float | None]) -> Body:
+    return {**dict.fromkeys(SCORE_WINDOWS), **values}
 
 
 def calibration_view(manifest: Manifest) -> Body:
@@ -132,6 +144,31 @@ def calibration_view(manifest: Manifest) -> Body:
         )
     body: Body = msgspec.to_builtins(found)
     return {**body, "bins": list(body["bins"])}
+
+
+def labels_view(manifest: Manifest) -> Body:
+    """`GET …/labels`: what waits for its label, what became of labels, and how long they took."""
+    counts, late = manifest.counts, manifest.late
+    told = Late() if isinstance(late, UnsetType) else late
+    refused = {name: counts.refused_by.get(f"label_{name}", 0) for name in _LABELS_REFUSED}
+    delays = sorted((float(end), count) for end, count in told.delays.items())
+    return {
+        "pending": counts.pending,
+        "oldest_at": None if told.oldest_ms is None else timestamp(told.oldest_ms),
+        "matched": counts.labels,
+        "expired": counts.expired,
+        **refused,
+        "delay": {f"p{percent}": _percentile(delays, percent) for percent in (50, 90, 99)},
+    }
+
+
+def _percentile(bins: Sequence[tuple[float, int]], percent: int) -> float | None:
+    """The upper end of the bin up to which so many of all lie; None of none."""
+    needed = sum(count for _, count in bins) * percent / 100
+    totals = accumulate(count for _, count in bins)
+    return next(
+        (end for (end, _), total in zip(bins, totals, strict=True) if total >= needed), None
+    )
 
 
 def _lifetime(manifest: Manifest) -> dict[str, float | None]:

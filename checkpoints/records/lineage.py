@@ -58,7 +58,7 @@ def accounted(manifest: Manifest) -> int:
     """Records whose fate the counts tell, each in exactly one of them."""
     counts = manifest.counts
     consumed = counts.learned + counts.refused + counts.skipped + counts.forgotten
-    return consumed + counts.pending + counts.labels
+    return consumed + counts.pending + counts.expired + counts.labels
 
 
 def check_counts(manifest: Manifest) -> None:
@@ -146,6 +146,7 @@ def rolled_back(
         counts=counts,
         metrics=then.metrics,
         calibration=then.calibration,
+        served=then.served,
         drift_total=then.drift_total,
         runs=(),
         learn_errors=(),

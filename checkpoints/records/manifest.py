@@ -23,6 +23,7 @@ __all__ = [
     "Anchor",
     "Calibration",
     "Counts",
+    "Late",
     "Manifest",
     "ReliabilityBin",
     "Rollback",
@@ -74,15 +75,29 @@ class Counts(Struct, frozen=True, kw_only=True):
     forgotten: int = 0
     pending: int = 0
     labels: int = 0
+    expired: int = 0
     unscored: int = 0
     nonfinite: int = 0
     refused_by: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         plain = (self.learned, self.scored, self.refused, self.skipped, self.forgotten,
-                 self.pending, self.labels, self.unscored, self.nonfinite)  # fmt: skip
+                 self.pending, self.labels, self.expired, self.unscored,
+                 self.nonfinite)  # fmt: skip
         if min(plain) < 0:
             raise ValueError(f"a negative count in {self}")
+
+
+class Late(Struct, frozen=True, kw_only=True):
+    """What a version tells of labels that come late, beside the counts.
+
+    Attributes:
+        oldest_ms: The earliest time of an event that waits; None where none does.
+        delays: Labels by how long they took: the upper end of each bin in seconds, as text.
+    """
+
+    oldest_ms: int | None = None
+    delays: Mapping[str, int] = field(default_factory=dict)
 
 
 class Anchor(Struct, frozen=True, kw_only=True):
@@ -157,8 +172,9 @@ class Manifest(Struct, frozen=True, kw_only=True):
     `runs` are those since the parent, in the order learned; `segments` always holds "model".
     `created_at_ms` (Unix, UTC) is the moment the served snapshot was cut. `control_seq` is the
     newest operator's command that was obeyed when this version was made: none older may stand
-    beside it. Versions written before there was such a field have none, which counts as 0.
-    `metrics` has the windows of each score, its baselines, and the interval of its lifetime value.
+    beside it. Versions written before there was such a field have none, which counts as 0. `late`
+    is unset likewise. `metrics` has the windows of each score, its baselines, and the interval of
+    its lifetime value; `served` are those of what the API answered, where they are kept.
     `calibration` is that of a model whose scores ask for it.
     """
 
@@ -184,6 +200,8 @@ class Manifest(Struct, frozen=True, kw_only=True):
     software: Mapping[str, str] = field(default_factory=dict)
     rollback: Rollback | None = None
     control_seq: int | UnsetType = UNSET
+    late: Late | UnsetType = UNSET
+    served: Mapping[str, Mapping[str, float | None]] | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         if self.number < 1:

@@ -16,15 +16,31 @@ from checkpoints.records.signing import digest
 
 __all__ = ["KINDS", "OF_THE_LOG", "pack", "unpack"]
 
-# Each kind that a trainer writes, and whose it is. A rollback takes what is the learner's from the
-# version that it goes back to, and what belongs to a place in the log from the head.
+# Each kind that a trainer writes, and whose it is; of some there are many, `kind.number`. A
+# rollback takes what is the learner's from the version that it goes back to, and what belongs to
+# a place in the log from the head.
 KINDS: Mapping[str, Literal["learner", "log"]] = {
     "model": "learner",
     "drifts": "learner",
     "window": "log",
+    "join": "log",
+    "pending": "log",
 }
-OF_THE_LOG = frozenset(kind for kind, whose in KINDS.items() if whose == "log")
 _LEVEL = 1
+
+
+class _OfTheLog:
+    """The names of all segments that belong to a place in the log.
+
+    >>> "pending.7" in OF_THE_LOG, "model" in OF_THE_LOG
+    (True, False)
+    """
+
+    def __contains__(self, name: object) -> bool:
+        return KINDS.get(str(name).partition(".")[0]) == "log"
+
+
+OF_THE_LOG = _OfTheLog()
 
 
 def pack(raw: bytes) -> tuple[SegmentRef, bytes]:

@@ -15,7 +15,7 @@ from config.model_file import ModelFile
 from learner.events import cloudevents
 from learner.events.times import is_rfc3339
 from learner.events.why_malformed import Malformed, null_character, why_malformed
-from learner.values import Event, Reason, Refusal
+from learner.values import Event, Features, Reason, Refusal, Scalar, Served
 from learner.vw.text import parse_line
 
 Headers: TypeAlias = Sequence[tuple[str, bytes | None]]
@@ -25,6 +25,7 @@ _TOMBSTONE = Refusal(Reason.tombstone, "the record has no value", "decode")
 
 # Made anew by each process, so that no record can hold it.
 _NO_NAME = f"text-{uuid.uuid4()}"
+_NO_NAME_EITHER = f"served-{uuid.uuid4()}"
 FIELDS = ("id", "ts", "features", "label", "weight", "key")
 # What an event's reasons call the mistakes that have no name there.
 _REASONS = {"missing_field": Reason.wrong_type, "bad_value": Reason.wrong_type}
@@ -33,10 +34,20 @@ _DETAIL_MAX = 300  # characters
 _LEVELS_ABOVE_FEATURES = 1
 
 
+class AnswerRecord(msgspec.Struct, kw_only=True):
+    """Of the log of predictions: what an event is made of."""
+
+    prediction_id: str
+    features: Features
+    prediction: Scalar = None
+    probabilities: dict[str, float | None] | None = None
+
+
 class EventRecord(Event, forbid_unknown_fields=True):
-    """An event as JSON. `text` is no field of it: its name there is one that nobody knows."""
+    """An event as JSON. What is no field of it has a name there that nobody knows."""
 
     text: str | None = msgspec.field(default=None, name=_NO_NAME)
+    served: Served | None = msgspec.field(default=None, name=_NO_NAME_EITHER)
 
 
 def decoder(model_file: ModelFile) -> Decode:
@@ -48,6 +59,53 @@ def decoder(model_file: ModelFile) -> Decode:
     if model_file.topics.format == "vw":
         return _vw_decoder(model_file)
     return _json_decoder(model_file)
+
+
+def label_decoder(model_file: ModelFile) -> Decode:
+    """The decoder for a model's labels topic, which is JSON whatever the events are.
+
+    Returns:
+        As `decoder`; a record with features is refused.
+    """
+    decode_event = _json_decoder(model_file)
+
+    def decode(value: bytes | None, headers: Headers = ()) -> Event | Refusal:
+        event = decode_event(value, headers)
+        if isinstance(event, Event) and event.features is not None:
+            what = "a label on its own has none: an event with both belongs to the events topic"
+            return _refusal(Malformed("unknown_field", ("features",), what))
+        return event
+
+    return decode
+
+
+def answer_decoder(model_file: ModelFile) -> Decode:
+    """The decoder for a model's predictions topic: each answer is an event under its id.
+
+    Returns:
+        As `decoder`; an answer that was logged without its features is refused.
+    """
+    record_limit, levels = model_file.limits.record, model_file.limits.depth + 1
+    decode_answer = msgspec.json.Decoder(AnswerRecord).decode
+
+    def decode(value: bytes | None, headers: Headers = ()) -> Event | Refusal:
+        del headers
+        if value is None:
+            return _TOMBSTONE
+        if len(value) > record_limit:
+            return too_large(len(value), record_limit)
+        try:
+            answer = decode_answer(value)
+        except (ValueError, RecursionError) as error:
+            names = AnswerRecord.__struct_fields__
+            return _refusal(why_malformed(value, error, depth_max=levels, fields=names))
+        return Event(
+            features=answer.features,
+            id=answer.prediction_id,
+            served=(answer.prediction, answer.probabilities),
+        )
+
+    return decode
 
 
 def too_large(size: int, limit: int) -> Refusal:
@@ -95,13 +153,20 @@ def _look_closer(value: bytes, event: Event) -> Refusal | None:
         if mistake is not None:
             return _refusal(mistake)
     if event.features is None:
-        if event.label is not None and event.id is not None:
-            detail = f"a label record (id {event.id!r}): labels that come late are not joined yet"
-            return Refusal(Reason.missing_label, detail[:_DETAIL_MAX], "decode")
-        return _refusal(Malformed("missing_field", ("features",), "it is missing or null"))
+        return _label_alone(event)
     if isinstance(event.ts, str) and not is_rfc3339(event.ts):
         what = f"{event.ts[:40]!r} is no RFC 3339 time with its offset"
         return _refusal(Malformed("wrong_type", ("ts",), what))
+    return None
+
+
+def _label_alone(event: Event) -> Refusal | None:
+    """What a label that came later needs, which is all that it may have."""
+    if event.label is None or event.id is None:
+        return _refusal(Malformed("missing_field", ("features",), "it is missing or null"))
+    if event.weight is not None:
+        what = "a label on its own has no weight: that is the event's"
+        return _refusal(Malformed("unknown_field", ("weight",), what))
     return None
 
 

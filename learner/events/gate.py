@@ -4,7 +4,6 @@ It decides from the event and its own memory alone (the names, labels and ids se
 from a clock or a server, so that a replay decides the same. A refusal changes none of that memory.
 """
 
-from collections import deque
 from collections.abc import Iterable, Sequence
 from itertools import repeat
 from typing import Any, NamedTuple
@@ -13,6 +12,7 @@ from config.model_file import ModelFile
 from learner.events.examples import Examples
 from learner.events.kinds import Kinds
 from learner.events.labels import Labels
+from learner.events.recent_ids import RecentIds
 from learner.values import Features, Reason, Refusal
 
 
@@ -32,60 +32,6 @@ class Admitted(NamedTuple):
     ws: Sequence[float | None] | None
     places: Sequence[int]
     refused: Sequence[tuple[int, Refusal]]
-
-
-class RecentIds:
-    """The last `size` ids given, to know a duplicate by.
-
-    >>> ids = RecentIds(2)
-    >>> for name in ["a", "b", "c"]:
-    ...     ids.add(name)
-    >>> "a" in ids, "c" in ids
-    (False, True)
-    >>> ids.mark()
-    >>> ids.add("d")
-    >>> ids.take_back()
-    >>> ids.in_order()
-    ['b', 'c']
-    """
-
-    __slots__ = ("_dropped", "_marked", "_order", "_seen", "_size")
-
-    def __init__(self, size: int, ids: Iterable[str] = ()) -> None:
-        self._size = size
-        self._order: deque[str] = deque(ids)
-        self._seen = set(self._order)
-        self.mark()
-
-    def __contains__(self, event_id: str) -> bool:
-        return event_id in self._seen
-
-    def add(self, event_id: str) -> None:
-        """Remember one more id, and forget the oldest beyond `size`."""
-        self._seen.add(event_id)
-        self._order.append(event_id)
-        while len(self._order) > self._size:
-            oldest = self._order.popleft()
-            self._seen.discard(oldest)
-            self._dropped.append(oldest)
-
-    def mark(self) -> None:
-        """What is added from here on may be taken back."""
-        self._marked = len(self._order)
-        self._dropped: list[str] = []
-
-    def take_back(self) -> None:
-        """Forget what was added since `mark`, and know what it pushed out."""
-        order, dropped = self._order, self._dropped
-        for _ in range(len(dropped) + len(order) - self._marked):
-            self._seen.discard(order.pop() if order else dropped.pop())
-        order.extendleft(reversed(dropped))
-        self._seen.update(dropped)
-        self._dropped = []
-
-    def in_order(self) -> list[str]:
-        """The ids, oldest first."""
-        return list(self._order)
 
 
 class Gate:
@@ -111,6 +57,31 @@ class Gate:
             if ys is not None:
                 return Admitted(examples.xs, ys, examples.weights, range(len(ys)), ())
         return self._admit_one_by_one(examples, is_known=is_known)
+
+    def admit_waiting(self, examples: Examples, place: int) -> Refusal | None:
+        """Admit the features of an event whose label comes later, or say why not.
+
+        Its id is not remembered: it waits, and so is known.
+        """
+        event_id = None if examples.ids is None else examples.ids[place]
+        if event_id is not None and event_id in self.ids:
+            return _duplicate(event_id)
+        return self.admit_features(examples, place, examples.xs[place])
+
+    def admit_features(self, examples: Examples, place: int, x: Any) -> Refusal | None:
+        """Know these features from here on for what they are; or why they are refused."""
+        if type(x) is str:
+            return None
+        self._mark()
+        refusal = self._refused_features(x)
+        if refusal is None:
+            self._kinds.learn(x, _where(examples, place))
+        return refusal
+
+    def native(self, label: Any) -> Any:
+        """The learner's own label for one that came by itself, or a `Refusal`."""
+        self._mark()
+        return self._labels.native(label)
 
     def new_names(self, x: Any) -> set[str]:
         """The names among these features that no admitted event has had."""
@@ -147,8 +118,7 @@ class Gate:
                 refused.append((place, y))
                 continue
             if not is_known:
-                where = f"{examples.topic}-{examples.partition}-{examples.offsets[place]}"
-                self._kinds.learn(x, where)
+                self._kinds.learn(x, _where(examples, place))
             xs.append(x)
             ys.append(y)
             places.append(place)
@@ -163,13 +133,13 @@ class Gate:
             is_known: Whether its features are known for what they are.
         """
         if event_id is not None and event_id in self.ids:
-            return Refusal(Reason.duplicate, f"id {event_id!r} was seen before", "gate")
+            return _duplicate(event_id)
         refusal = None if is_known else self._refused_features(x)
         if refusal is not None:
             return refusal
         y = self._labels.native(label)
         if event_id is not None and type(y) is not Refusal:
-            self.ids.add(event_id)
+            self.ids.add(event_id, y)
         return y
 
     def _refused_features(self, x: Features) -> Refusal | None:
@@ -178,3 +148,11 @@ class Gate:
             detail = f"{len(new)} new names beyond limits.names {self._limits.names}"
             return Refusal(Reason.too_many_features, detail, "gate")
         return self._kinds.refusal(x)
+
+
+def _duplicate(event_id: str) -> Refusal:
+    return Refusal(Reason.duplicate, f"id {event_id!r} was seen before", "gate")
+
+
+def _where(examples: Examples, place: int) -> str:
+    return f"{examples.topic}-{examples.partition}-{examples.offsets[place]}"

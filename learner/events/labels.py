@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from config.model_file import ModelFile
 from learner.estimator import Native, Predicted, finite
-from learner.values import Reason, Refusal, Scalar
+from learner.values import Reason, Refusal, Scalar, Served
 
 Answer: TypeAlias = tuple[Native | None, dict[str, float | None] | None]
 
@@ -90,6 +90,28 @@ class Labels:
         chances = self._chances(probabilities) if probabilities else None
         return (None if native is None else self._outward.get(native, native)), chances
 
+    def read(self, answer: Served) -> Predicted:
+        """What `answer` wrote, as the learner has it; a label that is not known is none.
+
+        >>> from config.model_file import parse_model_file
+        >>> from learner.tasks import TASKS
+        >>> text = "{name: m, task: binary, labels: [DOWN, UP], learner: {vw: --noconstant}}"
+        >>> labels = TASKS["binary"].labels(parse_model_file(text))
+        >>> labels.read(("UP", {"DOWN": 0.25, "UP": 0.75}))
+        (True, {False: 0.25, True: 0.75})
+        """
+        label, chances = answer
+        natives: dict[Any, Native] = {
+            self._outward.get(native, native): native for native in self._names
+        }
+        named = {name: native for native, name in self._names.items()}
+        if chances is None or not chances.keys() <= named.keys():
+            return natives.get(label), None
+        probabilities = {
+            named[name]: math.nan if chance is None else chance for name, chance in chances.items()
+        }
+        return natives.get(label), probabilities
+
     def dump(self) -> list[Native]:
         """The labels seen, for `restore`; empty where the model file fixes them."""
         return [] if self._is_fixed else list(self._table)
@@ -161,6 +183,11 @@ class NumberLabels(Labels):
     def answer(self, predicted: Predicted) -> Answer:
         """The prediction, without probabilities."""
         return (None if predicted[0] is None else finite(predicted[0])), None
+
+    def read(self, answer: Served) -> Predicted:
+        """As of any labels."""
+        number = answer[0]
+        return (number if type(number) in _NUMBERS else None), None
 
     def _new(self, label: Native) -> Native | Refusal:
         if type(label) is not float and type(label) is not int:

@@ -11,10 +11,18 @@ from learner.estimator import Estimator
 from learner.events.kinds import KINDS, NO_KIND, refused_by_spec
 from learner.events.words import above, as_yaml, epoch_unit
 from learner.values import Event, Features, Reason, Refusal, Scalar
+from learner.vw.text import unlabelled
 
 # Names found short enough are remembered up to so many: only a saving.
 _NAMES_REMEMBERED = 100_000
 _NUMBERS: tuple[Any, ...] = ()
+
+
+_NO_LABEL = Refusal(
+    Reason.missing_label,
+    "an event without a label: by `late_labels.features` answers of the API wait for theirs",
+    "gate",
+)
 
 
 class Screen:
@@ -30,6 +38,8 @@ class Screen:
         self._specs = model_file.features or {}
         self._missing = frozenset(model_file.missing or ())
         self._strict = model_file.strict
+        late = model_file.late_labels
+        self._may_wait = late is None or late.features != "predictions"
         self._flattens, self._imputes = estimator.flattens, estimator.imputes
         self._fills = dict.fromkeys(estimator.fills).keys()
         self._takes_weight = estimator.takes_weight
@@ -37,23 +47,22 @@ class Screen:
         self._layouts: dict[tuple[Any, ...], set[str]] = {}
 
     def check(self, event: Event) -> Any:
-        """The event's features as the learner takes them, or its line of text; or a `Refusal`."""
+        """The event's features as the learner takes them, or its line of text; None: it is a label
+        on its own; or a `Refusal`.
+        """
+        if event.features is None and event.text is None:
+            return self._refused_id(event.id)
         if event.text is not None:
-            x: Any = event.text
+            x: Any = event.text if event.label is not None else unlabelled(event.text)
             layout = _NUMBERS
         else:
             x, layout = self.screened(event.features or {})
             if type(x) is Refusal:
                 return x
-        if event.label is None:
-            detail = "an event without a label: labels that come late are not joined yet"
-            return Refusal(Reason.missing_label, detail, "gate")
-        if event.weight is not None:
-            refusal = self._refused_weight(event.weight)
+        if event.weight is not None or event.id is not None or event.label is None:
+            refusal = self._refused_beside(event)
             if refusal is not None:
                 return refusal
-        if event.id is not None and len(event.id) > self._limits.string:
-            return _too_long("id", len(event.id), self._limits.string)
         if type(x) is dict:
             names = self._layouts.get(layout)
             if names is None:
@@ -72,6 +81,21 @@ class Screen:
                 found.setdefault(KINDS.get(kind, NO_KIND), set()).add(name)
         self._layouts = {}
         return {kind: list(names) for kind, names in found.items()}
+
+    def _refused_id(self, event_id: str | None) -> Refusal | None:
+        if event_id is None or len(event_id) <= self._limits.string:
+            return None
+        return _too_long("id", len(event_id), self._limits.string)
+
+    def _refused_beside(self, event: Event) -> Refusal | None:
+        """Why what stands beside the features is refused."""
+        if event.weight is not None:
+            refusal = self._refused_weight(event.weight)
+            if refusal is not None:
+                return refusal
+        if event.label is None and event.served is None and not self._may_wait:
+            return _NO_LABEL
+        return self._refused_id(event.id)
 
     def _refused_weight(self, weight: float) -> Refusal | None:
         if not 0.0 <= weight <= self._limits.value:

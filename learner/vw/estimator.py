@@ -108,7 +108,7 @@ class VWEstimator:
 
     def learn(self, x: Any, y: Any, w: float | None, /) -> Predicted:
         """Learn one example; the prediction made before it."""
-        (example,) = self._parse(x if type(x) is str else self._line(x, y, w))
+        (example,) = self._parse(self._line(x, y, w))
         try:
             self._learn(example)
             predicted = self._read(example)
@@ -126,7 +126,9 @@ class VWEstimator:
             model = Path(file.name).read_bytes()
         return Dumped(arguments=self._arguments.text, model=model, version=VERSION)
 
-    def _line(self, x: Mapping[str, Any], y: Any, w: float | None) -> str:
+    def _line(self, x: Any, y: Any, w: float | None) -> str:
+        if type(x) is str:
+            return f"{self._label(y)} {x}" if x[0] == "|" else x  # its label came later
         label = self._label(y)
         return f"{label} {features_text(x)}" if w is None else f"{label} {w!r} {features_text(x)}"
 

@@ -32,8 +32,8 @@ class Begin(_Message, tag=1):
         token: The fencing token under which versions are made.
         head: The head's signed envelope; None for a line that begins.
         highest: The highest version number that anyone remembers.
-        topic_ids: Of a line that begins: Kafka's id of each topic.
-        first_offsets: Of a line that begins: (topic, partition, first offset).
+        topic_ids: Kafka's id of each topic that is read, those that the head did not read included.
+        first_offsets: Of their partitions: (topic, partition, first offset).
     """
 
     token: str

@@ -6,6 +6,7 @@ order the partitions were interleaved, so that a version can be rebuilt to ident
 """
 
 import hashlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -49,6 +50,13 @@ class Positions:
     def add_partition(self, key: PartitionKey, first: int) -> None:
         """Begin a partition at offset `first`."""
         self.begins[key] = self.next_offsets[key] = first
+
+    def begin(self, topic_ids: Mapping[str, str], firsts: Iterable[tuple[str, int, int]]) -> None:
+        """Begin in each topic and partition that was not read before."""
+        self.topic_ids.update(topic_ids)
+        for topic, partition, first in firsts:
+            if (topic, partition) not in self.next_offsets:
+                self.add_partition((topic, partition), first)
 
     def took(self, key: PartitionKey, first: int, anchor: dict[str, Any]) -> None:
         """Records from `first` to the one that `anchor` identifies were taken, in this order."""

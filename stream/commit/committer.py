@@ -169,6 +169,7 @@ class Committer:
         )
         self._note_number(cut.number)
         trainer.drifts.settle(f"v{cut.number}")
+        trainer.seal()
         ours, theirs = pair()
 
         def work() -> int:

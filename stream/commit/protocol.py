@@ -26,10 +26,12 @@ import logging
 import platform
 import resource
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version as installed
 from typing import Any
+
+from msgspec import UNSET
 
 from checkpoints.errors import (
     CheckpointError,
@@ -45,6 +47,7 @@ from checkpoints.records.lineage import check_counts
 from checkpoints.records.manifest import (
     Anchor,
     Counts,
+    Late,
     Manifest,
     SegmentRef,
     TopicAnchors,
@@ -135,12 +138,16 @@ class VersionMaker:
     def make(self, trainer: Trainer, positions: Positions, cut: Cut) -> int:
         """Steps C2 to C6; how it went is told through the channel. The process's exit code."""
         try:
-            snapshot = self._written_down(trainer, cut)  # C2
-            self._try_out(snapshot, cut)
+            has_begun = self._has_learned(cut)
+            there = cut.head.manifest.segments if cut.head and has_begun else {}
+            snapshot = self._written_down(trainer, cut, there)  # C2
+            if not has_begun:
+                self._try_out(snapshot)
             packed = {kind: pack(raw) for kind, raw in snapshot.segments.items()}
-            version = self._sealed(snapshot, packed, positions, cut)  # C3
+            kept = {kind: there[kind] for kind in snapshot.kept}
+            version = self._sealed(snapshot, packed, kept, positions, cut)  # C3
             self._channel.send(Working())
-            self._insist(version, packed, cut)  # C4 to C6
+            self._insist(version, packed, cut, lambda: _chunks(trainer))  # C4 to C6
         except (StreamError, CheckpointError, SpecError) as error:
             what = error.cause if isinstance(error, SnapshotFailedError) else str(error)
             self._channel.send(CommitFailed(outcome_of(error), what, error.exit_code))
@@ -150,10 +157,10 @@ class VersionMaker:
         self._channel.send(Committed(version.envelope, work_s=_cpu_s()))
         return 0
 
-    def _written_down(self, trainer: Trainer, cut: Cut) -> Snapshot:
+    def _written_down(self, trainer: Trainer, cut: Cut, written: Collection[str] = ()) -> Snapshot:
         name = f"{self._line} v{cut.number}"
         try:
-            snapshot = trainer.snapshot(version=f"v{cut.number}")
+            snapshot = trainer.snapshot(version=f"v{cut.number}", written=written)
         except PredictChangesError:
             raise  # nor would any later one be served
         except UnwritableError as error:
@@ -169,14 +176,21 @@ class VersionMaker:
             raise TooLarge(name, bytes_found=size, bytes_max=limit)
         return snapshot
 
-    def _try_out(self, snapshot: Snapshot, cut: Cut) -> None:
+    def _has_learned(self, cut: Cut) -> bool:
+        return cut.head is not None and cut.head.manifest.counts.learned > 0
+
+    def _try_out(self, snapshot: Snapshot) -> None:
         """Load the first version that has learned: some only then hold what cannot be loaded."""
-        had_learned = cut.head is not None and cut.head.manifest.counts.learned
-        if snapshot.learned and not had_learned and self._model_file.learner.vw is None:
+        if snapshot.learned and self._model_file.learner.vw is None:
             check_snapshot(snapshot, self._model_file, None)
 
     def _sealed(
-        self, snapshot: Snapshot, packed: Packed, positions: Positions, cut: Cut
+        self,
+        snapshot: Snapshot,
+        packed: Packed,
+        kept: Mapping[str, SegmentRef],
+        positions: Positions,
+        cut: Cut,
     ) -> Version:
         manifest = Manifest(
             model=self._line.model,
@@ -193,17 +207,25 @@ class VersionMaker:
             begins=positions.begins_json(),
             runs=tuple(tuple(run) for run in cut.runs),
             learn_errors=cut.learn_errors,
-            segments={kind: ref for kind, (ref, _) in packed.items()},
+            segments={**{kind: ref for kind, (ref, _) in packed.items()}, **kept},
             model_file=self._model_file.sections(),
             adopted=cut.adopted,
             software=software(),
             control_seq=cut.control_seq,
+            late=_late(snapshot),
+            served=UNSET if snapshot.served is None else snapshot.served,
         )
         check_counts(manifest)
         return seal_version(manifest, self._signer)
 
-    def _insist(self, version: Version, packed: Packed, cut: Cut) -> None:
-        """C4 to C6, repeated while the store is down: nothing is dropped."""
+    def _insist(
+        self, version: Version, packed: Packed, cut: Cut, chunks: Callable[[], Packed]
+    ) -> None:
+        """C4 to C6, repeated while the store is down: nothing is dropped.
+
+        Args:
+            chunks: What an earlier version has written, too, where the store has lost it.
+        """
         is_cleared, said, patience = False, 0.0, Patience()
         while True:
             try:
@@ -227,6 +249,7 @@ class VersionMaker:
             if outcome is not Outcome.TORN:
                 raise _conflict(outcome, version, cut.token)
             log.warning("%s: the store lost segments while they were written; again", version)
+            packed = {**packed, **chunks()}
 
     def _await_clearance(self, version: Version) -> None:
         self._channel.send(Announced(version.id))
@@ -261,10 +284,22 @@ def _counts(snapshot: Snapshot, head: Version | None) -> Counts:
         refused=sum(snapshot.refused_by.values()),
         skipped=before.skipped,
         forgotten=before.forgotten,
+        pending=snapshot.late.pending,
+        labels=snapshot.late.labels,
+        expired=snapshot.late.expired,
         unscored=snapshot.unscored,
         nonfinite=snapshot.nonfinite,
         refused_by=snapshot.refused_by,
     )
+
+
+def _chunks(trainer: Trainer) -> Packed:
+    return {name: pack(raw) for name, raw in trainer.join.pending.segments().items()}
+
+
+def _late(snapshot: Snapshot) -> Late:
+    delays = {f"{seconds:.6g}": count for seconds, count in snapshot.late.delays.items()}
+    return Late(oldest_ms=snapshot.late.oldest_ms, delays=delays)
 
 
 def _conflict(outcome: Outcome, version: Version, token: str) -> Conflict:

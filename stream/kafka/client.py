@@ -215,6 +215,7 @@ def create_topics(kafka: KafkaSettings, model_file: "ModelFile", *, partitions: 
         topics.predictions: EVENT_BYTES_MAX,
         dead_letter_topic(topics.events): DEAD_LETTER_BYTES_MAX,
         dead_letter_topic(topics.labels): DEAD_LETTER_BYTES_MAX,
+        dead_letter_topic(topics.predictions): DEAD_LETTER_BYTES_MAX,
     }
     existing = describe(kafka, sizes)
     missing = {

@@ -5,7 +5,7 @@ being reset in silence, and an anchor tells a recreated topic from the one that 
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -148,6 +148,40 @@ class KafkaSource:
             key: max(self._consumer.position(TopicPartition(*key)) or 0, next_offset)
             for key, next_offset in next_offsets.items()
         }
+
+    def has_more(self, topic: str) -> bool:
+        """Whether a topic is known to have records that were not read yet."""
+        for partition in self._consumer.assignment():
+            if partition.topic != topic:
+                continue
+            highwater = self._consumer.highwater(partition)
+            end = self._ends.get(tuple(partition), 0) if highwater is None else highwater
+            if (self._consumer.position(partition) or 0) < end:
+                return True
+        return False
+
+    def ends(self, keys: Iterable[PartitionKey]) -> dict[PartitionKey, int]:
+        """Where these partitions end now.
+
+        Raises:
+            KafkaUnavailableError: The broker does not say.
+        """
+        wanted = dict.fromkeys(keys, 0)
+        found = self.waiting(wanted)
+        if found is None:
+            raise KafkaUnavailableError(self._address, "where the events end is not known")
+        return found
+
+    def position(self, key: PartitionKey) -> int:
+        """Up to where a partition was read."""
+        found: int = self._consumer.position(TopicPartition(*key)) or 0
+        return found
+
+    def hold(self, topics: Collection[str], *, is_held: bool) -> None:
+        """Read no more of these topics for now, or again."""
+        if is_held != bool(self._consumer.paused()):
+            partitions = [each for each in self._consumer.assignment() if each.topic in topics]
+            (self._consumer.pause if is_held else self._consumer.resume)(*partitions)
 
     def waiting(self, next_offsets: Mapping[PartitionKey, int]) -> dict[PartitionKey, int] | None:
         """Records from these offsets on, asked from the broker while nothing is fetched.

@@ -165,7 +165,7 @@ class LearningLoop:
 
     def _learn(self, batch: Batch) -> None:
         examples = batch.examples
-        detected = self._trainer.drifts.total
+        detected, learned = self._trainer.drifts.total, self._trainer.tally.learned
         if self._to_be_tried:
             refused, seconds = self._take_carefully(examples)
         else:
@@ -175,7 +175,7 @@ class LearningLoop:
         self._trainer.refuse(batch.refused)
         told = [(place, str(r.reason), r.detail, r.stage, r.mend) for place, r in refused]
         took = Took(
-            len(examples.xs) - len(refused),
+            self._trainer.tally.learned - learned,
             told,
             self._drifted(detected),
             seconds,

@@ -98,7 +98,8 @@ class LearnerProcess:
         head = None
         if begin.head is not None:
             head = open_version(begin.head, self.keys.verifier, self.line)
-        found = self._restored(head, scratch) if head else self._begun(begin, scratch)
+        found = self._restored(head, scratch) if head else self._begun(scratch)
+        found.positions.begin(begin.topic_ids, begin.first_offsets)
         self.channel.send(Ready(head.manifest.name if head else None))
         worker = LearningLoop(
             self.model_file,
@@ -142,16 +143,15 @@ class LearnerProcess:
         )  # fmt: skip
         return found
 
-    def _begun(self, begin: Begin, scratch: Path) -> Restored:
+    def _begun(self, scratch: Path) -> Restored:
         """A new line, untrained."""
-        begins = {(topic, partition): at for topic, partition, at in begin.first_offsets}
-        positions = Positions(topic_ids=begin.topic_ids, begins=begins, next_offsets=dict(begins))
         check_restorable(self.model_file, scratch)
         trainer = Trainer(self.model_file, scratch)
         for note in trainer.notes:
             log.info("%s: %s", self.line, note)
-        log.info("%s: begun, untrained, at %s", self.line, positions.offsets_json())
-        return Restored(trainer=trainer, positions=positions, adopted=())
+        log.info("%s: begun, untrained", self.line)
+        nowhere = Positions(topic_ids={}, begins={}, next_offsets={})
+        return Restored(trainer=trainer, positions=nowhere, adopted=())
 
 
 def _settle_memory(*, shares_memory: bool) -> None:

@@ -59,8 +59,8 @@ def send(
         say(f"{source} holds no event: nothing was sent")
     if producer.sent and not has_labels(source, columns):
         say(
-            f"{source}: these {producer.sent:,} events carry no label, and this release refuses "
-            "them as missing_label: name the label's column with --label"
+            f"{source}: these {producer.sent:,} events carry no label, and wait until it comes "
+            "under their id: if the file has it, name its column with --label"
         )
     return Delivery(source=source, topic=topic, sent=producer.sent, ends=producer.ends)
 

@@ -16,6 +16,7 @@ head, and is read again. A letter may be written twice, with the same id.
 import logging
 import select
 import time
+from collections.abc import Sequence
 
 from checkpoints.errors import StoreUnavailable
 from checkpoints.keeping.pruner import Pruner
@@ -24,7 +25,7 @@ from checkpoints.records.manifest import open_version
 from checkpoints.records.signing import Verifier
 from config.model_file import ModelFile
 from learner.build import build_screen
-from learner.events.decode import decoder
+from learner.events.decode import answer_decoder, decoder, label_decoder
 from stream.between.bell import HasFileno
 from stream.between.messages import (
     Announced,
@@ -45,13 +46,15 @@ from stream.kafka.consumer import KafkaSource
 from stream.kafka.dead_letters import DeadLetters
 from stream.kafka.group_mirror import GroupMirror
 from stream.source.columns import Columns
-from stream.source.heartbeat import Status, Trouble
 from stream.source.in_flight import Feed
-from stream.source.metrics import LearnerMetrics
-from stream.source.not_finite_log import NotFiniteLog
 from stream.source.order_watch import OrderWatch
-from stream.source.refusal_log import RefusalLog
-from stream.source.remedies import Remedies
+from stream.source.reports.heartbeat import Status, Trouble
+from stream.source.reports.metrics import LearnerMetrics
+from stream.source.reports.not_finite_log import NotFiniteLog
+from stream.source.reports.refusal_log import RefusalLog
+from stream.source.reports.remedies import Remedies
+from stream.source.topics import labels_topic, takes_answers
+from stream.source.turns import Stretch, Turns
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +64,8 @@ _HOUSEKEEPING_S = 1.0
 # Without a record for so long a line is idle: fetches wait for one, and Kafka is asked seldom.
 _IDLE_AFTER_S = 1.0
 _IDLE_CHECK_S = 15.0
+# Events that wait for labels to be read, which go before them.
+_HELD_MAX = 20_000
 
 
 class SourceLoop:
@@ -97,7 +102,9 @@ class SourceLoop:
         self._positions, self._watch = positions, watch
         self._source, self._dead_letters, self._pruner = source, dead_letters, pruner
         self._mirror, self._metrics = mirror, metrics
-        self._feed = Feed(Columns(decoder(model_file), build_screen(model_file)))
+        self._labels = labels_topic(model_file, positions)
+        self._feed = Feed(_columns(model_file, self._labels))
+        self._turns = Turns()
         self._refusals, self._remedies = RefusalLog(model_file.name), Remedies()
         self._not_finite = NotFiniteLog(model_file.name)
         self._advised: str | None = None
@@ -149,14 +156,37 @@ class SourceLoop:
         is_idle = now - self._polled_at > _IDLE_AFTER_S
         fetching.pace(is_idle=is_idle)
         polled = self._source.poll(0) if fetching.has_news or not is_idle else []
-        for topic, partition, records in polled:
+        ready = polled if self._labels is None else self._in_turn(polled, self._labels)
+        for topic, partition, records in ready:
             self._feed.add(topic, partition, records)
-        if polled:
+        if polled or ready:
             self._polled_at = now
             return
         due_s = max(0.0, min(_WAIT_S, self._housekeeping_at - now))
         fetching.rest([self._channel, self._board.source_bell], due_s)
         self._board.source_bell.hush()
+
+    def _in_turn(self, polled: Sequence[Stretch], labels: str) -> list[Stretch]:
+        """What is to be taken now of what was read, in the order of events and labels."""
+        turns, source = self._turns, self._source
+        events = [key for key in self._positions.next_offsets if key[0] != labels]
+        for topic, partition, records in polled:
+            if topic != labels:
+                turns.add_events((topic, partition), records)
+        for topic, partition, records in polled:
+            if topic == labels:
+                turns.add_labels((topic, partition), records, source.ends(events))
+        if turns.is_empty:
+            return []
+        read = {key: source.position(key) for key in events}
+        ready = turns.ready(read, lambda: source.has_more(labels))
+        source.hold({topic for topic, _ in events}, is_held=turns.held > _HELD_MAX)
+        return ready
+
+    @property
+    def _is_all_taken(self) -> bool:
+        """Whether the learner has taken all that was read."""
+        return self._feed.is_empty and self._turns.is_empty
 
     def _await_learner(self) -> None:
         writers = [self._channel] if self._channel.has_unsent else []
@@ -229,7 +259,7 @@ class SourceLoop:
         elif self._status.state == "frozen":
             self._status.state = "learning"
         self._watch.see_news()
-        if self._has_news and self._feed.is_empty:
+        if self._has_news and self._is_all_taken:
             self._take_in_partitions()
         now = time.monotonic()
         if now < self._housekeeping_at:
@@ -240,7 +270,7 @@ class SourceLoop:
         self._refusals.say(now)
         self._advise()
         self._has_news = self._source.has_new_partitions(self._positions)
-        if self._feed.is_empty and not self._board.is_frozen:
+        if self._is_all_taken and not self._board.is_frozen:
             self._check_log(now)
 
     def _check_log(self, now: float) -> None:
@@ -275,7 +305,7 @@ class SourceLoop:
         self._advised = commonest
 
     def _report_lag(self) -> None:
-        is_behind, next_offsets = not self._feed.is_empty, self._positions.next_offsets
+        is_behind, next_offsets = not self._is_all_taken, self._positions.next_offsets
         if self._board.is_frozen:
             waiting = self._source.waiting(next_offsets)
             lag = self._status.lag if waiting is None else waiting
@@ -287,3 +317,11 @@ class SourceLoop:
         is_done = not is_behind and not uncommitted and lag is not None and not any(lag.values())
         if is_done and self._status.state == "learning":
             self._status.state, self._status.trouble = "idle", Trouble()
+
+
+def _columns(model_file: ModelFile, labels: str | None) -> Columns:
+    """What decodes the records of each topic."""
+    others = {} if labels is None else {labels: label_decoder(model_file)}
+    if takes_answers(model_file):
+        others[model_file.topics.predictions] = answer_decoder(model_file)
+    return Columns(decoder(model_file), build_screen(model_file), others)

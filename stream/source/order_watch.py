@@ -28,8 +28,8 @@ from checkpoints.stores.patience import Patience
 from checkpoints.stores.presence import Hints
 from stream.between.bell import Bell, HasFileno
 from stream.between.shared_numbers import SharedNumbers
-from stream.source.heartbeat import Status
-from stream.source.metrics import LearnerMetrics
+from stream.source.reports.heartbeat import Status
+from stream.source.reports.metrics import LearnerMetrics
 from stream.source.store_check import StoreCheck
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from stream.source.heartbeat import Status
+from stream.source.reports.heartbeat import Status
 
 _AT_WORK = frozenset({"learning", "idle", "frozen"})
 

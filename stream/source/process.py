@@ -33,16 +33,17 @@ from stream.between.shared_numbers import SharedNumbers
 from stream.errors import HistoryExistsError, NoHeadError, ServersAwayError
 from stream.exits import DONE, end_with
 from stream.kafka import client as kafka_client
-from stream.kafka.consumer import KafkaSource, first_offsets
+from stream.kafka.consumer import KafkaSource
 from stream.kafka.dead_letters import DeadLetters
 from stream.kafka.group_mirror import GroupMirror, highest_mirrored
 from stream.learning.restore import positions_of
-from stream.source.heartbeat import Status, Trouble
 from stream.source.loop import SourceLoop
-from stream.source.metrics import LearnerMetrics
 from stream.source.order_watch import OrderWatch
 from stream.source.probes import LearnerProbes
+from stream.source.reports.heartbeat import Status, Trouble
+from stream.source.reports.metrics import LearnerMetrics
 from stream.source.store_check import StoreCheck
+from stream.source.topics import begun, topics_to_read
 
 log = logging.getLogger(__name__)
 
@@ -101,6 +102,7 @@ class SourceProcess:
     highest: int
     wait_limit_s: float | None
     fetch_wait_ms: int
+    topics: list[str] = field(init=False)
     status: Status = field(init=False)
     store: Store = field(init=False)
 
@@ -144,8 +146,7 @@ class SourceProcess:
         )
         if self.options.create_topics:
             kafka_client.create_topics(kafka, self.model_file, partitions=kafka.topic_partitions)
-        events = self.model_file.topics.events
-        kafka_client.require(kafka, [events, kafka_client.dead_letter_topic(events)])
+        self.topics = topics_to_read(kafka, self.model_file)
 
     def _keeps_waiting(self) -> bool:
         self.board.tick_source()
@@ -267,7 +268,15 @@ class SourceProcess:
         )
 
     def _positions(self, head: Version | None) -> Positions:
-        return positions_of(head.manifest, self.model_file) if head else self._first_positions()
+        if head is None:
+            return self._first_positions()
+        return begun(
+            positions_of(head.manifest, self.model_file),
+            self.settings.kafka,
+            self.model_file.name,
+            self.topics,
+            "earliest",
+        )
 
     def _first_positions(self) -> Positions:
         """Where a new line begins, if it may be begun."""
@@ -278,11 +287,8 @@ class SourceProcess:
         if mirrored and not self.options.abandon_history:
             evidence = f"Kafka's group {kafka_client.group_id(name)} has offsets"
             raise HistoryExistsError(name, evidence)
-        events = self.model_file.topics.events
-        topic, begins = first_offsets(self.settings.kafka, name, events, self.options.start)
-        return Positions(
-            topic_ids={topic.name: topic.topic_id}, begins=begins, next_offsets=dict(begins)
-        )
+        nowhere = Positions(topic_ids={}, begins={}, next_offsets={})
+        return begun(nowhere, self.settings.kafka, name, self.topics, self.options.start)
 
     def _begin(self, granted: Granted, head: Version | None, positions: Positions) -> None:
         """Let the learner restore the head, while we open the log."""

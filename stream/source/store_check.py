@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from checkpoints.errors import StoreForbidden, StoreUnavailable
 from checkpoints.stores.setup import SetupFinding, refuse_unsafe
-from stream.source.metrics import LearnerMetrics
+from stream.source.reports.metrics import LearnerMetrics
 
 __all__ = ["StoreCheck"]
 

@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry
 
 from api.metrics import ApiMetrics
 from api.processes.shared_counters import SharedCounters
-from stream.source.metrics import LearnerMetrics
+from stream.source.reports.metrics import LearnerMetrics
 
 # What Prometheus adds to what it scrapes, and what our recording rules make.
 _PROMETHEUS_OWN = frozenset({"up"})

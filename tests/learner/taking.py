@@ -20,6 +20,9 @@ def examples_of(rows, *, topic="events", partition=0):
         weights=_column([row[3].weight for row in rows]),
         ids=_column([row[3].id for row in rows]),
         names=names_by_kind(row[2] for row in rows if isinstance(row[2], dict)),
+        newest=max((row[1] for row in rows), default=-1),
+        served=_column([row[3].served for row in rows]),
+        has_lone=any(row[2] is None or row[3].label is None for row in rows),
     )
 
 

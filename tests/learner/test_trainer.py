@@ -252,7 +252,7 @@ def test_refusals_are_counted_by_reason_and_leave_no_trace():
     poison = [
         Event(features={"a": 1e300}, label=True),
         Event(features={"a": 1}, label="maybe"),
-        Event(features={"a": 1}, label=None),
+        Event(label=True, id="nobody"),
         Event(features={f"x{n}": 1 for n in range(21)}, label=True),
     ]
     take(clean, (Event(features=x, label=y) for x, y in pairs))
@@ -263,7 +263,7 @@ def test_refusals_are_counted_by_reason_and_leave_no_trace():
 
     assert all(isinstance(each, Refusal) for each in refused)
     counted = {
-        "out_of_bounds": 75, "bad_label": 75, "missing_label": 75, "too_many_features": 75,
+        "out_of_bounds": 75, "bad_label": 75, "label_unknown": 75, "too_many_features": 75,
         "not_json": 1,
     }  # fmt: skip
     assert mixed.refused_by == Counter(counted)

@@ -19,6 +19,7 @@ from river import drift, metrics
 
 from checkpoints.dev_server import ValkeyServer
 from stream.dev.kafka_server import KafkaServer
+from tests.stream.late_trial import late_trial
 from tests.stream.recorder import Recorder
 from tests.stream.rig import RECORDER, Rig, events, rig
 
@@ -94,6 +95,11 @@ def zombie_trial(*, kafka: str, redis: str, folder: Path, name: str, seed: int) 
             if not process.is_alive():
                 found.problems.append(f"a learner ended with {process.exitcode}")
     return found
+
+
+def _late(*, name: str, **given: Any) -> Trial:
+    kills, problems = late_trial(name=name, **given)
+    return Trial(name, kills=kills, problems=problems)
 
 
 def _wait_a_while(at: Rig, process: Any, before: int, rng: random.Random) -> None:
@@ -178,6 +184,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, default=200, help="of each number of partitions")
     parser.add_argument("--zombies", type=int, default=50)
+    parser.add_argument("--late", type=int, default=50, help="with labels that come late, each way")
     parser.add_argument("--partitions", type=int, nargs="*", default=[1, 4])
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
@@ -199,6 +206,13 @@ def main() -> int:
                         for s in seeds
                     ),
                 )
+            for topics in (1, 2):
+                seeds = range(asked.seed, asked.seed + asked.late)
+                trials = (
+                    _late(**servers, name=f"late-{topics}-{s}", topics=topics, seed=s)
+                    for s in seeds
+                )
+                bad += _campaign(f"late labels, {topics} topics", trials)
             seeds = range(asked.seed, asked.seed + asked.zombies)
             bad += _campaign(
                 "zombies", (zombie_trial(**servers, name=f"zombie-{s}", seed=s) for s in seeds)

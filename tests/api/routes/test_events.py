@@ -45,7 +45,7 @@ def test_several_events_keep_order_bytes_and_keys(api: Running) -> None:
         ({"features": None, "label": True}, "wrong_type", "/features"),
         ({"features": {"a": [1]}}, "wrong_type", "/features/a"),
         ({"features": {}, "label": [True]}, "bad_label", "/label"),
-        ({"id": "a", "label": True}, "missing_label", ""),
+        ({"id": "a", "label": True, "weight": 2}, "unknown_field", "/weight"),
         ({"features": {}, "weight": "NaN"}, "wrong_type", "/weight"),
         ({"features": {}, "ts": "yesterday"}, "wrong_type", "/ts"),
         ({"features": {}, "ts": "2026-11-20T12:00:00"}, "wrong_type", "/ts"),
@@ -120,6 +120,48 @@ def test_a_topic_of_vowpal_wabbits_text_takes_no_json() -> None:
         assert (answer.status_code, answer.json()["code"]) == (422, "wrong_format")
 
 
-def test_labels_that_come_later_are_for_a_later_release(api: Running) -> None:
-    answer = api.post("/v1/models/phishing/labels", {"id": "a", "label": True})
-    assert (answer.status_code, answer.json()["code"]) == (501, "not_built")
+def test_labels_go_to_their_own_topic_byte_for_byte(api: Running) -> None:
+    api.publisher.records.clear()
+    one = b'{"id": "a",  "label": true}'
+
+    answer = api.post("/v1/models/phishing/labels", one)
+    several = api.post(
+        "/v1/models/phishing/labels",
+        b'{"labels": [{"label": 0, "id": "b"}, ' + one + b"]}",
+    )
+
+    assert (answer.status_code, several.status_code) == (202, 202)
+    assert [item["id"] for item in several.json()["items"]] == ["b", "a"]
+    assert api.publisher.records == [
+        ("phishing.labels", b"a", one),
+        ("phishing.labels", b"b", b'{"label": 0, "id": "b"}'),
+        ("phishing.labels", b"a", one),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "pointer"),
+    [
+        ({"label": True}, "missing_field", "/id"),
+        ({"id": "a"}, "missing_field", "/label"),
+        ({"id": "a", "label": True, "features": {}}, "unknown_field", "/features"),
+        ({"id": "a", "label": None}, "bad_label", "/label"),
+        ({"labels": []}, "bad_value", "/labels"),
+        (
+            {"labels": [{"id": "a", "label": 1}, {"id": 7, "label": 1}]},
+            "wrong_type",
+            "/labels/1/id",
+        ),
+        ({"labels": [{"id": "a", "label": 1, "ts": "x"}]}, "wrong_type", "/labels/0/ts"),
+    ],
+)
+def test_what_can_be_no_label_is_refused_and_nothing_is_published(
+    api: Running, body: Any, code: str, pointer: str
+) -> None:
+    api.publisher.records.clear()
+
+    answer = api.post("/v1/models/phishing/labels", body)
+
+    assert (answer.status_code, answer.json()["code"]) == (422, code)
+    assert answer.json()["errors"][0]["pointer"] == pointer
+    assert api.publisher.records == []

@@ -76,7 +76,8 @@ POISON: list[tuple[str, bytes | None, Reason]] = [
     ("another case", b'{"Features": {}}', Reason.unknown_field),
     ("VW text in JSON", b'{"features": {}, "text": "1 | a"}', Reason.unknown_field),
     ("a schema registry's frame", b'\x01\x02{"features": {}}', Reason.not_json),
-    ("a label record", b'{"id": "a", "label": true}', Reason.missing_label),
+    ("a label with a weight", b'{"id": "a", "label": true, "weight": 2}', Reason.unknown_field),
+    ("a label of no event", b'{"label": true}', Reason.wrong_type),
     ("a label a list", b'{"features": {}, "label": [true]}', Reason.bad_label),
     ("a label an object", b'{"features": {}, "label": {"a": 1}}', Reason.bad_label),
 ]  # fmt: skip

@@ -248,7 +248,7 @@ def test_a_duplicate_is_known_within_the_window_exactly():
 
     duplicate = Reason.duplicate
     assert found == [None, None, None, duplicate, duplicate, None, None, None, None]
-    assert small.gate.ids.in_order() == ["a", "e", "b"]
+    assert small.gate.ids.in_order() == [["a", True], ["e", True], ["b", True]]
 
 
 def test_an_id_has_a_length():
@@ -332,7 +332,7 @@ def test_vw_text_passes_as_it_is():
 def test_recent_ids_forget_the_oldest():
     """In the order in which they came."""
     ids = RecentIds(2, ["a", "b"])
-    ids.add("c")
+    ids.add("c", True)
 
     assert ["a" in ids, "b" in ids, "c" in ids] == [False, True, True]
 

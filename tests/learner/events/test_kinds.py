@@ -112,9 +112,7 @@ def test_the_model_file_says_the_kind_before_any_event_does(listed, word):
     assert "missing: [" in refusal.mend
 
 
-@pytest.mark.parametrize(
-    "refused", [event({"a": "x"}, None), event({"a": "x"}, 1.5), event({"a": "x"}, id="1")]
-)
+@pytest.mark.parametrize("refused", [event({"a": "x"}, 1.5), event({"a": "x"}, id="1")])
 def test_what_is_refused_for_something_else_fixes_nothing(refused):
     """Only what is learned decides what a feature is."""
     learning = Learning()

@@ -6,7 +6,7 @@ import pytest
 
 from stream.between.positions import Positions, fingerprint
 from stream.between.shared_numbers import SharedNumbers
-from stream.source.heartbeat import Status, Trouble
+from stream.source.reports.heartbeat import Status, Trouble
 
 
 def positions(*partitions):

@@ -124,7 +124,7 @@ def test_events_without_a_label_are_told_of_at_the_end(
     assert sent_from(kafka, unique_name, tmp_path / "data.csv").sent == 2
     last = capsys.readouterr().err.splitlines()[-1]
     assert "these 2 events carry no label" in last
-    assert "missing_label" in last
+    assert "--label" in last
 
     sent_from(kafka, unique_name, tmp_path / "data.csv", label="b")
     assert "carry no label" not in capsys.readouterr().err

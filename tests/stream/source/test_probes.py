@@ -8,9 +8,9 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from stream.between.shared_numbers import SharedNumbers
-from stream.source.heartbeat import Status, Trouble
-from stream.source.metrics import LearnerMetrics
 from stream.source.probes import LearnerProbes
+from stream.source.reports.heartbeat import Status, Trouble
+from stream.source.reports.metrics import LearnerMetrics
 
 
 @pytest.fixture

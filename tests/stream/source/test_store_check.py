@@ -20,9 +20,9 @@ from checkpoints.stores.in_redis.store import RedisStore
 from checkpoints.stores.patience import Patience
 from checkpoints.stores.setup import SetupFinding
 from stream.between.shared_numbers import SharedNumbers
-from stream.source.heartbeat import Status
-from stream.source.metrics import LearnerMetrics
 from stream.source.order_watch import OrderWatch
+from stream.source.reports.heartbeat import Status
+from stream.source.reports.metrics import LearnerMetrics
 from stream.source.store_check import StoreCheck
 from tests.checkpoints.builders import VERIFIER, committed, granted
 from tests.config.processes.waiting import until

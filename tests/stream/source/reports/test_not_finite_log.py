@@ -1,7 +1,7 @@
 """A model that answers NaN is told in the log: at once, then added up, anew after a rollback."""
 
 from checkpoints.records.manifest import Counts
-from stream.source.not_finite_log import NotFiniteLog
+from stream.source.reports.not_finite_log import NotFiniteLog
 
 
 def test_the_first_is_told_at_once_and_the_others_together(caplog):

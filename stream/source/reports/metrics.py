@@ -59,6 +59,9 @@ class LearnerMetrics:
             "model_predictions_nonfinite", "Predictions of the head's that were NaN or infinite."
         )
         self._refused = self._gauge("model_events_refused", "Events refused up to the head.")
+        self._pending = self._gauge("label_join_pending", "Events that wait for their label.")
+        self._matched = self._gauge("label_join_matched", "Labels joined with their event.")
+        self._expired = self._gauge("label_join_expired", "Events let go without a label.")
         self._version = self._gauge("model_active_version", "The head's number.")
         self._size = self._gauge("model_size_bytes", "Bytes of the head's payload, unpacked.")
         self._scores = Gauge(
@@ -126,6 +129,9 @@ class LearnerMetrics:
         self._scored.set(counts.scored)
         self._nonfinite.set(counts.nonfinite)
         self._refused.set(counts.refused)
+        self._pending.set(counts.pending)
+        self._matched.set(counts.labels)
+        self._expired.set(counts.expired)
         self._size.set(manifest.segments["model"].raw_bytes)
         for name, windows in manifest.metrics.items():
             for window in SCORE_WINDOWS:

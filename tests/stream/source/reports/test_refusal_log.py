@@ -2,7 +2,7 @@
 
 import logging
 
-from stream.source.refusal_log import RefusalLog
+from stream.source.reports.refusal_log import RefusalLog
 
 
 def test_the_first_is_told_at_once_and_the_others_together(caplog):

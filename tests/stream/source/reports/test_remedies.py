@@ -12,7 +12,7 @@ from learner.events.gate import Gate
 from learner.tasks import TASKS
 from learner.values import Reason, Refusal
 from stream.source.columns import Columns
-from stream.source.remedies import Remedies
+from stream.source.reports.remedies import Remedies
 
 MODEL = "name: m\ntask: regression\nlearner: {river: [linear_model.LinearRegression]}\n"
 

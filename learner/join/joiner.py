@@ -1,0 +1,135 @@
+"""What is done with an event without a label, and with a label on its own: the join, step by step.
+
+The rules are `join.py`'s; here they meet the gate, and the learner, which is handed in.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from config.model_file import ModelFile
+from learner.estimator import Predicted
+from learner.events.examples import Examples
+from learner.events.gate import Gate
+from learner.join.join import Join, Move
+from learner.join.rows import Waiting
+from learner.values import Reason, Refusal
+
+Ask: TypeAlias = Callable[[Examples, int], Predicted | Refusal]
+Learn: TypeAlias = Callable[[Examples, int, Waiting, Any], None]
+
+
+class Joiner:
+    """Takes single examples that are not learned as they come.
+
+    Args:
+        model_file: The label at the horizon.
+        ask: What the learner predicts of an example, or why it is refused.
+        learn: Scores and learns an event that waited, with its label, the learner's own.
+
+    Attributes:
+        refused_by: Labels that waited for their event and were given up, by reason.
+    """
+
+    def __init__(
+        self, model_file: ModelFile, join: Join, gate: Gate, *, ask: Ask, learn: Learn
+    ) -> None:
+        late = model_file.late_labels
+        self._default = None if late is None else late.default
+        self._join, self._gate, self._ask, self._learn = join, gate, ask, learn
+        self.refused_by: Counter[str] = Counter()
+
+    def take(self, examples: Examples, place: int, move: Move) -> Refusal | None:
+        """Do this with the example there; why it is refused, if it is.
+
+        Raises:
+            Exception: What `ask` and `learn` raise.
+        """
+        if move is Move.WAIT:
+            return self._wait(examples, place)
+        if move is Move.ANSWER:
+            return self._answer(examples, place)
+        self._let_go(examples, place)
+        return None
+
+    def raised(self, examples: Examples, place: int) -> None:
+        """The learner raises on this example, which is refused: what would be learned at its place
+        is let go, or every later one would raise.
+        """
+        self._join.clock_ms = max(self._join.clock_ms, examples.clock_at(place))
+        own = self._join.pending.pop(examples.id_at(place))
+        for waiting in filter(None, (own, *iter(self._join.overdue, None))):
+            self._join.let_go(waiting, self._gate.ids)
+
+    def _wait(self, examples: Examples, place: int) -> Refusal | None:
+        """An event without a label is predicted here, and waits."""
+        event_id = examples.id_at(place)
+        if event_id in self._join.pending:
+            return Refusal(Reason.duplicate, f"id {event_id!r} waits for its label", "gate")
+        refusal = self._gate.admit_waiting(examples, place)
+        if refusal is not None:
+            return refusal
+        predicted = self._ask(examples, place)
+        if isinstance(predicted, Refusal):
+            return predicted
+        weight = None if examples.weights is None else examples.weights[place]
+        served = None if examples.served is None else examples.served[place]
+        at_ms, x = examples.timestamps[place], examples.xs[place]
+        waiting = Waiting(event_id, at_ms, x, weight, *predicted, served)
+        self._join.wait(waiting, self._gate.ids)
+        if event_id in self._join.early:
+            self._answer_early(examples, place, waiting)
+        return None
+
+    def _answer_early(self, examples: Examples, place: int, waiting: Waiting) -> None:
+        """The label of this event was read before it."""
+        label, at_ms = self._join.early.pop(waiting.id)
+        y = self._gate.native(label)
+        if type(y) is Refusal:
+            self.refused_by[y.reason] += 1
+            return
+        self._join.answered(waiting.id, at_ms)
+        self._learn(examples, place, waiting, y)
+
+    def _answer(self, examples: Examples, place: int) -> Refusal | None:
+        """A label is joined with its event, which is scored and learned."""
+        event_id, label, ids = examples.id_at(place), examples.labels[place], self._gate.ids
+        waiting = self._join.pending.get(event_id)
+        if waiting is None and event_id not in ids:
+            if self._join.takes_answers:
+                return self._wait_for_event(examples, place)
+            return self._join.refusal(event_id, label, ids)
+        y = self._gate.native(label)
+        if type(y) is Refusal:
+            return y
+        if waiting is None:
+            return self._join.refusal(event_id, y, ids)
+        refusal = self._gate.admit_features(examples, place, waiting.x)
+        if refusal is not None:
+            return refusal
+        self._join.answered(event_id, examples.timestamps[place])
+        self._learn(examples, place, waiting, y)
+        return None
+
+    def _wait_for_event(self, examples: Examples, place: int) -> Refusal | None:
+        """A label whose event may still be read waits for it."""
+        event_id, label = examples.id_at(place), examples.labels[place]
+        refusal = self._join.is_early(event_id, label, examples.timestamps[place])
+        self._give_up_labels()
+        return refusal
+
+    def _let_go(self, examples: Examples, place: int) -> None:
+        """The events whose horizon has passed before this place, the oldest first."""
+        self._give_up_labels()
+        at = min(place, len(examples.xs) - 1)
+        while (waiting := self._join.overdue()) is not None:
+            y = None if self._default is None else self._gate.native(self._default)
+            if y is None or self._gate.admit_features(examples, at, waiting.x) is not None:
+                self._join.let_go(waiting, self._gate.ids)
+            else:
+                self._learn(examples, at, waiting, y)
+
+    def _give_up_labels(self) -> None:
+        count = self._join.given_up()
+        if count:
+            self.refused_by[Reason.label_unknown] += count

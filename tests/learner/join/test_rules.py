@@ -1,0 +1,283 @@
+"""What becomes of labels and events that do not fit: each by its rule, the same in a replay."""
+
+import pytest
+
+from learner.trainer import LearnFailedError, Trainer
+from learner.values import Event, Reason
+from tests.learner.streams import model_file
+from tests.learner.taking import Taking, examples_of
+from tests.learner.test_trainer import saved
+
+LEARNER = {"river": ["preprocessing.StandardScaler", "linear_model.LogisticRegression"]}
+HOUR_MS = 3_600_000
+
+
+def file_of(task="binary", learner=LEARNER, **more):
+    return model_file(task, learner, metrics=["Accuracy"], **more)
+
+
+class Line:
+    """One learner and its topic; each event at a time of its own."""
+
+    def __init__(self, **more):
+        self.file = file_of(**more)
+        self.trainer, self.taking, self.offset = Trainer(self.file), Taking(self.file), 0
+
+    def take(self, event, at_ms=0):
+        """Why it is refused, if it is."""
+        refusal = self.taking.one(self.trainer, event, offset=self.offset, timestamp_ms=at_ms)
+        self.offset += 1
+        return refusal and refusal.reason
+
+    def restart_before(self, name, at_ms):
+        """As it was before it learned and raised: one event learned, one that waits."""
+        self.trainer, self.offset = Trainer(self.file), 0
+        self.take(question("x", label=True))
+        self.take(question(name, 14.0), at_ms)
+
+    def restart(self):
+        self.trainer = Trainer(self.file, None, saved(self.trainer, self.file))
+
+    @property
+    def told(self):
+        found = self.trainer.snapshot(version="v1")
+        return (
+            found.learned,
+            found.scored,
+            found.late.pending,
+            found.late.labels,
+            found.late.expired,
+        )
+
+
+@pytest.fixture(params=[False, True], ids=["uninterrupted", "restarted each time"])
+def line_of(request):
+    """Makes a line, which is restored from a version before each event or not."""
+
+    def make(**more):
+        line = Line(**more)
+        if request.param:
+            take = line.take
+
+            def restarted(*given, **named):
+                line.restart()
+                return take(*given, **named)
+
+            line.take = restarted
+        return line
+
+    return make
+
+
+def question(name, a=1.0, **more):
+    return Event(features={"a": a}, id=name, **more)
+
+
+def answer(name, label=True):
+    return Event(id=name, label=label)
+
+
+def test_labels_that_fit_no_event(line_of):
+    """Unknown, before its event, twice the same, twice another."""
+    line = line_of()
+
+    assert line.take(answer("x")) is Reason.label_unknown
+    assert line.take(question("x")) is None
+    assert line.take(answer("x", "maybe")) is Reason.bad_label
+    assert line.take(answer("x")) is None
+    assert line.take(answer("x", 1)) is Reason.label_duplicate
+    assert line.take(answer("x", False)) is Reason.label_conflict
+    assert line.told == (1, 1, 0, 1, 0)
+    assert sum(line.trainer.refused_by.values()) == 4
+
+
+def test_the_label_of_an_event_that_had_one(line_of):
+    """It is learned already: the same is a duplicate, another a conflict."""
+    line = line_of()
+    line.take(question("x", label=True))
+
+    assert line.take(answer("x")) is Reason.label_duplicate
+    assert line.take(answer("x", False)) is Reason.label_conflict
+    assert line.told == (1, 1, 0, 0, 0)
+
+
+def test_the_first_features_of_an_id_win(line_of):
+    """A second question is a duplicate; a second event with a label is the label of the first."""
+    one, other = line_of(), line_of()
+    for each in (one, other):
+        each.take(question("y", 2.0, label=False))
+        each.take(question("x", 1.0))
+    assert one.take(question("x", 7.0)) is Reason.duplicate
+    assert one.take(question("x", 9.0, label=True)) is None
+    assert other.take(answer("x")) is None
+
+    assert one.told == other.told == (2, 2, 0, 1, 0)
+    assert (
+        one.trainer.snapshot(version="v1").metrics == other.trainer.snapshot(version="v1").metrics
+    )
+    asked = {"a": 3.0}
+    assert one.trainer._estimator.predict(asked) == other.trainer._estimator.predict(asked)
+    assert one.take(question("x")) is Reason.duplicate
+
+
+def test_an_event_without_an_id_waits_under_its_place(line_of):
+    """As `POST …/events` answers it."""
+    line = line_of()
+    line.take(Event(features={"a": 1.0}))
+
+    assert line.take(answer("events-0-0")) is None
+    assert line.told == (1, 1, 0, 1, 0)
+
+
+def test_the_horizon_counts_the_time_of_the_log(line_of):
+    """An event is let go when a record is passed that is later by more than the horizon."""
+    line = line_of(late_labels={"horizon": "1h"})
+    line.take(question("x"), 0)
+    line.take(question("y"), 10)
+    assert line.take(answer("x"), HOUR_MS) is None
+    assert line.told[2:] == (1, 1, 0)
+
+    assert line.take(answer("nobody"), HOUR_MS + 11) is Reason.label_unknown
+    assert line.told[2:] == (0, 1, 1)
+    assert line.take(answer("y"), 20) is Reason.label_late  # log time does not go back
+    assert line.take(question("y"), 20) is Reason.duplicate
+    assert line.take(question("old"), 5) is None
+    assert line.take(question("new"), 2 * HOUR_MS) is None
+    assert line.told[2:] == (1, 1, 2)
+
+
+def test_the_default_is_learned_at_the_horizon(line_of):
+    """At the place of the record that passed it, before that one; oldest first."""
+    line, plain = line_of(late_labels={"horizon": "1h", "default": False}), Line()
+    line.take(question("a", 1.0), 7)
+    line.take(question("b", 2.0), 3)
+    line.take(question("c", 3.0, label=True), HOUR_MS + 8)
+    for each in (question("a", 1.0), question("b", 2.0), answer("b", False), answer("a", False),
+                 question("c", 3.0, label=True)):  # fmt: skip
+        plain.take(each)
+
+    assert line.told == (3, 3, 0, 0, 0)
+    asked = {"a": 3.0}
+    assert line.trainer._estimator.predict(asked) == plain.trainer._estimator.predict(asked)
+    assert line.take(answer("a", True)) is Reason.label_conflict
+    assert line.take(answer("b", False)) is Reason.label_duplicate
+
+
+def test_one_too_many_lets_the_first_go(line_of):
+    """Whatever their times."""
+    line = line_of(limits={"pending": 2})
+    for name, at_ms in (("x", 9), ("y", 5), ("z", 7)):
+        line.take(question(name), at_ms)
+
+    assert line.told[2:] == (2, 0, 1)
+    assert line.take(answer("x")) is Reason.label_late
+    assert line.take(answer("y")) is None
+
+
+def test_ids_and_labels_have_their_limits(line_of):
+    """As in any event."""
+    line = line_of()
+    assert line.take(question("x" * 10_000)) is Reason.too_large
+    assert line.take(answer("x" * 10_000)) is Reason.too_large
+    assert line.take(question("x", weight=2.0)) is None
+    assert line.told[2:] == (1, 0, 0)
+
+
+def test_where_answers_of_the_api_wait_events_do_not(line_of):
+    """They have to have their label."""
+    line = line_of(late_labels={"features": "predictions"})
+
+    assert line.take(question("x")) is Reason.missing_label
+    assert line.take(question("x", label=True)) is None
+
+
+def test_lines_of_text_wait_like_any_event():
+    """The label is written into the line that is learned, as Vowpal Wabbit's own."""
+    vw = {"vw": "--loss_function logistic --link logistic"}
+    topics = {"format": "vw"}
+    late, plain = Line(learner=vw, topics=topics), Line(learner=vw, topics=topics)
+    for n in range(50):
+        label = 1 if n % 3 else -1
+        body = f"|f a:{n % 7} b:{n % 5}"
+        late.take(Event(text=f"'e-{n} {body}", id=f"e-{n}"))
+        late.take(Event(id=f"e-{n}", label=label))
+        plain.take(Event(text=f"{label} {body}", label=label))
+
+    assert (late.trainer.tally.learned, len(late.trainer.join.pending)) == (50, 0)
+    for n in range(20):
+        asked = f"|f a:{n} b:{n / 2}"
+        assert late.trainer._estimator.predict(asked) == plain.trainer._estimator.predict(asked)
+
+
+class Raising:
+    """Raises on one event when it is asked, on another when it learns."""
+
+    def predict_one(self, x):
+        if x["a"] == 13.0:
+            raise ValueError("asked")
+        return True
+
+    def learn_one(self, x, y):
+        if x["a"] == 14.0:
+            raise ValueError("learned")
+
+
+def test_an_event_that_cannot_be_asked_is_refused_and_does_not_wait():
+    """Nothing else changes."""
+    line = Line(learner={"python": "tests.learner.join.test_rules:Raising"}, trust=["tests"])
+    line.take(question("x", label=True))
+
+    assert line.take(question("y", 13.0)) is Reason.learn_error
+    assert line.take(answer("y")) is Reason.label_unknown
+    assert line.told[2:] == (0, 0, 0)
+
+
+@pytest.mark.parametrize("default", [None, False])
+def test_an_event_that_cannot_be_learned_is_let_go_with_its_label(default):
+    """Where the learner raises as it learns: its label is refused, and what comes is learned."""
+    late = {"horizon": "1h", **({} if default is None else {"default": default})}
+    line = Line(learner={"python": "tests.learner.join.test_rules:Raising"}, trust=["tests"],
+                late_labels=late)  # fmt: skip
+    line.take(question("x", label=True))
+    line.take(question("bad", 14.0), 5)
+    one = answer("bad") if default is None else question("later", label=True)
+    at_ms = 6 if default is None else HOUR_MS + 6
+
+    with pytest.raises(LearnFailedError) as failed:
+        line.take(one, at_ms)
+    line.restart_before("bad", at_ms=5)
+    examples = examples_of([(9, at_ms, line.taking.screen.check(one), one)])
+    refusal = line.trainer.refuse_raised(examples, 0, failed.value.what)
+
+    assert refusal.reason is Reason.learn_error
+    assert line.told[2:] == (0, 0, 1)
+    assert line.take(question("next", label=True), at_ms + 1) is None
+
+
+def test_where_answers_wait_a_label_may_come_before_its_answer(line_of):
+    """The log of predictions may be read after the label; the same label is taken once."""
+    line = line_of(late_labels={"horizon": "1h", "features": "predictions"})
+
+    assert line.take(answer("x", True)) is None
+    assert line.take(answer("x", True)) is Reason.label_duplicate
+    assert line.take(answer("x", False)) is Reason.label_conflict
+    assert line.told[2:] == (1, 0, 0)
+    assert line.take(question("x", served=(True, {"true": 0.9, "false": 0.1}))) is None
+    assert line.told == (1, 1, 0, 1, 0)
+    assert line.take(answer("x", True)) is Reason.label_duplicate
+    assert line.take(answer("y", True), 1) is None
+    assert line.take(question("z", served=(True, None)), HOUR_MS + 2) is None
+    assert line.told[2:] == (1, 1, 0)
+    assert line.trainer.refused_by["label_unknown"] == 1
+
+
+def test_what_was_served_is_scored_beside(line_of):
+    """Each by its own prediction; an answer without one is not scored."""
+    line = line_of(late_labels={"features": "both"})
+    for n, served in enumerate([(True, None), (False, None), (None, None), None]):
+        line.take(question(f"e-{n}", served=served))
+        line.take(answer(f"e-{n}", True))
+
+    found = line.trainer.snapshot(version="v1")
+    assert (found.learned, found.scored) == (4, 4)
+    assert found.served["Accuracy"]["lifetime"] == 0.5
