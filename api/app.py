@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Match, Route
 
 from api.http.access import Access, Scope, access_of
 from api.http.guard import Guard, GuardedRoute, fault, response_of
@@ -256,12 +256,23 @@ def _framework_problem(access: Access, metrics: ApiMetrics) -> Callable[[Request
 def _unrouted(request: Request, error: HTTPException) -> HttpProblem:
     path = request.url.path[:200]
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        allowed = (error.headers or {}).get("Allow", "")
+        allowed = _methods_at(request)
         detail = f"{path} takes {allowed}, not {request.method}"
         return HttpProblem(405, "no_such_method", detail, headers=((b"allow", allowed.encode()),))
     if error.status_code == HTTPStatus.NOT_FOUND:
         return HttpProblem(404, "not_found", f"nothing is at {path}; /docs lists what is")
     return HttpProblem(error.status_code, "bad_request", str(error.detail))
+
+
+def _methods_at(request: Request) -> str:
+    """What all routes of the path take: the framework tells those of the first."""
+    found = {
+        method
+        for route in request.app.routes
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE
+        for method in route.methods or ()
+    }
+    return ", ".join(sorted(found))
 
 
 async def _fault(request: Request, error: Exception) -> Response:

@@ -154,6 +154,9 @@ def _event(text: bytes, decode: Decode, place: Path) -> Event:
         if found.path:  # which names it again
             message = message.removeprefix(f"{json_pointer(found.path)}: ")
         raise problem_of_mistake(Malformed(found.reason.value, path, message))
+    if found.features is None:
+        what = "it is missing; a label on its own goes to the model's /labels"
+        raise problem_of_mistake(Malformed("wrong_type", (*place, "features"), what))
     return found
 
 

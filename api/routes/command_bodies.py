@@ -28,6 +28,19 @@ class OrderBody(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, regex_engine="python-re")
 
 
+class _WithSkip(OrderBody):
+    """What is forgotten is not replayed, so that nothing is left out of it."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "not": {
+                "properties": {"mode": {"const": "forget"}, "skip": {"minItems": 1}},
+                "required": ["mode", "skip"],
+            }
+        }
+    )
+
+
 def body_of(verb: Verb) -> type[OrderBody]:
     """The body of a command's route.
 
@@ -37,7 +50,8 @@ def body_of(verb: Verb) -> type[OrderBody]:
     """
     fields: dict[str, Any] = {name: _field(name, verb) for name in verb.fields}
     title = f"{verb.name.title()}Body"
-    return create_model(title, __base__=OrderBody, __doc__=f"{verb.summary}.", **fields)
+    base = _WithSkip if "skip" in verb.fields else OrderBody
+    return create_model(title, __base__=base, __doc__=f"{verb.summary}.", **fields)
 
 
 def _field(name: str, verb: Verb) -> tuple[Any, Any]:
