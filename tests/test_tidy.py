@@ -36,6 +36,7 @@ SKIPS = re.compile(r"pytest\.(?:skip|importorskip|xfail)\b|mark\.(?:skip|skipif|
 DRIVERS = {
     "kafka": ("stream/",),
     "hiredis": ("checkpoints/stores/in_redis/wire.py",),
+    "redis": (),
     "fastapi": ("api/",),
     "starlette": ("api/",),
     "uvicorn": ("api/",),

@@ -175,6 +175,38 @@ class Reading:
             response_model=answers.ModelView,
             responses=told(_MODEL_EXAMPLE, NOT_READY, links=_TO_VERSION),
         )(self.model)
+        self._add_scores(router)
+        router.get(
+            f"{_MODEL}/versions",
+            operation_id="listVersions",
+            summary="Kept versions, newest first",
+            response_model=answers.VersionList,
+            responses=told(
+                {"items": [_VERSION_EXAMPLE], "next": "17"},
+                NO_STORE,
+                links=_FROM_VERSIONS,
+            ),
+        )(self.versions)
+        router.get(
+            f"{_MODEL}/versions/{{version}}",
+            operation_id="getVersion",
+            summary="One version and its signed manifest",
+            response_model=answers.VersionView,
+            responses=told(
+                {**_VERSION_EXAMPLE, "manifest": {"format": 1, "number": 17}},
+                NO_VERSION,
+                BAD_VERSION,
+                NO_STORE,
+            ),
+        )(self.version)
+        router.get(
+            f"{_MODEL}/audit", operation_id="listAudit", summary="Commands, newest first",
+            response_model=answers.AuditList,
+            responses=told(_AUDIT_EXAMPLE, NO_STORE),
+        )(self.audit)  # fmt: skip
+
+    def _add_scores(self, router: APIRouter) -> None:
+        """Those of how good the model is, and what it was told."""
         router.get(
             f"{_MODEL}/metrics",
             operation_id="getMetrics",
@@ -207,34 +239,6 @@ class Reading:
             response_model=answers.DriftList,
             responses=told(_DRIFTS_EXAMPLE, NOT_READY),
         )(self.drifts)
-        router.get(
-            f"{_MODEL}/versions",
-            operation_id="listVersions",
-            summary="Kept versions, newest first",
-            response_model=answers.VersionList,
-            responses=told(
-                {"items": [_VERSION_EXAMPLE], "next": "17"},
-                NO_STORE,
-                links=_FROM_VERSIONS,
-            ),
-        )(self.versions)
-        router.get(
-            f"{_MODEL}/versions/{{version}}",
-            operation_id="getVersion",
-            summary="One version and its signed manifest",
-            response_model=answers.VersionView,
-            responses=told(
-                {**_VERSION_EXAMPLE, "manifest": {"format": 1, "number": 17}},
-                NO_VERSION,
-                BAD_VERSION,
-                NO_STORE,
-            ),
-        )(self.version)
-        router.get(
-            f"{_MODEL}/audit", operation_id="listAudit", summary="Commands, newest first",
-            response_model=answers.AuditList,
-            responses=told(_AUDIT_EXAMPLE, NO_STORE),
-        )(self.audit)  # fmt: skip
 
 
 def _head(state: LineState) -> Version:

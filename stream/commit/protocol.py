@@ -7,7 +7,7 @@ after a step:
     C1  The process is forked: the snapshot is cut.             Nothing has changed.
     C2  The state is written down and its size is checked.      Nothing has changed.
     C3  The manifest is sealed with the learner's key.          Nothing has changed.
-    C4  The segments are written.                               Orphans, gone in ten minutes.
+    C4  The segments are written.                               Orphans, which expire by themselves.
     C5  The version is announced, and cleared by the source:    Nothing has changed; the letters
         the dead letters below its offsets are acknowledged,    may be written again, same id.
         and the topics are still those that were read.
