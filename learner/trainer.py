@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import msgspec
-
 from config.model_file import ModelFile
 from learner.build import build_estimator, name_and_key, restore_estimator
 from learner.deep_pickle import dumps
@@ -21,6 +19,7 @@ from learner.errors import told_of
 from learner.estimator import Estimator, Predicted
 from learner.events.examples import Examples
 from learner.events.gate import Admitted, Gate
+from learner.events.packing import packed, unpacked
 from learner.join.join import SEGMENT, Join, LateTold, Move
 from learner.join.joiner import Joiner
 from learner.join.replayed import Replayed
@@ -140,14 +139,19 @@ class Trainer:
         self._labels = TASKS[model_file.task].labels(model_file)
         self._gate = Gate(model_file, self._labels)
         self.join = Join(model_file)
+        self.refused_by: Counter[str] = Counter()
         self._joiner = Joiner(
-            model_file, self.join, self._gate, ask=self._ask, learn=self._learn_late
+            model_file,
+            self.join,
+            self._gate,
+            ask=self._ask,
+            learn=self._learn_late,
+            refused_by=self.refused_by,
         )
         self.model_file = model_file
         self._name_and_key = name_and_key(model_file, self._estimator)
         self.tally = ExampleCounts()
         self.drifts = DriftLog()
-        self.refused_by: Counter[str] = Counter()
         self.notes = (*self._estimator.notes, *self._detectors.notes)
         self._last_x: Any = None
         self._strays: set[str] = set()
@@ -170,11 +174,10 @@ class Trainer:
         self._scores.restore(saved.payload["scores"])
         self._served.scores.restore(saved.payload.get("served", ()))
         self._detectors.restore(saved.payload["detectors"])
-        ids = msgspec.msgpack.decode(saved.segments["window"], type=list[Any])
-        self._gate.restore(saved.payload["gate"], ids)
+        self._gate.restore(saved.payload["gate"], unpacked(saved.segments["window"]))
         self.join.restore(saved.segments)
         self.drifts = DriftLog.from_json(saved.segments["drifts"])
-        self.refused_by = Counter(saved.refused_by)
+        self.refused_by.update(saved.refused_by)
         # Snapshots written before there was such a count have none.
         self.tally = ExampleCounts(**saved.payload["counts"], raised=saved.payload.get("raised", 0))
         probe = saved.payload["probe"]
@@ -196,10 +199,8 @@ class Trainer:
             self.join.passed(examples)
             return refused
         refused = []
-        self._joiner.refused_by.clear()
         for first, following, move in self.join.stretches(examples):
             refused += self._take_stretch(examples, first, following, move)
-        self.refused_by.update(self._joiner.refused_by)
         return refused
 
     def _take_stretch(
@@ -354,7 +355,7 @@ class Trainer:
         return Snapshot(
             segments={
                 "model": self._pickled(payload),
-                "window": msgspec.msgpack.encode(self._gate.ids.in_order()),
+                "window": packed(self._gate.ids.in_order()),
                 "drifts": self.drifts.to_json(),
                 SEGMENT: self.join.dump(),
                 **self.join.pending.segments(written),

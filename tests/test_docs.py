@@ -222,7 +222,7 @@ def test_yaml_in_the_documents_loads(path, text, tmp_path):
 def test_python_in_the_documents_compiles(path):
     """Whoever copies it has a program."""
     for text in blocks(path, "python"):
-        compile(text, name_of(path), "exec")
+        assert compile(text, name_of(path), "exec").co_code
 
 
 # --- HTTP, metrics, reasons, exit codes

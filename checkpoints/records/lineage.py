@@ -8,7 +8,7 @@ every manifest must satisfy.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
@@ -43,6 +43,8 @@ __all__ = [
 # Sections of the model file that say how a line is fed and kept, not what was learned: these
 # stay the head's when the learner goes back.
 _OF_THE_HEAD = ("topics", "checkpoint")
+# Counts of what was learned; the others are of the log.
+_LEARNED = ("learned", "scored", "unscored", "nonfinite")
 
 
 def advanced(manifest: Manifest) -> int:
@@ -116,14 +118,6 @@ def rolled_back(
     forgotten = now.counts.learned + now.counts.forgotten - then.counts.learned
     if forgotten < 0 or _gap(now.offsets, then.offsets, now.begins):
         raise ReadFurther(target, now.name)
-    counts = replace(
-        now.counts,
-        learned=then.counts.learned,
-        scored=then.counts.scored,
-        unscored=then.counts.unscored,
-        nonfinite=then.counts.nonfinite,
-        forgotten=forgotten,
-    )
     back = Rollback(
         to=then.name,
         to_id=target.id,
@@ -136,27 +130,35 @@ def rolled_back(
         at_ms=at_ms,
         unreadable=unreadable or UNSET,
     )
-    kept = {name: part for name, part in now.model_file.items() if name in _OF_THE_HEAD}
     return replace(
         now,
         number=number,
         parent=parent if unreadable else head.id,
         kind="rollback",
-        created_at_ms=then.created_at_ms,
-        counts=counts,
-        metrics=then.metrics,
-        calibration=then.calibration,
-        served=then.served,
-        drift_total=then.drift_total,
         runs=(),
         learn_errors=(),
-        segments=_segments(now, then),
-        model_file={**then.model_file, **kept},
         adopted=(),
-        software=then.software,
         rollback=back,
         control_seq=control_seq,
+        **_taken_up(now, then, forgotten=forgotten),
     )
+
+
+def _taken_up(now: Manifest, then: Manifest, *, forgotten: int) -> dict[str, Any]:
+    """The fields that say what was learned: the target's, but for what belongs to the log."""
+    learned = {name: getattr(then.counts, name) for name in _LEARNED}
+    kept = {name: part for name, part in now.model_file.items() if name in _OF_THE_HEAD}
+    return {
+        "created_at_ms": then.created_at_ms,
+        "counts": replace(now.counts, **learned, forgotten=forgotten),
+        "metrics": then.metrics,
+        "calibration": then.calibration,
+        "served": then.served,
+        "drift_total": then.drift_total,
+        "segments": _segments(now, then),
+        "model_file": {**then.model_file, **kept},
+        "software": then.software,
+    }
 
 
 def _segments(now: Manifest, then: Manifest) -> dict[str, SegmentRef]:

@@ -66,22 +66,38 @@ class Gate:
         event_id = None if examples.ids is None else examples.ids[place]
         if event_id is not None and event_id in self.ids:
             return _duplicate(event_id)
-        return self.admit_features(examples, place, examples.xs[place])
-
-    def admit_features(self, examples: Examples, place: int, x: Any) -> Refusal | None:
-        """Know these features from here on for what they are; or why they are refused."""
-        if type(x) is str:
-            return None
+        x = examples.xs[place]
         self._mark()
-        refusal = self._refused_features(x)
-        if refusal is None:
+        refusal = None if type(x) is str else self._refused_features(x)
+        if refusal is None and type(x) is not str:
             self._kinds.learn(x, _where(examples, place))
         return refusal
 
-    def native(self, label: Any) -> Any:
-        """The learner's own label for one that came by itself, or a `Refusal`."""
+    def admit_late(self, examples: Examples, place: int, x: Any, label: Any) -> Any:
+        """The learner's own label for an event that waited, or why it may not be learned.
+
+        Args:
+            place: Of the example at whose place it is learned.
+            x: The event's features, or its line of text. What is known of features may have
+                changed since they were admitted: by a rollback.
+        """
         self._mark()
-        return self._labels.native(label)
+        refusal = None if type(x) is str else self._refused_features(x)
+        if refusal is not None:
+            return refusal
+        y = self._labels.native(label)
+        if type(y) is not Refusal and type(x) is not str:
+            self._kinds.learn(x, _where(examples, place))
+        return y
+
+    def would_be(self, label: Any) -> Any:
+        """The learner's own label for one that is not learned here, or a `Refusal`. It is not
+        remembered.
+        """
+        self._mark()
+        y = self._labels.native(label)
+        self.take_back()
+        return y
 
     def new_names(self, x: Any) -> set[str]:
         """The names among these features that no admitted event has had."""

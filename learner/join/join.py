@@ -18,10 +18,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-import msgspec
-
 from config.model_file import ModelFile
 from learner.events.examples import Examples
+from learner.events.packing import packed, unpacked
 from learner.events.recent_ids import EXPIRED, UNKNOWN, RecentIds
 from learner.join.delays import Delays
 from learner.join.pending import Pending
@@ -114,12 +113,12 @@ class Join:
                 first = place + 1
         if first < len(examples.xs):
             yield first, len(examples.xs), Move.LEARN
-        self.clock_ms = max(self.clock_ms, examples.newest)
-        if self._is_past(self.clock_ms):
-            yield len(examples.xs), len(examples.xs), Move.LET_GO
+        self.passed(examples)
 
     def passed(self, examples: Examples) -> None:
-        """All of these were learned as they came."""
+        """All of these were taken. What is let go by the time of the last ones, which may be
+        records that were refused, is let go before the next example: wherever a batch ends.
+        """
         self.clock_ms = max(self.clock_ms, examples.newest)
 
     def wait(self, waiting: Waiting, ids: RecentIds) -> None:
@@ -141,7 +140,7 @@ class Join:
         self.delays.add((timestamp - waiting.timestamp) / 1000)
         return waiting
 
-    def is_early(self, event_id: str, label: Any, timestamp: int) -> Refusal | None:
+    def wait_for_event(self, event_id: str, label: Any, timestamp: int) -> Refusal | None:
         """A label waits for its event from here on; or why it does not."""
         before = self.early.get(event_id)
         if before is not None:
@@ -197,7 +196,7 @@ class Join:
 
     def dump(self) -> bytes:
         """What changes from version to version. After `pending.seal`."""
-        return msgspec.msgpack.encode(
+        return packed(
             {
                 "pending": self.pending.state(),
                 "clock_ms": self.clock_ms,
@@ -212,7 +211,7 @@ class Join:
         """Continue from a version's segments; one made before there was a join has none of it."""
         if SEGMENT not in segments:
             return
-        state = msgspec.msgpack.decode(segments[SEGMENT])
+        state = unpacked(segments[SEGMENT])
         self.pending.restore(state["pending"], segments)
         self.clock_ms, self.labels, self.expired = (
             state["clock_ms"], state["labels"], state["expired"],

@@ -26,18 +26,23 @@ class Joiner:
         model_file: The label at the horizon.
         ask: What the learner predicts of an example, or why it is refused.
         learn: Scores and learns an event that waited, with its label, the learner's own.
-
-    Attributes:
-        refused_by: Labels that waited for their event and were given up, by reason.
+        refused_by: Where labels are counted that are refused later than at their own place.
     """
 
     def __init__(
-        self, model_file: ModelFile, join: Join, gate: Gate, *, ask: Ask, learn: Learn
+        self,
+        model_file: ModelFile,
+        join: Join,
+        gate: Gate,
+        *,
+        ask: Ask,
+        learn: Learn,
+        refused_by: Counter[str],
     ) -> None:
         late = model_file.late_labels
         self._default = None if late is None else late.default
         self._join, self._gate, self._ask, self._learn = join, gate, ask, learn
-        self.refused_by: Counter[str] = Counter()
+        self._refused_by = refused_by
 
     def take(self, examples: Examples, place: int, move: Move) -> Refusal | None:
         """Do this with the example there; why it is refused, if it is.
@@ -57,7 +62,10 @@ class Joiner:
         is let go, or every later one would raise.
         """
         self._join.clock_ms = max(self._join.clock_ms, examples.clock_at(place))
-        own = self._join.pending.pop(examples.id_at(place))
+        event_id = examples.id_at(place)
+        if self._join.early.pop(event_id, None) is not None:
+            self._refused_by[Reason.label_unknown] += 1
+        own = self._join.pending.pop(event_id)
         for waiting in filter(None, (own, *iter(self._join.overdue, None))):
             self._join.let_go(waiting, self._gate.ids)
 
@@ -84,52 +92,53 @@ class Joiner:
     def _answer_early(self, examples: Examples, place: int, waiting: Waiting) -> None:
         """The label of this event was read before it."""
         label, at_ms = self._join.early.pop(waiting.id)
-        y = self._gate.native(label)
+        y = self._gate.admit_late(examples, place, waiting.x, label)
         if type(y) is Refusal:
-            self.refused_by[y.reason] += 1
+            self._refused_by[y.reason] += 1
             return
         self._join.answered(waiting.id, at_ms)
         self._learn(examples, place, waiting, y)
 
     def _answer(self, examples: Examples, place: int) -> Refusal | None:
         """A label is joined with its event, which is scored and learned."""
-        event_id, label, ids = examples.id_at(place), examples.labels[place], self._gate.ids
+        event_id, label = examples.id_at(place), examples.labels[place]
         waiting = self._join.pending.get(event_id)
-        if waiting is None and event_id not in ids:
-            if self._join.takes_answers:
-                return self._wait_for_event(examples, place)
-            return self._join.refusal(event_id, label, ids)
-        y = self._gate.native(label)
+        if waiting is None:
+            return self._answer_of_none(examples, place)
+        y = self._gate.admit_late(examples, place, waiting.x, label)
         if type(y) is Refusal:
             return y
-        if waiting is None:
-            return self._join.refusal(event_id, y, ids)
-        refusal = self._gate.admit_features(examples, place, waiting.x)
-        if refusal is not None:
-            return refusal
         self._join.answered(event_id, examples.timestamps[place])
         self._learn(examples, place, waiting, y)
         return None
 
-    def _wait_for_event(self, examples: Examples, place: int) -> Refusal | None:
-        """A label whose event may still be read waits for it."""
-        event_id, label = examples.id_at(place), examples.labels[place]
-        refusal = self._join.is_early(event_id, label, examples.timestamps[place])
+    def _answer_of_none(self, examples: Examples, place: int) -> Refusal | None:
+        """A label of no event that waits is refused, or waits for its event."""
+        event_id, label, ids = examples.id_at(place), examples.labels[place], self._gate.ids
+        if event_id not in ids and not self._join.takes_answers:
+            return self._join.refusal(event_id, label, ids)
+        y = self._gate.would_be(label)
+        if type(y) is Refusal:
+            return y
+        if event_id in ids:
+            return self._join.refusal(event_id, y, ids)
+        refusal = self._join.wait_for_event(event_id, label, examples.timestamps[place])
         self._give_up_labels()
         return refusal
 
     def _let_go(self, examples: Examples, place: int) -> None:
         """The events whose horizon has passed before this place, the oldest first."""
         self._give_up_labels()
-        at = min(place, len(examples.xs) - 1)
         while (waiting := self._join.overdue()) is not None:
-            y = None if self._default is None else self._gate.native(self._default)
-            if y is None or self._gate.admit_features(examples, at, waiting.x) is not None:
+            y = None
+            if self._default is not None:
+                y = self._gate.admit_late(examples, place, waiting.x, self._default)
+            if y is None or type(y) is Refusal:
                 self._join.let_go(waiting, self._gate.ids)
             else:
-                self._learn(examples, at, waiting, y)
+                self._learn(examples, place, waiting, y)
 
     def _give_up_labels(self) -> None:
         count = self._join.given_up()
         if count:
-            self.refused_by[Reason.label_unknown] += count
+            self._refused_by[Reason.label_unknown] += count

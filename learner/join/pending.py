@@ -65,7 +65,7 @@ class Pending:
 
     def add(self, waiting: Waiting) -> None:
         """One more event, whose id does not wait yet."""
-        number, row = self._number, self._rows.packed(waiting)
+        number, row = self._number, self._rows.row_of(waiting)
         key = self._key(waiting.id)
         if key in self._index:
             self._twins[waiting.id] = number

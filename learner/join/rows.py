@@ -6,16 +6,12 @@ values as bytes 180.
 
 from typing import Any, NamedTuple
 
-import msgspec
-
+from learner.events.packing import packed, unpacked
 from learner.values import Served
 
 # Names in one order. Of events whose names vary without end each keeps its own.
 _LAYOUTS_MAX = 1_000
 _NO_LAYOUT = -1
-_BIG = 1  # MessagePack's integers have 64 bits, ours have no bound
-
-_encode = msgspec.msgpack.Encoder().encode
 
 
 class Waiting(NamedTuple):
@@ -47,7 +43,7 @@ class Rows:
         layouts: The table, as `layouts` of another had it.
 
     >>> rows = Rows()
-    >>> row = rows.packed(Waiting("a", 7, {"n": 1.5, "m": 2**70}, None, True, {True: 0.7}))
+    >>> row = rows.row_of(Waiting("a", 7, {"n": 1.5, "m": 2**70}, None, True, {True: 0.7}))
     >>> rows.waiting(row)
     Waiting(id='a', timestamp=7, x={'n': 1.5, 'm': 1180591620717411303424}, weight=None, \
 predicted=True, probabilities={True: 0.7}, served=None)
@@ -58,9 +54,8 @@ predicted=True, probabilities={True: 0.7}, served=None)
     def __init__(self, layouts: list[list[str]] | None = None) -> None:
         self.layouts = [list(names) for names in layouts or ()]
         self._places = {tuple(names): place for place, names in enumerate(self.layouts)}
-        self._decode = msgspec.msgpack.Decoder(ext_hook=_number).decode
 
-    def packed(self, waiting: Waiting) -> bytes:
+    def row_of(self, waiting: Waiting) -> bytes:
         """The bytes of one event."""
         event_id, timestamp, x, weight, *answers = waiting
         place, values = _NO_LAYOUT, x
@@ -68,14 +63,11 @@ predicted=True, probabilities={True: 0.7}, served=None)
             place = self._place(tuple(x))
             values = x if place == _NO_LAYOUT else list(x.values())
         row = [event_id, timestamp, weight, answers, place, values]
-        try:
-            return _encode(row)
-        except OverflowError:
-            return _encode(_boxed(row))
+        return packed(row)
 
     def waiting(self, row: bytes | memoryview) -> Waiting:
         """The event in these bytes."""
-        event_id, timestamp, weight, answers, place, x = self._decode(row)
+        event_id, timestamp, weight, answers, place, x = unpacked(row)
         predicted, probabilities, served = answers
         if place != _NO_LAYOUT:
             x = dict(zip(self.layouts[place], x, strict=True))
@@ -84,7 +76,7 @@ predicted=True, probabilities={True: 0.7}, served=None)
 
     def id_of(self, row: bytes | memoryview) -> str:
         """Its id alone."""
-        found: str = self._decode(row)[0]
+        found: str = unpacked(row)[0]
         return found
 
     def _place(self, names: tuple[str, ...]) -> int:
@@ -95,17 +87,3 @@ predicted=True, probabilities={True: 0.7}, served=None)
             place = self._places[names] = len(self.layouts)
             self.layouts.append(list(names))
         return place
-
-
-def _boxed(value: Any) -> Any:
-    """The same, each integer that MessagePack does not have as its text."""
-    if type(value) is int and not -(1 << 63) <= value < 1 << 64:
-        return msgspec.msgpack.Ext(_BIG, str(value).encode())
-    if type(value) is dict:
-        return {key: _boxed(each) for key, each in value.items()}
-    return [_boxed(each) for each in value] if type(value) in {list, tuple} else value
-
-
-def _number(code: int, text: memoryview) -> int:
-    assert code == _BIG, f"no such value: {code}"
-    return int(bytes(text))

@@ -9,13 +9,14 @@ Source: Žliobaitė, Bifet, Read, Pfahringer and Holmes, "Evaluation methods and
 classification of streaming data with temporal dependence", Machine Learning 98, 2015.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
 State = dict[str, Any]
 
 
-class Baselines:
+class Baselines(ABC):
     """The predictors of one task, asked before they learn, as every learner here.
 
     Attributes:
@@ -24,17 +25,17 @@ class Baselines:
 
     names: ClassVar[tuple[str, str]]
 
+    @abstractmethod
     def foresee(self, ys: Sequence[Any]) -> tuple[list[Any], list[Any]]:
         """What each predicts for these truths, which it then learns one after the other."""
-        raise NotImplementedError
 
+    @abstractmethod
     def dump(self) -> State:
         """The state, for `load`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def load(self, state: State) -> None:
         """Continue from a dumped state."""
-        raise NotImplementedError
 
 
 class ClassBaselines(Baselines):

@@ -5,6 +5,7 @@ score, and how sure the lifetime value is. `dump` returns plain values that may 
 own: pickle them before the next event.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, TypeAlias
 
@@ -17,7 +18,7 @@ Names = tuple[str, ...]
 Pair = tuple[float | None, float | None]
 
 
-class Tally:
+class Tally(ABC):
     """The state behind one or more scores; None is the value of what it does not know.
 
     Attributes:
@@ -32,17 +33,17 @@ class Tally:
     def __init__(self, names: Names) -> None:
         self.names = names
 
+    @abstractmethod
     def update(self, block: Block) -> None:
         """Take these scored events."""
-        raise NotImplementedError
 
+    @abstractmethod
     def lifetime(self, name: str) -> float | None:
         """Over every event so far; None before the first."""
-        raise NotImplementedError
 
+    @abstractmethod
     def rolling(self, name: str) -> float | None:
         """Over the last events of the window; None before the first."""
-        raise NotImplementedError
 
     def fading(self, _: str) -> float | None:
         """The fading mean; None before the first event, and for what is no mean over events."""
@@ -56,13 +57,13 @@ class Tally:
         """Where the lifetime value lies, of a mean over events."""
         return None
 
+    @abstractmethod
     def dump(self) -> State:
         """The state, for `load` of a tally of this kind."""
-        raise NotImplementedError
 
+    @abstractmethod
     def load(self, state: State) -> None:
         """Continue from a dumped state."""
-        raise NotImplementedError
 
 
 MakeTally: TypeAlias = Callable[[Names, Terms], Tally]

@@ -5,7 +5,7 @@ being reset in silence, and an anchor tells a recreated topic from the one that 
 """
 
 import logging
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from contextlib import suppress
 from typing import Any
 
@@ -150,15 +150,22 @@ class KafkaSource:
         }
 
     def has_more(self, topic: str) -> bool:
-        """Whether a topic is known to have records that were not read yet."""
-        for partition in self._consumer.assignment():
-            if partition.topic != topic:
-                continue
-            highwater = self._consumer.highwater(partition)
-            end = self._ends.get(tuple(partition), 0) if highwater is None else highwater
-            if (self._consumer.position(partition) or 0) < end:
-                return True
-        return False
+        """Whether a topic has committed records that were not read yet.
+
+        The last fetch may tell of more than may be read, while a transaction is open: then the
+        broker is asked.
+
+        Raises:
+            KafkaUnavailableError: It does not say.
+        """
+        keys = [(p.topic, p.partition) for p in self._consumer.assignment() if p.topic == topic]
+        if all(self.position(key) >= self._end(key) for key in keys):
+            return False
+        return any(self.position(key) < end for key, end in self.ends(keys).items())
+
+    def _end(self, key: PartitionKey) -> int:
+        highwater: int | None = self._consumer.highwater(TopicPartition(*key))
+        return self._ends.get(key, 0) if highwater is None else highwater
 
     def ends(self, keys: Iterable[PartitionKey]) -> dict[PartitionKey, int]:
         """Where these partitions end now.
@@ -177,11 +184,11 @@ class KafkaSource:
         found: int = self._consumer.position(TopicPartition(*key)) or 0
         return found
 
-    def hold(self, topics: Collection[str], *, is_held: bool) -> None:
-        """Read no more of these topics for now, or again."""
-        if is_held != bool(self._consumer.paused()):
-            partitions = [each for each in self._consumer.assignment() if each.topic in topics]
-            (self._consumer.pause if is_held else self._consumer.resume)(*partitions)
+    def hold(self, keys: Set[PartitionKey]) -> None:
+        """Read no more of these partitions for now, and of all others again."""
+        held = {(each.topic, each.partition) for each in self._consumer.paused()}
+        self._consumer.pause(*(TopicPartition(*key) for key in keys - held))
+        self._consumer.resume(*(TopicPartition(*key) for key in held - keys))
 
     def waiting(self, next_offsets: Mapping[PartitionKey, int]) -> dict[PartitionKey, int] | None:
         """Records from these offsets on, asked from the broker while nothing is fetched.

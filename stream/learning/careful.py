@@ -54,6 +54,7 @@ def take_carefully(trainer: Trainer, examples: Examples) -> Careful:
                 done.refused.append((place, trainer.refuse_raised(one, 0, again.what)))
                 done.raised.append(place)
         first = place + 1
+    trainer.join.passed(examples)
     return done
 
 

@@ -141,7 +141,7 @@ def _so_far(begin: Manifest, head: Manifest) -> str:
 
 def _told(done: Counts) -> str:
     """The counts that are not zero: learned always, the reasons of what was refused."""
-    others = {name: getattr(done, name) for name in ("pending", "labels", "skipped")}
+    others = {name: getattr(done, name) for name in ("pending", "expired", "labels", "skipped")}
     parts = [f"{done.learned:,} learned", *(f"{n:,} {name}" for name, n in others.items() if n)]
     reasons = sorted(done.refused_by.items(), key=lambda each: (-each[1], each[0]))
     why = ", ".join(f"{reason} {count:,}" for reason, count in reasons if count)

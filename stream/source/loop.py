@@ -64,7 +64,7 @@ _HOUSEKEEPING_S = 1.0
 # Without a record for so long a line is idle: fetches wait for one, and Kafka is asked seldom.
 _IDLE_AFTER_S = 1.0
 _IDLE_CHECK_S = 15.0
-# Events that wait for labels to be read, which go before them.
+# Events of a partition that wait for labels to be read, which go before them.
 _HELD_MAX = 20_000
 
 
@@ -171,16 +171,16 @@ class SourceLoop:
         turns, source = self._turns, self._source
         events = [key for key in self._positions.next_offsets if key[0] != labels]
         for topic, partition, records in polled:
-            if topic != labels:
+            if topic != labels and records:
                 turns.add_events((topic, partition), records)
         for topic, partition, records in polled:
-            if topic == labels:
+            if topic == labels and records:
                 turns.add_labels((topic, partition), records, source.ends(events))
         if turns.is_empty:
             return []
         read = {key: source.position(key) for key in events}
         ready = turns.ready(read, lambda: source.has_more(labels))
-        source.hold({topic for topic, _ in events}, is_held=turns.held > _HELD_MAX)
+        source.hold({key for key, count in turns.held().items() if count > _HELD_MAX})
         return ready
 
     @property

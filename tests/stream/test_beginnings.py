@@ -4,21 +4,10 @@ import pytest
 
 from checkpoints.operating.removal import remove_line
 from stream.kafka import client as kafka_client
-from tests.stream.rig import RECORDER, events, rig
+from tests.stream.rig import events, rig
 
 COUNT = 30
 SLOW = "tests.stream.slow:slow_recorder"
-
-
-@pytest.fixture
-def place(kafka_server, valkey_server, tmp_path, unique_name):
-    """Where a rig finds its servers."""
-    return {
-        "kafka": kafka_server.address,
-        "redis": valkey_server.url,
-        "folder": tmp_path,
-        "model_text": RECORDER.format(name=unique_name, every_seconds=0.05),
-    }
 
 
 @pytest.mark.timeout(240)

@@ -13,20 +13,9 @@ from checkpoints.operating.order import Order
 from config.processes.child import exchange, free_port
 from tests.config.processes.waiting import is_running, until
 from tests.stream.raising import BAD
-from tests.stream.rig import RECORDER, events, family, rig
+from tests.stream.rig import events, family, rig
 
 COUNT = 400
-
-
-@pytest.fixture
-def place(kafka_server, valkey_server, tmp_path, unique_name):
-    """Where a rig finds its servers."""
-    return {
-        "kafka": kafka_server.address,
-        "redis": valkey_server.url,
-        "folder": tmp_path,
-        "model_text": RECORDER.format(name=unique_name, every_seconds=0.05),
-    }
 
 
 @pytest.mark.parametrize("which", ["source", "learner"])

@@ -9,18 +9,7 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from checkpoints.operating.operator import Operator
 from checkpoints.operating.order import Order
 from tests.stream.late_trial import late_trial, moments, send_moments
-from tests.stream.rig import RECORDER, events, rig
-
-
-@pytest.fixture
-def place(kafka_server, valkey_server, tmp_path, unique_name):
-    """Where a rig finds its servers."""
-    return {
-        "kafka": kafka_server.address,
-        "redis": valkey_server.url,
-        "folder": tmp_path,
-        "model_text": RECORDER.format(name=unique_name, every_seconds=0.05),
-    }
+from tests.stream.rig import events, rig
 
 
 @pytest.mark.parametrize("topics", [1, 2])
@@ -116,3 +105,22 @@ def publish(at, topic, records):
         sent = [producer.send(topic, value=msgspec.json.encode(each)) for each in records]
         for future in sent:
             future.get(timeout=30)
+
+
+def test_a_transaction_that_stays_open_on_the_labels_holds_no_event_up(place):
+    """The log has more labels then than may be read."""
+    with rig(**place) as at:
+        at.start()
+        at.until(lambda: at.head() is not None, "it has begun")
+        with closing(
+            KafkaProducer(bootstrap_servers=at.kafka, transactional_id=f"{at.line.model}-labels")
+        ) as producer:
+            producer.init_transactions()
+            producer.begin_transaction()
+            producer.send(at.model_file.topics.labels, value=b'{"id": "x", "label": true}')
+            producer.flush()
+            at.send_events(events(200, seed=1))
+            at.until(lambda: at.head().manifest.counts.learned == 200, "all is learned", 20)
+            producer.abort_transaction()
+        at.until(lambda: at.beat().get("state") == "idle", "nothing is left", 20)
+        assert at.head().manifest.counts.refused == 0

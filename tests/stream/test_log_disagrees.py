@@ -21,18 +21,7 @@ from stream.between.positions import Positions
 from stream.errors import LogDisagreesError
 from stream.kafka import client as kafka_client
 from stream.kafka.consumer import KafkaSource
-from tests.stream.rig import RECORDER, WAIT_S, events, rig
-
-
-@pytest.fixture
-def place(kafka_server, valkey_server, tmp_path, unique_name):
-    """Where a rig finds its servers."""
-    return {
-        "kafka": kafka_server.address,
-        "redis": valkey_server.url,
-        "folder": tmp_path,
-        "model_text": RECORDER.format(name=unique_name, every_seconds=0.05),
-    }
+from tests.stream.rig import WAIT_S, events, rig
 
 
 def learn(at, count, *, first=0, **options):

@@ -13,7 +13,8 @@ HOUR_MS = 3_600_000
 
 
 def file_of(task="binary", learner=LEARNER, **more):
-    return model_file(task, learner, metrics=["Accuracy"], **more)
+    metrics = ["MAE" if task == "regression" else "Accuracy"]
+    return model_file(task, learner, metrics=metrics, **more)
 
 
 class Line:
@@ -281,3 +282,69 @@ def test_what_was_served_is_scored_beside(line_of):
     found = line.trainer.snapshot(version="v1")
     assert (found.learned, found.scored) == (4, 4)
     assert found.served["Accuracy"]["lifetime"] == 0.5
+
+
+def test_numbers_of_any_size_are_kept(line_of):
+    """As labels of what was learned, and of what waits; MessagePack has 64 bits."""
+    learner = {"river": ["preprocessing.StandardScaler", "linear_model.LinearRegression"]}
+    line = line_of(task="regression", learner=learner, limits={"value": 1e40},
+                   late_labels={"features": "both"})  # fmt: skip
+    assert line.take(question("x")) is None
+    assert line.take(answer("x", 10**30)) is None
+    assert line.take(answer("early", -(10**30))) is None
+    assert line.take(answer("early", 10**41)) is Reason.out_of_bounds
+    assert line.take(answer("x", 10**30 + 1)) is Reason.label_conflict
+    assert line.take(answer("early", -(10**30))) is Reason.label_duplicate
+    assert line.take(question("early", served=(1.5, None))) is None
+    assert line.told == (2, 2, 0, 2, 0)
+
+
+def test_a_label_that_is_not_learned_is_no_class(line_of):
+    """Neither one in conflict, nor one that waits for its event."""
+    learner = {"river": ["preprocessing.StandardScaler", "naive_bayes.GaussianNB"]}
+    line = line_of(task="multiclass", learner=learner, late_labels={"features": "both"})
+    line.take(question("x"))
+    line.take(answer("x", "red"))
+
+    assert line.take(answer("x", "blue")) is Reason.label_conflict
+    assert line.take(answer("early", "green")) is None
+    assert line.take(answer("early", 7)) is Reason.bad_label
+    assert line.trainer._labels.known == ("red",)
+
+
+def test_time_that_only_refused_records_have_counts_from_the_next_event():
+    """Wherever a batch ends: a batch may hold nothing but refused ones."""
+    late = {"horizon": "1h", "default": False}
+    one, other = Line(late_labels=late), Line(late_labels=late)
+    for each in (one, other):
+        each.take(question("x"), 0)
+    one.trainer.take(examples_of([]).between(0, 0))
+    empty = examples_of([])
+    empty.newest = HOUR_MS + 1
+    one.trainer.take(empty)
+    assert one.told == (0, 0, 1, 0, 0)
+
+    one.take(question("next", label=True), 5)
+    other.take(question("next", label=True), HOUR_MS + 1)
+    assert one.told == other.told == (2, 2, 0, 0, 0)
+    asked = {"a": 3.0}
+    assert one.trainer._estimator.predict(asked) == other.trainer._estimator.predict(asked)
+
+
+def test_a_label_that_waits_goes_with_the_event_that_raises():
+    """It would wait for ever."""
+    line = Line(learner={"python": "tests.learner.join.test_rules:Raising"}, trust=["tests"],
+                late_labels={"features": "both"})  # fmt: skip
+    line.take(question("x", label=True))
+    line.take(answer("bad"), 1)
+    one = question("bad", 14.0)
+    with pytest.raises(LearnFailedError) as failed:
+        line.take(one, 2)
+    line.trainer = Trainer(line.file)
+    line.take(question("x", label=True))
+    line.take(answer("bad"), 1)
+
+    line.trainer.refuse_raised(examples_of([(9, 2, {"a": 14.0}, one)]), 0, failed.value.what)
+
+    assert line.told[2:] == (0, 0, 0)
+    assert line.trainer.refused_by == {"learn_error": 1, "label_unknown": 1}
