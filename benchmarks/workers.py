@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from river import datasets
@@ -63,21 +64,28 @@ def swaps(redis_url: str, *, run: int) -> dict[str, float]:
 
 
 def _drive(host: Host, *, rate: float | None = None, seconds: float = _SECONDS) -> Load:
-    body = msgspec.json.encode({"features": next(iter(datasets.Phishing()))[0]})
+    body = msgspec.json.encode({"features": _asked()})
     port, path = int(host.url.rsplit(":", 1)[1]), f"/v1/models/{host.name}/predict"
     return drive(port, path, body, seconds=seconds, connections=_CONNECTIONS, rate=rate)
 
 
 def _settled(host: Host, count: int) -> list[int]:
-    """The workers, when the first model has reached them all."""
+    """The workers, when a model that knows what it is asked has reached them all."""
     until(lambda: len(host.workers) == count and host.is_ready())
+    version = host.commit(_asked())
+    until(lambda: host.serves(version))
     return host.workers
+
+
+def _asked() -> dict[str, Any]:
+    features: dict[str, Any] = next(iter(datasets.Phishing()))[0]
+    return features
 
 
 def _commit_often(host: Host) -> None:
     for _ in range(_SWAPS):
         began = time.monotonic()
-        host.commit()
+        host.commit(_asked())
         threading.Event().wait(max(0.0, _SWAP_EVERY_S - (time.monotonic() - began)))
 
 

@@ -99,10 +99,10 @@ class Host:
         operator = Operator(self.store, OPERATOR, VERIFIER, who="test")
         return operator.run(Line(self.name), Order(command=command, reason="test", **fields))
 
-    def commit(self, **changes: Any) -> str:
+    def commit(self, features: dict[str, Any] | None = None, **changes: Any) -> str:
         """The learner's part: one event more, and a version of it; its name."""
         self.learning.acquire()
-        self.learning.learn([({"https": 1}, True)])
+        self.learning.learn([(features or {"https": 1}, True)])
         return self.learning.commit(**changes).manifest.name
 
     def start_again(self) -> None:
