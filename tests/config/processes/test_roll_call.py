@@ -80,7 +80,9 @@ class Run:
 
 
 def test_parts_are_told_beside_the_child_and_again_when_they_change(tmp_path: Path) -> None:
-    """Within 200 ms of the file, and without a moment in which a name is missing."""
+    """By the file that changed, before the look at those that did not, and without a moment in
+    which a name is missing.
+    """
     run = Run(keeper(tmp_path, "learner:m", "source:m"))
 
     async def during() -> None:
@@ -90,7 +92,7 @@ def test_parts_are_told_beside_the_child_and_again_when_they_change(tmp_path: Pa
         await soon(lambda: named(tmp_path) != first["learner:m"], what="named anew")
         written = time.monotonic()
         await soon(lambda: run.told[-1] != first, what="told anew")
-        assert time.monotonic() - written < 0.2
+        assert time.monotonic() - written < 0.8
         assert run.told[-1] == {**first, "learner:m": named(tmp_path)}
 
     assert run(during) == 0
