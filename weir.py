@@ -241,6 +241,7 @@ def serve(
     """Answer predictions and operators over HTTP until SIGTERM."""
     importlib.import_module("config.log_lines")  # its workers have what it has
     from api.processes.loader import run_api
+    from stream.kafka.answer_producer import AnswerProducer
     from stream.kafka.producer import Publisher
 
     found = _models(model, runs_own=False)
@@ -249,7 +250,10 @@ def serve(
     publisher = Publisher(settings.kafka)
     try:
         store = _store(settings, deadline_s=_API_STORE_DEADLINE_S)
-        code = run_api(settings, models, store, _keys(settings), publisher)
+        code = run_api(
+            settings, models, store, _keys(settings), publisher,
+            record_sender=AnswerProducer(settings.kafka),
+        )  # fmt: skip
     finally:
         publisher.close()
     raise typer.Exit(code)

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from http import HTTPStatus
 from importlib.metadata import version as installed
+from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
@@ -24,6 +25,7 @@ from api.http.threads import Threads
 from api.metrics import ApiMetrics
 from api.openapi.details import Json, told
 from api.openapi.document import DESCRIPTION, LICENSE, TAGS, complete
+from api.prediction_log.notes import AnswerNotes
 from api.processes.shared_counters import SharedCounters
 from api.routes.commands import Ordering
 from api.routes.events import Events, Publisher
@@ -59,6 +61,7 @@ class Api(FastAPI):
         access: Who may ask.
         guard: What stands before every handler.
         straight: Answers predictions.
+        notes: Of the answers that are written down.
         settings: How it is set up.
     """
 
@@ -67,22 +70,25 @@ class Api(FastAPI):
     access: Access
     guard: Guard
     straight: Straight
+    notes: AnswerNotes
     settings: ApiSettings
 
     def lines(self) -> Iterable[ServedLine]:
         """The models that this process answers for."""
         return self.served.lines.values()
 
-    def enter(self, served: Served, book: int) -> None:
+    def enter(self, served: Served, book: int, notes_to: Path | None) -> None:
         """Be a process of its own, just forked.
 
         Args:
             served: What this process answers with.
             book: Of the tallies, its own.
+            notes_to: Where who sends the log of predictions is found, where there is one.
         """
         self.served = served
         self.metrics.open(book)
         self.straight.predictor.enter()
+        self.notes.enter(notes_to)
         if self.access.keys is not None:
             self.access.keys.refresh()
 
@@ -151,9 +157,13 @@ def create_app(
     """
     names = [line.model for line in models]
     access, threads = access_of(settings.api), Threads()
-    metrics = ApiMetrics(names, tallies or SharedCounters(), registry or CollectorRegistry())
+    logs = {it.name: found for it in models.values() if (found := it.answer_log) is not None}
+    metrics = ApiMetrics(
+        names, tallies or SharedCounters(), registry or CollectorRegistry(), logged=logs
+    )
     guard = Guard(access, metrics, body_bytes_max=settings.api.max_body_bytes)
-    predictor = Predictor(names, metrics, clock_ms)
+    notes = AnswerNotes(logs, metrics, clock_ms)
+    predictor = Predictor(names, metrics, clock_ms, notes)
     app = Api(
         title="Weir",
         version=installed("weir"),
@@ -181,7 +191,7 @@ def create_app(
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
     )
     app.served, app.metrics, app.access = Served(models), metrics, access
-    app.guard, app.settings = guard, settings.api
+    app.guard, app.settings, app.notes = guard, settings.api, notes
     metrics.describe(app.lines, clock_ms)
     app.straight = Straight(guard, predictor, metrics, {PATH.format(model=it): it for it in names})
     return app

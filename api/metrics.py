@@ -32,6 +32,8 @@ _SECONDS = (
 _BOUNDS = (*map(str, map(float, _SECONDS)), "+Inf")
 _PREDICTED = ("ok", "refused", "failed", "not_ready")
 _LOADED = ("ok", "failed")
+# Answers to be written down: handed to the sender by a worker, or not; in Kafka at last, or not.
+_LOGGED = ("handed", "dropped", "acknowledged", "lost")
 # Every status that the API answers with.
 _STATUSES = (
     200, 202, 204, 400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 431, 500, 501, 503,
@@ -83,6 +85,7 @@ class ApiMetrics:
 
     Args:
         models: Their names.
+        logged: The names of those whose answers are written down.
         tallies: Where it is counted.
         registry: Where metrics are registered; passed in, so that tests have their own.
 
@@ -91,7 +94,12 @@ class ApiMetrics:
     """
 
     def __init__(
-        self, models: Iterable[str], tallies: SharedCounters, registry: CollectorRegistry
+        self,
+        models: Iterable[str],
+        tallies: SharedCounters,
+        registry: CollectorRegistry,
+        *,
+        logged: Iterable[str] = (),
     ) -> None:
         self.registry, self.tallies = registry, tallies
         self._given = NOW_AT + 1
@@ -99,6 +107,7 @@ class ApiMetrics:
         names = list(models)
         self._predictions = self._counters(names, _PREDICTED)
         self._loads = self._counters(names, _LOADED)
+        self._logged = self._counters(logged, _LOGGED)
         self._routes: dict[tuple[str, str], int] = {}
         Info("weir_build", "The versions at work.", registry=registry).info(_installed())
         registry.register(_Tallied(self))
@@ -126,6 +135,16 @@ class ApiMetrics:
         """Versions loaded to serve, or not."""
         return Counted(self, self._loads[model, outcome])
 
+    def logged(self, model: str, what: str) -> Counted:
+        """Answers for the log of predictions: `handed`, `dropped`, `acknowledged` or `lost`."""
+        return Counted(self, self._logged[model, what])
+
+    def logged_unsettled(self, model: str) -> int:
+        """Answers that some sender was handed, and that came to nothing yet."""
+        sums = self.tallies.sums()
+        handed, _, acknowledged, lost = (sums[self._logged[model, what]] for what in _LOGGED)
+        return int(handed - acknowledged - lost)
+
     def seconds(self, method: str, route: str) -> RouteSeconds:
         """How long a route's answers took."""
         key = (method, route)
@@ -147,10 +166,23 @@ class ApiMetrics:
         """What the cells say."""
         yield _counter("weir_predictions", "Predictions asked for.", self._predictions, sums)
         yield _counter("weir_model_loads", "Versions loaded to serve.", self._loads, sums)
+        yield self._answers_logged(sums)
         yield self._durations(sums)
         yield GaugeMetricFamily(
             "weir_http_requests_in_progress", "Requests being answered.", sums[NOW_AT]
         )
+
+    def _answers_logged(self, sums: Sequence[float]) -> CounterMetricFamily:
+        found = CounterMetricFamily(
+            "weir_predictions_logged",
+            "Answers for the predictions topic: Kafka has them, or they were dropped.",
+            labels=["model", "outcome"],
+        )
+        for model in dict.fromkeys(model for model, _ in self._logged):
+            of = {what: sums[self._logged[model, what]] for what in _LOGGED}
+            found.add_metric([model, "acknowledged"], of["acknowledged"])
+            found.add_metric([model, "dropped"], of["dropped"] + of["lost"])
+        return found
 
     def _durations(self, sums: Sequence[float]) -> HistogramMetricFamily:
         found = HistogramMetricFamily(

@@ -1,8 +1,9 @@
 """A model file that is no longer the one its versions were learned by, told section by section.
 
-Metrics, scores, value, drift, retention, cadence and trust are adopted at the next version, which
-lists them. What decides what was learned (task, labels, learner, limits, features, topics) is
-refused, unless nothing was learned yet: then the line begins anew, with the topics that it has.
+Metrics, scores, value, drift, retention, cadence, late labels, the log of answers and trust are
+adopted at the next version, which lists them. What decides what was learned (task, labels, learner,
+limits, features, topics) is refused, unless nothing was learned yet: then the line begins anew, with
+the topics that it has.
 """
 
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from checkpoints.errors import Conflict
 from config.model.parts import Learner
 
 _FIXED = ("name", "topics")  # where the line begins, and what it is called
-_ADOPTED = ("metrics", "scores", "value", "drift", "checkpoint", "late_labels", "trust")
+_ADOPTED = ("metrics", "scores", "value", "drift", "checkpoint", "late_labels", "log", "trust")
 # Of each kind of learner: the library whose state its versions hold.
 _PACKAGES = {"river": "river", "vw": "vowpalwabbit"}
 

@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from config.errors import Mistake, ModelFileError
+from config.model.answer_log import AnswerLog, log_misfit, needed_by
 from config.model.late_labels import LateLabels
 from config.model.parts import (
     Checkpoint,
@@ -77,6 +78,7 @@ class ModelFile(ModelFilePart):
     topics: Topics
     checkpoint: Checkpoint = Checkpoint()
     late_labels: LateLabels | None = None
+    log: AnswerLog | None = None
     trust: Annotated[tuple[Module, ...], Listed] = Field(default=(), validate_default=True)
 
     _source: Source = PrivateAttr(default_factory=lambda: Source(file="model file"))
@@ -90,6 +92,13 @@ class ModelFile(ModelFilePart):
     def source(self) -> Source:
         """Where each key stands: `source.where("learner.river[1]")` is `file:line`."""
         return self._source
+
+    @property
+    def answer_log(self) -> AnswerLog | None:
+        """Which answers of the API are written down; None: none."""
+        if self.log is None:
+            return AnswerLog() if needed_by(self.late_labels) else None
+        return self.log if self.log.predictions else None
 
     def sections(self) -> dict[str, JsonValue]:
         """Each section's content with the defaults filled in, as plain JSON, for the manifest.
@@ -178,6 +187,14 @@ class ModelFile(ModelFilePart):
         if misfit:
             raise wrong(misfit)
         return late_labels
+
+    @field_validator("log")
+    @classmethod
+    def _log_holds_what_waits(cls, log: AnswerLog | None, info: ValidationInfo) -> AnswerLog | None:
+        misfit = log and log_misfit(log, info.data.get("late_labels"))
+        if misfit:
+            raise wrong(misfit)
+        return log
 
     @field_validator("trust")
     @classmethod

@@ -36,6 +36,8 @@ from collections.abc import Generator, Mapping
 from types import FrameType
 
 from api.app import create_app
+from api.prediction_log.kept_sender import KeptSender
+from api.prediction_log.sender import RecordSender
 from api.processes.generations import Asked
 from api.processes.handover import Passage, listen
 from api.processes.heartbeat import Beats, name_of
@@ -71,6 +73,7 @@ class Loader:
         crew: Its workers.
         beats: Its heartbeats.
         hints: Wake it when something moves.
+        sender: Sends the log of predictions, where there is one.
         start_wait_s: How long the store may be silent at start.
     """
 
@@ -82,7 +85,9 @@ class Loader:
         hints: Hints,
         *,
         start_wait_s: float,
+        sender: KeptSender | None = None,
     ) -> None:
+        self._sender = sender
         self._following, self._crew, self._beats, self._hints = following, crew, beats, hints
         self._give_up_at = time.monotonic() + start_wait_s
         self._patience = Patience()
@@ -121,6 +126,8 @@ class Loader:
         crew.tell(following.standings)
         asked = Asked(following.generation, following.ordered, following.has_more)
         crew.attend(asked, following.at_hand)
+        if self._sender is not None and self._kill_at is None:
+            self._sender.attend(crew.forget)
         self._beats.say(crew.places)
         self._attended_at = time.monotonic()
 
@@ -196,9 +203,13 @@ def run_api(
     keys: Keys,
     publisher: Publisher | None,
     *,
+    record_sender: RecordSender | None = None,
     drain_s: float = DRAIN_S,
 ) -> int:
     """Answer until SIGTERM; the exit code. Call it in the main thread of a process without others.
+
+    Args:
+        record_sender: How the log of predictions reaches Kafka; None: it does not.
 
     Raises:
         SettingsError: The API may not start as it is set up.
@@ -224,13 +235,28 @@ def run_api(
             warm_bytes_max=settings.api.warm_max_bytes,
         )  # fmt: skip
         hints = held.enter_context(contextlib.closing(store.hints(list(models))))
+        sender = None
+        if app.notes.logs and record_sender is not None:
+            logged = {it.name: it for it in models.values() if it.name in app.notes.logs}
+            sender = held.enter_context(
+                KeptSender(
+                    logged, record_sender, app.metrics, book=books_of(workers) - 1, folder=scratch
+                )
+            )
         job = Job(
-            app=app, models=models, publisher=publisher,
-            door=door, passage=passage, scratch=scratch, drain_s=drain_s,
+            app=app, models=models, publisher=publisher, door=door, passage=passage,
+            scratch=scratch, notes_to=None if sender is None else sender.path, drain_s=drain_s,
         )  # fmt: skip
         beats = Beats(store, lambda: time.time_ns() // 1_000_000, name=name_of(door))
         wait_s = settings.learner.start_wait_seconds
-        loader = Loader(following, Workers(job, workers), beats, hints, start_wait_s=wait_s)
+        loader = Loader(
+            following,
+            Workers(job, workers),
+            beats,
+            hints,
+            start_wait_s=wait_s,
+            sender=sender,
+        )
         log.info("answering at http://%s:%d", settings.api.host, door.getsockname()[1])
         gc.collect()
         gc.freeze()

@@ -26,6 +26,8 @@ from config.processes.channel import ChannelClosedError
 
 log = logging.getLogger(__name__)
 
+_NOTES_S = 1.0  # to hand over what is noted of the last answers
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
@@ -36,6 +38,7 @@ class Job:
         models: The lines that are served, and their model files.
         publisher: Not used before the fork.
         door: The listening socket.
+        notes_to: Where who sends the log of predictions is found, where there is one.
     """
 
     app: Api
@@ -44,6 +47,7 @@ class Job:
     door: socket.socket
     passage: Passage
     scratch: Path | None
+    notes_to: Path | None = None
     drain_s: float = DRAIN_S
 
 
@@ -59,7 +63,7 @@ class Worker:
 
     def __init__(self, job: Job, link: Link, book: int, served: Served) -> None:
         self._job, self._link, self._served = job, link, served
-        job.app.enter(served, book)
+        job.app.enter(served, book, job.notes_to)
         self._is_open = self._is_quiet = False
         self._reported: Report | None = None
         self._server: Server | None = None
@@ -69,6 +73,7 @@ class Worker:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's goes to the loader as well
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(self._work())
+        self._job.app.notes.close(_NOTES_S)
         if self._job.publisher is not None:
             self._job.publisher.close()
 

@@ -77,12 +77,13 @@ class _Hand:
 
 
 def books_of(workers: int) -> int:
-    """How many books of tallies a crew needs, the loader's own included.
+    """How many books of tallies a crew needs, the loader's own, the first, included; the last is
+    that of the sender of the log of predictions.
 
     At work are a generation that is made and one that is being made; see
         `api.processes.generations`.
     """
-    return 1 + workers * (2 + _RETIRED_MAX)
+    return 2 + workers * (2 + _RETIRED_MAX)
 
 
 class Workers:
@@ -97,7 +98,7 @@ class Workers:
         self._job, self._size = job, size
         self._generations = Generations(size)
         self._hands: list[_Hand] = []
-        self._free_books = list(range(1, books_of(size)))
+        self._free_books = list(range(1, books_of(size) - 1))
         self._early_deaths, self._fork_at = 0, 0.0
         self._told: Standings = {}
         self._told_awaited: frozenset[str] = frozenset()
@@ -178,6 +179,10 @@ class Workers:
         self._close_at = time.monotonic() + self._job.drain_s + _LEFT_AFTER_S
         for hand in list(self._hands):
             self._post(hand, Drain())
+
+    def forget(self) -> None:
+        """In a process forked from this one that is no worker: let go of what is the loader's."""
+        _forget_the_loader(self.links)
 
     def kill(self) -> None:
         """End what is left."""

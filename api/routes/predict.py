@@ -21,6 +21,7 @@ from api.openapi import answers
 from api.openapi.details import raw_body, told
 from api.openapi.problem_examples import BAD_FEATURE, NOT_READY
 from api.openapi.questions import INSTANCES_MAX, Question, Questions
+from api.prediction_log.notes import AnswerNotes
 from api.serving.load import Loaded
 from api.serving.served import ServedLine
 from learner.errors import told_of
@@ -54,12 +55,17 @@ class Predictor:
         models: Their names.
         metrics: Told of every outcome.
         clock_ms: Unix, UTC.
+        notes: Where answers are noted that are to be written down.
     """
 
     def __init__(
-        self, models: Iterable[str], metrics: ApiMetrics, clock_ms: Callable[[], int]
+        self,
+        models: Iterable[str],
+        metrics: ApiMetrics,
+        clock_ms: Callable[[], int],
+        notes: AnswerNotes,
     ) -> None:
-        self._clock_ms = clock_ms
+        self._clock_ms, self._notes = clock_ms, notes
         self._counts = {
             name: {
                 outcome: metrics.predictions(name, outcome)
@@ -87,11 +93,17 @@ class Predictor:
             answer = self._ask(line, loaded, body.features, ("features",))
             answer["prediction_id"] = given
             answer |= self._facts(line, loaded)
-            return Answer(content=_encode(answer))
+            return self._noted(line, (given,), text, _encode(answer))
         if body.instances is UNSET or body.features is not UNSET:
             detail = "send either features or instances"
             raise HttpProblem(422, "missing_field", detail, pointer="/features")
-        return await self._batch(line, loaded, body.instances, body)
+        return await self._batch(line, loaded, body.instances, body, text)
+
+    def _noted(self, line: ServedLine, ids: Sequence[str], text: bytes, content: bytes) -> Answer:
+        """The answer, which is written down where the model's are."""
+        if line.name in self._notes.logs:
+            self._notes.add(line.name, ids, text, content)
+        return Answer(content=content)
 
     def _loaded(self, line: ServedLine) -> Loaded:
         try:
@@ -123,7 +135,12 @@ class Predictor:
         }
 
     async def _batch(
-        self, line: ServedLine, loaded: Loaded, instances: list[Features], body: PredictBody
+        self,
+        line: ServedLine,
+        loaded: Loaded,
+        instances: list[Features],
+        body: PredictBody,
+        text: bytes,
     ) -> Answer:
         if body.id is not None:
             raise HttpProblem(
@@ -144,7 +161,8 @@ class Predictor:
             if time.monotonic() - breathed > _BREATH_S:
                 await asyncio.sleep(0)
                 breathed = time.monotonic()
-        return Answer(content=_encode({"predictions": found}))
+        ids = [each["prediction_id"] for each in found]
+        return self._noted(line, ids, text, _encode({"predictions": found}))
 
     def _ask(
         self,
