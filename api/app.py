@@ -77,7 +77,7 @@ class Api(FastAPI):
         """The models that this process answers for."""
         return self.served.lines.values()
 
-    def enter(self, served: Served, book: int, notes_to: Path | None) -> None:
+    def enter(self, served: Served, book: int, notes_to: Path | None = None) -> None:
         """Be a process of its own, just forked.
 
         Args:

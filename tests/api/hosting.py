@@ -31,13 +31,15 @@ from checkpoints.stores.in_redis.connection import RedisConnection
 from checkpoints.stores.in_redis.store import RedisStore
 from config.model_file import parse_model_file
 from config.settings import KafkaSettings
+from stream.kafka.answer_producer import AnswerProducer
 from stream.kafka.producer import Publisher
 from tests.api.running import KEYS, by_line, settings_of
 texts, url, api, kafka = json.loads(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3]), sys.argv[4]
 models = by_line(*map(parse_model_file, texts))
 store = RedisStore(RedisConnection(url, deadline_s=1.0))
-publisher = Publisher(KafkaSettings(bootstrap_servers=kafka)) if kafka else None
-sys.exit(run_api(settings_of(**api), models, store, KEYS, publisher))
+at = KafkaSettings(bootstrap_servers=kafka)
+publisher, answers = (Publisher(at), AnswerProducer(at)) if kafka else (None, None)
+sys.exit(run_api(settings_of(**api), models, store, KEYS, publisher, record_sender=answers))
 """
 LIGHT = """
 name: {name}
