@@ -179,7 +179,7 @@ def test_every_key_of_the_model_file_is_documented():
 
 @pytest.mark.parametrize(
     ("key", "default"),
-    [(k, d) for k, d in keys_of(ModelFile) if isinstance(d, int | float) and k != "strict"],
+    [(k, d) for k, d in keys_of(ModelFile) if type(d) in {int, float}],
 )
 def test_a_limit_is_documented_with_its_default(key, default):
     """Sizes as people write them."""

@@ -28,7 +28,7 @@ class Note(Struct, frozen=True, array_like=True):
     answer: bytes
 
 
-class AnswerRecord(NamedTuple):
+class LogRecord(NamedTuple):
     """One record: its key, its value."""
 
     key: bytes
@@ -80,7 +80,7 @@ _decode_several = msgspec.json.Decoder(_AllAnswered).decode
 _encode = msgspec.json.Encoder().encode
 
 
-def records(note: Note, answer_log: AnswerLog) -> Iterator[AnswerRecord]:
+def records(note: Note, answer_log: AnswerLog) -> Iterator[LogRecord]:
     """The records of a request's answers, as many as `note.count`.
 
     >>> note = Note("m", 1_700_000_000_250, 1, b'{"features": {"a": 1.50}, "key": "k"}',
@@ -103,7 +103,7 @@ def records(note: Note, answer_log: AnswerLog) -> Iterator[AnswerRecord]:
             yield _record(answer, given if answer_log.features else UNSET, asked.key, at)
 
 
-def _record(answer: _Answered, features: Raw | UnsetType, key: str | None, at: str) -> AnswerRecord:
+def _record(answer: _Answered, features: Raw | UnsetType, key: str | None, at: str) -> LogRecord:
     value = _Logged(
         prediction_id=answer.prediction_id,
         model=answer.model,
@@ -116,7 +116,7 @@ def _record(answer: _Answered, features: Raw | UnsetType, key: str | None, at: s
         features=features,
         key=UNSET if key is None else key,
     )
-    return AnswerRecord((key or answer.prediction_id).encode(), _encode(value))
+    return LogRecord((key or answer.prediction_id).encode(), _encode(value))
 
 
 def _rfc3339(at_ms: int) -> str:

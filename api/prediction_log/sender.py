@@ -21,7 +21,7 @@ from typing import Protocol
 
 from api.metrics import ApiMetrics
 from api.prediction_log.notes import Notes, channel
-from api.prediction_log.records import AnswerRecord, Note, records
+from api.prediction_log.records import LogRecord, Note, records
 from config.model_file import ModelFile
 from config.processes.channel import ChannelClosedError
 
@@ -39,7 +39,7 @@ class RecordSender(Protocol):
         """Begin, in the process that it is to work in."""
 
     def send(
-        self, topic: str, record: AnswerRecord, at_ms: int, settled: Callable[[bool], None]
+        self, topic: str, record: LogRecord, at_ms: int, settled: Callable[[bool], None]
     ) -> None:
         """Queue a record; `settled` is called once, on any thread: whether Kafka has it."""
 
