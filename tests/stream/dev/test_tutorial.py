@@ -56,8 +56,10 @@ class Reader:
     def types(self, block):
         """The commands' output."""
         text = block.replace("http://127.0.0.1:8000", self.servers["api"])
-        done = subprocess.run(["bash", "-ec", text], check=False, cwd=self.folder, env=self.environment,
-                              capture_output=True, text=True, timeout=60)  # fmt: skip
+        done = subprocess.run(
+            ["bash", "-ec", text], cwd=self.folder, env=self.environment,
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
         assert done.returncode == 0, done.stderr
         return done.stdout + done.stderr
 
