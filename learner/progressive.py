@@ -172,7 +172,7 @@ def progressive_steps(
                 if not is_within:
                     learn(x, y, w)
                 place += 1
-        except (Exception, SystemExit, KeyboardInterrupt) as problem:
+        except BaseException as problem:  # River's Rust panics with what is no Exception
             tally.count(place, scored, nonfinite, unscored)
             has_changed = predicted is not _ASKED or changes_when_asked
             raise _failure(place, problem, found, has_changed=has_changed) from problem

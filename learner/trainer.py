@@ -203,6 +203,19 @@ class Trainer:
             refused += self._take_stretch(examples, first, following, move)
         return refused
 
+    def let_go_next(self, examples: Examples, place: int, *, unlearned: bool = False) -> bool:
+        """Let one event go whose horizon has passed before this place; whether there was one.
+
+        `take` does so by itself; this is for who knows that the learner raises on one of them.
+
+        Args:
+            unlearned: Not even learned with the default label.
+
+        Raises:
+            LearnFailedError: As `take`.
+        """
+        return self._joiner.let_go_next(examples, place, unlearned=unlearned)
+
     def _take_stretch(
         self, examples: Examples, first: int, following: int, move: Move
     ) -> list[tuple[int, Refusal]]:
@@ -230,7 +243,7 @@ class Trainer:
         """What is predicted of an event whose label comes later; or why it is refused."""
         try:
             return self._estimator.predict(examples.xs[place])
-        except (Exception, SystemExit, KeyboardInterrupt) as error:
+        except BaseException as error:  # as in `progressive_steps`
             if self._estimator.draws_when_asked or isinstance(error, MemoryError):
                 raise LearnFailedError(examples, place, error) from error
             self._gate.take_back()
@@ -392,5 +405,5 @@ class Trainer:
             return cut_probe(self._estimator, self._last_x, key=key, name=name)
         except PredictChangesError:
             raise
-        except (Exception, SystemExit, KeyboardInterrupt):
+        except BaseException:  # as in `progressive_steps`
             return None

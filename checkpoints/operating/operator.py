@@ -163,8 +163,12 @@ class Operator:
         except ValueError as error:
             advice = "`weir versions` lists those that are kept"
             raise BadCommand(str(error), advice=advice, field="expect") from error
-        if expected > self._highest(state, stand):
-            raise NoSuchVersion(line, order.expect)
+        highest = self._highest(state, stand)
+        if expected > highest:
+            raise Conflict(
+                f"{line} has come to v{highest} and not yet to {order.expect}",
+                advice="look at the model again: this is another one, or its history is",
+            )
         if state.control is None or state.control.record.last_version <= expected:
             return
         came = _came_since(reader, expected)

@@ -218,7 +218,8 @@ class _ValueBuilder:
             key = self._key(event, path)
             here = (*path, key)
             if key in mapping:
-                first = self.lines[key_of(here)]
+                same = next(each for each in mapping if each == key)  # 1 and true are equal
+                first = self.lines[key_of((*path, same))]
                 self._problem(event, here, f"is written twice, first in line {first}")
             else:
                 self._mark(event, here)

@@ -49,7 +49,8 @@ class Examples(msgspec.Struct, array_like=True, gc=False):
     def id_at(self, place: int) -> str:
         """The id of an event; without one of its own, where its record stands."""
         given = None if self.ids is None else self.ids[place]
-        return given or f"{self.topic}-{self.partition}-{self.offsets[place]}"
+        own = f"{self.topic}-{self.partition}-{self.offsets[place]}"
+        return own if given is None else given
 
     def clock_at(self, place: int) -> int:
         """A time that log time has reached when this event is taken."""

@@ -13,7 +13,7 @@ timestamp of the records passed, so a replay in the same order decides the same.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -140,11 +140,17 @@ class Join:
         self.delays.add((timestamp - waiting.timestamp) / 1000)
         return waiting
 
-    def wait_for_event(self, event_id: str, label: Any, timestamp: int) -> Refusal | None:
-        """A label waits for its event from here on; or why it does not."""
+    def wait_for_event(
+        self, event_id: str, label: Any, timestamp: int, native: Callable[[Any], Any]
+    ) -> Refusal | None:
+        """A label waits for its event from here on; or why it does not.
+
+        Args:
+            native: The learner's own label for one, by which two are the same.
+        """
         before = self.early.get(event_id)
         if before is not None:
-            is_same = before[0] == label and type(before[0]) is type(label)
+            is_same = native(before[0]) == native(label)
             reason = Reason.label_duplicate if is_same else Reason.label_conflict
             return _refused(reason, f"label {str(before[0])[:80]!r} of {event_id!r} waits already")
         self.early[event_id] = label, timestamp

@@ -58,16 +58,16 @@ class Joiner:
         return None
 
     def raised(self, examples: Examples, place: int) -> None:
-        """The learner raises on this example, which is refused: what would be learned at its place
-        is let go, or every later one would raise.
+        """The learner raises on this example, which is refused: the event that would be learned at
+        its place is let go, or every later label of it would raise.
         """
         self._join.clock_ms = max(self._join.clock_ms, examples.clock_at(place))
         event_id = examples.id_at(place)
         if self._join.early.pop(event_id, None) is not None:
             self._refused_by[Reason.label_unknown] += 1
         own = self._join.pending.pop(event_id)
-        for waiting in filter(None, (own, *iter(self._join.overdue, None))):
-            self._join.let_go(waiting, self._gate.ids)
+        if own is not None:
+            self._join.let_go(own, self._gate.ids)
 
     def _wait(self, examples: Examples, place: int) -> Refusal | None:
         """An event without a label is predicted here, and waits."""
@@ -122,21 +122,36 @@ class Joiner:
             return y
         if event_id in ids:
             return self._join.refusal(event_id, y, ids)
-        refusal = self._join.wait_for_event(event_id, label, examples.timestamps[place])
+        refusal = self._join.wait_for_event(
+            event_id, label, examples.timestamps[place], self._gate.would_be
+        )
         self._give_up_labels()
         return refusal
 
     def _let_go(self, examples: Examples, place: int) -> None:
         """The events whose horizon has passed before this place, the oldest first."""
         self._give_up_labels()
-        while (waiting := self._join.overdue()) is not None:
-            y = None
-            if self._default is not None:
-                y = self._gate.admit_late(examples, place, waiting.x, self._default)
-            if y is None or type(y) is Refusal:
-                self._join.let_go(waiting, self._gate.ids)
-            else:
-                self._learn(examples, place, waiting, y)
+        while self.let_go_next(examples, place):
+            continue
+
+    def let_go_next(self, examples: Examples, place: int, *, unlearned: bool = False) -> bool:
+        """Let the oldest event go whose horizon has passed before this place; whether there is one.
+
+        Args:
+            unlearned: Not even learned with the default label.
+        """
+        self._join.clock_ms = max(self._join.clock_ms, examples.clock_at(place))
+        waiting = self._join.overdue()
+        if waiting is None:
+            return False
+        y = None
+        if self._default is not None and not unlearned:
+            y = self._gate.admit_late(examples, place, waiting.x, self._default)
+        if y is None or type(y) is Refusal:
+            self._join.let_go(waiting, self._gate.ids)
+        else:
+            self._learn(examples, place, waiting, y)
+        return True
 
     def _give_up_labels(self) -> None:
         count = self._join.given_up()

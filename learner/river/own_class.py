@@ -32,9 +32,12 @@ imported
         factory = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
         raise SpecError(KEY, f"{path} cannot be imported: {error}") from error
+    except BaseException as error:  # of the user's own module: sys.exit, too, or half a file
+        why = f"{path} cannot be imported: it raised {type(error).__name__}: {error}"
+        raise SpecError(KEY, why) from error
     try:
         model = _made_by(factory)
-    except Exception as error:
+    except BaseException as error:  # the same of its function
         raise SpecError(KEY, f"{path}() raised {type(error).__name__}: {error}") from error
     lacking = [verb for verb in _VERBS if not callable(getattr(model, verb, None))]
     if lacking:

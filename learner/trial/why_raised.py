@@ -15,7 +15,7 @@ from learner.errors import told
 
 # River's own name for what a wrapper wraps; it has no public one.
 _wrapped = attrgetter("_wrapped_model")
-_RAISES = (Exception, SystemExit, KeyboardInterrupt)
+_RAISES = (BaseException,)  # River's Rust panics with what is no Exception
 _NAMED_MAX = 3
 # What stands for a value of the other kind, to see whether the step takes that.
 _NUMBER, _TEXT = 0.5, "text"

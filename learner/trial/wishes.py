@@ -67,7 +67,7 @@ def _asked(estimator: Estimator, x: Any, *, key: str, name: str) -> bool | Answe
         return mistake
     except PredictChangesError:
         raise
-    except (Exception, SystemExit):  # the question is ours: it may never be asked that
+    except BaseException:  # the question is ours: it may never be asked that
         return False
     return True
 
@@ -80,6 +80,6 @@ def _questions(
     listed = {name: _BY_TYPE[spec.type] for name, spec in (features or {}).items()}
     for value in _VALUES:
         noting = _Noting(value)
-        with contextlib.suppress(Exception, SystemExit):
+        with contextlib.suppress(BaseException):
             estimator.predict(noting)
         yield {**dict.fromkeys(noting.names, value), **listed}

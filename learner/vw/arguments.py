@@ -47,7 +47,15 @@ _VALUED = _words("""
 _OPTIONS = _FLAGS | _VALUED
 # Weir gives these itself, always: silence, and one state for each of a reduction's models, without
 # which --oaa, --nn and their like continue differently after a load.
-_OWN_FLAGS = ("quiet", "no_stdin", "driver_output_off", "per_model_save_load")
+# The performance counters are part of the learner's state: plain and normalized updates learn at a
+# rate that falls with the examples counted, those that it was only asked for included.
+_OWN_FLAGS = (
+    "quiet",
+    "no_stdin",
+    "driver_output_off",
+    "per_model_save_load",
+    "preserve_performance_counters",
+)
 _OWN = (*(f"--{flag}" for flag in _OWN_FLAGS), "--log_level=off", "--log_output=stderr")
 # Why the best known of the others are refused.
 _REFUSED = {

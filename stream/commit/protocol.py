@@ -141,8 +141,7 @@ class VersionMaker:
             has_begun = self._has_learned(cut)
             there = cut.head.manifest.segments if cut.head and has_begun else {}
             snapshot = self._written_down(trainer, cut, there)  # C2
-            if not has_begun:
-                self._try_out(snapshot)
+            self._try_out(snapshot, has_begun=has_begun)
             packed = {kind: pack(raw) for kind, raw in snapshot.segments.items()}
             kept = {kind: there[kind] for kind in snapshot.kept}
             version = self._sealed(snapshot, packed, kept, positions, cut)  # C3
@@ -165,11 +164,7 @@ class VersionMaker:
             raise  # nor would any later one be served
         except UnwritableError as error:
             raise SnapshotFailedError(name, error.message) from error
-        except (
-            Exception,
-            SystemExit,
-            KeyboardInterrupt,
-        ) as error:  # whatever a learner makes of it
+        except BaseException as error:  # whatever a learner makes of it
             raise SnapshotFailedError(name, f"{type(error).__name__}: {error}") from error
         size, limit = len(snapshot.segments["model"]), self._model_file.checkpoint.max_bytes
         if size > limit:
@@ -179,9 +174,14 @@ class VersionMaker:
     def _has_learned(self, cut: Cut) -> bool:
         return cut.head is not None and cut.head.manifest.counts.learned > 0
 
-    def _try_out(self, snapshot: Snapshot) -> None:
-        """Load the first version that has learned: some only then hold what cannot be loaded."""
-        if snapshot.learned and self._model_file.learner.vw is None:
+    def _try_out(self, snapshot: Snapshot, *, has_begun: bool) -> None:
+        """Load the first version that has learned: some only then hold what cannot be loaded.
+
+        A class of one's own may come to hold that with any event, so all its versions are tried.
+        """
+        learner = self._model_file.learner
+        is_sure = learner.vw is not None or (has_begun and learner.python is None)
+        if snapshot.learned and not is_sure:
             check_snapshot(snapshot, self._model_file, None)
 
     def _sealed(

@@ -47,6 +47,7 @@ def take_carefully(trainer: Trainer, examples: Examples) -> Careful:
         _take(trainer, examples, first, place, done)
         if place < count:
             one = examples.between(place, place + 1)
+            _let_go(trainer, one)
             again = _tried(trainer, one)
             if again.place:
                 _take(trainer, examples, place, place + 1, done)
@@ -63,6 +64,33 @@ def _take(trainer: Trainer, examples: Examples, first: int, following: int, done
     found = trainer.take(examples.between(first, following))
     done.refused += [(first + place, refusal) for place, refusal in found]
     done.seconds += time.monotonic() - started
+
+
+def _let_go(trainer: Trainer, one: Examples) -> None:
+    """Events whose horizon has passed are learned with their default label before this example.
+
+    One on which the learner raises is let go without: it costs no other.
+    """
+    while True:
+        tried = of_a_copy(lambda: _all_let_go(trainer, one))
+        if tried is None:
+            return  # the copy died, which says nothing against any
+        for _ in range(tried.place):
+            trainer.let_go_next(one, 0)
+        if not tried.what:
+            return
+        log.error("an event that waited is not learned with its default label: %s", tried.what)
+        trainer.let_go_next(one, 0, unlearned=True)
+
+
+def _all_let_go(trainer: Trainer, one: Examples) -> Tried:
+    count = 0
+    try:
+        while trainer.let_go_next(one, 0):
+            count += 1
+    except LearnFailedError as error:
+        return Tried(count, error.what or "it raised")
+    return Tried(count, "")
 
 
 def _tried(trainer: Trainer, examples: Examples) -> Tried:

@@ -240,6 +240,13 @@ class TestPython:
             ("my_shop.nothing:build", ["my_shop"], "cannot be imported"),
             ("my_shop.models:nothing", ["my_shop"], "cannot be imported"),
             ("my_shop.models:fails", ["my_shop"], "raised ZeroDivisionError"),
+            ("my_shop.models:ends", ["my_shop"], "raised SystemExit: 0"),
+            (
+                "tests.learner.spoilt.raising:build",
+                ["tests"],
+                "it raised RuntimeError: no database",
+            ),
+            ("tests.learner.spoilt.ending:build", ["tests"], "it raised SystemExit: 0"),
             ("my_shop.models:dict", ["my_shop"], "dict of my_shop.models:dict lacks learn_one and"),
         ],
     )
@@ -247,6 +254,7 @@ class TestPython:
         self, path: str, trust: list[str], message: str, users_module: Any
     ) -> None:
         users_module.fails = lambda: 1 / 0
+        users_module.ends = lambda: sys.exit(0)
         users_module.dict = dict
         with pytest.raises(SpecError, match=message) as caught:
             build_estimator(model_file("binary", {"python": path}, trust=trust))

@@ -43,6 +43,19 @@ class Picky:
         self.n += 1
 
 
+class Panic(BaseException):
+    """No Exception, as a panic of River's Rust is none."""
+
+
+class Panicking(Picky):
+    """Raises what nobody expects."""
+
+    def predict_one(self, x):
+        if x["b"] > 2:
+            raise Panic("value is NaN")
+        return self.n % 3 == 0
+
+
 class Exhausted(Picky):
     """Has no memory left for an answer."""
 
@@ -65,6 +78,9 @@ CASES = {
     "an own class": ("binary", {"python": f"{__name__}:Picky"},
                      [pair for pair in only_numbers(binary(600)) if pair[0]["b"] <= 2],
                      lambda x: {**x, "b": 7.5}),
+    "a panic": ("binary", {"python": f"{__name__}:Panicking"},
+                [pair for pair in only_numbers(binary(300)) if pair[0]["b"] <= 2],
+                lambda x: {**x, "b": 7.5}),
 }  # fmt: skip
 
 
@@ -323,3 +339,17 @@ def _generators(part, seen=None):
     else:
         inner = list(getattr(part, "__dict__", {}).values())
     return [state for each in inner for state in _generators(each, seen)]
+
+
+def test_what_rust_makes_of_nan_costs_an_event():
+    """A factorisation machine that has diverged, in a jackknife, whose quantiles are Rust."""
+    machine = {"facto.FMRegressor": {"n_factors": 5}}
+    learner = {"river": [{"conf.RegressionJackknife": {"regressor": machine, "window_size": 50}}]}
+    file = model_file("regression", learner, metrics=["MAE"])
+    events = [Event(features={"price": 1000.0 + 3 * n, "n": n % 7}, label=100.0 + n % 5)
+              for n in range(40)]  # fmt: skip
+    trainer, taking = Trainer(file), Taking(file)
+
+    with pytest.raises(LearnFailedError, match="PanicException: Value is NaN"):
+        for n, event in enumerate(events):
+            assert taking.one(trainer, event, offset=n) is None

@@ -1,7 +1,9 @@
 """Learners of which no version can be made, or none that could be served, each in its own way."""
 
+import re
 import sys
 import threading
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -69,6 +71,28 @@ class LockedLater(Half):
 
     def learn_one(self, x: dict[str, Any], y: float) -> None:
         self.guard = threading.Lock()
+
+
+class FractionLater(Half):
+    """Holds what no version may, from the third event on."""
+
+    learned = 0
+
+    def learn_one(self, x: dict[str, Any], y: float) -> None:
+        self.learned += 1
+        if self.learned > 2:
+            self.share = Fraction(1, 3)
+
+
+class PatternLater(Half):
+    """The same, in a list, and of a kind that is made by a function."""
+
+    learned = 0
+
+    def learn_one(self, x: dict[str, Any], y: float) -> None:
+        self.learned += 1
+        if self.learned > 2:
+            self.words = [re.compile("a+")]
 
 
 class Counting(Half):

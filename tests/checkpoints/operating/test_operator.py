@@ -298,7 +298,7 @@ def test_expect_refuses_when_another_command_came_between(store, steady, operato
     assert refusal.value.exit_code == 4
     assert operator.run(LINE, order("rollback", "v3", expect="v7"))["version"] == "v8"
     assert sixth.number == 6
-    with pytest.raises(NoSuchVersion):
+    with pytest.raises(Conflict, match="has come to v8 and not yet to v99"):
         operator.run(LINE, order("freeze", expect="v99"))
 
 

@@ -76,6 +76,8 @@ def test_values_shared_by_an_alias_are_equal():
     ("text", "message"),
     [
         ("a: 1\na: 2", "m.yaml:2: a: is written twice, first in line 1"),
+        ("1: a\ntrue: b", "m.yaml:2: [True]: is written twice, first in line 1"),
+        ("f: {0: a, x: b,\n    false: c}", "m.yaml:2: f[False]: is written twice, first in line 1"),
         ("a: .nan", "m.yaml:1: a: numbers must be finite, not .nan"),
         ("a: 1e400", "m.yaml:1: a: numbers must be finite, not 1e400"),
         ("a: 1" + "0" * 5000, "m.yaml:1: a: the number 1000000000… has too many digits"),

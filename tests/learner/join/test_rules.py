@@ -4,6 +4,7 @@ import pytest
 
 from learner.trainer import LearnFailedError, Trainer
 from learner.values import Event, Reason
+from stream.learning.careful import take_carefully
 from tests.learner.streams import model_file
 from tests.learner.taking import Taking, examples_of
 from tests.learner.test_trainer import saved
@@ -233,26 +234,42 @@ def test_an_event_that_cannot_be_asked_is_refused_and_does_not_wait():
     assert line.told[2:] == (0, 0, 0)
 
 
-@pytest.mark.parametrize("default", [None, False])
-def test_an_event_that_cannot_be_learned_is_let_go_with_its_label(default):
+def test_an_event_that_cannot_be_learned_is_let_go_with_its_label():
     """Where the learner raises as it learns: its label is refused, and what comes is learned."""
-    late = {"horizon": "1h", **({} if default is None else {"default": default})}
-    line = Line(learner={"python": "tests.learner.join.test_rules:Raising"}, trust=["tests"],
-                late_labels=late)  # fmt: skip
+    line = Line(learner={"python": "tests.learner.join.test_rules:Raising"}, trust=["tests"])
     line.take(question("x", label=True))
     line.take(question("bad", 14.0), 5)
-    one = answer("bad") if default is None else question("later", label=True)
-    at_ms = 6 if default is None else HOUR_MS + 6
+    one = answer("bad")
 
     with pytest.raises(LearnFailedError) as failed:
-        line.take(one, at_ms)
+        line.take(one, 6)
     line.restart_before("bad", at_ms=5)
-    examples = examples_of([(9, at_ms, line.taking.screen.check(one), one)])
+    examples = examples_of([(9, 6, line.taking.screen.check(one), one)])
     refusal = line.trainer.refuse_raised(examples, 0, failed.value.what)
 
     assert refusal.reason is Reason.learn_error
     assert line.told[2:] == (0, 0, 1)
-    assert line.take(question("next", label=True), at_ms + 1) is None
+    assert line.take(question("next", label=True), 7) is None
+
+
+@pytest.mark.parametrize("is_last_bad", [False, True])
+def test_an_event_that_raises_with_its_default_label_costs_no_other(is_last_bad, caplog):
+    """Neither the event at whose place it is let go, nor others whose horizon has passed."""
+    line = Line(learner={"python": "tests.learner.join.test_rules:Raising"}, trust=["tests"],
+                late_labels={"horizon": "1h", "default": False})  # fmt: skip
+    line.take(question("x", label=True))
+    names = {"good": 2.0, "bad": 14.0, "also good": 3.0, "also bad": 14.0}
+    for name, a in list(names.items())[: None if is_last_bad else 3]:
+        line.take(question(name, a), 1)
+    later = [question(name, 5.0, label=True) for name in ("innocent", "next")]
+    places = [(9 + n, HOUR_MS + 9, line.taking.screen.check(it), it) for n, it in enumerate(later)]
+
+    done = take_carefully(line.trainer, examples_of(places))
+
+    assert (done.refused, done.raised) == ([], [])
+    bad = 2 if is_last_bad else 1
+    assert line.told == (5, 5, 0, 0, bad)  # x, two good ones, the innocent, the next
+    assert caplog.text.count("is not learned with its default label: ValueError: learned") == bad
 
 
 def test_where_answers_wait_a_label_may_come_before_its_answer(line_of):
@@ -348,3 +365,28 @@ def test_a_label_that_waits_goes_with_the_event_that_raises():
 
     assert line.told[2:] == (0, 0, 0)
     assert line.trainer.refused_by == {"learn_error": 1, "label_unknown": 1}
+
+
+@pytest.mark.parametrize(
+    ("task", "first", "same", "other"), [("binary", True, 1, 0), ("regression", 1, 1.0, 1.5)]
+)
+def test_an_early_label_is_the_same_however_it_is_written(line_of, task, first, same, other):
+    """As one of an event that was learned is."""
+    learner = {"river": ["preprocessing.StandardScaler", "linear_model.LinearRegression"]}
+    line = line_of(task=task, learner=learner if task == "regression" else LEARNER,
+                   late_labels={"features": "both"})  # fmt: skip
+    line.take(answer("early", first))
+    for _ in range(2):
+        assert line.take(answer("early", same)) is Reason.label_duplicate
+        assert line.take(answer("early", other)) is Reason.label_conflict
+        line.take(question("early", served=(None, None)))
+
+
+def test_an_empty_id_is_one_like_others(line_of):
+    """Whoever sends it gets what he asks for."""
+    line = line_of()
+    assert line.take(question("")) is None
+    assert line.take(question("")) is Reason.duplicate
+    assert line.take(answer("", True)) is None
+    assert line.take(answer("", True)) is Reason.label_duplicate
+    assert line.told == (1, 1, 0, 1, 0)

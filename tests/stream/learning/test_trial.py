@@ -128,6 +128,26 @@ def test_what_shows_only_once_it_has_learned_ends_the_learner_before_a_version_i
     assert ended.value.exit_code == 2
 
 
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("FractionLater", r"it holds fractions\.Fraction"),
+        ("PatternLater", r"it holds re\._compile"),
+    ],
+)
+def test_a_class_of_ones_own_is_tried_with_each_version(name, what):
+    """It may come to hold with any event what nobody could load; the last version can be."""
+    at = Learning(own(name), x={"a": 1.0}, y=1.0)
+    at.begin()
+    assert at.finish().manifest.counts.learned == 1
+    at.trainer.take(Examples("events", 0, [1, 2], [1000] * 2, [{"a": 1.0}] * 2, [1.0] * 2))
+    at.committer.begin(at.trainer, at.positions, control_seq=0)
+
+    with pytest.raises(CommitEndedError, match=what) as ended:
+        at.look_until(lambda: False)
+    assert ended.value.exit_code == 2
+
+
 def test_a_model_that_answers_otherwise_once_it_is_loaded_is_noticed():
     """Whatever it is that differs: it is asked as whoever serves it would ask."""
     file = own("Alternating")

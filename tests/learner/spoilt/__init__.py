@@ -1,0 +1,1 @@
+"""Modules of a user that cannot be imported."""
