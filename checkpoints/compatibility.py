@@ -37,8 +37,8 @@ class SoftwareChangedError(Conflict):
     def __init__(self, model: str, version: str, differences: list[str]) -> None:
         super().__init__(
             f"model {model}: {version} was learned by other software: " + "; ".join(differences),
-            advice="run the software it was learned by, or begin a new model with "
-            "`weir learn --new`",
+            advice="run the software it was learned by, or begin a new model, under another name, "
+            "on the same topic: `weir learn --new`",
         )
 
 

@@ -1,5 +1,6 @@
 """What `weir doctor` looks at on this side: model files, Kafka, and both against the heads."""
 
+import re
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
@@ -284,7 +285,13 @@ def _headroom(client: KafkaAdminClient, about: str, positions: Positions) -> Fin
 
 
 def _as_error(about: str, problem: StreamError) -> Finding:
-    what, _, mend = str(problem).removeprefix(f"{about}: ").partition(": ")
+    text = str(problem).removeprefix(f"{about}: ").removesuffix("; `weir doctor` tells")
+    # What a driver said stands in brackets, with colons of its own.
+    what, mend = text, ""
+    for part in re.finditer(r": ", text):
+        if text.count("(", 0, part.start()) == text.count(")", 0, part.start()):
+            what, mend = text[: part.start()], text[part.end() :]
+            break
     return error(about, what, mend, exit_code=problem.exit_code)
 
 

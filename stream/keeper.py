@@ -176,13 +176,14 @@ class Keeper:
         raise LearnerEndedError(ends[-1])
 
     def _beat_for_the_failing(self, now: float) -> None:
-        """Between two lives nobody else does, and a line would seem to have been stopped.
+        """Between two lives, and after the last, nobody else does, and a line would seem to have
+        been stopped.
 
         By a process of its own: a store that is away must not hold up the other lines.
         """
         if self._beater is not None and ended(self._beater, wait=False) is not None:
             self._beater = None
-        failing = [it for it in self._lines if it.is_pausing and it.trouble.is_lasting]
+        failing = [it for it in self._lines if _is_to_be_told(it)]
         if not failing or self._beater is not None or now < self._beat_at:
             return
         self._beat_at = now + _BEAT_S
@@ -211,6 +212,13 @@ class Keeper:
             failing={name: line.failing for name, line in lines.items() if line.failing},
             lost={name: code for name, code in ends.items() if code in FINAL_CODES},
         )
+
+
+def _is_to_be_told(line: KeptLine) -> bool:
+    """Whether it has failed for good, or pauses between two lives and is failing."""
+    if line.end is not None:
+        return line.end.code != DONE
+    return line.is_pausing and line.trouble.is_lasting
 
 
 def _beat(failing: Iterable[KeptLine]) -> int:

@@ -214,13 +214,18 @@ class KeptLine:
         self._parts = ()
 
     def failing_beat(self) -> None:
-        """Say that it fails, in the place of its source: in a process of its own.
+        """Say that it fails, or has failed for good, in the place of its source: in a process of
+        its own.
 
         Raises:
             StoreUnavailable: The store does not answer.
         """
         with contextlib.closing(self.spec.open_store()) as store:
-            Status(self._board, trouble=self.trouble).send(store, self.spec.line, self._holder)
+            status = Status(self._board, trouble=self.trouble)
+            if self.end is not None:
+                what = self.end.words or f"its learner {how_it_ended(self.end.code)}"
+                status = Status(self._board, state="failed", trouble=Trouble(1, what))
+            status.send(store, self.spec.line, self._holder)
 
     # One life ------------------------------------------------------------------------------------
 

@@ -93,7 +93,7 @@ class Predictor:
             answer = self._ask(line, loaded, body.features, ("features",))
             answer["prediction_id"] = given
             answer |= self._facts(line, loaded)
-            return self._noted(line, (given,), text, _encode(answer))
+            return self._noted(line, (given,), text, _written(answer))
         if body.instances is UNSET or body.features is not UNSET:
             detail = "send either features or instances"
             raise HttpProblem(422, "missing_field", detail, pointer="/features")
@@ -162,7 +162,7 @@ class Predictor:
                 await asyncio.sleep(0)
                 breathed = time.monotonic()
         ids = [each["prediction_id"] for each in found]
-        return self._noted(line, ids, text, _encode({"predictions": found}))
+        return self._noted(line, ids, text, _written({"predictions": found}))
 
     def _ask(
         self,
@@ -210,6 +210,19 @@ class Predictor:
         )
         async def predict(line: Line, body: RawBody) -> Response:
             return response_of(await self.answer(line, body))
+
+
+def _written(answer: dict[str, Any]) -> bytes:
+    """The answer's JSON.
+
+    Raises:
+        HttpProblem: A class of one's own answered half of a character.
+    """
+    try:
+        return _encode(answer)
+    except UnicodeEncodeError as error:
+        what = f"the model cannot answer these features: what it answers is no Unicode ({error})"
+        raise field_problem("prediction_failed", ("features",), what) from error
 
 
 def _refuse_wrapped(line: ServedLine, instance: Features, place: Sequence[str | int]) -> None:

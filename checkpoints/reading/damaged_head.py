@@ -129,8 +129,9 @@ def taken(
             why = f"nothing stands there, though v{kept[0].number} is kept"
             raise damaged_head(reader, line, "nothing", why)
         control = standing_orders(store, verifier, line)
-        if control is not None:
-            refuse_below(line, None, control)
+        if control is None:
+            return None  # a new line, or all of it is gone: Kafka remembers which
+        refuse_below(line, None, control)
         _refuse_lost(line, control, obeyed)
         return None
     try:

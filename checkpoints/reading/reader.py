@@ -268,7 +268,8 @@ class LineReader:
         if seen is not None and _is_older(found, seen):
             now = f"command {found.record.seq}" if found else "no command"
             stood = f"{now} stands where {seen.record.seq} stood"
-            raise Tampered(f"{self._line} control", stood)
+            what = "the store was emptied, or somebody put an old state back"
+            raise Tampered(f"{self._line} control", f"{stood}: {what}")
         self._looked_at = (found.id if found else None,)
         return found
 

@@ -365,7 +365,7 @@ class Supervisor:
     def _stays_ended(self, name: str, code: int) -> None:
         self._say(
             f"{name} {how_it_ended(code)} ({FINAL_CODES[code]}), which a restart cannot mend: it "
-            "stays ended and the others go on; its last line above says what to do"
+            "stays ended; its last line above says what to do"
         )
         self._on_lost(name, code)
 

@@ -7,6 +7,7 @@ components is a pipeline, and the rest is data.
 
 import inspect
 from collections.abc import Iterator
+from importlib.metadata import version as installed
 from typing import Any
 
 from river import base, compose
@@ -24,13 +25,15 @@ from learner.river.components import (
 # What a component's `seed: null` becomes: nothing here draws an unseeded random number.
 SEED = 42
 KEY = "learner.river"
+_OLDEST_RIVER = (0, 26)
 
 
 def build_pipeline(spec: list[Any]) -> tuple[Any, tuple[str, ...]]:
     """The model that the list describes, and notes on what was settled for the user.
 
     Raises:
-        SpecError: A name or an argument is unknown, or River refuses it; with the key's path.
+        SpecError: A name or an argument is unknown, or River refuses it; with the key's path. Or
+            River itself is too old.
 
     >>> model, notes = build_pipeline(
     ...     ["preprocessing.StandardScaler", {"forest.ARFClassifier": {"n_models": 3}}]
@@ -39,6 +42,7 @@ def build_pipeline(spec: list[Any]) -> tuple[Any, tuple[str, ...]]:
     StandardScaler | ARFClassifier ('learner.river[1].forest.ARFClassifier: seed 42, for want of \
 one',)
     """
+    require_river(installed("river"))
     builder = _Builder()
     steps = [builder.component(each, f"{KEY}[{i}]") for i, each in enumerate(spec)]
     for i, step in enumerate(steps[:-1]):
@@ -46,6 +50,27 @@ one',)
             key, name = f"{KEY}[{i}]", type(step).__name__
             raise SpecError(key, f"{name} is not a transformer, so it can only be the last step")
     return _pipeline(steps, KEY), tuple(builder.notes)
+
+
+def require_river(version: str) -> None:
+    """Refuse a River that lacks what is needed here.
+
+    Raises:
+        SpecError: It is too old.
+
+    >>> require_river("0.25.0")
+    Traceback (most recent call last):
+        ...
+    learner.errors.SpecError: learner.river: needs River 0.26 or newer, and 0.25.0 is installed: \
+install this Weir's packages again (`make setup`), or run the Weir that came with that River
+    """
+    if tuple(map(int, version.split(".")[:2])) < _OLDEST_RIVER:
+        oldest = ".".join(map(str, _OLDEST_RIVER))
+        raise SpecError(
+            KEY,
+            f"needs River {oldest} or newer, and {version} is installed: install this Weir's "
+            "packages again (`make setup`), or run the Weir that came with that River",
+        )
 
 
 def step_problems(spec: list[Any]) -> Iterator[SpecError]:

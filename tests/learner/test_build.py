@@ -3,6 +3,7 @@
 import pickle
 import sys
 import types
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -241,12 +242,6 @@ class TestPython:
             ("my_shop.models:nothing", ["my_shop"], "cannot be imported"),
             ("my_shop.models:fails", ["my_shop"], "raised ZeroDivisionError"),
             ("my_shop.models:ends", ["my_shop"], "raised SystemExit: 0"),
-            (
-                "tests.learner.spoilt.raising:build",
-                ["tests"],
-                "it raised RuntimeError: no database",
-            ),
-            ("tests.learner.spoilt.ending:build", ["tests"], "it raised SystemExit: 0"),
             ("my_shop.models:dict", ["my_shop"], "dict of my_shop.models:dict lacks learn_one and"),
         ],
     )
@@ -259,6 +254,24 @@ class TestPython:
         with pytest.raises(SpecError, match=message) as caught:
             build_estimator(model_file("binary", {"python": path}, trust=trust))
         assert caught.value.key == "learner.python"
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            ('raise RuntimeError("no database")', "it raised RuntimeError: no database"),
+            ("import sys; sys.exit(0)", "it raised SystemExit: 0"),
+            ("def build(:", "it raised SyntaxError: "),
+        ],
+    )
+    def test_a_module_that_cannot_be_imported_is_refused_whatever_it_raises(
+        self, text: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        name = f"spoilt_{len(text)}"
+        (tmp_path / f"{name}.py").write_text(text)
+        monkeypatch.syspath_prepend(tmp_path)
+        file = model_file("binary", {"python": f"{name}:build"}, trust=[name])
+        with pytest.raises(SpecError, match=f"{name}:build cannot be imported: {message}"):
+            build_estimator(file)
 
     def test_a_snapshot_of_an_untrusted_module_is_refused(self, users_module: Any) -> None:
         users_module.build = linear_model.LogisticRegression

@@ -39,10 +39,10 @@ class RedisStore(RedisRecords, RedisHeads, RedisPresence):
             StoreForbidden: Something is not; all of it is named.
         """
         commands = needed_by_a_learner(f"{line.prefix}rights", f"{line.prefix}moved")
-        doing = "give a learner the rights it needs"
+        doing = "say what a learner may do"
         reply = self._redis.run("allowed", line.prefix, {"commands": commands}, doing=doing)
         if denied := denied_in(reply, commands):
-            raise self._redis.rights.missing(doing, denied)
+            raise self._redis.rights.missing("give a learner the rights it needs", denied)
 
     def close(self) -> None:
         """Give the connections back."""

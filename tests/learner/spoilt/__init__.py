@@ -1,1 +1,0 @@
-"""Modules of a user that cannot be imported."""
