@@ -70,6 +70,8 @@ def test_a_line_that_cannot_be_learned_ends_alone(places):
 
         assert at.parts().lost == {f"learner:{unfit.line.model}": 2}
         assert at.parts().pids.keys() == {f"{it}:{at.line.model}" for it in ("source", "learner")}
+        at.until(lambda: unfit.beat().get("state") == "failed", "it is told as failed", 10)
+        assert "guard" in unfit.beat()["last_error"]
         assert at.stop(process) == 0
 
 
