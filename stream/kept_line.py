@@ -58,6 +58,7 @@ _AGAIN_MAX = 20
 # How long a stop may wait for a store or a log that does not answer; what is not committed is
 # learned again from the log.
 _STOP_LIMIT_S = 10.0
+_CROWDED_NICENESS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,10 +246,13 @@ class KeptLine:
         source_keeper, source_end = pair()
         learner_keeper, learner_end = pair()
         inherited = [*self._inherited(), source_keeper, learner_keeper]
+        # Where there are fewer cores than lines, who answers goes before who learns.
+        niceness = _CROWDED_NICENESS if self._lines > (os.cpu_count() or 1) else 0
 
         def feed() -> int:
             for end in (*inherited, to_source, learner_end):
                 end.close()
+            os.nice(niceness)
             return SourceProcess(
                 settings=spec.settings,
                 line=spec.line,
@@ -270,6 +274,7 @@ class KeptLine:
         def learn() -> int:
             for end in (*inherited, to_learner, source_end):
                 end.close()
+            os.nice(niceness)
             return LearnerProcess(
                 settings=spec.settings,
                 line=spec.line,
