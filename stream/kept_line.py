@@ -18,6 +18,7 @@ lease runs out by itself, and what the head does not hold is learned again from 
 
 import contextlib
 import logging
+import os
 import signal
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
