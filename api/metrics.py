@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from importlib.metadata import version as installed
 from itertools import accumulate
+from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Info, generate_latest
 from prometheus_client.core import (
@@ -32,8 +33,8 @@ _SECONDS = (
 _BOUNDS = (*map(str, map(float, _SECONDS)), "+Inf")
 _PREDICTED = ("ok", "refused", "failed", "not_ready")
 _LOADED = ("ok", "failed")
-# Answers to be written down: handed to the sender by a worker, or not; in Kafka at last, or not.
-_LOGGED = ("handed", "dropped", "acknowledged", "lost")
+# Answers to be written down: noted by a worker; handed to the sender, or not; in Kafka, or not.
+_LOGGED = ("noted", "handed", "dropped", "acknowledged", "lost")
 # Every status that the API answers with.
 _STATUSES = (
     200, 202, 204, 400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 431, 500, 501, 503,
@@ -136,14 +137,29 @@ class ApiMetrics:
         return Counted(self, self._loads[model, outcome])
 
     def logged(self, model: str, what: str) -> Counted:
-        """Answers for the log of predictions: `handed`, `dropped`, `acknowledged` or `lost`."""
+        """Answers to be written down, by what became of them, as in `_LOGGED`."""
         return Counted(self, self._logged[model, what])
 
     def logged_unsettled(self, model: str) -> int:
         """Answers that some sender was handed, and that came to nothing yet."""
-        sums = self.tallies.sums()
-        handed, _, acknowledged, lost = (sums[self._logged[model, what]] for what in _LOGGED)
-        return int(handed - acknowledged - lost)
+        of = self._logged_of(model, self.tallies.sums())
+        return int(of["handed"] - of["acknowledged"] - of["lost"])
+
+    def logged_missing(self, model: str) -> tuple[int, int]:
+        """Of so many answers to be written down, how many Kafka has not acknowledged."""
+        of = self._logged_of(model, self.tallies.sums())
+        return int(of["noted"]), int(of["noted"] - of["acknowledged"])
+
+    def end(self, book: int) -> None:
+        """The book's process has ended: what it had noted and not handed on is dropped."""
+        cells = self.tallies.book(book)
+        for model in dict.fromkeys(model for model, _ in self._logged):
+            of = self._logged_of(model, cells)
+            cells[self._logged[model, "dropped"]] += of["noted"] - of["handed"] - of["dropped"]
+        self.tallies.end(book)
+
+    def _logged_of(self, model: str, cells: Any) -> dict[str, float]:
+        return {what: cells[self._logged[model, what]] for what in _LOGGED}
 
     def seconds(self, method: str, route: str) -> RouteSeconds:
         """How long a route's answers took."""
@@ -179,7 +195,7 @@ class ApiMetrics:
             labels=["model", "outcome"],
         )
         for model in dict.fromkeys(model for model, _ in self._logged):
-            of = {what: sums[self._logged[model, what]] for what in _LOGGED}
+            of = self._logged_of(model, sums)
             found.add_metric([model, "acknowledged"], of["acknowledged"])
             found.add_metric([model, "dropped"], of["dropped"] + of["lost"])
         return found

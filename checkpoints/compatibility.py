@@ -13,7 +13,17 @@ from checkpoints.errors import Conflict
 from config.model.parts import Learner
 
 _FIXED = ("name", "topics")  # where the line begins, and what it is called
-_ADOPTED = ("metrics", "scores", "value", "drift", "checkpoint", "late_labels", "log", "trust")
+_ADOPTED = (
+    "metrics",
+    "scores",
+    "slices",
+    "value",
+    "drift",
+    "checkpoint",
+    "late_labels",
+    "log",
+    "trust",
+)
 # Of each kind of learner: the library whose state its versions hold.
 _PACKAGES = {"river": "river", "vw": "vowpalwabbit"}
 

@@ -32,6 +32,7 @@ from config.model.parts import (
     ScoreWindows,
     Topics,
 )
+from config.model.slices import Slices
 from config.model.value import Value, misfit
 from config.terms import Label, MissingWord, Module, Name, Text, is_model_name
 from config.text.messages import place_of, plain_message, wrong
@@ -73,6 +74,7 @@ class ModelFile(ModelFilePart):
     value: Value | None = None
     metrics: Annotated[tuple[Text, ...], Listed] = Field(default=(), validate_default=True)
     scores: ScoreWindows = ScoreWindows()
+    slices: Slices = ()
     drift: Annotated[tuple[Drift, ...], Listed] = ()
     limits: Limits = Limits()
     topics: Topics
@@ -170,12 +172,23 @@ class ModelFile(ModelFilePart):
             raise wrong("Value needs the section `value:`, which says what predictions are worth")
         return metrics or (_TASKS[info.data.get("task")][2],)
 
+    @field_validator("slices")
+    @classmethod
+    def _slices_differ(cls, slices: Slices) -> Slices:
+        names = [each.feature for each in slices]
+        twice = [name for name in names if names.count(name) > 1]
+        if twice:
+            raise wrong(f"name {twice[0]} twice")
+        return slices
+
     @field_validator("topics")
     @classmethod
     def _text_is_for_vw(cls, topics: Topics, info: ValidationInfo) -> Topics:
         learner = info.data.get("learner")
         if topics.format == "vw" and isinstance(learner, Learner) and learner.vw is None:
             raise wrong("format: vw is Vowpal Wabbit's text: it needs `learner: {vw: …}`")
+        if topics.format == "vw" and info.data.get("slices"):
+            raise wrong("format: vw is one line of text an event, which `slices:` cannot read")
         return topics
 
     @field_validator("late_labels")

@@ -15,6 +15,7 @@ from learner.drift.monitor import Detection, Detectors
 from learner.errors import told
 from learner.estimator import Predicted, are_wild
 from learner.scores.scores import Scores
+from learner.slices.slices import Slices
 
 Found: TypeAlias = list[tuple[int, Detection]]
 Steps: TypeAlias = Callable[[Sequence[Any], Sequence[Any], Sequence[float | None] | None], Found]
@@ -116,6 +117,7 @@ def progressive_steps(
     tally: ExampleCounts,
     *,
     is_regression: bool,
+    slices: Slices | None = None,
 ) -> Steps:
     """The steps of one learner: a function of examples in order, returning the drifts they raised.
 
@@ -131,12 +133,13 @@ def progressive_steps(
         detectors: Fed with each error: 0 or 1 for classes, the distance for regression.
         tally: Counts what happened.
         is_regression: Whether the error is a distance.
+        slices: Fed with each scored event as well; None: there are none.
     """
-    learn: Any = estimator.learn  # what it returns depends on `is_within`
+    learn: Any = _learning(estimator, scores)  # what it returns depends on `is_within`
     predict, is_within = estimator.predict, estimator.predicts_as_it_learns
-    feeds, detect, wants_loss = scores.feeds, detectors.update, scores.wants_loss
+    feeds, detect = scores.feeds, detectors.update
     reads_chances = scores.wants_probabilities
-    reported = cast("ReportsLoss", estimator)
+    feed_slices = None if slices is None else slices.feed
     changes_when_asked = is_within or estimator.draws_when_asked
 
     def steps(xs: Sequence[Any], ys: Sequence[Any], ws: Sequence[float | None] | None) -> Found:
@@ -148,8 +151,6 @@ def progressive_steps(
             for x, y, w in zip(xs, ys, repeat(None) if ws is None else ws, strict=False):
                 predicted = _ASKED
                 predicted, probabilities = learn(x, y, w) if is_within else predict(x)
-                if wants_loss:
-                    scores.add_loss(reported.last_loss, reported.last_weight)
                 if predicted is None:
                     unscored += 1
                 elif (
@@ -165,6 +166,8 @@ def progressive_steps(
                     )
                     for feed in feeds:
                         feed(y, predicted, probabilities)
+                    if feed_slices is not None:
+                        feed_slices(x, y, predicted, probabilities)
                     error = abs(y - predicted) if is_regression else int(predicted != y)
                     for detection in detect(error, scored):
                         found.append((place, detection))
@@ -180,6 +183,20 @@ def progressive_steps(
         return found
 
     return steps
+
+
+def _learning(estimator: Steppable, scores: Scores) -> Callable[..., Any]:
+    """The estimator's own way to learn; where its loss is a score, that is added each time."""
+    if not scores.wants_loss:
+        return estimator.learn
+    learn, reported = estimator.learn, cast("ReportsLoss", estimator)
+
+    def learn_and_report(x: Any, y: Any, w: float | None) -> Any:
+        found = learn(x, y, w)
+        scores.add_loss(reported.last_loss, reported.last_weight)
+        return found
+
+    return learn_and_report
 
 
 def _failure(

@@ -33,6 +33,7 @@ from learner.progressive import (
 )
 from learner.scores.scores import scores_of
 from learner.scores.served import ServedScores
+from learner.slices.slices import Slices
 from learner.tasks import TASKS
 from learner.trial.first_events import FirstEvents
 from learner.trial.probe import PredictChangesError, cut_probe
@@ -127,6 +128,7 @@ class Trainer:
     ) -> None:
         self._scores = scores_of(model_file, model_file.metrics)
         self._served = ServedScores(scores_of(model_file, model_file.metrics))
+        self._slices = Slices(model_file)
         self._detectors = Detectors(model_file.drift, model_file.task)
         wants = self._scores.wants_probabilities
         self._estimator: Estimator = (
@@ -166,13 +168,18 @@ class Trainer:
                 self._detectors,
                 self.tally,
                 is_regression=not TASKS[model_file.task].has_classes,
+                slices=slices,
             )
-            for each in (self._estimator, self._replayed)
+            for each, slices in (
+                (self._estimator, self._slices or None),
+                (self._replayed, self._slices),
+            )
         )
 
     def _load(self, saved: Saved) -> None:
         self._scores.restore(saved.payload["scores"])
         self._served.scores.restore(saved.payload.get("served", ()))
+        self._slices.restore(saved.payload.get("slices", ()))
         self._detectors.restore(saved.payload["detectors"])
         self._gate.restore(saved.payload["gate"], unpacked(saved.segments["window"]))
         self.join.restore(saved.segments)
@@ -253,10 +260,12 @@ class Trainer:
     def _learn_late(self, examples: Examples, place: int, waiting: Waiting, y: Any) -> None:
         """Score and learn an event that waited, at the place of its label."""
         self._replayed.held = waiting.predicted, waiting.probabilities
+        self._slices.age_s = (examples.timestamps[place] - waiting.timestamp) / 1000
         try:
             found = self._late_steps([waiting.x], [y], [waiting.weight])
         except StepFailedError as error:
             raise LearnFailedError(examples, place, error.cause) from error
+        self._slices.age_s = None
         if waiting.served is not None:
             self._served.add(y, self._labels.read(waiting.served))
         self._gate.ids.add(waiting.id, y)
@@ -360,6 +369,7 @@ class Trainer:
             "estimator": self._estimator.dump(),
             "scores": self._scores.dump(),
             "served": self._served.scores.dump(),
+            "slices": self._slices.dump(),
             "detectors": self._detectors.dump(),
             "gate": self._gate.dump(),
             "counts": counts,
@@ -370,6 +380,7 @@ class Trainer:
                 "model": self._pickled(payload),
                 "window": packed(self._gate.ids.in_order()),
                 "drifts": self.drifts.to_json(),
+                **self._slices.segments(),
                 SEGMENT: self.join.dump(),
                 **self.join.pending.segments(written),
             },

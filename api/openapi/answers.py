@@ -99,6 +99,28 @@ class ScoreView(Windows):
     served: Windows | None = None
 
 
+class Lately(Strict):
+    """A score over the life and over the rolling window."""
+
+    lifetime: float | None
+    rolling: float | None
+
+
+class SliceItem(Strict):
+    """The scores of the events that have one value of a feature."""
+
+    value: str
+    scored: int
+    metrics: dict[str, Lately]
+
+
+class SliceView(Strict):
+    """Scores by the values of a feature, those with the most events first, `other` last."""
+
+    slice: str
+    items: list[SliceItem]
+
+
 class Delay(Strict):
     """Seconds within which so many of all labels came; null before the first."""
 

@@ -34,6 +34,13 @@ NO_CALIBRATION = _of(
         "probabilities; it is there with the next version",
     )
 )
+NO_SLICE = _of(
+    NotFound(
+        "phishing v17 has no scores by 'country'",
+        advice="it has none; list the feature under `slices:` in the model file, it is there from "
+        "the next scored event on",
+    )
+)
 CHANGED = _of(
     Conflict("phishing: another command has changed it since v17", advice="look, and order again")
 )

@@ -89,6 +89,17 @@ class KeptSender:
                 break
             time.sleep(0.01)
         self._pid = None
+        self._say_what_is_missing()
+
+    def _say_what_is_missing(self) -> None:
+        """The counters end with us."""
+        for model in self._models:
+            noted, missing = self._metrics.logged_missing(model)
+            if missing:
+                log.warning(
+                    "model %s: of %d answers %d are not in its predictions topic: Kafka did not "
+                    "take them before the end", model, noted, missing,
+                )  # fmt: skip
 
     def _look_after(self, pid: int) -> None:
         code = ended(pid, wait=False)

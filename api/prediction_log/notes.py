@@ -43,6 +43,7 @@ class AnswerNotes:
         self, logs: Mapping[str, AnswerLog], metrics: ApiMetrics, clock_ms: Callable[[], int]
     ) -> None:
         self.logs, self._clock_ms = logs, clock_ms
+        self._noted = {name: metrics.logged(name, "noted") for name in logs}
         self._handed = {name: metrics.logged(name, "handed") for name in logs}
         self._dropped = {name: metrics.logged(name, "dropped") for name in logs}
         self._door: Path | None = None
@@ -53,6 +54,7 @@ class AnswerNotes:
         self._door = door
         self._waiting: list[Note] = []
         self._waiting_bytes = 0
+        self._sent: list[Note] = []  # the sender may not have all of them yet
         self._timer: asyncio.TimerHandle | None = None
         self._channel: Notes | None = None
         self._is_heard = False
@@ -63,6 +65,7 @@ class AnswerNotes:
         count = len(ids) if log.predictions >= 1 else sum(map(log.holds, ids))
         if not count:
             return
+        self._noted[model].add(count)
         if self._waiting_bytes > _WAITING_BYTES_MAX:
             self._dropped[model].add(count)
             return
@@ -83,7 +86,7 @@ class AnswerNotes:
                 if rest_s <= 0:
                     break
                 select.select([], [self._channel], [], rest_s)
-                self._channel.flush()
+                self._flushed(self._channel)
         for note in self._waiting:
             self._dropped[note.model].add(note.count)
         self._waiting.clear()
@@ -103,16 +106,24 @@ class AnswerNotes:
             channel = self._heard_channel()
             if channel is None:
                 return False
-            channel.flush()
-            if channel.has_unsent:
+            if not self._flushed(channel):
                 return False
-            waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
-            for note in waiting:
-                self._handed[note.model].add(note.count)
-            channel.post(waiting)
+            self._sent, self._waiting, self._waiting_bytes = self._waiting, [], 0
+            channel.post(self._sent)
+            self._flushed(channel)
         except ChannelClosedError:
             self._lose_channel()
             return False
+        return True
+
+    def _flushed(self, channel: Notes) -> bool:
+        """Whether the sender, or the system on its behalf, has all that was sent."""
+        channel.flush()
+        if channel.has_unsent:
+            return False
+        for note in self._sent:
+            self._handed[note.model].add(note.count)
+        self._sent = []
         return True
 
     def _heard_channel(self) -> Notes | None:
@@ -131,6 +142,9 @@ class AnswerNotes:
         return self._channel if self._is_heard else None
 
     def _lose_channel(self) -> None:
+        """What was sent in part only is lost."""
+        for note in self._sent:
+            self._dropped[note.model].add(note.count)
         if self._channel is not None:
             self._channel.close()
-        self._channel, self._is_heard = None, False
+        self._channel, self._is_heard, self._sent = None, False, []

@@ -87,7 +87,7 @@ def records(note: Note, answer_log: AnswerLog) -> Iterator[LogRecord]:
     ...             b'{"prediction": true, "prediction_id": "x", "model": "m", "version": "v1", '
     ...             b'"version_id": "4f1c", "learned": 7, "age_seconds": 0.1}')
     >>> key, value = next(records(note, AnswerLog()))
-    >>> key, value[-103:]
+    >>> key, value[value.index(b'"predicted_at') :]
     (b'k', b'"predicted_at":"2023-11-14T22:13:20.250Z","prediction":true,"features":{"a": 1.50},\
 "key":"k"}')
     """

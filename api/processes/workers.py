@@ -250,7 +250,7 @@ class Workers:
         assert code is not None, "it was waited for"
         hand.link.close()
         self._hands.remove(hand)
-        self._job.app.metrics.tallies.end(hand.book)
+        self._job.app.metrics.end(hand.book)
         self._free_books.append(hand.book)
         if hand.is_retired or self._is_ending:
             return

@@ -1,9 +1,9 @@
 """What can be read of a model: by the views that the command line prints, too."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 
 from api.http.lines import Line, Models
 from api.http.paging import PageAsked, VersionName
@@ -13,6 +13,7 @@ from api.openapi.details import Json, told
 from api.openapi.problem_examples import (
     BAD_VERSION,
     NO_CALIBRATION,
+    NO_SLICE,
     NO_STORE,
     NO_VERSION,
     NOT_READY,
@@ -56,6 +57,13 @@ _AT = "2026-11-20T12:00:00.000Z"
 _ID = "4f1c" * 16
 
 
+SliceAsked = Annotated[
+    str | None,
+    Query(alias="slice", max_length=1024, description="A feature by whose values to tell apart."),
+]
+_NO_DRIFTS = b'{"total":0,"items":[]}'
+
+
 class Reading:
     """Answers the GET routes of models.
 
@@ -73,7 +81,7 @@ class Reading:
     ) -> None:
         self._store, self._verifier = store, verifier
         self._threads, self._clock_ms = threads, clock_ms
-        self._drifts: dict[str, tuple[str, bytes]] = {}
+        self._segments: dict[tuple[str, str], tuple[str, bytes]] = {}
 
     async def models(self, served: Models, page: PageAsked) -> Json:
         """Every model that has a version."""
@@ -95,9 +103,12 @@ class Reading:
         """One model: its head, whole and at one moment."""
         return Json(self._view(line))
 
-    async def metrics(self, line: Line) -> Json:
-        """The head's scores over their windows."""
-        return Json(views.metrics_view(_head(line.known()).manifest))
+    async def metrics(self, line: Line, by: SliceAsked = None) -> Json:
+        """The head's scores over their windows, or those of one slice."""
+        head = _head(line.known())
+        if by is None:
+            return Json(views.metrics_view(head.manifest))
+        return Json(views.slice_view(head.manifest, await self._segment(line, head, "slices"), by))
 
     async def calibration(self, line: Line) -> Json:
         """The head's reliability diagram."""
@@ -109,8 +120,8 @@ class Reading:
 
     async def drifts(self, line: Line, page: PageAsked) -> Json:
         """The head's last detections."""
-        segment = await self._drift_segment(line, _head(line.known()))
-        return Json(views.drifts_view(segment, limit=page.limit, before=page.start))
+        segment = await self._segment(line, _head(line.known()), "drifts")
+        return Json(views.drifts_view(segment or _NO_DRIFTS, limit=page.limit, before=page.start))
 
     async def versions(self, line: Line, page: PageAsked) -> Json:
         """Kept versions."""
@@ -145,17 +156,18 @@ class Reading:
         """A reader of this request's own: it runs on another thread than the one that follows."""
         return LineReader(self._store, self._verifier, line.line)
 
-    async def _drift_segment(self, line: ServedLine, head: Version) -> bytes:
-        ref = head.manifest.segments.get("drifts")
+    async def _segment(self, line: ServedLine, head: Version, kind: str) -> bytes | None:
+        """The head's segment of a kind, from memory while it is the same; None: it has none."""
+        ref = head.manifest.segments.get(kind)
         if ref is None:
-            return b'{"total":0,"items":[]}'
-        name, held = self._drifts.get(line.name, ("", b""))
+            return None
+        name, held = self._segments.get((line.name, kind), ("", b""))
         if name == ref.sha256:
             return held
         reader = self._reader(line)
-        segments = await self._threads.run(reader.load_segments, head, ["drifts"])
-        self._drifts[line.name] = (ref.sha256, segments["drifts"])
-        return segments["drifts"]
+        segments = await self._threads.run(reader.load_segments, head, [kind])
+        self._segments[line.name, kind] = (ref.sha256, segments[kind])
+        return segments[kind]
 
     def add_to(self, router: APIRouter) -> None:
         """The routes."""
@@ -211,11 +223,10 @@ class Reading:
             f"{_MODEL}/metrics",
             operation_id="getMetrics",
             summary="Progressive scores over each window",
-            response_model=dict[str, answers.ScoreView],
-            responses=told(
-                _METRICS_EXAMPLE,
-                NOT_READY,
-            ),
+            description="With `slice`, those of each value of a feature under `slices:`, or of "
+            "`label_age`: how long labels took that came late.",
+            response_model=answers.SliceView | dict[str, answers.ScoreView],
+            responses=told(_METRICS_EXAMPLE, NO_SLICE, NOT_READY),
         )(self.metrics)
         router.get(
             f"{_MODEL}/calibration",

@@ -21,6 +21,7 @@ __all__ = [
     "audit_item",
     "calibration_view",
     "drifts_view",
+    "slice_view",
     "labels_view",
     "learner_state",
     "metrics_view",
@@ -255,6 +256,23 @@ def _tags(record: ControlRecord, version: Version) -> list[str]:
 def _is_pinned(control: Control | None, version: Version) -> bool:
     pin = control.record.pin if control else None
     return pin is not None and pin.id == version.id
+
+
+def slice_view(manifest: Manifest, segment: bytes | None, name: str) -> Body:
+    """`GET …/metrics?slice=NAME`, from the raw bytes of a version's segment "slices".
+
+    Raises:
+        NotFound: The version has no slice of that name, or nothing was scored in it yet.
+    """
+    slices = {} if segment is None else msgspec.json.decode(segment)
+    if name not in slices:
+        there_are = f"it has {', '.join(slices)}" if slices else "it has none"
+        raise NotFound(
+            f"{manifest.model} {manifest.name} has no scores by {name[:80]!r}",
+            advice=f"{there_are}; list the feature under `slices:` in the model file, it is there "
+            "from the next scored event on",
+        )
+    return {"slice": name, "items": slices[name]}
 
 
 def drifts_view(segment: bytes, *, limit: int = LIMIT_USUAL, before: int | None = None) -> Body:

@@ -22,6 +22,7 @@ __all__ = ["KINDS", "OF_THE_LOG", "pack", "unpack"]
 KINDS: Mapping[str, Literal["learner", "log"]] = {
     "model": "learner",
     "drifts": "learner",
+    "slices": "learner",
     "window": "log",
     "join": "log",
     "pending": "log",

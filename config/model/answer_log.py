@@ -27,7 +27,7 @@ class AnswerLog(ModelFilePart):
 
         >>> some = AnswerLog(predictions=0.25)
         >>> sum(some.holds(f"order-{number}") for number in range(1000))
-        261
+        270
         """
         if self.predictions >= 1:
             return True
@@ -46,5 +46,5 @@ def log_misfit(answer_log: AnswerLog, late_labels: LateLabels | None) -> str | N
         return None
     return (
         "must hold every answer with its features where `late_labels.features` has them wait for "
-        "labels: leave it out, or write  {predictions: 1.0, features: true}"
+        "labels: leave it out, or write {predictions: 1.0, features: true}"
     )

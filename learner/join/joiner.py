@@ -11,6 +11,7 @@ from config.model_file import ModelFile
 from learner.estimator import Predicted
 from learner.events.examples import Examples
 from learner.events.gate import Gate
+from learner.events.recent_ids import EXPIRED
 from learner.join.join import Join, Move
 from learner.join.rows import Waiting
 from learner.values import Reason, Refusal
@@ -151,6 +152,7 @@ class Joiner:
             self._join.let_go(waiting, self._gate.ids)
         else:
             self._learn(examples, place, waiting, y)
+            self._gate.ids.add(waiting.id, EXPIRED)  # its own label, if it comes, comes late
         return True
 
     def _give_up_labels(self) -> None:

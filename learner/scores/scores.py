@@ -94,6 +94,15 @@ class Scores:
         for feed in self.feeds:
             feed(y, y_pred, probabilities)
 
+    def extend(self, scored: Sequence[tuple[Any, Any, Any]]) -> None:
+        """The same of many events, each its truth, its prediction, and its own probabilities."""
+        self._ys += [y for y, _, _ in scored]
+        self._predicted += [predicted for _, predicted, _ in scored]
+        if self.wants_probabilities:
+            self._probabilities += [chances for _, _, chances in scored]
+        if len(self._ys) >= BLOCK_EVENTS:
+            self._settle()
+
     def add_loss(self, loss: float, weight: float) -> None:
         """Take the loss that Vowpal Wabbit reports for an example, times its weight, and that."""
         for tally in self._tallies:

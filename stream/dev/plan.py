@@ -35,6 +35,7 @@ from stream.dev import kafka_server as kafka
 from stream.dev.jars import fetch_jars, user_cache
 
 _LEARNER_STOP_S = 12.0
+_API_STOP_S = 15.0  # its workers, then what it has still to log
 _FAILING = "failing"
 _TELLING = frozenset({"learning", "idle", "frozen", _FAILING})
 _READY_BYTES_MAX = 1 << 20
@@ -282,7 +283,7 @@ def _api(
             "WEIR_SIGNING__OPERATOR_KEY": str(keys / "operator.pem"),
         },
         cwd=Path.cwd(),
-        stop_timeout_s=8.0,
+        stop_timeout_s=_API_STOP_S,
         waits=False,
         ready=partial(_answers, port),
         rest=partial(_not_served, port, store, list(paths)),

@@ -21,6 +21,7 @@ from learner.served_model import ProbeFailedError, ServedModel
 from learner.trainer import Saved, Snapshot, Trainer
 from learner.trial.wishes import try_asking
 
+_WAITS = frozenset({"join", "pending"})
 _LEARNER = "learner"
 
 
@@ -49,9 +50,13 @@ def check_snapshot(snapshot: Snapshot, model_file: ModelFile, scratch: Path | No
         SpecError: It is refused by the table of what may be loaded, or answers its probe
             otherwise than the learner did.
     """
+    # Without what waits for labels: that is ours and not the learner's, and written before in part.
+    segments = {
+        kind: raw for kind, raw in snapshot.segments.items() if kind.partition(".")[0] not in _WAITS
+    }
     saved = Saved(
         payload=_loaded(snapshot, model_file),
-        segments=snapshot.segments,
+        segments=segments,
         refused_by=snapshot.refused_by,
     )
     try:

@@ -6,6 +6,7 @@ import re
 import signal
 import time
 from collections import Counter
+from contextlib import closing
 
 import httpx
 import pytest
@@ -117,10 +118,56 @@ def test_when_the_sender_is_killed_what_it_had_is_counted(answering, kafka_serve
         assert set(names[-2 * BATCH :]) <= logged.keys()
 
 
+def test_when_a_worker_is_killed_what_it_had_noted_is_counted(answering, kafka_server, unique_name):
+    """All that it answered is logged, or counted as dropped."""
+    with answering(workers=1) as host, httpx.Client() as client:
+        names = []
+        for _ in range(3):
+            for _ in range(3):
+                names += ask_many(host, client, 1)
+            (worker,) = set(host.workers) - {sender(host)}
+            os.kill(worker, signal.SIGKILL)
+            until(lambda gone=worker: gone not in host.workers and len(host.workers) == 2)
+            until(host.is_ready)
+        found = settled(host, len(names))
+        logged = read(kafka_server.address, f"{unique_name}.predictions")
+    assert len(logged) == found["acknowledged"]
+    assert {json.loads(each.value)["prediction_id"] for each in logged} <= set(names)
+
+
+def test_a_host_that_ends_while_kafka_is_away_says_what_is_missing(
+    starts_servers, valkey_server, tmp_path, unique_name, capfd
+):
+    """Its counters end with it."""
+    with KafkaServer(tmp_path) as kafka:
+        make_predictions_topic(kafka.address, unique_name)
+        with (
+            hosting(valkey_server.url, unique_name, model=LOGGED, kafka=kafka.address) as host,
+            httpx.Client() as client,
+        ):
+            settled(host, len(ask_many(host, client, 1)))
+            kafka.kill()
+            ask_many(host, client, 2)
+            host.process.send_signal(signal.SIGTERM)
+            assert host.process.wait(20) == 0
+    said = capfd.readouterr().err
+    missing = f"of {3 * BATCH} answers {2 * BATCH} are not in its predictions topic"
+    assert f"model {unique_name}: {missing}" in said
+
+
 def sender(host):
     """The process that sends answers: the one that gives way to the others."""
     urgency = {pid: os.getpriority(os.PRIO_PROCESS, pid) for pid in host.workers}
     return max(urgency, key=urgency.__getitem__)
+
+
+def make_predictions_topic(address, name):
+    """Of one partition, on a broker of the test's own."""
+    topic = f"{name}.predictions"
+    with closing(KafkaAdminClient(bootstrap_servers=address)) as admin:
+        options = {"num_partitions": 1, "replication_factor": 1}
+        admin.create_topics({topic: options}, wait_for_metadata=True)
+    return topic
 
 
 def test_while_kafka_is_away_answers_go_on_and_each_drop_is_counted(

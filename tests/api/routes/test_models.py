@@ -203,3 +203,22 @@ def test_a_model_without_a_version_is_named_by_the_ready_probe() -> None:
                 "message": "the learner has not committed one yet",
             }
         ]
+
+
+def test_scores_are_told_apart_by_slice() -> None:
+    """As the head's segment has them; of a name that nothing was scored by, what there is."""
+    with running(PHISHING + "slices: [https, {feature: age_of_domain, bins: [0]}]\n") as api:
+        found = api.get(f"{MODEL}/metrics", params={"slice": "https"}).json()
+        assert found["slice"] == "https"
+        head = LineReader(api.store, KEYS.verifier, api.learning.line).state().head
+        assert head is not None
+        assert sum(each["scored"] for each in found["items"]) == head.manifest.counts.scored
+        assert all(each["metrics"].keys() == {"Accuracy", "LogLoss", "Brier", "ECE"}
+                   for each in found["items"])  # fmt: skip
+        binned = api.get(f"{MODEL}/metrics", params={"slice": "age_of_domain"}).json()["items"]
+        assert {each["value"] for each in binned} <= {"<0", ">=0"}
+
+        answer = api.get(f"{MODEL}/metrics", params={"slice": "country"})
+        assert answer.status_code == 404
+        assert "it has https, age_of_domain" in answer.json()["detail"]
+        assert api.get(f"{MODEL}/metrics", params={"slices": "https"}).status_code == 422

@@ -8,8 +8,10 @@ from tests.learner.taking import Taking
 
 
 def test_each_kind_that_a_trainer_writes_says_whose_it_is():
-    text = "{name: m, task: binary, learner: {river: [dummy.NoChangeClassifier]}}"
+    text = "{name: m, task: binary, learner: {river: [dummy.NoChangeClassifier]}, slices: [a]}"
     trainer = Trainer(parse_model_file(text))
-    Taking(trainer.model_file).one(trainer, Event(features={"a": 1}))
+    taking = Taking(trainer.model_file)
+    for offset, label in enumerate([True, True, None]):
+        taking.one(trainer, Event(features={"a": 1}, label=label), offset=offset)
     written = trainer.snapshot(version="v1").segments
     assert {name.partition(".")[0] for name in written} == KINDS.keys()

@@ -161,8 +161,8 @@ def test_the_default_is_learned_at_the_horizon(line_of):
     assert line.told == (3, 3, 0, 0, 0)
     asked = {"a": 3.0}
     assert line.trainer._estimator.predict(asked) == plain.trainer._estimator.predict(asked)
-    assert line.take(answer("a", True)) is Reason.label_conflict
-    assert line.take(answer("b", False)) is Reason.label_duplicate
+    assert line.take(answer("a", True)) is Reason.label_late
+    assert line.take(answer("b", False)) is Reason.label_late
 
 
 def test_one_too_many_lets_the_first_go(line_of):
@@ -390,3 +390,16 @@ def test_an_empty_id_is_one_like_others(line_of):
     assert line.take(answer("", True)) is None
     assert line.take(answer("", True)) is Reason.label_duplicate
     assert line.told == (1, 1, 0, 1, 0)
+
+
+@pytest.mark.parametrize("default", [None, False])
+def test_a_label_after_the_horizon_is_late_whatever_was_learned_then(line_of, default):
+    """Neither a duplicate of the default label, nor in conflict with it."""
+    late = {"horizon": "1h", **({} if default is None else {"default": default})}
+    line = line_of(late_labels=late)
+    line.take(question("x"), 0)
+    line.take(question("next", label=True), HOUR_MS + 1)
+
+    assert line.take(answer("x", True), HOUR_MS + 2) is Reason.label_late
+    assert line.take(answer("x", False), HOUR_MS + 3) is Reason.label_late
+    assert line.take(question("x"), HOUR_MS + 4) is Reason.duplicate

@@ -188,7 +188,7 @@ def test_a_learner_that_cannot_go_on_is_stopped_alone(
     at.write(at.bad, learner="PAClassifier")
     with at.dev() as dev:
         until(dev.is_ready, what="ready again", limit_s=120)
-        until(lambda: dev.model(at.bad)["state"] == "stopped", what="stopped")
+        until(lambda: dev.model(at.bad)["state"] == "failed", what="failed")
         assert dev.model(at.good)["state"] == "idle"
         asked = {"features": {"a": 1}}
         answer = httpx.post(f"{dev.file['api']}/v1/models/{at.bad}/predict", json=asked).json()
