@@ -42,12 +42,13 @@ class NotFound(CheckpointError):
 class NoSuchModel(NotFound):
     """No version of this line has ever been committed to this store."""
 
-    def __init__(self, line: object, *, there_are: str) -> None:
-        super().__init__(
-            f"{line}: this store holds no version of it",
-            advice=f"{there_are}; a new model is begun by `weir dev --model FILE`, or by "
-            "`weir learn --new` on a Kafka and a Redis of yours",
+    def __init__(self, line: object, *, there_are: str, learner: str | None = None) -> None:
+        """`learner`: how the one fares that is to make its first version, where there is one."""
+        begun = (
+            f"{there_are}; a new model is begun by `weir dev --model FILE`, or by `weir learn "
+            "--new` on a Kafka and a Redis of yours"
         )
+        super().__init__(f"{line}: this store holds no version of it", advice=learner or begun)
         self.line = line
 
 

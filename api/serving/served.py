@@ -11,6 +11,7 @@ from pathlib import Path
 from api.http.problem import HttpProblem
 from api.serving.load import Loaded, model_hash, opened
 from checkpoints.reading.reader import LineState
+from checkpoints.reading.views import words_of_learner
 from checkpoints.records.line import Line
 from checkpoints.records.manifest import Version
 from config.model_file import ModelFile
@@ -95,7 +96,8 @@ class ServedLine:
         doubt = f"what stands there is not believed: {self.doubts[0]}" if self.doubts else None
         wanted = self.state.serving if self.state else None
         coming = f"v{wanted.number} is being loaded" if wanted else None
-        return self.load_problem or doubt or coming or "the learner has not committed one yet"
+        told = words_of_learner(self.state.learner) or "the learner has not committed one yet"
+        return self.load_problem or doubt or coming or told
 
     def known(self) -> LineState:
         """Where the line stands, once it has a version.
@@ -106,11 +108,15 @@ class ServedLine:
         if self.state is None or self.state.head is None:
             if self.doubts:
                 raise HttpProblem(503, "not_ready", f"{self.name}: {self.doubts[0]}")
-            why = "the store has not answered yet" if self.state is None else "it has no version"
-            raise HttpProblem(
-                503, "not_ready", f"{self.name}: {why}; `weir learn --new` begins one"
-            )
+            raise HttpProblem(503, "not_ready", f"{self.name}: {self._why_unknown}")
         return self.state
+
+    @property
+    def _why_unknown(self) -> str:
+        if self.state is None:
+            return "the store has not answered yet"
+        words = words_of_learner(self.state.learner) or "`weir learn --new` begins one"
+        return f"it has no version; {words}"
 
     @property
     def place(self) -> ServedPosition:

@@ -42,7 +42,7 @@ class Connection(Struct, frozen=True, kw_only=True):
         reader = self.reader(model)
         state = reader.checked()
         if state.head is None:
-            raise no_such_model(self.store, line_of(model))
+            raise no_such_model(self.store, line_of(model), state.learner)
         return reader, state
 
     def found(self, model: str) -> tuple[LineReader, LineState]:
@@ -54,7 +54,7 @@ class Connection(Struct, frozen=True, kw_only=True):
         reader = self.reader(model)
         state = reader.state()
         if state.head is None and not state.problems and not reader.listing(limit=1):
-            raise no_such_model(self.store, line_of(model))
+            raise no_such_model(self.store, line_of(model), state.learner)
         for problem in state.problems:
             typer.echo(f"weir: not believed: {problem}", err=True)
         return reader, state

@@ -5,10 +5,12 @@ from collections.abc import Mapping, Sequence
 from checkpoints.errors import BadCommand, NoSuchModel, NotFound, StoreUnavailable
 from checkpoints.operating.order import is_tag_name
 from checkpoints.reading.reader import Damaged, LineReader
+from checkpoints.reading.views import words_of_learner
 from checkpoints.records.control import ControlRecord
 from checkpoints.records.line import Line
 from checkpoints.records.manifest import version_number
 from checkpoints.stores.heads import Heads
+from checkpoints.stores.presence import Beat
 from config.text.nearest import nearest_first
 
 __all__ = ["NoSuchTag", "VersionDropped", "dropped", "named_number", "no_such_model"]
@@ -43,8 +45,12 @@ class NoSuchTag(NotFound):
         self.line, self.tag = line, tag
 
 
-def no_such_model(store: Heads, line: Line) -> NoSuchModel:
-    """The error for a line without a version, with the models that the store holds."""
+def no_such_model(store: Heads, line: Line, learner: Beat | None = None) -> NoSuchModel:
+    """The error for a line without a version, with the models that the store holds; or with what
+    its learner says, where one is about to make the first.
+    """
+    if words := words_of_learner(learner):
+        return NoSuchModel(line, there_are="", learner=words)
     try:
         models = sorted({each.model for each in store.lines()})
     except StoreUnavailable:  # it may answer what it holds of a line and not what lines it has

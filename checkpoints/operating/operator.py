@@ -150,7 +150,7 @@ class Operator:
         # A pin that cannot be read must not keep operators from removing it.
         stand = stand_of(reader, state, is_rollback=order.verb.makes_version)
         if stand is None:
-            raise no_such_model(self._store, line)
+            raise no_such_model(self._store, line, state.learner)
         return reader, state, stand
 
     def _check_expected(

@@ -22,6 +22,7 @@ __all__ = [
     "calibration_view",
     "drifts_view",
     "slice_view",
+    "words_of_learner",
     "labels_view",
     "learner_state",
     "metrics_view",
@@ -95,6 +96,24 @@ def learner_state(state: LineState, *, now_ms: int) -> str:
     beat = _live(state.learner, now_ms)
     doing = str(beat.get("state", "stopped"))
     return "frozen" if state.is_frozen and doing in ("learning", "idle") else doing
+
+
+def words_of_learner(beat: Beat | None) -> str | None:
+    """How a learner fares that has not made a version yet; None where none is heard.
+
+    >>> words_of_learner({"state": "failed", "last_error": "no module named shop"})
+    'its learner has failed, and will not begin again: no module named shop'
+    """
+    state, error = (beat or {}).get("state"), _last_error(beat or {})
+    told = f": {error}" if error else ""
+    match state:
+        case "failed":
+            return f"its learner has failed, and will not begin again{told}"
+        case "failing":
+            return f"its learner is failing, and begins again and again{told}"
+        case "starting" | "learning" | "idle":
+            return f"its learner is {state}, and makes the first one soon{told}"
+    return None
 
 
 def _live(beat: Beat | None, now_ms: int) -> Beat:

@@ -102,6 +102,21 @@ def test_a_model_that_is_not_there_is_told_with_those_that_are(weir, store, word
     assert " and 2 more; a new model is begun by `weir dev --model FILE`" in said
 
 
+def test_a_model_whose_learner_failed_before_its_first_version_is_told_so():
+    """The model file is there, and so is its learner: neither has to be begun."""
+    store = MemoryStore()
+    beat = {"state": "failed", "last_error": "shop:build cannot be imported", "at_ms": 0}
+    store.beat(Line(MODEL), role="learner", name="h", payload=beat, ttl_s=9.0)
+    for words in (("status", MODEL), ("versions", MODEL), ("pin", MODEL, "v1", *WHY)):
+        code, said = command_line(store)(*words)
+
+        assert code == 3
+        assert said.strip() == (
+            f"weir: {MODEL}: this store holds no version of it; its learner has failed, and will "
+            "not begin again: shop:build cannot be imported"
+        )
+
+
 def test_a_store_without_any_model_is_told_so():
     """Then it is more likely to be the wrong store."""
     code, said = command_line(MemoryStore())("status", MODEL)
