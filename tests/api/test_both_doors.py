@@ -67,7 +67,8 @@ def _by_kafka(body: bytes) -> tuple[str, str] | None:
     """None: an event; else the reason and the field of the refusal."""
     found = DECODE(body, ())
     if isinstance(found, Event):
-        return None
+        # A label on its own has a door of its own over HTTP.
+        return None if found.features is not None else ("wrong_type", "/features")
     assert isinstance(found, Refusal)
     return found.reason.value, json_pointer(found.path)
 
