@@ -67,6 +67,8 @@ class LogDatabase:
                 },
             )
 
+        self.run("SET enable_progress_bar = false")  # it would go to stdout
+
     def close(self) -> None:
         """Let go of the files."""
         self._connection.close()

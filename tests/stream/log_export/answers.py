@@ -1,8 +1,10 @@
 """A model's topics, and what tests of its log put there."""
 
 import json
+import time
 from collections.abc import Callable
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +17,8 @@ from stream.kafka import client
 from stream.log_export.export import Exported, Period, export
 
 MODEL = "name: {name}\ntask: binary\nlearner: {{river: [linear_model.LogisticRegression]}}\n"
-BEGAN_MS = 1_700_000_000_000
+# An hour ago: what is older than its topic's retention, the broker deletes while a test reads it.
+BEGAN_MS = (int(time.time()) - 3600) * 1000
 
 
 def answer(prediction_id: str, **fields: Any) -> dict[str, Any]:
@@ -34,6 +37,10 @@ def answer(prediction_id: str, **fields: Any) -> dict[str, Any]:
     return usual | fields
 
 
+def _bytes(value: Any) -> bytes | None:
+    return value if isinstance(value, bytes | None) else json.dumps(value).encode()
+
+
 class ModelTopics(NamedTuple):
     """The topics of a model, on a real broker."""
 
@@ -43,12 +50,14 @@ class ModelTopics(NamedTuple):
     def send(self, topic: str, *values: Any, at_ms: int = BEGAN_MS, partition: int = 0) -> None:
         """Publish, one after the other, each a millisecond later; bytes as they are."""
         with closing(KafkaProducer(bootstrap_servers=self.kafka.bootstrap_servers)) as producer:
-            for number, value in enumerate(values):
-                raw = value if isinstance(value, bytes | None) else json.dumps(value).encode()
+            sent = [
                 producer.send(
-                    topic, raw, key=b"k", partition=partition, timestamp_ms=at_ms + number
+                    topic, _bytes(value), key=b"k", partition=partition, timestamp_ms=at_ms + number
                 )
+                for number, value in enumerate(values)
+            ]
             producer.flush()
+            assert all(each.succeeded() for each in sent)
 
     def answers(self, *values: Any, **options: Any) -> None:
         self.send(self.model_file.topics.predictions, *values, **options)
@@ -61,6 +70,11 @@ class ModelTopics(NamedTuple):
 
     def export(self, path: Path, **period: int) -> Exported:
         return export(self.kafka, self.model_file, path, Period(**period))
+
+
+def rfc3339(at_ms: int) -> str:
+    """A moment, as people type it."""
+    return f"{datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%dT%H:%M:%S}.000Z"
 
 
 MakeTopics = Callable[..., ModelTopics]
