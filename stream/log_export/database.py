@@ -1,10 +1,12 @@
-"""The one door to DuckDB: a database on disk that takes rows in chunks, and writes the file.
+"""The one door to DuckDB: takes rows in chunks, each a file of its own, and asks them all together.
 
-It is an extra: `pip install 'weir[log]'`. What it sorts and joins beyond its memory it keeps in the
-folder that it is given, so that a topic of any size fits.
+It is an extra: `pip install 'weir[log]'`. What it joins beyond its memory it keeps in the folder
+that it is given, so that a topic of any size fits. Chunks are files because a table of DuckDB
+writes its last row group anew with every chunk.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -15,16 +17,17 @@ import msgspec
 from stream.errors import ExportDiskFullError, ExportFailedError, ExportRefusedError
 
 _MEMORY = "256MB"
-_THREADS = 2
+_THREADS = 1  # each holds a row group of its own, and they would mix the rows
 _CHUNK_ROWS = 10_000
 _CHUNK_BYTES_MAX = 16 << 20
 _LINE_BYTES_MIN = 1 << 20  # how long a line DuckDB is told to expect, at least
 # A row group of the file is held in memory until it is whole: by rows, so that it stays in bounds.
 _GROUP_BYTES = 24 << 20
 _GROUP_ROWS = range(2_048, 122_881)
-LOAD = """
-INSERT INTO {table} SELECT * FROM read_json({file},
-    format = 'newline_delimited', columns = {columns}, maximum_object_size = {longest})
+_CHUNK = """
+COPY (SELECT * FROM read_json({lines},
+      format = 'newline_delimited', columns = {columns}, maximum_object_size = {longest}))
+TO {file} (FORMAT parquet, COMPRESSION zstd)
 """
 _encode = msgspec.json.Encoder().encode
 
@@ -48,16 +51,16 @@ def load_duckdb() -> ModuleType:
 class LogDatabase:
     """Tables of rows, in a folder of their own.
 
-    Args:
+    Attributes:
         folder: Where all of it is kept; not removed here.
     """
 
     def __init__(self, folder: Path) -> None:
         self._duckdb = load_duckdb()
-        self._folder = folder
+        self.folder = folder
         with self._told():
             self._connection = self._duckdb.connect(
-                str(folder / "rows.duckdb"),
+                ":memory:",  # beyond its bounds, in the folder
                 config={
                     "memory_limit": _MEMORY,
                     "threads": _THREADS,
@@ -89,13 +92,6 @@ class LogDatabase:
             answer: list[tuple[Any, ...]] = self._connection.execute(sql).fetchall()
             return answer
 
-    def load(self, sql: str, lines: Sequence[bytes]) -> None:
-        """Run `sql`, with the names of `LOAD` in it, on a file of these lines."""
-        path = self._folder / "chunk.ndjson"
-        path.write_bytes(b"\n".join(lines) + b"\n")
-        longest = max(_LINE_BYTES_MIN, max(map(len, lines)) + 1)
-        self.run(sql.replace("{longest}", str(longest)).replace("{file}", text(path)))
-
     @contextmanager
     def _told(self) -> Iterator[None]:
         """DuckDB's errors as ours. What interrupts it, it reports as an error of its own."""
@@ -106,7 +102,7 @@ class LogDatabase:
         except self._duckdb.Error as error:
             what = str(error).splitlines()[0]
             if "No space left" in what or "max_temp_directory_size" in str(error):
-                why = f"the disk of {self._folder.parent} is full ({what}): make room there"
+                why = f"the disk of {self.folder.parent} is full ({what}): make room there"
                 raise ExportDiskFullError(why) from error
             raise ExportFailedError(f"DuckDB cannot write the log: {what}") from error
         except RuntimeError as error:
@@ -116,22 +112,19 @@ class LogDatabase:
 
 
 class Table:
-    """Takes rows, and hands them over in chunks.
+    """Takes rows; when it is closed, SQL finds them under its name.
 
     Attributes:
         rows: How many it took.
-        bytes: What they are long, as lines of JSON.
     """
 
     def __init__(self, database: LogDatabase, name: str, columns: Mapping[str, str]) -> None:
-        self._database = database
-        self.rows = self.bytes = 0
+        self._database, self._name, self._columns = database, name, columns
+        self.rows = 0
+        self._bytes = 0
+        self._chunks = 0
         self._lines: list[bytes] = []
         self._waiting_bytes = 0
-        kinds = ", ".join(f"{quoted(column)} {kind}" for column, kind in columns.items())
-        database.run(f"CREATE TABLE {quoted(name)} ({kinds})")
-        read = ", ".join(f"{text(column)}: {text(kind)}" for column, kind in columns.items())
-        self._load = LOAD.replace("{table}", quoted(name)).replace("{columns}", f"{{{read}}}")
 
     def add(self, row: Mapping[str, Any]) -> None:
         """A row; columns that it lacks are null."""
@@ -140,21 +133,48 @@ class Table:
         self.rows += 1
         self._waiting_bytes += len(line)
         if self._waiting_bytes >= _CHUNK_BYTES_MAX or len(self._lines) >= _CHUNK_ROWS:
-            self.flush()
+            self._flush()
 
-    def flush(self) -> None:
-        """Hand over what waits."""
-        if self._lines:
-            self._database.load(self._load, self._lines)
-            self.bytes += self._waiting_bytes
-            self._lines, self._waiting_bytes = [], 0
+    def close(self) -> None:
+        """That was the last row."""
+        self._flush()
+        kinds = ", ".join(f"{quoted(name)} {kind}" for name, kind in self._columns.items())
+        content = f"TABLE {quoted(self._name)} ({kinds})"
+        if self._chunks:
+            files = text(_exactly(self._database.folder) + f"/{self._name}-*.parquet")
+            content = f"VIEW {quoted(self._name)} AS FROM read_parquet({files})"
+        self._database.run(f"CREATE {content}")
+
+    def _flush(self) -> None:
+        """Make a file of the rows that wait."""
+        if not self._lines:
+            return
+        path = self._database.folder / "chunk.ndjson"
+        path.write_bytes(b"\n".join(self._lines) + b"\n")
+        self._chunks += 1
+        columns = ", ".join(f"{text(name)}: {text(kind)}" for name, kind in self._columns.items())
+        self._database.run(
+            _CHUNK.format(
+                lines=text(_exactly(path)),
+                columns=f"{{{columns}}}",
+                longest=max(_LINE_BYTES_MIN, max(map(len, self._lines)) + 1),
+                file=text(self._database.folder / f"{self._name}-{self._chunks:09d}.parquet"),
+            )
+        )
+        self._bytes += self._waiting_bytes
+        self._lines, self._waiting_bytes = [], 0
 
     @property
     def group_rows(self) -> int:
         """How many rows of this size a group of the file may have."""
-        a_row = self.bytes // self.rows if self.rows else 1
+        a_row = self._bytes // self.rows if self.rows else 1
         fits = _GROUP_BYTES // max(1, a_row)
         return min(max(fits, _GROUP_ROWS.start), _GROUP_ROWS.stop - 1)
+
+
+def _exactly(path: Path) -> str:
+    """A path to be read, in which nothing stands for anything else."""
+    return re.sub(r"([*?\[])", r"[\1]", str(path))
 
 
 def quoted(name: str) -> str:

@@ -134,19 +134,18 @@ class _Export:
         for records in self._read(spans):
             within = (record for record in records if period.holds(record.timestamp))
             skipped += _fill(self.table, within, row_of)
-        self.table.flush()
+        self.table.close()
         return skipped
 
     def labels(self, spans: Sequence[Span], model_file: ModelFile) -> None:
         """Read the labels, unless there is no answer that may have one."""
-        if not self.table.rows:
-            return
-        from stream.log_export.label_rows import label_reader  # River takes two seconds
+        if self.table.rows:
+            from stream.log_export.label_rows import label_reader  # River takes two seconds
 
-        row_of = label_reader(model_file)
-        for records in self._read(spans):
-            _fill(self._labels, records, row_of)
-        self._labels.flush()
+            row_of = label_reader(model_file)
+            for records in self._read(spans):
+                _fill(self._labels, records, row_of)
+        self._labels.close()
 
     def _read(self, spans: Sequence[Span]) -> Iterable[list[Any]]:
         names = ", ".join(dict.fromkeys(span.topic for span in spans))

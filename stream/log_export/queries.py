@@ -9,30 +9,26 @@ from stream.log_export.target import Form
 
 # Of each id the first answer and the first label: the one of the lowest offset of its partition,
 # and of several partitions the earliest. Ids that nobody was answered under are left out at once.
+# Windows, for what they sort goes to disk where it is too much; what an aggregate keeps does not.
 MATCH = """
 CREATE TABLE matches AS
-WITH by_partition AS (
-    SELECT prediction_id, topic, "partition",
-           min({'offset': "offset", 'logged_at': logged_at}) AS first
-    FROM answers GROUP BY prediction_id, topic, "partition"
+WITH begun AS (
+    SELECT prediction_id, topic, "partition", "offset", logged_at FROM answers
+    QUALIFY row_number() OVER (
+        PARTITION BY prediction_id, topic, "partition" ORDER BY "offset") = 1
 ), answered AS (
-    SELECT prediction_id,
-           min({'logged_at': first.logged_at, 'topic': topic, 'partition': "partition",
-                'offset': first."offset"}) AS place
-    FROM by_partition GROUP BY prediction_id
-), labels_by_partition AS (
-    SELECT id, topic, "partition",
-           min({'offset': "offset", 'label_at': label_at, 'label': label}) AS first
-    FROM labels SEMI JOIN answered ON id = prediction_id GROUP BY id, topic, "partition"
+    SELECT * FROM begun
+    QUALIFY row_number() OVER (
+        PARTITION BY prediction_id ORDER BY logged_at, topic, "partition") = 1
+), wanted AS (
+    FROM labels SEMI JOIN answers ON id = prediction_id
+    QUALIFY row_number() OVER (PARTITION BY id, topic, "partition" ORDER BY "offset") = 1
 ), labelled AS (
-    SELECT id,
-           min({'label_at': first.label_at, 'topic': topic, 'partition': "partition",
-                'label': first.label}) AS first
-    FROM labels_by_partition GROUP BY id
+    FROM wanted
+    QUALIFY row_number() OVER (PARTITION BY id ORDER BY label_at, topic, "partition") = 1
 )
-SELECT place.topic AS topic, place."partition" AS "partition", place."offset" AS "offset",
-       first.label AS label, first.label_at AS label_at
-FROM answered JOIN labelled ON prediction_id = id
+SELECT a.topic AS topic, a."partition" AS "partition", a."offset" AS "offset", label, label_at
+FROM answered a JOIN labelled ON a.prediction_id = id
 """
 _AS_THEY_ARE = ("prediction_id", "model", "version", "version_id", "learned")
 _OPTIONS = {
@@ -46,7 +42,7 @@ _OPTIONS = {
 def export_query(
     path: Path, form: Form, features: Sequence[FeatureColumn], *, group_rows: int
 ) -> str:
-    """Writes the file: every answer in the order of time, with its label where one came.
+    """Writes the file: every answer, with its label where one came.
 
     Args:
         group_rows: Rows that are compressed together in a Parquet file.
@@ -60,8 +56,7 @@ def export_query(
     selected = ",\n       ".join(f"{sql} AS {quoted(column)}" for sql, column in named)
     return (
         f"COPY (SELECT {selected}\n"
-        'FROM answers a LEFT JOIN matches m USING (topic, "partition", "offset")\n'
-        'ORDER BY a.predicted_at, a."partition", a."offset")\n'
+        'FROM answers a LEFT JOIN matches m USING (topic, "partition", "offset"))\n'
         f"TO {text(path)} ({_OPTIONS[form].format(rows=group_rows)})"
     )
 

@@ -18,6 +18,7 @@ _ENDINGS: dict[str, Form] = {
     ".csv.gz": "csv.gz",
     ".ndjson": "ndjson",
 }
+_PREFIX = ".weir-log-"
 
 
 class DraftFile(NamedTuple):
@@ -58,12 +59,12 @@ def replaced(path: Path) -> Iterator[DraftFile]:
     if path.is_dir():
         raise ExportRefusedError(f"{path} is a folder: name a file in it")
     try:
-        folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=path.parent.resolve()))
     except OSError as error:
         why = error.strerror or error
         raise ExportRefusedError(f"nothing can be written in {path.parent}: {why}") from error
     try:
-        draft = DraftFile(folder, folder / path.name)
+        draft = DraftFile(folder, folder / "whole")
         yield draft
         _sync(draft.path)
         draft.path.replace(path)

@@ -124,7 +124,7 @@ def test_what_is_interrupted_leaves_nothing(
         WEIR_KAFKA__BOOTSTRAP_SERVERS=str(topics.kafka.bootstrap_servers),
     )  # fmt: skip
     deadline = time.monotonic() + 30
-    while not list((tmp_path / "log").glob(".log.parquet.*/rows.duckdb")):
+    while not list((tmp_path / "log").glob(".weir-log-*/*.parquet")):
         assert time.monotonic() < deadline
         time.sleep(0.005)
 

@@ -306,6 +306,20 @@ def test_an_answer_of_many_megabytes(make_topics: MakeTopics, tmp_path: Path) ->
     assert json.loads(rows(path)[0]["features"]) == {"text": large}
 
 
+def test_a_path_is_taken_as_it_is(make_topics: MakeTopics, tmp_path: Path) -> None:
+    """Also where it looks like a pattern, or ends a text of SQL, or is that of a chunk."""
+    topics = make_topics()
+    topics.answers(answer("a"))
+    folder = tmp_path / "it's [a] {b} ?*"
+    folder.mkdir()
+
+    topics.export(folder / "answers-000000001.parquet")
+
+    (found,) = folder.iterdir()
+    found.rename(tmp_path / "log.parquet")
+    assert by_id(tmp_path / "log.parquet") == {"a": [None]}
+
+
 # --- what goes wrong
 
 
