@@ -16,14 +16,11 @@ import msgspec
 
 from stream.errors import ExportDiskFullError, ExportFailedError, ExportRefusedError
 
-_MEMORY = "256MB"
+_MEMORY = "512MB"
 _THREADS = 1  # each holds a row group of its own, and they would mix the rows
 _CHUNK_ROWS = 10_000
 _CHUNK_BYTES_MAX = 16 << 20
 _LINE_BYTES_MIN = 1 << 20  # how long a line DuckDB is told to expect, at least
-# A row group of the file is held in memory until it is whole: by rows, so that it stays in bounds.
-_GROUP_BYTES = 24 << 20
-_GROUP_ROWS = range(2_048, 122_881)
 _CHUNK = """
 COPY (SELECT * FROM read_json({lines},
       format = 'newline_delimited', columns = {columns}, maximum_object_size = {longest}))
@@ -64,6 +61,7 @@ class LogDatabase:
                 config={
                     "memory_limit": _MEMORY,
                     "threads": _THREADS,
+                    "preserve_insertion_order": False,  # what it costs is memory
                     "temp_directory": str(folder / "spilled"),
                     "autoinstall_known_extensions": False,
                     "autoload_known_extensions": False,
@@ -121,7 +119,6 @@ class Table:
     def __init__(self, database: LogDatabase, name: str, columns: Mapping[str, str]) -> None:
         self._database, self._name, self._columns = database, name, columns
         self.rows = 0
-        self._bytes = 0
         self._chunks = 0
         self._lines: list[bytes] = []
         self._waiting_bytes = 0
@@ -161,15 +158,7 @@ class Table:
                 file=text(self._database.folder / f"{self._name}-{self._chunks:09d}.parquet"),
             )
         )
-        self._bytes += self._waiting_bytes
         self._lines, self._waiting_bytes = [], 0
-
-    @property
-    def group_rows(self) -> int:
-        """How many rows of this size a group of the file may have."""
-        a_row = self._bytes // self.rows if self.rows else 1
-        fits = _GROUP_BYTES // max(1, a_row)
-        return min(max(fits, _GROUP_ROWS.start), _GROUP_ROWS.stop - 1)
 
 
 def _exactly(path: Path) -> str:

@@ -86,8 +86,7 @@ def export(kafka: KafkaSettings, model_file: ModelFile, path: Path, period: Peri
             export.labels(label_spans, model_file)
             database.run(MATCH)
             ((labelled,),) = database.run("SELECT count(*) FROM matches")
-            rows = export.table.group_rows
-            database.run(export_query(draft.path, form, features, group_rows=rows))
+            database.run(export_query(draft.path, form, features))
             answers = export.table.rows
         size = draft.path.stat().st_size
     if skipped:

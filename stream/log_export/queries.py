@@ -31,22 +31,18 @@ SELECT a.topic AS topic, a."partition" AS "partition", a."offset" AS "offset", l
 FROM answered a JOIN labelled ON a.prediction_id = id
 """
 _AS_THEY_ARE = ("prediction_id", "model", "version", "version_id", "learned")
+# A row group of a Parquet file is held in memory until it is whole.
+_GROUP_BYTES = 24 << 20
 _OPTIONS = {
-    "parquet": "FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {rows}",
+    "parquet": "FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE_BYTES {group}",
     "csv": "FORMAT csv, HEADER true",
     "csv.gz": "FORMAT csv, HEADER true, COMPRESSION gzip",
     "ndjson": "FORMAT json",
 }
 
 
-def export_query(
-    path: Path, form: Form, features: Sequence[FeatureColumn], *, group_rows: int
-) -> str:
-    """Writes the file: every answer, with its label where one came.
-
-    Args:
-        group_rows: Rows that are compressed together in a Parquet file.
-    """
+def export_query(path: Path, form: Form, features: Sequence[FeatureColumn]) -> str:
+    """Writes the file: every answer, with its label where one came."""
     places = [*_AS_THEY_ARE, "predicted_at", "prediction", "prediction_number"]
     named = [(_column(place, form), place) for place in places]
     named += [(_json(place, form), place) for place in ("probabilities", "features")]
@@ -57,7 +53,7 @@ def export_query(
     return (
         f"COPY (SELECT {selected}\n"
         'FROM answers a LEFT JOIN matches m USING (topic, "partition", "offset"))\n'
-        f"TO {text(path)} ({_OPTIONS[form].format(rows=group_rows)})"
+        f"TO {text(path)} ({_OPTIONS[form].format(group=_GROUP_BYTES)})"
     )
 
 
