@@ -145,6 +145,10 @@ def _model_file_of(manifest: "Manifest") -> "ModelFile":
 
     sections = msgspec.json.decode(msgspec.json.encode(manifest.model_file))
     known = {name: sections[name] for name in _SECTIONS if sections.get(name) is not None}
+    late = known.get("late_labels", {})
+    if late.get("horizon") is not None:  # a version has seconds, a file a text
+        days = late["horizon"] / 86400
+        late["horizon"] = f"{days:.3f}d" if days >= 1 else f"{late['horizon']:.3f}s"
     try:
         return ModelFile.model_validate(known)
     except ValidationError as error:

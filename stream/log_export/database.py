@@ -67,7 +67,6 @@ class LogDatabase:
                     "autoload_known_extensions": False,
                 },
             )
-
         self.run("SET enable_progress_bar = false")  # it would go to stdout
 
     def close(self) -> None:

@@ -1,5 +1,6 @@
 """The file that is written: what its name says, and that it is there whole or as it was before."""
 
+import errno
 import os
 import shutil
 import tempfile
@@ -8,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
-from stream.errors import ExportRefusedError
+from stream.errors import ExportDiskFullError, ExportFailedError, ExportRefusedError
 
 Form: TypeAlias = Literal["parquet", "csv", "csv.gz", "ndjson"]
 
@@ -55,6 +56,8 @@ def replaced(path: Path) -> Iterator[DraftFile]:
 
     Raises:
         ExportRefusedError: Nothing can be written there.
+        ExportDiskFullError: There is no room.
+        ExportFailedError: Whatever else keeps the file from being written.
     """
     if path.is_dir():
         raise ExportRefusedError(f"{path} is a folder: name a file in it")
@@ -69,8 +72,17 @@ def replaced(path: Path) -> Iterator[DraftFile]:
         _sync(draft.path)
         draft.path.replace(path)
         _sync(path.parent)
+    except OSError as error:
+        raise _not_written(path, error) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _not_written(path: Path, error: OSError) -> ExportFailedError:
+    why = error.strerror or error
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return ExportDiskFullError(f"{path}: the disk is full ({why}): make room there")
+    return ExportFailedError(f"{path} cannot be written: {why}")
 
 
 def _sync(path: Path) -> None:

@@ -16,7 +16,9 @@ from checkpoints.records import signing
 from checkpoints.records.line import Line
 from checkpoints.stores.in_redis.connection import RedisConnection
 from checkpoints.stores.in_redis.store import RedisStore
-from tests.checkpoints.builders import LEARNER, OPERATOR, committed, granted
+from config.model_file import parse_model_file
+from stream.log_export.cli import _SECTIONS, _model_file_of
+from tests.checkpoints.builders import LEARNER, OPERATOR, a_manifest, committed, granted
 from tests.stream.log_export.answers import (
     BEGAN_MS,
     MODEL,
@@ -187,3 +189,22 @@ def test_kafka_away_is_told(tmp_path: Path) -> None:
 
     assert code == 5
     assert "Kafka at 127.0.0.1:1 does not answer" in err
+
+
+MODELS = sorted((Path(__file__).parents[3] / "config" / "models").glob("*.yaml"))
+LATE = "late_labels: {horizon: 7d, features: both}\nlimits: {record: 2MiB, labels: 7}\n"
+
+
+@pytest.mark.parametrize("text", [path.read_text() for path in MODELS] + [
+    MODEL.format(name="m") + LATE + "features: {a: {type: int, min: 0}}\n"
+])  # fmt: skip
+def test_a_versions_model_file_says_how_its_log_is_read(text: str) -> None:
+    """All that counts here comes back from the manifest as it was."""
+    model_file = parse_model_file(text)
+    manifest = a_manifest(Line(model_file.name), model_file=model_file.sections())
+
+    found = _model_file_of(manifest).sections()
+
+    assert {name: found[name] for name in _SECTIONS} == {
+        name: model_file.sections()[name] for name in _SECTIONS
+    }

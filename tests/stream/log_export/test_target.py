@@ -1,10 +1,11 @@
 """The file is there whole, or as it was before."""
 
+import errno
 from pathlib import Path
 
 import pytest
 
-from stream.errors import ExportRefusedError
+from stream.errors import ExportDiskFullError, ExportRefusedError
 from stream.log_export.target import form_of, replaced
 
 
@@ -27,6 +28,18 @@ def test_a_draft_takes_the_place_of_the_file(tmp_path: Path) -> None:
 
     assert path.read_text() == "new"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_is_told(tmp_path: Path) -> None:
+    """Exit 5: a supervisor may try again. The file is as it was."""
+    path = tmp_path / "log.csv"
+    path.write_text("old")
+
+    with pytest.raises(ExportDiskFullError, match="make room") as caught, replaced(path):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    assert caught.value.exit_code == 5
+    assert [each.read_text() for each in tmp_path.iterdir()] == ["old"]
 
 
 def test_where_nothing_can_be_written_is_told(tmp_path: Path) -> None:
