@@ -18,6 +18,7 @@ import typer
 
 from checkpoints.operating.cli import operator_commands
 from checkpoints.operating.connection import line_of
+from stream.log_export.cli import LogWiring, log_commands
 from stream.send.cli import Wiring, send_command
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ def main() -> None:
     sys.path.append(str(Path.cwd()))
     # Typer would make all the commands to run one.
     chosen = [each for each in app.registered_commands if _name_of(each) == asked]
-    app.registered_commands = chosen or app.registered_commands
+    if chosen:
+        app.registered_commands, app.registered_groups = chosen, []
     app()
 
 
@@ -407,17 +409,12 @@ def _joined(keys: tuple[str, ...]) -> str | None:
 
 def _start(text: str) -> str | int:
     """`--from`: earliest, latest, or a time in milliseconds since the epoch."""
-    if text in {"earliest", "latest"}:
-        return text
-    from datetime import datetime
+    from config.text.moments import moment_ms
 
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter("earliest, latest or a time (RFC 3339)") from None
-    if moment.tzinfo is None:
-        raise typer.BadParameter(f"{text} has no time zone: end it with Z", param_hint="--from")
-    return int(moment.timestamp() * 1000)
+        return text if text in {"earliest", "latest"} else moment_ms(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"earliest, latest or a time: {error}") from None
 
 
 def _operator(data_dir: Path | None, model: str) -> "Connection":
@@ -446,3 +443,7 @@ def _operator(data_dir: Path | None, model: str) -> "Connection":
 
 
 app.registered_commands += operator_commands(_operator, _command).registered_commands
+
+_logged = functools.partial(_connected, "log", kafka=True)
+_wired_to_log = LogWiring(model=_line_and_file, settings=_logged, connect=_operator)
+app.add_typer(log_commands(_wired_to_log, _command), name="log")

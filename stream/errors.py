@@ -153,3 +153,22 @@ class DeadLettersStuckError(StreamError):
             f"{topic} did not acknowledge {waiting} dead letters within {seconds:.0f} s: the "
             "head stays where it was; check the topic and the broker"
         )
+
+
+class ExportRefusedError(StreamError):
+    """The log cannot be exported as it was asked. Nothing was read or written."""
+
+    exit_code = 2
+
+
+class ExportFailedError(StreamError):
+    """An export ended before its file was there; a file of that name is as it was.
+
+    Operator: mend what the message names, and say the command again.
+    """
+
+
+class ExportDiskFullError(ExportFailedError):
+    """There is no room for the file, or for what is sorted on the way to it."""
+
+    exit_code = 5

@@ -13,9 +13,18 @@ class NotUnderstoodError(Exception):
 
 
 def commands() -> dict[str, Any]:
-    """Every command that `weir --help` shows, by its name."""
+    """Every command that `weir --help` shows, by its name; of a group, by both names."""
     program: Any = typer.main.get_command(weir.app)
-    return {name: each for name, each in program.commands.items() if not each.hidden}
+    shown = {name: each for name, each in program.commands.items() if not each.hidden}
+    return {
+        " ".join(names): command
+        for name, each in shown.items()
+        for names, command in (
+            [((name, inner), command) for inner, command in each.commands.items()]
+            if hasattr(each, "commands")
+            else [((name,), each)]
+        )
+    }
 
 
 def options(command: Any) -> set[str]:
@@ -30,10 +39,11 @@ def understood(words: Sequence[str]) -> None:
     Raises:
         NotUnderstoodError: It is a usage error.
     """
-    name, *rest = words
     found = commands()
     if words == ["--help"]:
         return
+    length = 1 if words[0] in found else 2
+    name, rest = " ".join(words[:length]), words[length:]
     if name not in found:
         raise NotUnderstoodError(f"no such command: {name}")
     try:

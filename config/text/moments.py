@@ -1,0 +1,21 @@
+"""Moments as people type them: RFC 3339, with a time zone."""
+
+from datetime import datetime
+
+
+def moment_ms(text: str) -> int:
+    """The milliseconds since 1970 of a time.
+
+    Raises:
+        ValueError: It is none, or has no time zone; the message says so.
+
+    >>> moment_ms("2023-11-14T22:13:20.250Z")
+    1700000000250
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no time (RFC 3339), such as 2026-11-20T12:00:00Z") from None
+    if moment.tzinfo is None:
+        raise ValueError(f"{text} has no time zone: end it with Z")
+    return int(moment.timestamp() * 1000)
