@@ -59,7 +59,12 @@ _ID = "4f1c" * 16
 
 SliceAsked = Annotated[
     str | None,
-    Query(alias="slice", max_length=1024, description="A feature by whose values to tell apart."),
+    Query(
+        alias="slice",
+        min_length=1,
+        max_length=1024,
+        description="A feature by whose values to tell apart.",
+    ),
 ]
 _NO_DRIFTS = b'{"total":0,"items":[]}'
 
