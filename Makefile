@@ -68,8 +68,8 @@ demo: setup  ## Kafka, Redis, learner and API, and a stream with a drift in it
 parity: setup  ## the same scores as River and Vowpal Wabbit alone (DATA=DIR)
 	.venv/bin/python -m benchmarks.parity $(DATA)
 
-# Every figure side by side, about 13 minutes a run: a table, results.json and results.svg.
-bench: setup  ## every figure side by side, about 13 minutes a run (RUNS=5)
+# Every figure side by side, about 25 minutes a run: a table, results.json and results.svg.
+bench: setup  ## every figure side by side, about 25 minutes a run (RUNS=5)
 	.venv/bin/python -m pytest -q tests/benchmarks/smoke
 	.venv/bin/python -m benchmarks.bench --runs $(RUNS)
 

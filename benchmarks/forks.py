@@ -59,7 +59,7 @@ def fork_cost(name: str, *, pairs: int = _PAIRS, stretch_s: float = _STRETCH_S) 
     """Milliseconds of the learner's CPU a fork, and what share of a second's learning that is."""
     at = _Learner(CASES[name])
     at.grow()
-    count = at.events_in(stretch_s)
+    size, count = at.size(), at.events_in(stretch_s)
     calls_ms, costs_ms, shares = [], [], []
     for pair in range(pairs):
         found = {}
@@ -72,7 +72,9 @@ def fork_cost(name: str, *, pairs: int = _PAIRS, stretch_s: float = _STRETCH_S) 
         f"fork, {name}: the call, ms": statistics.median(calls_ms),
         f"fork, {name}: the learner's CPU, ms": statistics.median(costs_ms),
         f"fork, {name}: share of a second's learning, one a second": statistics.median(shares),
-        f"fork, {name}: size, MB": at.size() / 1e6,
+        f"fork, {name}: size at first, MB": size / 1e6,
+        f"fork, {name}: size at last, MB": at.size() / 1e6,
+        f"fork, {name}: events a CPU-second at first": count / stretch_s,
     }
 
 
