@@ -405,3 +405,9 @@ def test_a_rollback_carries_its_own_order(store, line, operator):
     assert head_of(store, line).manifest.orders_seen == 2
     assert len(envelopes(store, line)) == 6
     assert a_version(line).manifest.orders_seen == 0
+
+
+def test_a_store_that_was_emptied_is_no_attack_on_its_orders(line):
+    """Nothing of the line stands there: whether it is a new one, Kafka remembers."""
+    store = MemoryStore()
+    assert taken(store, VERIFIER, line, granted(store, line), obeyed=1) is None
