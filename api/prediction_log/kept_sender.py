@@ -58,11 +58,6 @@ class KeptSender:
         self.finish()
         self._door.close()
 
-    @property
-    def pid(self) -> int | None:
-        """Of the process, while there is one."""
-        return self._pid
-
     def attend(self, forget: Callable[[], None] = lambda: None) -> None:
         """Fork it where there is none.
 

@@ -80,6 +80,7 @@ class Sender:
         self._under_way_bytes: Counter[str] = Counter()
         self._dropped_since: Counter[str] = Counter()
         self._said_at = -_SAY_EVERY_S
+        self._taken = 0  # records made
         self._is_draining = False
         self._unsettled = metrics.logged_unsettled
 
@@ -131,15 +132,26 @@ class Sender:
         try:
             for notes in worker.receive():
                 for note in notes:
-                    self._take(note)
+                    self._take_or_drop(note)
         except ChannelClosedError:
             worker.close()
             self._channels.remove(worker)
+
+    def _take_or_drop(self, note: Note) -> None:
+        """One request, whatever stands in it, must not cost what others were answered."""
+        before = self._taken
+        try:
+            self._take(note)
+        except Exception:  # the border: it is logged, and what is missing of it counted
+            log.exception("model %s: an answer cannot be written down", note.model)
+            for _ in range(note.count - (self._taken - before)):
+                self._drop(note.model)
 
     def _take(self, note: Note) -> None:
         topic = self._models[note.model].topics.predictions
         for record in records(note, self._logs[note.model]):
             size = len(record.key) + len(record.value)
+            self._taken += 1
             if self._is_full(note.model, size):
                 self._drop(note.model)
                 continue

@@ -97,8 +97,9 @@ class AnswerProducer:
                 partition=0 if self._partitions[record.topic] == 1 else None,
                 timestamp_ms=record.at_ms,
             )
-        except KafkaError as error:
-            self._failed(record, error)
+        except KafkaError as error:  # of this record alone: it is larger than any may be
+            log.debug("an answer is not sent to %s: %r", record.topic, error)
+            record.settled(False)
             return
         future.add_callback(lambda _: record.settled(True))
         future.add_errback(lambda error: self._failed(record, error))

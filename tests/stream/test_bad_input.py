@@ -26,14 +26,9 @@ from tests.stream.rig import events, rig
 
 
 @pytest.fixture
-def place(kafka_server, valkey_server, tmp_path, unique_name):
+def place(place, unique_name):
     """Where a rig finds its servers, and a model text with a name of its own."""
-    return {
-        "kafka": kafka_server.address,
-        "redis": valkey_server.url,
-        "folder": tmp_path,
-        "model_text": MODEL.format(name=unique_name),
-    }
+    return {**place, "model_text": MODEL.format(name=unique_name)}
 
 
 def test_each_kind_of_bad_input_is_refused_and_kept(place):
