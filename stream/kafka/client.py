@@ -36,6 +36,7 @@ MIB = 1024 * 1024
 # The events topic of the embedded broker takes 16 MiB; a dead letter is that and its headers.
 EVENT_BYTES_MAX = 16 * MIB
 DEAD_LETTER_BYTES_MAX = 17 * MIB
+_PARTITION_FETCH_BYTES = EVENT_BYTES_MAX + MIB
 _REQUEST_TIMEOUT_MS = 10_000
 _BOOTSTRAP_TIMEOUT_MS = 5_000
 _SAY_EVERY_S = 3.0
@@ -78,6 +79,22 @@ def options(kafka: KafkaSettings) -> dict[str, Any]:
         name: str(value) if isinstance(value, Path) else value
         for name, value in chosen.items()
         if value is not None
+    }
+
+
+def reading_options(kafka: KafkaSettings) -> dict[str, Any]:
+    """Those of who reads the log from offsets of his own: committed records, whole and checked."""
+    return {
+        "group_id": None,
+        "enable_auto_commit": False,
+        "auto_offset_reset": "none",
+        "isolation_level": "read_committed",
+        "check_crcs": True,
+        "allow_auto_create_topics": False,
+        # Larger than the largest record a topic of ours takes, or one could wedge the reader.
+        "max_partition_fetch_bytes": _PARTITION_FETCH_BYTES,
+        "fetch_max_bytes": 2 * _PARTITION_FETCH_BYTES,
+        **options(kafka),
     }
 
 

@@ -37,8 +37,6 @@ log = logging.getLogger(__name__)
 _POLL_RECORDS = 2_000
 _ANCHOR_TIMEOUT_MS = 10_000
 _WAITING_TIMEOUT_MS = 1_000
-# Larger than the largest record a topic of ours takes, or a single one could wedge the consumer.
-_PARTITION_FETCH_BYTES = kafka_client.EVENT_BYTES_MAX + kafka_client.MIB
 
 Batch = tuple[str, int, list[Any]]
 
@@ -356,18 +354,10 @@ def _consumer(kafka: KafkaSettings, model: str) -> Any:
     try:
         return KafkaConsumer(
             client_id=f"weir-learner-{model}",
-            group_id=None,
-            enable_auto_commit=False,
-            auto_offset_reset="none",
-            isolation_level="read_committed",
-            check_crcs=True,
-            allow_auto_create_topics=False,
             max_poll_records=_POLL_RECORDS,
-            max_partition_fetch_bytes=_PARTITION_FETCH_BYTES,
-            fetch_max_bytes=2 * _PARTITION_FETCH_BYTES,
             fetch_max_wait_ms=100,  # at first: see `stream.kafka.fetching`
             metadata_max_age_ms=5_000,
-            **kafka_client.options(kafka),
+            **kafka_client.reading_options(kafka),
         )
     except (KafkaError, OSError) as error:
         raise KafkaUnavailableError(str(kafka.bootstrap_servers), error) from error

@@ -26,8 +26,6 @@ _POLL_RECORDS = 5_000
 _POLL_MS = 500
 # A broker that answers nothing for so long is away.
 _SILENT_LIMIT_S = 30.0
-# Larger than the largest record a topic of ours takes, as in `stream.kafka.consumer`.
-_PARTITION_FETCH_BYTES = kafka_client.EVENT_BYTES_MAX + kafka_client.MIB
 _LOST = (OffsetOutOfRangeError, LogTruncationError)
 _UNREADABLE = (CorruptRecordError, UnsupportedCodecError)
 
@@ -58,16 +56,8 @@ class LogReader:
         try:
             self._consumer: Any = KafkaConsumer(
                 client_id="weir-log",
-                group_id=None,
-                enable_auto_commit=False,
-                auto_offset_reset="none",
-                isolation_level="read_committed",
-                check_crcs=True,
-                allow_auto_create_topics=False,
                 max_poll_records=_POLL_RECORDS,
-                max_partition_fetch_bytes=_PARTITION_FETCH_BYTES,
-                fetch_max_bytes=2 * _PARTITION_FETCH_BYTES,
-                **kafka_client.options(kafka),
+                **kafka_client.reading_options(kafka),
             )
         except (KafkaError, OSError) as error:
             raise KafkaUnavailableError(self._address, error) from error
