@@ -16,6 +16,15 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
+from checkpoints.opening import (
+    connected,
+    keys_of,
+    open_store,
+    set_up,
+    settings_of,
+    signing_of,
+    store_at,
+)
 from checkpoints.operating.cli import operator_commands
 from checkpoints.operating.connection import line_of
 from stream.log_export.cli import LogWiring, log_commands
@@ -24,11 +33,7 @@ from stream.send.cli import Wiring, send_command
 if TYPE_CHECKING:
     from checkpoints.operating.connection import Connection
     from checkpoints.records.line import Line
-    from checkpoints.records.signing import Keys, Role
-    from checkpoints.stores.in_redis.store import RedisStore
-    from checkpoints.stores.setup import SetupFinding as StoreFinding
     from config.model_file import ModelFile
-    from config.settings import Settings
 
 Models: TypeAlias = "dict[Line, tuple[Path, ModelFile]]"
 
@@ -169,7 +174,7 @@ def dev(
         raise typer.BadParameter("give either --demo NAME or --model FILE")
     if demo is not None and demo not in _DEMOS:
         raise typer.BadParameter(f"no demo {demo!r}: {', '.join(sorted(_DEMOS))}")
-    settings = _settings("dev", {"data_dir": data_dir, "kafka": {"topic_partitions": partitions}})
+    settings = settings_of("dev", {"data_dir": data_dir, "kafka": {"topic_partitions": partitions}})
     code = run_dev(
         settings,
         _models([_MODELS / f"{demo}.yaml"]) if demo else _models(paths, runs_own=False),
@@ -177,7 +182,7 @@ def dev(
         kafka_port=kafka_port,
         demo=demo,
         exit_after_drain=exit_after_drain,
-        store_at=_store_at,
+        store_at=store_at,
     )
     raise typer.Exit(code)
 
@@ -208,7 +213,7 @@ def learn(
     # Among several, a user's own learner is tried in its own process: it must not end all.
     models = _models(model, runs_own=len(model) == 1)
     service = f"learner:{next(iter(models))}" if len(models) == 1 else "learner"
-    settings = _connected(service, data_dir, kafka=True, redis=True, signs_as="learner")
+    settings = connected(service, data_dir, kafka=True, redis=True, signs_as="learner")
     options = LearnOptions(
         is_new=new,
         start=_start(start),
@@ -216,17 +221,17 @@ def learn(
         create_topics=create_topics,
         begins_if_untouched=begin_if_untouched,
     )
-    open_store = functools.partial(_store, settings, deadline_s=_LEARNER_STORE_DEADLINE_S)
-    keys = _keys(settings, signs_as="learner")  # a standby must know before it is needed
+    opens = functools.partial(open_store, settings, deadline_s=_LEARNER_STORE_DEADLINE_S)
+    keys = keys_of(settings, signs_as="learner")  # a standby must know before it is needed
     specs = [
         LineSpec(
             settings=settings.of_line(place),
             line=line,
             model_file=model_file,
             options=options,
-            open_store=open_store,
+            open_store=opens,
             keys=keys,
-            check_store=functools.partial(_set_up, open_store, line),
+            check_store=functools.partial(set_up, opens, line),
         )
         for place, (line, (_, model_file)) in enumerate(models.items())
     ]
@@ -248,12 +253,12 @@ def serve(
 
     found = _models(model, runs_own=False)
     models = {line: model_file for line, (_, model_file) in found.items()}
-    settings = _connected("api", data_dir, redis=True, overrides={"api": {"workers": workers}})
+    settings = connected("api", data_dir, redis=True, overrides={"api": {"workers": workers}})
     publisher = Publisher(settings.kafka)
     try:
-        store = _store(settings, deadline_s=_API_STORE_DEADLINE_S)
+        store = open_store(settings, deadline_s=_API_STORE_DEADLINE_S)
         code = run_api(
-            settings, models, store, _keys(settings), publisher,
+            settings, models, store, keys_of(settings), publisher,
             record_sender=AnswerProducer(settings.kafka),
         )  # fmt: skip
     finally:
@@ -268,9 +273,9 @@ def _line_and_file(path: Path) -> "tuple[Line, ModelFile]":
 
 _wired_to_send = Wiring(
     model=_line_and_file,
-    settings=lambda data_dir: _connected("send", data_dir, kafka=True),
-    keys=lambda settings: _keys(settings, signs_as=None),
-    open_store=lambda settings: _store(settings, deadline_s=_API_STORE_DEADLINE_S),
+    settings=lambda data_dir: connected("send", data_dir, kafka=True),
+    keys=lambda settings: keys_of(settings, signs_as=None),
+    open_store=lambda settings: open_store(settings, deadline_s=_API_STORE_DEADLINE_S),
 )
 app.command()(_command(send_command(_wired_to_send)))
 
@@ -287,8 +292,8 @@ def doctor(
     from stream.diagnosis import diagnosis
 
     found = []
-    given = _settings("doctor", {"data_dir": data_dir})
-    for finding in diagnosis(model or [], given, _signing):
+    given = settings_of("doctor", {"data_dir": data_dir})
+    for finding in diagnosis(model or [], given, signing_of):
         found.append(finding)
         if not as_json:
             typer.echo(findings.as_text(finding))
@@ -330,83 +335,6 @@ def _models(paths: list[Path], *, runs_own: bool | None = None) -> Models:
     return models
 
 
-def _settings(service: str, overrides: dict[str, Any]) -> "Settings":
-    from config.logs import configure
-    from config.settings import load_settings
-
-    settings = load_settings(overrides)
-    configure(service, settings)
-    return settings
-
-
-def _connected(
-    service: str,
-    data_dir: Path | None,
-    *,
-    kafka: bool = False,
-    redis: bool = False,
-    overrides: dict[str, Any] | None = None,
-    signs_as: "Role | None" = None,
-) -> "Settings":
-    """Settings that name the servers needed, those of a running `weir dev` if need be."""
-    from config.dev_file import require_servers, with_dev_servers
-    from config.dev_waiting import await_servers
-
-    settings = _settings(service, {**(overrides or {}), "data_dir": data_dir})
-    lacks_kafka = kafka and settings.kafka.bootstrap_servers is None
-    if lacks_kafka or (redis and settings.redis.url is None):
-        await_servers(settings.data_dir)
-    found = with_dev_servers(settings, signs_as=signs_as)
-    return require_servers(found, kafka=kafka, redis=redis)
-
-
-def _store(settings: "Settings", *, deadline_s: float = 10.0) -> "RedisStore":
-    assert settings.redis.url is not None, "require_servers has seen to it"
-    return _store_at(settings.redis.url.get_secret_value(), deadline_s=deadline_s)
-
-
-def _set_up(open_store: "Callable[[], RedisStore]", line: "Line") -> "list[StoreFinding]":
-    """How Redis is set up, for a learner that may do there what it must."""
-    from contextlib import closing
-
-    with closing(open_store()) as store:
-        store.require_rights(line)
-        return store.findings()
-
-
-def _store_at(url: str, *, deadline_s: float = 10.0) -> "RedisStore":
-    from checkpoints.stores.in_redis.connection import RedisConnection
-    from checkpoints.stores.in_redis.store import RedisStore
-
-    timeout_s = min(5.0, deadline_s)
-    return RedisStore(RedisConnection(url, deadline_s=deadline_s, timeout_s=timeout_s))
-
-
-def _keys(settings: "Settings", signs_as: "Role | None" = None) -> "Keys":
-    from checkpoints.records.signing import load_keys
-
-    return load_keys(_signing(settings), signs_as=signs_as)
-
-
-def _signing(settings: "Settings") -> Any:
-    from types import SimpleNamespace
-
-    signing = settings.signing
-    return SimpleNamespace(
-        learner_key=signing.learner_key and signing.learner_key.get_secret_value(),
-        learner_public=_joined(signing.learner_public),
-        operator_key=signing.operator_key and signing.operator_key.get_secret_value(),
-        operator_public=_joined(signing.operator_public),
-    )
-
-
-def _joined(keys: tuple[str, ...]) -> str | None:
-    """Several public keys as one PEM text; one key, or none, as it was given."""
-    if len(keys) <= 1:
-        return keys[0] if keys else None
-    return "\n".join(key if "-----BEGIN" in key else Path(key).read_text() for key in keys)
-
-
 def _start(text: str) -> str | int:
     """`--from`: earliest, latest, or a time in milliseconds since the epoch."""
     from config.text.moments import moment_ms
@@ -429,8 +357,8 @@ def _operator(data_dir: Path | None, model: str) -> "Connection":
     from config.dev_waiting import await_learner
 
     line = line_of(model)
-    settings = _connected("weir", data_dir, redis=True)
-    store, keys = _store(settings), _keys(settings)
+    settings = connected("weir", data_dir, redis=True)
+    store, keys = open_store(settings), keys_of(settings)
     await_learner(settings.data_dir, model, is_needed=lambda: store.head(line) is None)
     who = f"{getpass.getuser()}@{socket.gethostname()}"
 
@@ -444,6 +372,6 @@ def _operator(data_dir: Path | None, model: str) -> "Connection":
 
 app.registered_commands += operator_commands(_operator, _command).registered_commands
 
-_logged = functools.partial(_connected, "log", kafka=True)
+_logged = functools.partial(connected, "log", kafka=True)
 _wired_to_log = LogWiring(model=_line_and_file, settings=_logged, connect=_operator)
 app.add_typer(log_commands(_wired_to_log, _command), name="log")

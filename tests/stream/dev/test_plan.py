@@ -21,6 +21,7 @@ from kafka import KafkaProducer, TopicPartition
 from kafka.structs import OffsetAndMetadata
 
 from checkpoints.dev_server import ValkeyServer
+from checkpoints.opening import store_at
 from checkpoints.records.line import Line
 from config.model_file import parse_model_file
 from config.processes.child import READY_CHECK_MAX_S, free_port
@@ -29,7 +30,6 @@ from stream.dev.kafka_server import KafkaServer
 from stream.dev.plan import plan
 from stream.kafka import client as kafka_client
 from tests.config.processes.waiting import is_running, until
-from weir import _store_at
 
 MODEL = "name: {name}\ntask: binary\nlearner: {{river: [linear_model.{learner}]}}\n"
 DRAIN_WAIT_S = 6.0  # thrice as long as everything must stand still before it ends
@@ -241,7 +241,7 @@ def test_a_redis_that_is_silent_does_not_hold_up_the_ready_check(tmp_path: Path)
             port=0,
             kafka_port=0,
             demo=None,
-            store_at=_store_at,
+            store_at=store_at,
         )
         (learner,) = [spec for spec in found.specs if spec.name == "learner:m"]
 
