@@ -27,10 +27,12 @@ from checkpoints.opening import (
 )
 from checkpoints.operating.cli import operator_commands
 from checkpoints.operating.connection import line_of
+from stream.first_day.cli import DoctorWiring, doctor_command, init
 from stream.log_export.cli import LogWiring, log_commands
 from stream.send.cli import Wiring, send_command
 
 if TYPE_CHECKING:
+    from api.client import Client as Client
     from checkpoints.operating.connection import Connection
     from checkpoints.records.line import Line
     from config.model_file import ModelFile
@@ -47,10 +49,18 @@ _API_STORE_DEADLINE_S = 2.0
 # The learner says every few seconds that it waits, and tries again itself.
 _LEARNER_STORE_DEADLINE_S = 3.0
 _ROOMS = ("api", "checkpoints", "config", "learner", "stream")
+# What programs import from here, and where it is: it is loaded when it is asked for.
+_FOR_PROGRAMS = {"Client": "api.client"}
 
 
 _MODELS = Path(__file__).resolve().parent / "config" / "models"
 _DEMOS = frozenset(path.stem for path in _MODELS.glob("*.yaml"))
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _FOR_PROGRAMS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_FOR_PROGRAMS[name]), name)
 
 
 def main() -> None:
@@ -280,26 +290,11 @@ _wired_to_send = Wiring(
 app.command()(_command(send_command(_wired_to_send)))
 
 
-@app.command()
-@_command
-def doctor(
-    model: Annotated[list[Path] | None, typer.Option(help="A model file; repeatable.")] = None,
-    data_dir: DataDir = None,
-    as_json: Annotated[bool, typer.Option("--json", help="All findings as one object.")] = False,
-) -> None:
-    """Check model files, keys, Redis and Kafka, and say how to mend what is wrong."""
-    from config import findings
-    from stream.diagnosis import diagnosis
-
-    found = []
-    given = settings_of("doctor", {"data_dir": data_dir})
-    for finding in diagnosis(model or [], given, signing_of):
-        found.append(finding)
-        if not as_json:
-            typer.echo(findings.as_text(finding))
-    if as_json:
-        typer.echo(json.dumps(findings.as_json(found)))
-    raise typer.Exit(findings.exit_code(found))
+app.command()(_command(init))
+_wired_to_doctor = DoctorWiring(
+    settings=lambda data_dir: settings_of("doctor", {"data_dir": data_dir}), signing=signing_of
+)
+app.command()(_command(doctor_command(_wired_to_doctor)))
 
 
 def _models(paths: list[Path], *, runs_own: bool | None = None) -> Models:

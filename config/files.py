@@ -29,6 +29,37 @@ class NoRoomError(OSError):
         )
 
 
+class NotWrittenError(OSError):
+    """A file that was asked for cannot be written; what stood there before is as it was.
+
+    Operator: name a place that is there and may be written to.
+    """
+
+    exit_code = 2
+
+    def __init__(self, path: Path, why: OSError) -> None:
+        super().__init__(why.errno, why.strerror)
+        self.path = path
+
+    def __str__(self) -> str:
+        return f"cannot write {self.path}: {self.strerror}"
+
+
+def write_asked(path: Path, content: str) -> None:
+    """Write a file that a user has named, whole.
+
+    Raises:
+        NotWrittenError: There is no such folder, or it may not be written to.
+        NoRoomError: As `replace_file`.
+    """
+    try:
+        replace_file(path, content)
+    except NoRoomError:
+        raise
+    except OSError as error:
+        raise NotWrittenError(path, error) from error
+
+
 def replace_file(path: Path, content: str | bytes) -> None:
     """Write a file whole; whoever reads it meanwhile has the old one.
 

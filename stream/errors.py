@@ -33,6 +33,21 @@ class SendError(StreamError):
     exit_code = 2
 
 
+class CellError(SendError):
+    """One cell of a CSV file is not what its column holds.
+
+    Operator: mend the cell, or say in the model file what else the column may hold.
+
+    Attributes:
+        column: Its name.
+        text: What the cell holds.
+    """
+
+    def __init__(self, message: str, *, column: str, text: str) -> None:
+        super().__init__(message)
+        self.column, self.text = column, text
+
+
 class SendStoppedError(StreamError):
     """Sending ended before its source did; what was sent before that is in the topic.
 

@@ -232,6 +232,19 @@ class VersionItem(Strict):
     kept: bool
 
 
+class ScoreChange(Lately):
+    """A score, and how far its rolling value is from that of the version before."""
+
+    change: float | None
+
+
+class ListedVersion(VersionItem):
+    """One of several: `best` has the best rolling value of the first score, of all kept."""
+
+    scores: dict[str, ScoreChange]
+    best: bool
+
+
 class DamagedVersion(Strict):
     """A kept version that cannot be read."""
 
@@ -243,7 +256,7 @@ class DamagedVersion(Strict):
 class VersionList(Strict):
     """Kept versions, newest first; those that cannot be read stand apart, where there are any."""
 
-    items: list[VersionItem]
+    items: list[ListedVersion]
     next: str | None
     damaged: list[DamagedVersion] = Field(default_factory=absent)
 

@@ -21,6 +21,7 @@ from api.openapi.problem_examples import (
 from api.serving.served import ServedLine
 from checkpoints.reading import views
 from checkpoints.reading.reader import LineReader, LineState
+from checkpoints.reading.score_views import best_of, scored_versions_page
 from checkpoints.records.control import Control
 from checkpoints.records.manifest import Version, version_number
 from checkpoints.records.signing import Verifier
@@ -132,7 +133,9 @@ class Reading:
         """Kept versions."""
         reader = self._reader(line)
         found = await self._threads.run(reader.listing, limit=page.limit + 1, before=page.start)
-        return Json(views.versions_page(found, limit=page.limit, **_marks(line)))
+        best = await self._threads.run(lambda: best_of(reader.kept()))
+        body = scored_versions_page(found, limit=page.limit, best=best, **_marks(line))
+        return Json(body)
 
     async def version(self, line: Line, version: VersionName) -> Json:
         """One version and its manifest."""
@@ -199,7 +202,7 @@ class Reading:
             summary="Kept versions, newest first",
             response_model=answers.VersionList,
             responses=told(
-                {"items": [_VERSION_EXAMPLE], "next": "17"},
+                {"items": [_LISTED_EXAMPLE], "next": "17"},
                 NO_STORE,
                 links=_FROM_VERSIONS,
             ),
@@ -284,6 +287,11 @@ _VERSION_EXAMPLE: dict[str, Any] = {
     "offsets": {"phishing.events": {"0": 1250}}, "bytes": 2210, "tags": ["stable"],
     "pinned": False, "serving": True, "kept": True,
 }  # fmt: skip
+_LISTED_EXAMPLE: dict[str, Any] = {
+    **_VERSION_EXAMPLE,
+    "scores": {"Accuracy": {"lifetime": 0.89, "rolling": 0.91, "change": 0.004}},
+    "best": True,
+}
 _METRICS_EXAMPLE: dict[str, Any] = {
     "Accuracy": {
         "lifetime": 0.89, "rolling": 0.91, "fading": 0.9, "no_change": 0.52, "majority": 0.56,

@@ -16,6 +16,7 @@ import typer
 
 from checkpoints.operating.answers import text_lines
 from checkpoints.operating.cli_reads import AVersion, audit, drifts, show, status, verify, versions
+from checkpoints.operating.cli_scores import compare, scores
 from checkpoints.operating.connection import Connection, Model, Told, line_of
 from checkpoints.operating.in_force import Enforcement
 from checkpoints.operating.operator import Operator, Order
@@ -42,7 +43,7 @@ def operator_commands(connect: Connect, guarded: Guard) -> typer.Typer:
         guarded: Turns errors into exit codes.
     """
     app = typer.Typer()
-    reads: list[Command] = [status, versions, show, drifts, audit, verify]
+    reads: list[Command] = [status, versions, scores, compare, show, drifts, audit, verify]
     for command in (*reads, *map(_order, VERBS.values()), remove):
         app.command(command.__name__)(guarded(_printed(command, connect)))
     return app

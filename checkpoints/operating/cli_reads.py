@@ -10,8 +10,10 @@ import typer
 from checkpoints.errors import BadCommand, CheckpointError, NoSuchVersion, Tampered
 from checkpoints.operating.connection import Connection, Model, Told, line_of
 from checkpoints.operating.not_found import NoSuchTag, named_number
+from checkpoints.operating.tables import short, signed, table
 from checkpoints.operating.verbs import FIELDS
 from checkpoints.reading.reader import Damaged, Entry, LineReader, LineState
+from checkpoints.reading.score_views import best_of, scored_versions_page
 from checkpoints.reading.verify import problems_of
 from checkpoints.reading.views import (
     LIMIT_USUAL,
@@ -22,7 +24,6 @@ from checkpoints.reading.views import (
     page_limit,
     page_start,
     version_view,
-    versions_page,
 )
 from checkpoints.records.manifest import BASELINES, Version
 
@@ -46,14 +47,19 @@ def status(at: Connection, model: Model) -> Told:
 def versions(
     at: Connection, model: Model, *, limit: Limit = LIMIT_USUAL, before: Before = None
 ) -> Told:
-    """The versions kept, newest first."""
+    """The versions kept, newest first, with their scores and how these changed."""
     reader, state = at.found(model)
     found = reader.listing(limit=page_limit(limit) + 1, before=page_start(before))
     serving = {state.serving.id} if state.serving else set()
-    body = versions_page(found, limit=limit, control=state.control, serving=serving)
-    keys = ("version", "kind", "created", "learned", "scored", "bytes", "", "scores")
+    body = scored_versions_page(
+        found, limit=limit, control=state.control, serving=serving, best=best_of(reader.kept())
+    )
+    names = list(dict.fromkeys(name for item in body["items"] for name in item["scores"]))
+    keys = ("version", "kind", "created", "learned", "scored", "bytes", "")
+    scores = [key for name in names for key in (name, "rolling", "change")]
+    rows = [_version_row(item, names) for item in body["items"]]
     damaged = (f"{it['version']} is damaged: {it['problem']}" for it in body.get("damaged", ()))
-    return Told(body=body, lines=[*_table(keys, map(_version_row, body["items"])), *damaged])
+    return Told(body=body, lines=[*table((*keys, *scores), rows), *damaged])
 
 
 def show(at: Connection, model: Model, version: AVersion) -> Told:
@@ -75,10 +81,10 @@ def drifts(
     body = drifts_view(segment, limit=page_limit(limit), before=page_start(before))
     keys = ("detector", "index", "version", "partition", "offset", "direction", "episode", "at")
     rows = [
-        (*(item[k] for k in keys), f"{_short(item['before'])} -> {_short(item['after'])}")
+        (*(item[k] for k in keys), f"{short(item['before'])} -> {short(item['after'])}")
         for item in body["items"]
     ]
-    return Told(body=body, lines=[*_table((*keys, "error"), rows), f"{body['total']} in all"])
+    return Told(body=body, lines=[*table((*keys, "error"), rows), f"{body['total']} in all"])
 
 
 def audit(
@@ -89,7 +95,7 @@ def audit(
     found = reader.audit(limit=page_limit(limit) + 1, before=page_start(before))
     body = page(found, limit=limit, view=audit_item, place=lambda each: each.record.seq)
     keys = ("at", "who", "command", "tag", "from", "to", "version", "outcome", "reason")
-    return Told(body=body, lines=_table(keys, [[it[k] for k in keys] for it in body["items"]]))
+    return Told(body=body, lines=table(keys, [[it[k] for k in keys] for it in body["items"]]))
 
 
 def verify(
@@ -138,36 +144,31 @@ def _refused(body: Mapping[str, Any]) -> str:
     return f"{body['refused']} ({why})" if why else str(body["refused"])
 
 
-def _version_row(item: Mapping[str, Any]) -> tuple[object, ...]:
-    marks = [*item["tags"]]
+def _version_row(item: Mapping[str, Any], names: Iterable[str]) -> list[object]:
+    marks = ["best"] if item["best"] else []
+    marks += item["tags"]
     marks += ["pinned"] if item["pinned"] else []
     marks += ["serving"] if item["serving"] else []
-    scores = " ".join(f"{name}={_short(value)}" for name, value in item["metrics"].items())
     facts = (item["version"], item["kind"], item["created_at"], item["learned"], item["scored"])
-    return (*facts, item["bytes"], ",".join(marks), scores)
+    scores = [item["scores"].get(name, {}) for name in names]
+    told = [
+        text
+        for score in scores
+        for text in (short(score.get("lifetime")), short(score.get("rolling")),
+                     signed(score.get("change")))
+    ]  # fmt: skip
+    return [*facts, item["bytes"], ",".join(marks), *told]
 
 
 def _scored(score: Mapping[str, float | None]) -> str | None:
     """A score's lifetime value, and beside it what its baselines have."""
     value = score.get("lifetime")
     beside = ", ".join(
-        f"{key} {_short(score[key])}" for key in BASELINES if score.get(key) is not None
+        f"{key} {short(score[key])}" for key in BASELINES if score.get(key) is not None
     )
     return None if value is None else f"{value}  ({beside})" if beside else str(value)
-
-
-def _short(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4g}"
 
 
 def _facts(facts: Mapping[str, object]) -> list[str]:
     width = max(map(len, facts))
     return [f"{name:<{width}}  {'-' if it is None else it}" for name, it in facts.items()]
-
-
-def _table(header: Iterable[str], rows: Iterable[Iterable[object]]) -> list[str]:
-    cells = [[*header], *(["-" if v is None else str(v) for v in row] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return [
-        "  ".join(f"{v:<{w}}" for v, w in zip(row, widths, strict=True)).rstrip() for row in cells
-    ]

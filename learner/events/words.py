@@ -30,13 +30,13 @@ def shown(value: object) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
-def as_yaml(text: str) -> str:
-    """A text as it may stand in the model file: in quotes where it needs them.
+def as_yaml(text: str, *, longest: int = 80) -> str:
+    """A text as it may stand in the model file: in quotes where it needs them, and cut.
 
     >>> as_yaml("price"), as_yaml("no"), as_yaml("days: 7")
     ('price', '"no"', '"days: 7"')
     """
-    text = text[:80]
+    text = text[:longest]
     is_plain = _PLAIN.fullmatch(text) is not None and text.lower() not in _NOT_TEXT
     return text if is_plain else json.dumps(text, ensure_ascii=False)
 

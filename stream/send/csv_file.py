@@ -5,21 +5,23 @@ would be wrong without a word. What is refused is told by file and line, with wh
 """
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from config.model.parts import Learner
+from config.model.parts import FeatureSpec, Learner
 from config.model_file import MISSING_IN_CSV, ModelFile
 from learner.tasks import TASKS
-from stream.errors import SendError
+from stream.errors import CellError, SendError
 from stream.send.csv_header import cells_of, check_header, foreign_delimiter, unnamed_columns
 from stream.send.csv_values import Cells, Scalar, is_whole, looks_decimal, written
 from stream.send.file_lines import numbered_lines
 
 Row = tuple[int, list[str]]
+# Told of a line and of what is wrong with it.
+OnMisfit = Callable[[int, SendError], None]
 
 _NO_DELIMITERS = '"\r\n\0'
 # Of River's steps, those to which null is something else than absent.
@@ -84,24 +86,52 @@ def csv_columns(
     return CsvColumns(features=names, delimiter=between, decimal=decimal, **named)
 
 
-def csv_events(path: Path, model_file: ModelFile, columns: CsvColumns) -> Iterator[dict[str, Any]]:
-    """The events of a CSV file, in order.
+class CsvFile:
+    """A CSV file whose header has been read, and its rows not yet.
+
+    Attributes:
+        header: The names of its columns.
 
     Raises:
         SendError: It cannot be read, or not without a guess; with file and line.
     """
-    lines = _decoded(path)
-    first = list(islice(lines, 2))
-    if not first:
-        raise SendError(f"{path}:1: is empty: a CSV file begins with the names of its columns")
-    if shown := [line for line in first if line.strip()]:
-        _check_delimiter(path, shown, columns)
-    rows = _rows(path, chain(first, lines), columns.between)
-    at, header = next(rows, (1, []))
-    check_header(f"{path}:{at}", header, columns.asked, is_chosen=columns.features is not None)
-    reader = _RowReader(path, header, model_file, columns)
-    for number, row in rows:
-        yield reader.event(number, row)
+
+    def __init__(self, path: Path, columns: CsvColumns) -> None:
+        lines = _decoded(path)
+        first = list(islice(lines, 2))
+        if not first:
+            raise SendError(f"{path}:1: is empty: a CSV file begins with the names of its columns")
+        if shown := [line for line in first if line.strip()]:
+            _check_delimiter(path, shown, columns)
+        self._path, self._columns = path, columns
+        self._rows = _rows(path, chain(first, lines), columns.between)
+        at, self.header = next(self._rows, (1, []))
+        is_chosen = columns.features is not None
+        check_header(f"{path}:{at}", self.header, columns.asked, is_chosen=is_chosen)
+
+    def events(
+        self, model_file: ModelFile, on_misfit: OnMisfit | None = None
+    ) -> Iterator[tuple[int, dict[str, Any]]]:
+        """The events in order, each with the line that it begins at.
+
+        Args:
+            model_file: Its `features` and `missing` say what a cell means.
+            on_misfit: Told of a row that is no event, which is then passed over; None: it ends
+                the reading.
+
+        Raises:
+            SendError: A row is no event, or the file cannot be read on; with file and line.
+        """
+        reader = _RowReader(self._path, self.header, model_file, self._columns)
+        for number, row in self._rows:
+            try:
+                event = reader.event(number, row)
+            except SendError as misfit:
+                if on_misfit is None:
+                    raise
+                on_misfit(number, misfit)
+                continue
+            yield number, event
 
 
 def _decoded(path: Path) -> Iterator[str]:
@@ -207,10 +237,16 @@ class _RowReader:
         features: dict[str, Scalar | None] = {}
         for i, name, spec in self._features:
             if row[i].strip() not in self._absent:
-                features[name] = self._cells.typed(row[i], spec, f"{where}: {name}")
+                features[name] = self._typed(row[i], name, spec, where)
             elif self._sends_null:
                 features[name] = None
         return features
+
+    def _typed(self, text: str, name: str, spec: FeatureSpec | None, where: str) -> Scalar:
+        try:
+            return self._cells.typed(text, spec, f"{where}: {name}")
+        except SendError as misfit:
+            raise CellError(str(misfit), column=name, text=text) from misfit
 
     def _label_of(self, text: str, where: str) -> Scalar | None:
         """The label; None where there is none, which a label called NA is not."""

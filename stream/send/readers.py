@@ -18,7 +18,7 @@ from config.model_file import ModelFile
 from learner.values import Refusal
 from learner.vw.text import parse_line
 from stream.errors import SendError
-from stream.send.csv_file import CsvColumns, csv_events
+from stream.send.csv_file import CsvColumns, CsvFile, OnMisfit
 from stream.send.file_lines import numbered_lines, require_readable
 from stream.send.river_streams import require_stream, river_stream
 
@@ -42,11 +42,27 @@ def records(source: str, model_file: ModelFile, columns: CsvColumns) -> Iterator
     Raises:
         SendError: It is none of these, or cannot be read; with file and line.
     """
+    return (outgoing for _, outgoing in numbered_records(source, model_file, columns))
+
+
+def numbered_records(
+    source: str, model_file: ModelFile, columns: CsvColumns, on_misfit: OnMisfit | None = None
+) -> Iterator[tuple[int, Outgoing]]:
+    """As `records`, each with its line; of a stream of River's, with its number from 1 on.
+
+    Args:
+        on_misfit: Told of a row of a CSV file that is no event, which is then passed over; None:
+            it ends the reading.
+
+    Raises:
+        SendError: As `records`.
+    """
     kind, path = _kind(source), Path(source)
     if kind == _RIVER:
-        yield from _from_river(source.removeprefix(_RIVER), columns)
+        yield from enumerate(_from_river(source.removeprefix(_RIVER), columns), 1)
     elif kind == ".csv":
-        yield from map(_event, csv_events(path, model_file, columns))
+        for number, event in CsvFile(path, columns).events(model_file, on_misfit):
+            yield number, _event(event)
     elif kind == ".ndjson":
         yield from _from_ndjson(path)
     else:
@@ -93,30 +109,30 @@ def _kind(source: str) -> str:
     return kind
 
 
-def _from_ndjson(path: Path) -> Iterator[Outgoing]:
+def _from_ndjson(path: Path) -> Iterator[tuple[int, Outgoing]]:
     decode = msgspec.json.Decoder(_KeyAndId).decode
-    for line in _records_of(path):
+    for number, line in _records_of(path):
         try:
             found = decode(line)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            yield line, None
+            yield number, (line, None)
             continue
         key = found.key if found.key is not None else found.id
-        yield line, None if key is None else key.encode()
+        yield number, (line, None if key is None else key.encode())
 
 
-def _from_vw(path: Path, limits: Limits) -> Iterator[Outgoing]:
-    for line in _records_of(path):
+def _from_vw(path: Path, limits: Limits) -> Iterator[tuple[int, Outgoing]]:
+    for number, line in _records_of(path):
         found = parse_line(line.decode("utf-8", "replace"), limits)
         tag = None if isinstance(found, Refusal) else found.tag
-        yield line, None if tag is None else tag.encode()
+        yield number, (line, None if tag is None else tag.encode())
 
 
-def _records_of(path: Path) -> Iterator[bytes]:
+def _records_of(path: Path) -> Iterator[tuple[int, bytes]]:
     """Each line as it is, without its end. An empty one is no record."""
-    for _, line in numbered_lines(path):
+    for number, line in numbered_lines(path):
         if line.strip():
-            yield line.removesuffix(b"\n")
+            yield number, line.removesuffix(b"\n")
 
 
 def _from_river(name: str, columns: CsvColumns) -> Iterator[Outgoing]:

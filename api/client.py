@@ -1,0 +1,200 @@
+"""A program's way to the API: ask, send, say later what was true. Python's own library only.
+
+What is sent may be repeated: an event or a question without an id gets one, by which the learner
+knows it again. So whatever fails on the way is tried again, for as long as the caller waits.
+"""
+
+import http.client
+import itertools
+import json
+import random
+import threading
+import time
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NotRequired, Self, TypeAlias, TypedDict
+from urllib.parse import quote, urlsplit
+
+Features: TypeAlias = Mapping[str, Any]  # numbers, texts, true and false; or mappings of them
+
+# Of one request: below `api.max_body_bytes`, and as many rows as the API takes.
+_BYTES_MAX, _ROWS_MAX = 500_000, 10_000
+_PAUSE_S, _PAUSE_MAX_S = 0.1, 5.0
+_TRY_AGAIN = frozenset({None, 502, 503, 504})
+_KINDS = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
+
+
+class AnswerBody(TypedDict):
+    """A prediction, None while the model has none, and which version made it."""
+
+    prediction: bool | int | float | str | None
+    probabilities: NotRequired[dict[str, float | None]]
+    prediction_id: str
+    model: str
+    version: str
+    version_id: str
+    learned: int
+    age_seconds: float
+
+
+class RequestError(Exception):
+    """The API refused a request, or did not answer it in time.
+
+    Attributes:
+        status: HTTP's; None: no answer came.
+        code: The problem's, such as `wrong_type` (docs/reference/http.md); empty without one.
+        errors: Each field that is wrong: `{"pointer", "message"}`.
+    """
+
+    def __init__(self, what: str, *, status: int | None, problem: Mapping[str, Any]) -> None:
+        super().__init__(what)
+        self.status = status
+        self.code: str = problem.get("code", "")
+        self.errors: list[dict[str, str]] = problem.get("errors", [])
+
+
+class Client:
+    """Talks to one API, from any thread.
+
+    Args:
+        url: Where it answers, as `weir dev` prints it.
+        key: `ID.SECRET`, where the API asks for a key.
+        timeout_s: Seconds that a request may take, all its tries together.
+
+    >>> from weir import Client
+    >>> with Client(url) as weir:  # doctest: +SKIP
+    ...     answer = weir.predict("phishing", {"https": 1.0, "age_of_domain": 1})
+    ...     place = weir.label("phishing", answer["prediction_id"], True)
+    ...     weir.status("phishing")["learned"]
+    200
+    """
+
+    def __init__(self, url: str, key: str | None = None, *, timeout_s: float = 10.0) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in _KINDS or parts.hostname is None:
+            raise ValueError(f"{url!r} is no address such as http://127.0.0.1:8000")
+        self._scheme, self._host, self._port = parts.scheme, parts.hostname, parts.port
+        self._base, self._timeout_s, self._held = parts.path, timeout_s, threading.local()
+        self._headers = {"content-type": "application/json", "accept": "application/json"}
+        if key is not None:
+            self._headers["authorization"] = f"Bearer {key}"
+
+    def predict(self, model: str, features: Features, *, id: str | None = None) -> AnswerBody:
+        """One prediction.
+
+        Args:
+            id: Under which its label will come; else a new one, answered as `prediction_id`.
+
+        Raises:
+            RequestError: Refused, or not answered in time; so it is with all that follow.
+        """
+        body = _json({"features": features, "id": id or str(uuid.uuid4())})
+        answer: AnswerBody = self._ask("POST", model, "/predict", body)
+        return answer
+
+    def predict_many(self, model: str, rows: Iterable[Features]) -> list[AnswerBody]:
+        """A prediction for each row, in order; all of one request (500 KB) by one version."""
+        found: list[AnswerBody] = []
+        for part in _parts(rows):
+            found += self._ask("POST", model, "/predict", f'{{"instances":{part}}}')["predictions"]
+        return found
+
+    def send(self, model: str, events: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Publish events, each `{"features", "label"?, "id"?, "ts"?, "weight"?, "key"?}`, in order.
+
+        Where Kafka keeps each: `{"id", "topic", "partition", "offset"}`. Of more than one request
+        (500 KB) those before a refused one were taken.
+        """
+        found: list[dict[str, Any]] = []
+        for part in _parts({"id": str(uuid.uuid4()), **event} for event in events):
+            found += self._ask("POST", model, "/events", f'{{"events":{part}}}')["items"]
+        return found
+
+    def label(self, model: str, id: str, label: bool | float | str) -> dict[str, Any]:
+        """Say what was true of the event, or of the prediction, with this id."""
+        body = _json({"id": id, "label": label})
+        place: dict[str, Any] = self._ask("POST", model, "/labels", body)["items"][0]
+        return place
+
+    def status(self, model: str) -> dict[str, Any]:
+        """Where the model stands: the body of `GET /v1/models/{model}`."""
+        found: dict[str, Any] = self._ask("GET", model)
+        return found
+
+    def close(self) -> None:
+        """Give this thread's connection back; another thread's ends with it."""
+        if (connection := self._held.__dict__.pop("connection", None)) is not None:
+            connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _ask(self, method: str, model: str, path: str = "", body: str | None = None) -> Any:
+        """The answer's JSON, after as many tries as there is time for."""
+        where = f"{self._base.rstrip('/')}/v1/models/{quote(model, safe='')}{path}"
+        end = time.monotonic() + self._timeout_s
+        for tries in itertools.count(1):
+            status, wait_s, found = self._once(method, where, body, end)
+            if status is not None and 200 <= status < 300:
+                return found
+            pause_s = max(wait_s, min(_PAUSE_MAX_S, _PAUSE_S * 2**tries) * random.uniform(0.5, 1))
+            if status not in _TRY_AGAIN or time.monotonic() + pause_s > end:
+                told = f"{method} {where}: {found.get('detail', found)} (tried {tries} times)"
+                raise RequestError(told, status=status, problem=found)
+            time.sleep(pause_s)
+
+    def _once(
+        self, method: str, where: str, body: str | None, end: float
+    ) -> tuple[int | None, float, Any]:
+        """Status (None: no answer came), seconds to wait before another try, and the body."""
+        connection = self._connection(max(0.001, end - time.monotonic()))
+        try:
+            connection.request(method, where, body=body, headers=self._headers)
+            answer = connection.getresponse()
+            text, wait = answer.read(), answer.headers.get("retry-after", "0")
+        except (OSError, http.client.HTTPException) as error:
+            self.close()
+            return None, 0.0, {"detail": f"no answer: {type(error).__name__}: {error}"}
+        try:
+            found = json.loads(text)
+        except ValueError:  # not the API's own: a proxy's, in front of it
+            found = {"detail": text[:200].decode("utf-8", "replace")}
+        return answer.status, float(wait) if wait.isdecimal() else 0.0, found
+
+    def _connection(self, timeout_s: float) -> http.client.HTTPConnection:
+        """This thread's, which is kept open between calls."""
+        held: http.client.HTTPConnection | None = getattr(self._held, "connection", None)
+        if held is None:
+            held = self._held.connection = _KINDS[self._scheme](self._host, self._port)
+        held.timeout = timeout_s
+        if held.sock is not None:
+            held.sock.settimeout(timeout_s)
+        return held
+
+
+def _parts(rows: Iterable[Any]) -> Iterator[str]:
+    """Lists in JSON, each as long as one request may be."""
+    part: list[str] = []
+    size = 0
+    for text in map(_json, rows):
+        if part and (size + len(text) > _BYTES_MAX or len(part) == _ROWS_MAX):
+            yield f"[{','.join(part)}]"
+            part, size = [], 0
+        part.append(text)
+        size += len(text) + 1
+    if part:
+        yield f"[{','.join(part)}]"
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, allow_nan=False, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    """A value of numpy or pandas as JSON has it."""
+    if hasattr(value, "item"):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} is no value that a feature can have")

@@ -1,0 +1,236 @@
+"""Series of numbers as a picture: SVG text that stands by itself, or a page with it.
+
+No library, no script, no address in it: it opens in any browser and can be mailed as it is.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Protocol, TypeAlias
+from xml.sax.saxutils import escape
+
+from msgspec import Struct
+
+# x, and y; None: the line is broken there.
+Point: TypeAlias = tuple[float, float | None]
+
+# What is drawn at most; series beyond are named, points are thinned.
+PANELS_MAX, SERIES_MAX, POINTS_MAX = 20, 24, 1_000
+_WIDTH, _PLOT_HEIGHT, _GAP = 900, 220, 24
+_LEFT, _RIGHT, _TOP = 72, 24, 48
+_KEY_ROW, _KEY_WIDTH, _KEYS_IN_ROW = 18, 196, 4
+_TICKS = 5
+_INK, _FAINT = "#1f2937", "#e5e7eb"
+# Okabe and Ito's colours, which people tell apart who see fewer.
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#555555")
+_STYLE = 'font-family="system-ui, sans-serif" font-size="12"'
+
+
+class Series(Struct, frozen=True, kw_only=True):
+    """One line.
+
+    Attributes:
+        name: As the key has it.
+        points: In the order in which they are joined.
+        is_beside: What the others are measured by: drawn thin and dashed.
+    """
+
+    name: str
+    points: Sequence[Point]
+    is_beside: bool = False
+
+
+class Panel(Struct, frozen=True, kw_only=True):
+    """Series that share two axes.
+
+    Attributes:
+        title: What y is.
+        x_name: What x is.
+        series: The lines.
+    """
+
+    title: str
+    x_name: str
+    series: Sequence[Series]
+
+
+class Draw(Protocol):
+    """From panels to the text of a file."""
+
+    def __call__(self, panels: Sequence[Panel], *, title: str) -> str:
+        """The text."""
+        ...
+
+
+class NoPictureError(ValueError):
+    """The name of a file says of no picture that can be drawn. Operator: end it so."""
+
+    exit_code = 2
+
+
+def picture_for(path: Path) -> Draw:
+    """How to draw what is to go to `path`.
+
+    Raises:
+        NoPictureError: It ends neither with .svg nor with .html.
+    """
+    draw: dict[str, Draw] = {".svg": svg_text, ".html": html_text}
+    found = draw.get(path.suffix.lower())
+    if found is None:
+        raise NoPictureError(f"{path}: a picture is FILE.svg or FILE.html")
+    return found
+
+
+def html_text(panels: Sequence[Panel], *, title: str) -> str:
+    """A page with the picture."""
+    head = '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">'
+    head += f"\n<title>{escape(title)}</title>"
+    style = "<style>body{margin:2rem;max-width:60rem}svg{width:100%;height:auto}</style>"
+    return f"{head}\n{style}\n{svg_text(panels, title=title)}</html>\n"
+
+
+def svg_text(panels: Sequence[Panel], *, title: str) -> str:
+    """The panels, one below the other.
+
+    >>> up = Series(name="up", points=[(0, 1.0), (10, 2.0)])
+    >>> text = svg_text([Panel(title="Accuracy", x_name="events", series=[up])], title="m")
+    >>> text.startswith("<svg "), text.count("class=\"line\""), "Accuracy" in text
+    (True, 1, True)
+    """
+    drawn = panels[:PANELS_MAX]
+    y, parts = _TOP, []
+    for panel in drawn:
+        parts += _panel(panel, y)
+        y += _height(panel)
+    if len(panels) > len(drawn):
+        parts.append(_text(f"{len(panels) - len(drawn)} more are not drawn", _LEFT, y))
+    head = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {y + _GAP}" role="img" '
+        f'{_STYLE} fill="{_INK}">\n<title>{escape(title)}</title>'
+    )
+    paper = f'<rect width="{_WIDTH}" height="{y + _GAP}" fill="white"/>'
+    name = f'<text x="{_LEFT}" y="24" font-size="16">{escape(title)}</text>'
+    return "\n".join([head, paper, name, *parts, "</svg>", ""])
+
+
+def thinned(points: Sequence[Point], most: int = POINTS_MAX) -> list[Point]:
+    """As many points at most, of which every stretch keeps its lowest and its highest.
+
+    >>> thinned([(n, n % 7) for n in range(10_000)], 100)[:3]
+    [(0, 0), (6, 6), (200, 4)]
+    """
+    if len(points) <= most:
+        return list(points)
+    length = math.ceil(2 * len(points) / most)
+    kept: list[Point] = []
+    for first in range(0, len(points), length):
+        stretch = points[first : first + length]
+        values = [(y, place) for place, (_, y) in enumerate(stretch) if y is not None]
+        places = {min(values)[1], max(values)[1]} if values else {0}
+        kept += [stretch[place] for place in sorted(places)]
+    return kept
+
+
+def _height(panel: Panel) -> int:
+    rows = math.ceil(min(len(panel.series), SERIES_MAX) / _KEYS_IN_ROW)
+    return _PLOT_HEIGHT + _KEY_ROW * rows + 3 * _GAP
+
+
+def _panel(panel: Panel, top: int) -> list[str]:
+    series = panel.series[:SERIES_MAX]
+    more = len(panel.series) - len(series)
+    heading = f"{panel.title} ({more} more lines are not drawn)" if more else panel.title
+    parts = [_text(heading, _LEFT, top + 12, 'font-weight="600"')]
+    points = [point for each in series for point in each.points]
+    xs = [x for x, y in points if y is not None and math.isfinite(y)]
+    ys = [y for _, y in points if y is not None and math.isfinite(y)]
+    if not ys:
+        return [*parts, _text("no value yet", _LEFT, top + _PLOT_HEIGHT // 2)]
+    upper, lower = top + _GAP, top + _GAP + _PLOT_HEIGHT
+    across = _Scale(min(xs), max(xs), _LEFT, _WIDTH - _RIGHT)
+    up = _Scale(min(ys), max(ys), lower, upper)
+    parts += _axes(across, up, panel.x_name)
+    for place, each in enumerate(series):
+        parts += _line(each, _look(place, each), across, up)
+        parts += _key(each, place, lower + 2 * _GAP)
+    return parts
+
+
+class _Scale:
+    """From values to places; round numbers stand at its ends and between."""
+
+    def __init__(self, least: float, most: float, first: float, last: float) -> None:
+        step = _round_step((most - least) / _TICKS or abs(most) / _TICKS or 1.0)
+        low, high = math.floor(least / step), math.ceil(most / step)
+        high = max(high, low + 1)
+        self.ticks = [n * step for n in range(low, high + 1)]
+        self._least, self._span = low * step, (high - low) * step
+        self._first, self._last = first, last
+
+    def __call__(self, value: float) -> float:
+        share = (value - self._least) / self._span
+        return self._first + share * (self._last - self._first)
+
+
+def _round_step(least: float) -> float:
+    """The next of 1, 2 and 5 times a power of ten.
+
+    >>> [_round_step(size) for size in (0.03, 0.7, 1200.0)]
+    [0.05, 1.0, 2000.0]
+    """
+    power = 10.0 ** math.floor(math.log10(least))
+    factor = next(each for each in (1, 2, 5, 10) if each * power >= least * (1 - 1e-9))
+    return float(f"{factor * power:.12g}")
+
+
+def _axes(across: _Scale, up: _Scale, x_name: str) -> Iterator[str]:
+    left, right = across(across.ticks[0]), across(across.ticks[-1])
+    bottom = up(up.ticks[0])
+    for tick in up.ticks:
+        y = up(tick)
+        yield f'<path d="M{left:.1f} {y:.1f}H{right:.1f}" stroke="{_FAINT}"/>'
+        yield _text(f"{tick:.6g}", left - 8, y + 4, 'text-anchor="end"')
+    for tick in across.ticks:
+        yield _text(f"{tick:,.6g}", across(tick), bottom + 16, 'text-anchor="middle"')
+    yield _text(x_name, right, bottom + 32, 'text-anchor="end"')
+
+
+def _line(series: Series, look: str, across: _Scale, up: _Scale) -> Iterator[str]:
+    """A path for each unbroken stretch; a stretch of one point is a dot."""
+    points = thinned(series.points)
+    for has_value, run in groupby(points, lambda point: _is_drawn(point[1])):
+        if not has_value:
+            continue
+        places = [(across(x), up(y)) for x, y in run if y is not None]
+        told = f"<title>{escape(series.name)}</title>"
+        if len(places) == 1:
+            ((x, y),) = places
+            yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" {look}>{told}</circle>'
+        else:
+            d = "L".join(f"{x:.1f} {y:.1f}" for x, y in places)
+            yield f'<path class="line" d="M{d}" fill="none" {look}>{told}</path>'
+
+
+def _is_drawn(y: float | None) -> bool:
+    return y is not None and math.isfinite(y)
+
+
+def _look(place: int, series: Series) -> str:
+    colour = _COLOURS[place % len(_COLOURS)]
+    if series.is_beside:
+        return f'stroke="{colour}" stroke-width="1" stroke-dasharray="5 4"'
+    return f'stroke="{colour}" stroke-width="2"'
+
+
+def _key(series: Series, place: int, top: float) -> Iterator[str]:
+    row, column = divmod(place, _KEYS_IN_ROW)
+    x, y = _LEFT + column * _KEY_WIDTH, top + row * _KEY_ROW
+    yield f'<path d="M{x} {y - 4}h22" {_look(place, series)}/>'
+    last = next((y for _, y in reversed(series.points) if y is not None), None)
+    value = "" if last is None else f" {last:.4g}"
+    yield _text(f"{series.name[:24]}{value}", x + 28, y)
+
+
+def _text(text: str, x: float, y: float, more: str = "") -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" {more}>{escape(text)}</text>'

@@ -1,0 +1,139 @@
+"""`weir init` and `weir doctor`, as they are typed. What is slow to load is imported when needed."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from checkpoints.records.signing import SigningSettings
+    from config.findings import Finding
+    from config.settings import Settings
+
+Label = Annotated[str | None, typer.Option(help="CSV: the label's column.")]
+IdColumn = Annotated[str | None, typer.Option("--id", help="CSV: the id's column.")]
+Columns = Annotated[
+    str | None, typer.Option(help="The features, with commas; all others by default.")
+]
+Null = Annotated[str, typer.Option(help="CSV: a text that means absent.")]
+Delimiter = Annotated[
+    str | None, typer.Option(help=r"CSV: between two cells; , by default, \t for a tab.")
+]
+Decimal = Annotated[str | None, typer.Option(help="CSV: the decimal mark, . or ,")]
+File = Annotated[
+    Path, typer.Option("--from", help="FILE.csv or FILE.csv.gz.", exists=True, dir_okay=False)
+]
+Output = Annotated[
+    Path | None, typer.Option("--output", "-o", help="The model file; stdout by default.")
+]
+Models = Annotated[list[Path] | None, typer.Option("--model", help="A model file; repeatable.")]
+Data = Annotated[
+    str | None, typer.Option(help="A file to try the one model on: whatever `weir send` takes.")
+]
+Json = Annotated[bool, typer.Option("--json", help="All findings as one object.")]
+DataDir = Annotated[
+    Path | None, typer.Option(help="Where `weir dev` keeps its state; ./.weir by default.")
+]
+
+
+class DoctorWiring(Struct, frozen=True, kw_only=True):
+    """What the program gives the doctor.
+
+    Attributes:
+        settings: Of a data directory, without what a running `weir dev` gives.
+        signing: The keys that settings name.
+    """
+
+    settings: "Callable[[Path | None], Settings]"
+    signing: "Callable[[Settings], SigningSettings]"
+
+
+def init(
+    file: File,
+    label: Annotated[str, typer.Option(help="The label's column.")],
+    output: Output = None,
+    id_column: IdColumn = None,
+    columns: Columns = None,
+    null: Null = "",
+    delimiter: Delimiter = None,
+    decimal: Decimal = None,
+) -> None:
+    """Write a model file to begin with, made of the first rows of a CSV file."""
+    from stream.first_day.begin import begin
+    from stream.send.csv_file import csv_columns
+
+    chosen = csv_columns(
+        label=label, id=id_column, features=columns, null=null, delimiter=delimiter,
+        decimal=decimal,
+    )  # fmt: skip
+    if output is not None and output.exists():
+        raise typer.BadParameter(f"{output} is there already: name another", param_hint="-o")
+    begun = begin(file, chosen, name=output.stem if output else None)
+    if output is None:
+        typer.echo(begun.text, nl=False)
+    else:
+        from config.files import write_asked
+
+        write_asked(output, begun.text)
+    for line in begun.told(output):
+        typer.echo(line, err=True)
+
+
+def doctor_command(wired: DoctorWiring) -> Callable[..., None]:
+    """The command, for the program's Typer."""
+
+    def doctor(
+        model: Models = None,
+        data: Data = None,
+        label: Label = None,
+        id_column: IdColumn = None,
+        columns: Columns = None,
+        null: Null = "",
+        delimiter: Delimiter = None,
+        decimal: Decimal = None,
+        as_json: Json = False,
+        data_dir: DataDir = None,
+    ) -> None:
+        """Check model files, keys, Redis and Kafka, and say how to mend what is wrong."""
+        from config import findings
+
+        given = wired.settings(data_dir)
+        found: Iterable[Finding]
+        body: dict[str, Any] = {}
+        if data is None:
+            _refuse_without_data(label, id_column, columns, null, delimiter, decimal)
+            from stream.diagnosis import diagnosis
+
+            found = diagnosis(model or [], given, wired.signing)
+        else:
+            from stream.first_day.checkup import checkup
+            from stream.send.csv_file import csv_columns
+
+            if not model or len(model) > 1:
+                raise typer.BadParameter("one model is tried at a time", param_hint="--model")
+            chosen = csv_columns(
+                label=label, id=id_column, features=columns, null=null, delimiter=delimiter,
+                decimal=decimal,
+            )  # fmt: skip
+            found, body = checkup(model[0], data, chosen)
+        listed = []
+        for finding in found:  # each is told as soon as it is there
+            listed.append(finding)
+            if not as_json:
+                typer.echo(findings.as_text(finding))
+        if as_json:
+            typer.echo(json.dumps({**findings.as_json(listed), **body}, ensure_ascii=False))
+        raise typer.Exit(findings.exit_code(listed))
+
+    return doctor
+
+
+def _refuse_without_data(*given: str | None) -> None:
+    if any(given):
+        what = "--label, --id, --columns, --null, --delimiter and --decimal say how --data is read"
+        raise typer.BadParameter(what, param_hint="--data")

@@ -1,0 +1,193 @@
+"""What a rehearsal found, as `weir doctor` tells it: each thing with the line that mends it."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+from checkpoints.records.manifest import BASELINES
+from config.findings import Finding, error, fine, warning
+from config.model.parts import FeatureSpec
+from config.model_file import ModelFile
+from learner.events.words import as_yaml, is_usual_missing
+from learner.values import Reason, Refusal
+from stream.errors import CellError, SendError
+from stream.first_day.column import Column
+from stream.first_day.kinds import Verdict, verdict_on
+from stream.first_day.rehearsal import Rehearsal
+
+_COLUMNS_TOLD_MAX = 60
+_KINDS_TOLD_MAX = 20
+_LINES_TOLD_MAX = 3
+
+
+def data_findings(model_file: ModelFile, done: Rehearsal) -> Iterator[Finding]:
+    """Columns, then what would be refused, then the scores.
+
+    Args:
+        model_file: The one that it was rehearsed with.
+    """
+    yield from _columns(model_file, done)
+    yield from _misfits(model_file, done)
+    yield from _refusals(model_file, done)
+    if done.ended:
+        mend = f"mend the file, or {model_file.source.where('learner')}"
+        yield error(done.source, _after(done.ended, done.source), mend, exit_code=2)
+    yield _outcome(done)
+    yield from _scores(model_file, done)
+
+
+def data_body(done: Rehearsal) -> dict[str, Any]:
+    """The same as numbers, for `--json`."""
+    columns = [
+        {"name": name, "type": verdict_on(column).kind, "absent": done.absent(name),
+         "sample": column.samples}
+        for name, column in done.columns.items()
+    ]  # fmt: skip
+    refused = [
+        {"line": line, "reason": refusal.reason, "detail": refusal.detail, "mend": refusal.mend}
+        for line, refusal in done.refused
+    ]
+    misfits = [{"line": line, "detail": str(misfit)} for line, misfit in done.misfits]
+    return {
+        "file": done.source,
+        "events": done.events,
+        "learned": done.learned,
+        "scored": done.scored,
+        "waiting": done.waiting,
+        "columns": columns,
+        "unsendable": misfits,
+        "refused": refused,
+        "metrics": {name: dict(score) for name, score in done.metrics.items()},
+    }
+
+
+def _columns(model_file: ModelFile, done: Rehearsal) -> Iterator[Finding]:
+    listed = model_file.features or {}
+    for name, column in islice(done.columns.items(), _COLUMNS_TOLD_MAX):
+        yield _column(name, column, done.absent(name), listed.get(name), done.source)
+    more = len(done.columns) - _COLUMNS_TOLD_MAX
+    if more > 0:
+        yield fine(done.source, f"{more:,} more columns, which --json has")
+
+
+def _column(
+    name: str, column: Column, absent: float, spec: FeatureSpec | None, source: str
+) -> Finding:
+    verdict = verdict_on(column)
+    told_as = spec.type if spec else f"{verdict.type}, by its values"
+    share = f"{absent:.1%} absent".replace("%", " %") if absent else "never absent"
+    what = f"{told_as}, {share}, such as {', '.join(column.samples)}"
+    about = f"{source} {name}"
+    if spec is None and column.kinds["string"] and verdict.type != "string":
+        words = ", ".join(map(as_yaml, verdict.words))
+        mend = f"features: {{{as_yaml(name)}: {{type: {verdict.type}}}}} and missing: [{words}]"
+        return warning(about, f"{what}: numbers, and texts that mean absent", mend)
+    return fine(about, f"{what}{_odd(verdict)}")
+
+
+def _odd(verdict: Verdict) -> str:
+    if not verdict.is_feature:
+        return f" ({verdict.why})"
+    return " (the same in every row)" if verdict.is_constant else ""
+
+
+def _misfits(model_file: ModelFile, done: Rehearsal) -> Iterator[Finding]:
+    """Rows at which `weir send` would stop, a finding for each column that has some."""
+    groups: dict[str, list[tuple[int, SendError]]] = {}
+    for line, misfit in done.misfits:
+        key = misfit.column if isinstance(misfit, CellError) else ""
+        groups.setdefault(key, []).append((line, misfit))
+    for column, found in islice(groups.items(), _KINDS_TOLD_MAX):
+        line, first = found[0]
+        count = f"{_rows(len(found))} cannot be sent ({_lines(line for line, _ in found)})"
+        what = f"{count}: {_after(str(first), done.source, line)}"
+        yield error(f"{done.source}:{line}", what, _mend(model_file, column, first), exit_code=2)
+
+
+def _mend(model_file: ModelFile, column: str, misfit: SendError) -> str:
+    if not isinstance(misfit, CellError):
+        return "mend the row, or take it out"
+    if is_usual_missing(misfit.text):
+        words = ", ".join(map(as_yaml, [*(model_file.missing or ()), misfit.text.strip()]))
+        return f"{model_file.source.where('missing')}: missing: [{words}]"
+    where = model_file.source.where(f"features.{column}")
+    return f"{where}: features: {{{as_yaml(column)}: {{type: string}}}}, or mend the cell"
+
+
+def _refusals(model_file: ModelFile, done: Rehearsal) -> Iterator[Finding]:
+    """What the gate or the learner would refuse, a finding for each kind of it."""
+    groups: dict[tuple[str, str], list[tuple[int, Refusal]]] = {}
+    for line, refusal in done.refused:
+        key = refusal.mend or refusal.detail.partition(" is ")[0]
+        groups.setdefault((refusal.reason, key), []).append((line, refusal))
+    most = sorted(groups.items(), key=lambda each: -len(each[1]))
+    for (reason, _), found in most[:_KINDS_TOLD_MAX]:
+        line, first = found[0]
+        count = f"{_rows(len(found))} would be refused as {reason}"
+        what = f"{count} ({_lines(line for line, _ in found)}): {first.detail}"
+        yield warning(f"{done.source}:{line}", what, _line_of(model_file, first))
+    if len(most) > _KINDS_TOLD_MAX:
+        yield fine(done.source, f"{len(most) - _KINDS_TOLD_MAX} more kinds, which --json has")
+
+
+def _line_of(model_file: ModelFile, refusal: Refusal) -> str:
+    """Which line of the model file to change, and to what."""
+    source = model_file.source
+    if refusal.mend:
+        section = refusal.mend.partition(":")[0]
+        return f"{source.where(section)}: {refusal.mend}"
+    if refusal.reason is Reason.learn_error:
+        return f"{source.where('learner')}: another step, or leave the column out with --columns"
+    section = _SECTIONS.get(refusal.reason, "")
+    return f"{source.where(section)}: {section}, or mend the row" if section else "mend the row"
+
+
+_SECTIONS: Mapping[Reason, str] = {
+    Reason.bad_label: "labels",
+    Reason.too_many_labels: "limits",
+    Reason.too_many_features: "limits",
+    Reason.too_large: "limits",
+    Reason.out_of_bounds: "features",
+    Reason.wrong_type: "features",
+    Reason.unknown_field: "features",
+    Reason.weight_unsupported: "learner",
+}
+
+
+def _outcome(done: Rehearsal) -> Finding:
+    lost = len(done.refused) + len(done.misfits)
+    what = f"of the first {_rows(done.events + len(done.misfits))}, {done.learned:,} learned"
+    told = [f"{done.scored:,} scored", f"{lost:,} lost"]
+    told += [f"{done.waiting:,} wait for a label"] if done.waiting else []
+    what = f"{what}, {', '.join(told)}"
+    if done.learned:
+        return fine(done.source, what)
+    mend = "name the label's column with --label" if done.waiting else "mend what stands above"
+    return error(done.source, what, mend, exit_code=2)
+
+
+def _scores(model_file: ModelFile, done: Rehearsal) -> Iterator[Finding]:
+    about = f"model {model_file.name}"
+    for name, score in done.metrics.items():
+        value = score.get("lifetime")
+        if value is not None:
+            beside = [f"{key} {score[key]:.4g}" for key in BASELINES if score.get(key) is not None]
+            told = f" ({', '.join(beside)})" if beside else ""
+            yield fine(about, f"{name} {value:.4g} so far{told}")
+
+
+def _after(text: str, source: str, line: int | None = None) -> str:
+    """The text without the place that the finding names already."""
+    place = source if line is None else f"{source}:{line}"
+    return text.removeprefix(f"{place}: ")
+
+
+def _rows(count: int) -> str:
+    return f"{count:,} row{'s' * (count != 1)}"
+
+
+def _lines(numbers: Iterable[int]) -> str:
+    listed = list(numbers)
+    shown = ", ".join(map(str, listed[:_LINES_TOLD_MAX]))
+    more = len(listed) - _LINES_TOLD_MAX
+    return f"line{'s' * (len(listed) > 1)} {shown}" + (f" and {more:,} more" if more > 0 else "")

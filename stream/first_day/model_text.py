@@ -1,0 +1,185 @@
+"""A proposal as a model file, with a comment wherever something was guessed."""
+
+import json
+import re
+import textwrap
+from collections.abc import Iterable, Iterator
+
+from config.model_file import MISSING_IN_CSV
+from learner.events.words import above, as_yaml
+from stream.first_day.column import Column
+from stream.first_day.kinds import Verdict
+from stream.first_day.proposal import Proposal
+
+_WIDTH = 98
+_NAME_MAX = 60
+_VALUE_MAX, _STRING_MAX = 1e12, 1024  # `limits` by default
+
+_MENDS = {
+    "id": "`weir send --id` makes it the event's id, by which a second one is refused",
+    "time": "the order of the rows is the time; an hour or a weekday of its own can be learned from",
+    "many": "shorten it, or encode it with preprocessing.FeatureHasher",
+    "empty": "nothing is known of it",
+}
+
+
+def model_name(stem: str) -> str:
+    """A model's name, made of a file's.
+
+    >>> model_name("my data (1)"), model_name("_.csv")
+    ('my-data-1', 'csv')
+    """
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")
+    return plain[:_NAME_MAX] or "model"
+
+
+def model_text(proposal: Proposal, *, name: str, data: str) -> str:
+    """The model file.
+
+    Args:
+        name: The model's.
+        data: The file, and the options that say how it is read, as they are typed.
+    """
+    look, aim = proposal.look, proposal.aim
+    lines = [
+        f"# Made of {look.extent} of a file, by:  weir init --from {data}",
+        "# What is guessed is yours to mend. The first rows try it, as they would be learned:",
+        f"#   weir doctor --model FILE --data {data}",
+        f"name: {as_yaml(name)}",
+        "",
+        *_comment(f"{_quoted(look.label.name)} has {aim.why}."),
+        *(_comment(f"Beware: {aim.doubt}.") if aim.doubt else ()),
+        f"task: {aim.task}",
+    ]
+    if aim.labels is not None:
+        second = "  # the second is the positive one" if aim.task == "binary" else ""
+        lines += [*_listed("labels: ", aim.labels, 2, more=second)]
+    lines += ["", *_learner(proposal), "", *_features(proposal), "", *_rest(proposal)]
+    return "".join(f"{_printable(line)}\n" for line in lines)
+
+
+def _learner(proposal: Proposal) -> Iterator[str]:
+    yield "learner:"
+    yield "  river:"
+    left_out = [name for name, _ in proposal.left_out]
+    if left_out:
+        kinds = dict.fromkeys(verdict.kind for _, verdict in proposal.left_out)
+        yield from _comment("Left out, each for what it says below:", 4)
+        yield from (f"    #   {kind}: {_MENDS[kind]}" for kind in kinds)
+        yield from _listed("    - compose.Discard: ", left_out, 8)
+    yield from _comment(proposal.learned.why, 4)
+    if not proposal.learned.takes_text:
+        yield from _encoded(proposal.numbers, proposal.texts)
+    yield f"    - {proposal.learned.step}"
+
+
+def _encoded(numbers: list[str], texts: list[str]) -> Iterator[str]:
+    """Numbers scaled, texts encoded; each branch names what it does not take."""
+    if not texts:
+        yield "    - preprocessing.StandardScaler"
+        return
+    if not numbers:
+        yield "    - preprocessing.OneHotEncoder: {drop_zeros: true}"
+        return
+    encoder = "{preprocessing.OneHotEncoder: {drop_zeros: true}}"
+    yield "    - compose.TransformerUnion:"
+    for others, step in ((texts, "preprocessing.StandardScaler"), (numbers, encoder)):
+        yield from _listed("        - [{compose.Discard: ", others, 12, more=f"}}, {step}]")
+
+
+def _features(proposal: Proposal) -> Iterator[str]:
+    yield from _comment("What each column is; an event in which one is of another type is refused.")
+    if not proposal.look.is_whole:
+        yield from _comment(
+            f"Whole numbers are float: below {proposal.look.extent} one may have a fraction."
+        )
+    yield "features:"
+    for column, verdict in proposal.columns:
+        if verdict.type is None:
+            yield f"  # {_quoted(column.name)}: {verdict.why}"
+            continue
+        spec = _spec(column, verdict, is_whole=proposal.look.is_whole)
+        absent = proposal.look.rows - column.present + column.words.total() * bool(verdict.words)
+        facts = _facts(column, verdict, absent / proposal.look.rows)
+        yield f"  {_yaml(column.name)}: {spec}  # {facts}"
+
+
+def _spec(column: Column, verdict: Verdict, *, is_whole: bool) -> str:
+    kind = "float" if verdict.type == "int" and not is_whole else verdict.type
+    bounds = ""
+    if verdict.type in ("int", "float"):
+        low = above(column.least) if column.least < -_VALUE_MAX else None
+        high = above(column.most) if column.most > _VALUE_MAX else None
+        bounds = (f", min: -{low}" if low else "") + (f", max: {high}" if high else "")
+    return f"{{type: {kind}{bounds}}}"
+
+
+def _facts(column: Column, verdict: Verdict, absent: float) -> str:
+    facts = [verdict.why or _values(column, verdict)]
+    if verdict.is_constant and verdict.is_feature:
+        facts.append("the same in every row: leave it out if it stays so")
+    if absent:
+        facts.append(f"{absent:.1%} absent".replace("%", " %"))
+    return ", ".join(facts)
+
+
+def _values(column: Column, verdict: Verdict) -> str:
+    if verdict.type == "bool":
+        return "true or false"
+    if verdict.type != "string":
+        return f"{column.least:g} to {column.most:g}"
+    count = len(column.values)
+    return f"{count} text{'s' * (count > 1)}, such as {_quoted(next(iter(column.values)))}"
+
+
+def _rest(proposal: Proposal) -> Iterator[str]:
+    yield from _comment("Texts that mean that nothing is there.")
+    yield from _listed("missing: ", dict.fromkeys((*MISSING_IN_CSV, *proposal.missing)), 2)
+    longest = max(column.longest for column, _ in proposal.columns)
+    if longest > _STRING_MAX:
+        yield from ("", *_comment("Texts are longer than a model takes by default."))
+        yield f"limits: {{string: {2 * longest}}}"
+    yield ""
+    yield from _comment("Each is shown over the life and the last 1,000 events, beside what the "
+                        "last label and the majority, or the mean, would have scored.")  # fmt: skip
+    yield f"metrics: [{', '.join(proposal.metrics)}]"
+    yield "drift:"
+    yield "  - {on: error, detector: ADWIN}"
+
+
+def _listed(key: str, values: Iterable[object], indent: int, more: str = "") -> list[str]:
+    """`key` with a list, which goes on in another line where one is full.
+
+    >>> _listed("missing: ", ["", "NA"], 2)
+    ['missing: ["", NA]']
+    """
+    lines, words = [f"{key}["], list(map(_yaml, values))
+    for place, word in enumerate(words, 1):
+        piece = f"{word}, " if place < len(words) else f"{word}]{more}"
+        if len(lines[-1]) + len(piece.rstrip()) > _WIDTH and place > 1:
+            lines[-1] = lines[-1].rstrip()
+            lines.append(" " * indent)
+        lines[-1] += piece
+    return lines
+
+
+def _yaml(value: object) -> str:
+    """A name or a label as the model file may have it, whatever characters it has."""
+    if not isinstance(value, str):
+        return str(value)
+    return as_yaml(value, longest=len(value)) if value.isprintable() else json.dumps(value)
+
+
+def _printable(line: str) -> str:
+    """The line without what YAML reads nowhere: only comments can have such characters here."""
+    return "".join(each if each.isprintable() else "?" for each in line)
+
+
+def _quoted(text: str) -> str:
+    return f"`{text[:_NAME_MAX]}`"
+
+
+def _comment(text: str, indent: int = 0) -> list[str]:
+    space = " " * indent
+    return textwrap.wrap(text, _WIDTH, initial_indent=f"{space}# ", subsequent_indent=f"{space}# ",
+                         break_long_words=False, break_on_hyphens=False)  # fmt: skip

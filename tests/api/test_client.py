@@ -1,0 +1,159 @@
+"""The client, against a real API: what it answers, what it tries again, what it gives up on."""
+
+import doctest
+import json
+import socket
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+import api.client
+import weir
+from api.client import Client, RequestError
+from tests.api.running import phishing, running
+
+
+def test_the_example_of_the_docstring_runs():
+    """As it stands there, with an address."""
+    with running() as at:
+        names = {"url": at.url, "__name__": "example"}
+        text = (Client.__doc__ or "").replace("# doctest: +SKIP", "")
+        example = doctest.DocTestParser().get_doctest(text, names, "Client", None, None)
+        result = doctest.DocTestRunner().run(example)
+
+    assert (result.attempted, result.failed) == (2, 0)
+
+
+def test_weir_exports_it():
+    """And says so of what it does not have."""
+    assert weir.Client is Client
+    with pytest.raises(AttributeError, match="no attribute 'Klient'"):
+        _ = weir.Klient
+
+
+def test_a_prediction_has_the_id_that_was_given_or_a_new_one():
+    """By either its label may come."""
+    features = phishing(1)[0][0]
+    with running() as at, Client(at.url) as client:
+        named, unnamed = client.predict("phishing", features, id="a"), client.predict("phishing", features)
+        place = client.label("phishing", unnamed["prediction_id"], True)
+
+    assert named["prediction_id"] == "a"
+    assert named["prediction"] == unnamed["prediction"]
+    assert place["topic"] == "phishing.labels"
+    assert json.loads(at.publisher.records[-1][2])["id"] == unnamed["prediction_id"]
+
+
+def test_many_rows_are_answered_in_order_in_as_many_requests_as_it_takes(monkeypatch):
+    """Each below the bytes that a request may have."""
+    monkeypatch.setattr(api.client, "_BYTES_MAX", 5_000)
+    rows = [x for x, _ in phishing(300)]
+    with running() as at, Client(at.url) as client:
+        found = client.predict_many("phishing", rows)
+        single = [client.predict("phishing", row)["probabilities"] for row in rows[:20]]
+
+    assert len(found) == 300
+    assert [each["probabilities"] for each in found[:20]] == single
+
+
+def test_events_without_an_id_get_one():
+    """So that one that was sent twice is learned once."""
+    events = [{"features": x, "label": y} for x, y in phishing(3)]
+    with running() as at, Client(at.url) as client:
+        places = client.send("phishing", [{**events[0], "id": "mine"}, *events[1:]])
+
+    sent = [json.loads(value)["id"] for _, _, value in at.publisher.records]
+    assert [each["id"] for each in places] == sent
+    assert sent[0] == "mine"
+    assert len(set(sent)) == 3
+
+
+def test_a_refusal_is_told_at_once_with_code_and_field():
+    """There is nothing to try again."""
+    with running() as at, Client(at.url) as client:
+        with pytest.raises(RequestError, match="tried 1 times") as caught:
+            client.predict("phishing", {"https": 1e300})
+        with pytest.raises(RequestError) as unknown:
+            client.status("fishing")
+
+    assert (caught.value.status, caught.value.code) == (422, "out_of_bounds")
+    assert caught.value.errors[0]["pointer"] == "/features/https"
+    assert (unknown.value.status, unknown.value.code) == (404, "not_found")
+
+
+class Flaky(BaseHTTPRequestHandler):
+    """Fails as often as it is told to, each time in another way, then answers."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):
+        """A connection that breaks, a proxy's page, then the answer."""
+        body = self.rfile.read(int(self.headers["content-length"]))
+        asked = self.server.asked
+        asked.append((self.headers.get("authorization"), json.loads(body)))
+        if len(asked) == 1:
+            self.connection.shutdown(socket.SHUT_RDWR)
+            self.close_connection = True
+            return
+        text = b"<p>later</p>" if len(asked) == 2 else b'{"prediction": true}'
+        self.send_response(503 if len(asked) == 2 else 200)
+        self.send_header("content-length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, *_):
+        """Nothing."""
+
+
+@pytest.fixture
+def flaky():
+    server = HTTPServer(("127.0.0.1", 0), Flaky)
+    server.asked = []
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_what_fails_on_the_way_is_tried_again_with_the_same_id(flaky):
+    """A connection that breaks may have brought the question there."""
+    with Client(f"http://127.0.0.1:{flaky.server_port}", key="app.secret") as client:
+        assert client.predict("m", {"a": 1})["prediction"] is True
+
+    assert len(flaky.asked) == 3
+    assert {key for key, _ in flaky.asked} == {"Bearer app.secret"}
+    assert len({body["id"] for _, body in flaky.asked}) == 1
+
+
+def test_it_gives_up_when_the_time_is_over():
+    """Nobody listens there."""
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        port = door.getsockname()[1]
+    started = time.monotonic()
+    with Client(f"http://127.0.0.1:{port}", timeout_s=1.0) as client:
+        with pytest.raises(RequestError, match="no answer: ConnectionRefusedError") as caught:
+            client.status("m")
+
+    assert caught.value.status is None
+    assert time.monotonic() - started < 2
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:8000", "ftp://host", "http://"])
+def test_what_is_no_address_is_refused_when_it_is_given(url):
+    with pytest.raises(ValueError, match="is no address such as"):
+        Client(url)
+
+
+def test_values_of_numpy_are_taken_and_others_named():
+    """Rows of a frame have them."""
+    import numpy
+
+    with running() as at, Client(at.url) as client:
+        one = client.predict("phishing", {"https": numpy.float64(1.0)})
+        assert one["prediction"] == client.predict("phishing", {"https": 1.0})["prediction"]
+        with pytest.raises(TypeError, match="object is no value"):
+            client.predict("phishing", {"https": object()})
