@@ -6,7 +6,6 @@ Imports of what is slow to load (River takes two seconds) stand in the commands 
 import functools
 import importlib
 import importlib.util
-import json
 import os
 import signal
 import sys
@@ -32,7 +31,6 @@ from stream.log_export.cli import LogWiring, log_commands
 from stream.send.cli import Wiring, send_command
 
 if TYPE_CHECKING:
-    from api.client import Client as Client
     from checkpoints.operating.connection import Connection
     from checkpoints.records.line import Line
     from config.model_file import ModelFile

@@ -5,7 +5,6 @@ knows it again. So whatever fails on the way is tried again, for as long as the 
 """
 
 import http.client
-import itertools
 import json
 import random
 import threading
@@ -79,16 +78,16 @@ class Client:
         if key is not None:
             self._headers["authorization"] = f"Bearer {key}"
 
-    def predict(self, model: str, features: Features, *, id: str | None = None) -> AnswerBody:
+    def predict(self, model: str, features: Features, *, event_id: str = "") -> AnswerBody:
         """One prediction.
 
         Args:
-            id: Under which its label will come; else a new one, answered as `prediction_id`.
+            event_id: Under which its label will come; by default a new one, `prediction_id`.
 
         Raises:
             RequestError: Refused, or not answered in time; so it is with all that follow.
         """
-        body = _json({"features": features, "id": id or str(uuid.uuid4())})
+        body = _json({"features": features, "id": event_id or str(uuid.uuid4())})
         answer: AnswerBody = self._ask("POST", model, "/predict", body)
         return answer
 
@@ -110,16 +109,15 @@ class Client:
             found += self._ask("POST", model, "/events", f'{{"events":{part}}}')["items"]
         return found
 
-    def label(self, model: str, id: str, label: bool | float | str) -> dict[str, Any]:
+    def label(self, model: str, event_id: str, label: bool | float | str) -> dict[str, Any]:
         """Say what was true of the event, or of the prediction, with this id."""
-        body = _json({"id": id, "label": label})
+        body = _json({"id": event_id, "label": label})
         place: dict[str, Any] = self._ask("POST", model, "/labels", body)["items"][0]
         return place
 
     def status(self, model: str) -> dict[str, Any]:
         """Where the model stands: the body of `GET /v1/models/{model}`."""
-        found: dict[str, Any] = self._ask("GET", model)
-        return found
+        return dict(self._ask("GET", model))
 
     def close(self) -> None:
         """Give this thread's connection back; another thread's ends with it."""
@@ -136,7 +134,9 @@ class Client:
         """The answer's JSON, after as many tries as there is time for."""
         where = f"{self._base.rstrip('/')}/v1/models/{quote(model, safe='')}{path}"
         end = time.monotonic() + self._timeout_s
-        for tries in itertools.count(1):
+        tries = 0
+        while True:
+            tries += 1
             status, wait_s, found = self._once(method, where, body, end)
             if status is not None and 200 <= status < 300:
                 return found

@@ -122,7 +122,7 @@ def _panels(items: Sequence[Mapping[str, Any]]) -> "list[Panel]":
 def _points(
     items: Sequence[Mapping[str, Any]], score: str, key: str
 ) -> list[tuple[float, float | None]]:
-    """Where a score stood at each version. A rollback, which has learned less, begins a new line."""
+    """Where a score stood at each version; a rollback, which has learned less, begins anew."""
     points: list[tuple[float, float | None]] = []
     for item in items:
         if points and item["learned"] < points[-1][0]:

@@ -118,7 +118,7 @@ def thinned(points: Sequence[Point], most: int = POINTS_MAX) -> list[Point]:
     """As many points at most, of which every stretch keeps its lowest and its highest.
 
     >>> thinned([(n, n % 7) for n in range(10_000)], 100)[:3]
-    [(0, 0), (6, 6), (200, 4)]
+    [(0, 0), (195, 6), (203, 0)]
     """
     if len(points) <= most:
         return list(points)

@@ -1,9 +1,9 @@
-"""`weir init` and `weir doctor`, as they are typed. What is slow to load is imported when needed."""
+"""`weir init` and `weir doctor`, as typed. What is slow to load is imported when it runs."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from msgspec import Struct
@@ -100,40 +100,47 @@ def doctor_command(wired: DoctorWiring) -> Callable[..., None]:
         data_dir: DataDir = None,
     ) -> None:
         """Check model files, keys, Redis and Kafka, and say how to mend what is wrong."""
-        from config import findings
+        given = {
+            "label": label, "id": id_column, "features": columns, "null": null,
+            "delimiter": delimiter, "decimal": decimal,
+        }  # fmt: skip
+        settings = wired.settings(data_dir)
+        if data is not None:
+            _tell(*_tried(model or [], data, given), as_json=as_json)
+        _refuse_without_data(given)
+        from stream.diagnosis import diagnosis
 
-        given = wired.settings(data_dir)
-        found: Iterable[Finding]
-        body: dict[str, Any] = {}
-        if data is None:
-            _refuse_without_data(label, id_column, columns, null, delimiter, decimal)
-            from stream.diagnosis import diagnosis
-
-            found = diagnosis(model or [], given, wired.signing)
-        else:
-            from stream.first_day.checkup import checkup
-            from stream.send.csv_file import csv_columns
-
-            if not model or len(model) > 1:
-                raise typer.BadParameter("one model is tried at a time", param_hint="--model")
-            chosen = csv_columns(
-                label=label, id=id_column, features=columns, null=null, delimiter=delimiter,
-                decimal=decimal,
-            )  # fmt: skip
-            found, body = checkup(model[0], data, chosen)
-        listed = []
-        for finding in found:  # each is told as soon as it is there
-            listed.append(finding)
-            if not as_json:
-                typer.echo(findings.as_text(finding))
-        if as_json:
-            typer.echo(json.dumps({**findings.as_json(listed), **body}, ensure_ascii=False))
-        raise typer.Exit(findings.exit_code(listed))
+        _tell(diagnosis(model or [], settings, wired.signing), {}, as_json=as_json)
 
     return doctor
 
 
-def _refuse_without_data(*given: str | None) -> None:
-    if any(given):
+def _tried(
+    models: list[Path], data: str, given: dict[str, Any]
+) -> "tuple[Iterable[Finding], dict[str, Any]]":
+    from stream.first_day.checkup import checkup
+    from stream.send.csv_file import csv_columns
+
+    if len(models) != 1:
+        raise typer.BadParameter("one model is tried at a time", param_hint="--model")
+    return checkup(models[0], data, csv_columns(**given))
+
+
+def _tell(found: "Iterable[Finding]", body: dict[str, Any], *, as_json: bool) -> NoReturn:
+    """Each finding as soon as it is there, or all as one object; ends with their exit code."""
+    from config import findings
+
+    listed = []
+    for finding in found:
+        listed.append(finding)
+        if not as_json:
+            typer.echo(findings.as_text(finding))
+    if as_json:
+        typer.echo(json.dumps({**findings.as_json(listed), **body}, ensure_ascii=False))
+    raise typer.Exit(findings.exit_code(listed))
+
+
+def _refuse_without_data(given: Mapping[str, Any]) -> None:
+    if any(given.values()):
         what = "--label, --id, --columns, --null, --delimiter and --decimal say how --data is read"
         raise typer.BadParameter(what, param_hint="--data")

@@ -64,10 +64,8 @@ class Column:
             self._measure(value)
 
     def _measure(self, number: float) -> None:
-        if number < self.least:
-            self.least = number
-        if number > self.most:
-            self.most = number
+        self.least = min(self.least, number)
+        self.most = max(self.most, number)
         if self._last is not None and len(self._steps) < 2:  # a second one says it all
             self._steps.add(number - self._last)
         self._last = number

@@ -6,12 +6,10 @@ from typing import Any
 
 from checkpoints.records.manifest import BASELINES
 from config.findings import Finding, error, fine, warning
-from config.model.parts import FeatureSpec
-from config.model_file import ModelFile
+from config.model_file import MISSING_IN_CSV, ModelFile
 from learner.events.words import as_yaml, is_usual_missing
 from learner.values import Reason, Refusal
 from stream.errors import CellError, SendError
-from stream.first_day.column import Column
 from stream.first_day.kinds import Verdict, verdict_on
 from stream.first_day.rehearsal import Rehearsal
 
@@ -62,25 +60,24 @@ def data_body(done: Rehearsal) -> dict[str, Any]:
 
 
 def _columns(model_file: ModelFile, done: Rehearsal) -> Iterator[Finding]:
-    listed = model_file.features or {}
-    for name, column in islice(done.columns.items(), _COLUMNS_TOLD_MAX):
-        yield _column(name, column, done.absent(name), listed.get(name), done.source)
+    for name in islice(done.columns, _COLUMNS_TOLD_MAX):
+        yield _column(model_file, name, done)
     more = len(done.columns) - _COLUMNS_TOLD_MAX
     if more > 0:
         yield fine(done.source, f"{more:,} more columns, which --json has")
 
 
-def _column(
-    name: str, column: Column, absent: float, spec: FeatureSpec | None, source: str
-) -> Finding:
+def _column(model_file: ModelFile, name: str, done: Rehearsal) -> Finding:
+    column, absent = done.columns[name], done.absent(name)
+    spec = (model_file.features or {}).get(name)
     verdict = verdict_on(column)
     told_as = spec.type if spec else f"{verdict.type}, by its values"
     share = f"{absent:.1%} absent".replace("%", " %") if absent else "never absent"
     what = f"{told_as}, {share}, such as {', '.join(column.samples)}"
-    about = f"{source} {name}"
+    about = f"{done.source} {name}"
     if spec is None and column.kinds["string"] and verdict.type != "string":
-        words = ", ".join(map(as_yaml, verdict.words))
-        mend = f"features: {{{as_yaml(name)}: {{type: {verdict.type}}}}} and missing: [{words}]"
+        type_of_it = f"features: {{{as_yaml(name)}: {{type: {verdict.type}}}}}"
+        mend = f"{type_of_it} and {_missing(model_file, verdict.words)}"
         return warning(about, f"{what}: numbers, and texts that mean absent", mend)
     return fine(about, f"{what}{_odd(verdict)}")
 
@@ -108,10 +105,16 @@ def _mend(model_file: ModelFile, column: str, misfit: SendError) -> str:
     if not isinstance(misfit, CellError):
         return "mend the row, or take it out"
     if is_usual_missing(misfit.text):
-        words = ", ".join(map(as_yaml, [*(model_file.missing or ()), misfit.text.strip()]))
-        return f"{model_file.source.where('missing')}: missing: [{words}]"
+        return f"{model_file.source.where('missing')}: {_missing(model_file, [misfit.text])}"
     where = model_file.source.where(f"features.{column}")
     return f"{where}: features: {{{as_yaml(column)}: {{type: string}}}}, or mend the cell"
+
+
+def _missing(model_file: ModelFile, words: Iterable[str]) -> str:
+    """The section with these words besides; a list of one's own stands in place of the usual."""
+    listed = MISSING_IN_CSV if model_file.missing is None else model_file.missing
+    texts = dict.fromkeys((*listed, *(word.strip() for word in words)))
+    return f"missing: [{', '.join(map(as_yaml, texts))}]"
 
 
 def _refusals(model_file: ModelFile, done: Rehearsal) -> Iterator[Finding]:
@@ -133,13 +136,14 @@ def _refusals(model_file: ModelFile, done: Rehearsal) -> Iterator[Finding]:
 def _line_of(model_file: ModelFile, refusal: Refusal) -> str:
     """Which line of the model file to change, and to what."""
     source = model_file.source
-    if refusal.mend:
-        section = refusal.mend.partition(":")[0]
-        return f"{source.where(section)}: {refusal.mend}"
     if refusal.reason is Reason.learn_error:
         return f"{source.where('learner')}: another step, or leave the column out with --columns"
+    named = [n for n in model_file.features or () if refusal.detail.startswith(f"feature {n!r} ")]
     section = _SECTIONS.get(refusal.reason, "")
-    return f"{source.where(section)}: {section}, or mend the row" if section else "mend the row"
+    key = f"features.{named[0]}" if named else refusal.mend.partition(":")[0] or section
+    if refusal.mend:
+        return f"{source.where(key)}: {refusal.mend}"
+    return f"{source.where(key)}: {key}, or mend the row" if key else "mend the row"
 
 
 _SECTIONS: Mapping[Reason, str] = {

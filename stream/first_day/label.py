@@ -50,7 +50,7 @@ def aim_of(label: Column, *, where: str, rows: int) -> Aim:
     ...     y.add(value)
     >>> aim = aim_of(y, where="elec.csv", rows=8)
     >>> aim.task, aim.labels, aim.why
-    ('binary', ('DOWN', 'UP'), "2 labels: DOWN 62.5 %, UP 37.5 %")
+    ('binary', ('DOWN', 'UP'), '2 labels: DOWN 62.5 %, UP 37.5 %')
     """
     about = f"{where}: the label's column {label.name!r}"
     if not label.present:

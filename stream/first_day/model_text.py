@@ -17,7 +17,7 @@ _VALUE_MAX, _STRING_MAX = 1e12, 1024  # `limits` by default
 
 _MENDS = {
     "id": "`weir send --id` makes it the event's id, by which a second one is refused",
-    "time": "the order of the rows is the time; an hour or a weekday of its own can be learned from",
+    "time": "the order of the rows is the time; an hour, a weekday as columns can be learned from",
     "many": "shorten it, or encode it with preprocessing.FeatureHasher",
     "empty": "nothing is known of it",
 }
@@ -67,10 +67,13 @@ def _learner(proposal: Proposal) -> Iterator[str]:
         yield from _comment("Left out, each for what it says below:", 4)
         yield from (f"    #   {kind}: {_MENDS[kind]}" for kind in kinds)
         yield from _listed("    - compose.Discard: ", left_out, 8)
-    yield from _comment(proposal.learned.why, 4)
-    if not proposal.learned.takes_text:
-        yield from _encoded(proposal.numbers, proposal.texts)
-    yield f"    - {proposal.learned.step}"
+    yield from _comment(
+        "A linear model, which learns from the first events on: numbers are scaled, of texts each "
+        f"value is a feature. Where it does not do, try {proposal.tree} after the same steps.",
+        4,
+    )
+    yield from _encoded(proposal.numbers, proposal.texts)
+    yield f"    - {proposal.learner}"
 
 
 def _encoded(numbers: list[str], texts: list[str]) -> Iterator[str]:

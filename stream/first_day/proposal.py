@@ -18,38 +18,18 @@ _METRICS: Mapping[TaskName, tuple[str, ...]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Learned:
-    """The last step of a pipeline, and why it is the one to begin with.
-
-    Attributes:
-        step: As River's documentation names it.
-        takes_text: It needs neither scaled numbers nor encoded texts.
-        why: In words.
-    """
-
-    step: str
-    takes_text: bool
-    why: str
-
-
-_LEARNERS: Mapping[TaskName, Learned] = {
-    "binary": Learned(
-        step="linear_model.LogisticRegression",
-        takes_text=False,
-        why="A linear model learns from the first events on; of texts, each value is a feature.",
-    ),
-    "multiclass": Learned(
-        step="naive_bayes.GaussianNB",
-        takes_text=False,
-        why="",
-    ),
-    "regression": Learned(
-        step="tree.HoeffdingTreeRegressor",
-        takes_text=True,
-        why="A tree takes texts and numbers of any size as they are; a linear model may blow up on "
-        "the first value that is far from all before.",
-    ),
+# A linear model learns from the first events on, and no value of a feature makes it diverge: of
+# these three, each beat the majority or the mean on every file that was tried.
+_LEARNERS: Mapping[TaskName, str] = {
+    "binary": "linear_model.LogisticRegression",
+    "multiclass": "linear_model.SoftmaxRegression",
+    "regression": "preprocessing.TargetStandardScaler: "
+    "{regressor: {linear_model.LinearRegression: {clip_gradient: 1.0}}}",
+}
+_TREES: Mapping[TaskName, str] = {
+    "binary": "tree.HoeffdingAdaptiveTreeClassifier",
+    "multiclass": "tree.HoeffdingAdaptiveTreeClassifier",
+    "regression": "tree.HoeffdingAdaptiveTreeRegressor",
 }
 
 
@@ -61,14 +41,12 @@ class Proposal:
         look: What was seen of the file.
         aim: What is learned.
         columns: Each column, and what it is.
-        learned: The last step.
         missing: Texts that mean that nothing is there, beside the usual ones.
     """
 
     look: Look
     aim: Aim
     columns: tuple[tuple[Column, Verdict], ...]
-    learned: Learned
     missing: tuple[str, ...]
 
     @property
@@ -77,14 +55,24 @@ class Proposal:
         return _METRICS[self.aim.task]
 
     @property
+    def learner(self) -> str:
+        """The last step of the pipeline, as the model file has it."""
+        return _LEARNERS[self.aim.task]
+
+    @property
+    def tree(self) -> str:
+        """What to try instead where the linear model does not do."""
+        return _TREES[self.aim.task]
+
+    @property
     def numbers(self) -> list[str]:
         """Columns that are learned from as numbers; true and false are 1 and 0."""
-        return [c.name for c, verdict in self.columns if verdict.is_feature and verdict.type != "string"]
+        return [c.name for c, found in self.columns if found.is_feature and found.type != "string"]
 
     @property
     def texts(self) -> list[str]:
         """Columns that are learned from as texts."""
-        return [c.name for c, verdict in self.columns if verdict.is_feature and verdict.type == "string"]
+        return [c.name for c, found in self.columns if found.is_feature and found.type == "string"]
 
     @property
     def left_out(self) -> list[tuple[str, Verdict]]:
@@ -108,6 +96,5 @@ def proposal_for(look: Look) -> Proposal:
         look=look,
         aim=aim,
         columns=columns,
-        learned=_LEARNERS[aim.task],
         missing=tuple(sorted(words)),
     )

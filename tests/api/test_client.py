@@ -37,7 +37,10 @@ def test_a_prediction_has_the_id_that_was_given_or_a_new_one():
     """By either its label may come."""
     features = phishing(1)[0][0]
     with running() as at, Client(at.url) as client:
-        named, unnamed = client.predict("phishing", features, id="a"), client.predict("phishing", features)
+        named, unnamed = (
+            client.predict("phishing", features, id="a"),
+            client.predict("phishing", features),
+        )
         place = client.label("phishing", unnamed["prediction_id"], True)
 
     assert named["prediction_id"] == "a"
@@ -134,9 +137,9 @@ def test_it_gives_up_when_the_time_is_over():
     with socket.create_server(("127.0.0.1", 0)) as door:
         port = door.getsockname()[1]
     started = time.monotonic()
-    with Client(f"http://127.0.0.1:{port}", timeout_s=1.0) as client:
-        with pytest.raises(RequestError, match="no answer: ConnectionRefusedError") as caught:
-            client.status("m")
+    client = Client(f"http://127.0.0.1:{port}", timeout_s=1.0)
+    with pytest.raises(RequestError, match="no answer: ConnectionRefusedError") as caught:
+        client.status("m")
 
     assert caught.value.status is None
     assert time.monotonic() - started < 2

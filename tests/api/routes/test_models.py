@@ -8,6 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from checkpoints.reading import views
 from checkpoints.reading.reader import LineReader
+from checkpoints.reading.score_views import best_of, scored_versions_page
 from checkpoints.records.manifest import SCORE_WINDOWS
 from tests.api.running import KEYS, PHISHING, Running, phishing, running, until
 
@@ -41,11 +42,8 @@ def test_bodies_are_those_that_the_command_line_prints(api: Running) -> None:
     serving = [state.serving.id]
     found = reader.versions(limit=101)
 
-    listed = views.page(
-        found,
-        limit=100,
-        view=lambda one: views.version_item(one, control=state.control, serving=serving),
-        place=lambda one: one.number,
+    listed = scored_versions_page(
+        found, limit=100, control=state.control, serving=serving, best=best_of(found)
     )
 
     assert api.get(f"{MODEL}/versions").json() == listed

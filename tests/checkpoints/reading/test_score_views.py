@@ -109,7 +109,9 @@ def test_models_are_compared_where_both_had_read_as_much():
 def test_near_the_end_the_nearest_versions_are_taken():
     """Not those of the beginning, where both had read nothing."""
     one = newest_first(*(version(n, at=at) for n, at in ((1, 0), (2, 950), (3, 990))))
-    other = newest_first(*(version(n, line=OTHER, at=at) for n, at in ((1, 0), (2, 950), (3, 1000))))
+    other = newest_first(
+        *(version(n, line=OTHER, at=at) for n, at in ((1, 0), (2, 950), (3, 1000)))
+    )
 
     pair = nearest_pair(one, other)
 

@@ -77,7 +77,7 @@ def test_what_the_gate_refuses_is_told_with_both_lines(look):
 
     assert about == "shop.csv:102"
     assert what.startswith("2 rows would be refused as out_of_bounds (lines 102, 104): feature")
-    assert mend.startswith("shop.yaml:8: features")
+    assert mend == "shop.yaml:8: features.price, or mend the row"
     assert [each["line"] for each in data["refused"]] == [102, 104]
 
 
@@ -99,7 +99,7 @@ def test_cells_that_weir_send_would_stop_at_are_all_named(look):
     assert exit_code(found) == 2
     assert about == "shop.csv:102"
     assert what == "3 rows cannot be sent (lines 102, 104, 105): price: 'n.a.' is no float"
-    assert mend == "shop.yaml:1: missing: [n.a.]"
+    assert mend == 'shop.yaml:1: missing: ["", NA, n/a, "null", n.a.]'
     assert data["learned"] == 101
 
 
@@ -139,7 +139,8 @@ def test_a_column_of_numbers_that_begins_with_a_word_for_nothing_is_noticed(look
     (first, _) = told(found, "warning")
 
     assert first[0] == "shop.csv items"
-    assert first[2] == "features: {items: {type: int}} and missing: [unknown]"
+    assert first[2].startswith("features: {items: {type: int}} and missing: [")
+    assert first[2].endswith("unknown]")
 
 
 def test_ndjson_is_tried_as_it_is(look):
@@ -156,7 +157,8 @@ def test_ndjson_is_tried_as_it_is(look):
 
 def test_vowpal_wabbits_text_is_tried_as_it_is(look):
     """It has no columns."""
-    model = "name: clicks\ntask: binary\nlearner: {vw: --loss_function logistic}\ntopics: {format: vw}\n"
+    head = "name: clicks\ntask: binary\ntopics: {format: vw}\n"
+    model = f"{head}learner: {{vw: --loss_function logistic}}\n"
     found, data = look("1 | a b\n-1 | c\n" * 20, model=model, name="clicks.vw")
 
     assert exit_code(found) == 0
@@ -185,7 +187,7 @@ def test_a_column_that_is_not_there_is_told_with_the_nearest(look):
     """As `weir send` does."""
     found, _ = look("price,items,yes\n1,2,0\n", label="yess")
 
-    assert 'no column \'yess\' (did you mean "yes"?)' in told(found, "error")[0][1]
+    assert "no column 'yess' (did you mean \"yes\"?)" in told(found, "error")[0][1]
 
 
 def test_a_source_that_is_not_there_is_refused(tmp_path):

@@ -1,0 +1,106 @@
+"""The page "Your own CSV, three tasks, end to end", walked through as it stands there."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.config.processes.waiting import until
+
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "how-to" / "your-own-csv.md"
+PROGRAM = Path(sys.executable).with_name("weir")
+_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+# The first block after these words is the file of that name.
+_FILES = {"make_files.py": "into `make_files.py`", "market-tree.yaml": "into `market-tree.yaml`",
+          "ask.py": "into `ask.py`"}  # fmt: skip
+
+pytestmark = pytest.mark.usefixtures("starts_servers")
+
+
+def files():
+    """The files that the reader is told to write."""
+    text = PAGE.read_text()
+    return {name: _BLOCK.search(text, text.index(words))[2] for name, words in _FILES.items()}
+
+
+def sections():
+    """By the number of its section: the shell commands, and what they are said to print."""
+    parts = re.split(r"^## (\d+)\. ", PAGE.read_text(), flags=re.MULTILINE)
+    return {
+        int(number): [text for kind, text in _BLOCK.findall(body) if kind == "sh"]
+        for number, body in zip(parts[1::2], parts[2::2], strict=True)
+    }
+
+
+class Reader:
+    """Somebody who types what the page says, in a folder of his own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environment = {**os.environ, "PATH": f"{PROGRAM.parent}:{os.environ['PATH']}"}
+        for name, text in files().items():
+            (folder / name).write_text(text)
+
+    @property
+    def servers(self):
+        """`dev.json`, when all are ready."""
+        path = self.folder / ".weir" / "dev.json"
+        found = json.loads(path.read_text()) if path.exists() else {}
+        return found if found and not found.get("starting") else None
+
+    def types(self, block):
+        """What the commands print; each of them must end with 0."""
+        done = subprocess.run(
+            ["bash", "-ec", block], cwd=self.folder, env=self.environment,
+            capture_output=True, text=True, timeout=100, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+
+def test_the_page_does_what_it_says(tmp_path):
+    """From three files to answers; the ports are other ones."""
+    reader, blocks = Reader(tmp_path), sections()
+    for number in (1, 2, 3):
+        for block in blocks[number]:
+            told = reader.types(block)
+    assert "of the first 500 rows, 500 learned, 500 scored, 0 lost" in told
+
+    (run,) = blocks[4]
+    command = f"{run.strip()} --port 0 --kafka-port 0"
+    with subprocess.Popen(["bash", "-c", f"exec {command}"], cwd=tmp_path, env=reader.environment,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as dev:  # fmt: skip
+        try:
+            until(lambda: reader.servers, what="all are ready", limit_s=100)
+            walk(reader, blocks)
+            dev.send_signal(signal.SIGTERM)
+            assert dev.wait(30) == 0
+        finally:
+            dev.kill()
+
+
+def walk(reader, blocks):
+    """With the servers up: send, look, compare, ask."""
+    told = "".join(map(reader.types, blocks[5]))
+    assert told.count("learned, 0 refused") == 3
+
+    told = "".join(map(reader.types, blocks[6]))
+    assert "best" in told
+    assert "ADWIN" in told
+    assert (reader.folder / "market.html").read_text().startswith("<!doctype html>")
+    assert (reader.folder / "market-scores.csv").exists()
+
+    told = "".join(map(reader.types, blocks[7]))
+    assert "market v" in told
+    assert "market-tree v" in told
+    assert "Accuracy  lifetime" in told
+
+    ask = reader.folder / "ask.py"
+    ask.write_text(ask.read_text().replace("http://127.0.0.1:8000", reader.servers["api"]))
+    told = "".join(map(reader.types, blocks[8]))
+    assert "matched 1" in told
