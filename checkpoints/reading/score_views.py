@@ -48,7 +48,8 @@ def scored_versions_page(
 def _changes(manifest: Manifest, before: Manifest | None) -> Body:
     """Each score over the life, rolling, and how the rolling one changed; null where unknown."""
     changes: Body = {}
-    for name, score in manifest.metrics.items():
+    for name in _listed(manifest):
+        score = manifest.metrics[name]
         rolling = score.get("rolling")
         was = before.metrics.get(name, {}).get("rolling") if before else None
         changes[name] = {
@@ -73,13 +74,21 @@ def best_of(kept: Iterable[Entry]) -> str | None:
         if isinstance(each, Damaged) or not each.manifest.metrics:
             continue
         manifest = each.manifest
-        score = score or next(iter(manifest.metrics))
+        score = score or _listed(manifest)[0]
         rolling = manifest.metrics.get(score, {}).get("rolling")
         if rolling is None or manifest.counts.scored < _window(manifest):
             continue
         if best is None or is_better(score, rolling, best[1]):
             best = each.id, rolling
     return best[0] if best else None
+
+
+def _listed(manifest: Manifest) -> list[str]:
+    """Its scores, in the order of the model file; a manifest has them by name."""
+    listed = manifest.model_file.get("metrics")
+    order = list(listed) if isinstance(listed, Sequence) else []
+    names = [name for name in order if name in manifest.metrics]
+    return [*names, *(name for name in manifest.metrics if name not in names)]
 
 
 def _window(manifest: Manifest) -> int:
@@ -103,7 +112,7 @@ def scores_view(model: str, kept: Iterable[Version], *, best: str | None) -> Bod
             "learned": each.manifest.counts.learned,
             "scored": each.manifest.counts.scored,
             "best": each.id == best,
-            "metrics": {name: dict(score) for name, score in each.manifest.metrics.items()},
+            "metrics": {name: dict(each.manifest.metrics[name]) for name in _listed(each.manifest)},
         }
         for each in kept
     ]
@@ -194,7 +203,7 @@ def _read(version: Version, topic: str) -> int:
 def compared(pair: Pair) -> Body:
     """`weir compare`: the scores of both, and how far apart they are."""
     one, other = pair.one.manifest, pair.other.manifest
-    names = dict.fromkeys((*one.metrics, *other.metrics))
+    names = dict.fromkeys((*_listed(one), *_listed(other)))
     metrics = {name: _score(name, one.metrics.get(name), other.metrics.get(name)) for name in names}
     return {
         "topic": pair.topic,

@@ -95,7 +95,7 @@ def svg_text(panels: Sequence[Panel], *, title: str) -> str:
 
     >>> up = Series(name="up", points=[(0, 1.0), (10, 2.0)])
     >>> text = svg_text([Panel(title="Accuracy", x_name="events", series=[up])], title="m")
-    >>> text.startswith("<svg "), text.count("class=\"line\""), "Accuracy" in text
+    >>> text.startswith("<svg "), text.count('class="line"'), "Accuracy" in text
     (True, 1, True)
     """
     drawn = panels[:PANELS_MAX]

@@ -6,6 +6,7 @@ from typing import Any
 
 from checkpoints.records.manifest import BASELINES
 from config.findings import Finding, error, fine, warning
+from config.model.better import is_better
 from config.model_file import MISSING_IN_CSV, ModelFile
 from learner.events.words import as_yaml, is_usual_missing
 from learner.values import Reason, Refusal
@@ -175,9 +176,17 @@ def _scores(model_file: ModelFile, done: Rehearsal) -> Iterator[Finding]:
     for name, score in done.metrics.items():
         value = score.get("lifetime")
         if value is not None:
-            beside = [f"{key} {score[key]:.4g}" for key in BASELINES if score.get(key) is not None]
-            told = f" ({', '.join(beside)})" if beside else ""
-            yield fine(about, f"{name} {value:.4g} so far{told}")
+            yield fine(about, f"{name} {value:.4g} so far{_beside(name, value, score)}")
+
+
+def _beside(name: str, value: float, score: Mapping[str, float | None]) -> str:
+    """What the score's baselines have, and which of them is better than the model."""
+    known = {key: other for key in BASELINES if (other := score.get(key)) is not None}
+    if not known:
+        return ""
+    better = [key for key, other in known.items() if is_better(name, other, value)]
+    told = ", ".join(f"{key} {other:.4g}" for key, other in known.items())
+    return f" ({told})" + (f": {' and '.join(better)} would do better" if better else "")
 
 
 def _after(text: str, source: str, line: int | None = None) -> str:

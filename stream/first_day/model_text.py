@@ -69,7 +69,7 @@ def _learner(proposal: Proposal) -> Iterator[str]:
         yield from _listed("    - compose.Discard: ", left_out, 8)
     yield from _comment(
         "A linear model, which learns from the first events on: numbers are scaled, of texts each "
-        f"value is a feature. Where it does not do, try {proposal.tree} after the same steps.",
+        f"value is a feature. Where that is not enough, try {proposal.tree} in its place.",
         4,
     )
     yield from _encoded(proposal.numbers, proposal.texts)

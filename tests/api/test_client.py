@@ -38,7 +38,7 @@ def test_a_prediction_has_the_id_that_was_given_or_a_new_one():
     features = phishing(1)[0][0]
     with running() as at, Client(at.url) as client:
         named, unnamed = (
-            client.predict("phishing", features, id="a"),
+            client.predict("phishing", features, event_id="a"),
             client.predict("phishing", features),
         )
         place = client.label("phishing", unnamed["prediction_id"], True)
