@@ -31,6 +31,7 @@ from stream.log_export.cli import LogWiring, log_commands
 from stream.send.cli import Wiring, send_command
 
 if TYPE_CHECKING:
+    from api.client import Client
     from checkpoints.operating.connection import Connection
     from checkpoints.records.line import Line
     from config.model_file import ModelFile
@@ -46,6 +47,7 @@ _LOAD_A_MODEL = frozenset({"dev", "doctor", "learn", "send", "serve"})
 _API_STORE_DEADLINE_S = 2.0
 # The learner says every few seconds that it waits, and tries again itself.
 _LEARNER_STORE_DEADLINE_S = 3.0
+__all__ = ["Client", "app", "main"]
 _ROOMS = ("api", "checkpoints", "config", "learner", "stream")
 # What programs import from here, and where it is: it is loaded when it is asked for.
 _FOR_PROGRAMS = {"Client": "api.client"}

@@ -34,6 +34,7 @@ Second = Annotated[str, typer.Argument(help="Another model's name.", metavar="B"
 
 _FACTS = ("version", "kind", "created_at", "learned", "scored")
 _DRAWN = ("lifetime", "rolling", *BASELINES)
+_DRAWN_FROM = 100  # scored events: a score of fewer says little, and would set the scale
 
 
 def scores(at: Connection, model: Model, *, csv_file: Table = None, plot: Plot = None) -> Told:
@@ -107,13 +108,15 @@ def _panels(items: Sequence[Mapping[str, Any]]) -> "list[Panel]":
     """A panel for each score, a line for each of its windows and baselines."""
     from config.text.plot import Panel, Series
 
+    items = [item for item in items if item["scored"] >= _DRAWN_FROM] or items
     columns = [(name, key) for name, key in score_columns(items) if key in _DRAWN]
     panels = []
     for score in dict.fromkeys(name for name, _ in columns):
-        keys = [key for name, key in columns if name == score]
+        lines = [(key, _points(items, score, key)) for name, key in columns if name == score]
         series = [
-            Series(name=key, points=_points(items, score, key), is_beside=key in BASELINES)
-            for key in keys
+            Series(name=key, points=points, is_beside=key in BASELINES)
+            for key, points in lines
+            if any(y is not None for _, y in points)
         ]
         panels.append(Panel(title=score, x_name="events learned", series=series))
     return panels

@@ -18,9 +18,10 @@ Point: TypeAlias = tuple[float, float | None]
 # What is drawn at most; series beyond are named, points are thinned.
 PANELS_MAX, SERIES_MAX, POINTS_MAX = 20, 24, 1_000
 _WIDTH, _PLOT_HEIGHT, _GAP = 900, 220, 24
-_LEFT, _RIGHT, _TOP = 72, 24, 48
-_KEY_ROW, _KEY_WIDTH, _KEYS_IN_ROW = 18, 196, 4
-_TICKS = 5
+_LEFT, _RIGHT, _TOP = 72, 36, 48
+_KEY_ROW, _KEY_LINE, _CHARACTER, _NAME_MAX = 18, 28, 7, 40
+_ACROSS = _WIDTH - _LEFT - _RIGHT
+_TICKS_ACROSS, _TICKS_UP = 8, 5
 _INK, _FAINT = "#1f2937", "#e5e7eb"
 # Okabe and Ito's colours, which people tell apart who see fewer.
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#555555")
@@ -133,7 +134,8 @@ def thinned(points: Sequence[Point], most: int = POINTS_MAX) -> list[Point]:
 
 
 def _height(panel: Panel) -> int:
-    rows = math.ceil(min(len(panel.series), SERIES_MAX) / _KEYS_IN_ROW)
+    series = panel.series[:SERIES_MAX]
+    rows = math.ceil(len(series) / _keys_in_row(series))
     return _PLOT_HEIGHT + _KEY_ROW * rows + 3 * _GAP
 
 
@@ -148,20 +150,20 @@ def _panel(panel: Panel, top: int) -> list[str]:
     if not ys:
         return [*parts, _text("no value yet", _LEFT, top + _PLOT_HEIGHT // 2)]
     upper, lower = top + _GAP, top + _GAP + _PLOT_HEIGHT
-    across = _Scale(min(xs), max(xs), _LEFT, _WIDTH - _RIGHT)
-    up = _Scale(min(ys), max(ys), lower, upper)
+    across = _Scale(min(xs), max(xs), _LEFT, _WIDTH - _RIGHT, ticks=_TICKS_ACROSS)
+    up = _Scale(min(ys), max(ys), lower, upper, ticks=_TICKS_UP)
     parts += _axes(across, up, panel.x_name)
     for place, each in enumerate(series):
         parts += _line(each, _look(place, each), across, up)
-        parts += _key(each, place, lower + 2 * _GAP)
+        parts += _key(each, place, lower + 2 * _GAP, _keys_in_row(series))
     return parts
 
 
 class _Scale:
-    """From values to places; round numbers stand at its ends and between."""
+    """From values to places; round numbers stand at its ends and between, about so many."""
 
-    def __init__(self, least: float, most: float, first: float, last: float) -> None:
-        step = _round_step((most - least) / _TICKS or abs(most) / _TICKS or 1.0)
+    def __init__(self, least: float, most: float, first: float, last: float, *, ticks: int) -> None:
+        step = _round_step((most - least) / ticks or abs(most) / ticks or 1.0)
         low, high = math.floor(least / step), math.ceil(most / step)
         high = max(high, low + 1)
         self.ticks = [n * step for n in range(low, high + 1)]
@@ -223,13 +225,19 @@ def _look(place: int, series: Series) -> str:
     return f'stroke="{colour}" stroke-width="2"'
 
 
-def _key(series: Series, place: int, top: float) -> Iterator[str]:
-    row, column = divmod(place, _KEYS_IN_ROW)
-    x, y = _LEFT + column * _KEY_WIDTH, top + row * _KEY_ROW
+def _keys_in_row(series: Sequence[Series]) -> int:
+    """How many names stand side by side, each with its last value."""
+    longest = max((len(each.name[:_NAME_MAX]) for each in series), default=0)
+    return max(1, min(4, _ACROSS // (_KEY_LINE + (longest + 12) * _CHARACTER)))
+
+
+def _key(series: Series, place: int, top: float, in_row: int) -> Iterator[str]:
+    row, column = divmod(place, in_row)
+    x, y = _LEFT + column * (_ACROSS // in_row), top + row * _KEY_ROW
     yield f'<path d="M{x} {y - 4}h22" {_look(place, series)}/>'
     last = next((y for _, y in reversed(series.points) if y is not None), None)
     value = "" if last is None else f" {last:.4g}"
-    yield _text(f"{series.name[:24]}{value}", x + 28, y)
+    yield _text(f"{series.name[:_NAME_MAX]}{value}", x + _KEY_LINE, y)
 
 
 def _text(text: str, x: float, y: float, more: str = "") -> str:

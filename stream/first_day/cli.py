@@ -25,9 +25,7 @@ Delimiter = Annotated[
     str | None, typer.Option(help=r"CSV: between two cells; , by default, \t for a tab.")
 ]
 Decimal = Annotated[str | None, typer.Option(help="CSV: the decimal mark, . or ,")]
-File = Annotated[
-    Path, typer.Option("--from", help="FILE.csv or FILE.csv.gz.", exists=True, dir_okay=False)
-]
+File = Annotated[Path, typer.Option("--from", help="FILE.csv or FILE.csv.gz.")]
 Output = Annotated[
     Path | None, typer.Option("--output", "-o", help="The model file; stdout by default.")
 ]

@@ -11,7 +11,7 @@ from config.model_file import MISSING_IN_CSV, ModelFile
 from learner.events.words import as_yaml, is_usual_missing
 from learner.values import Reason, Refusal
 from stream.errors import CellError, SendError
-from stream.first_day.kinds import Verdict, verdict_on
+from stream.first_day.kinds import Nature, nature_of
 from stream.first_day.rehearsal import Rehearsal
 
 _COLUMNS_TOLD_MAX = 60
@@ -38,7 +38,7 @@ def data_findings(model_file: ModelFile, done: Rehearsal) -> Iterator[Finding]:
 def data_body(done: Rehearsal) -> dict[str, Any]:
     """The same as numbers, for `--json`."""
     columns = [
-        {"name": name, "type": verdict_on(column).kind, "absent": done.absent(name),
+        {"name": name, "type": nature_of(column).kind, "absent": done.absent(name),
          "sample": column.samples}
         for name, column in done.columns.items()
     ]  # fmt: skip
@@ -71,22 +71,22 @@ def _columns(model_file: ModelFile, done: Rehearsal) -> Iterator[Finding]:
 def _column(model_file: ModelFile, name: str, done: Rehearsal) -> Finding:
     column, absent = done.columns[name], done.absent(name)
     spec = (model_file.features or {}).get(name)
-    verdict = verdict_on(column)
-    told_as = spec.type if spec else f"{verdict.type}, by its values"
+    nature = nature_of(column)
+    told_as = spec.type if spec else f"{nature.type}, by its values"
     share = f"{absent:.1%} absent".replace("%", " %") if absent else "never absent"
     what = f"{told_as}, {share}, such as {', '.join(column.samples)}"
     about = f"{done.source} {name}"
-    if spec is None and column.kinds["string"] and verdict.type != "string":
-        type_of_it = f"features: {{{as_yaml(name)}: {{type: {verdict.type}}}}}"
-        mend = f"{type_of_it} and {_missing(model_file, verdict.words)}"
+    if spec is None and column.kinds["string"] and nature.type != "string":
+        type_of_it = f"features: {{{as_yaml(name)}: {{type: {nature.type}}}}}"
+        mend = f"{type_of_it} and {_missing(model_file, nature.words)}"
         return warning(about, f"{what}: numbers, and texts that mean absent", mend)
-    return fine(about, f"{what}{_odd(verdict)}")
+    return fine(about, f"{what}{_odd(nature)}")
 
 
-def _odd(verdict: Verdict) -> str:
-    if not verdict.is_feature:
-        return f" ({verdict.why})"
-    return " (the same in every row)" if verdict.is_constant else ""
+def _odd(nature: Nature) -> str:
+    if not nature.is_feature:
+        return f" ({nature.why})"
+    return " (the same in every row)" if nature.is_constant else ""
 
 
 def _misfits(model_file: ModelFile, done: Rehearsal) -> Iterator[Finding]:

@@ -28,7 +28,7 @@ _EPOCH_S = (631_152_000, 4_102_444_800)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Nature:
     """What a column was judged to be.
 
     Attributes:
@@ -51,17 +51,17 @@ class Verdict:
         return self.kind in ("bool", "int", "float", "string")
 
 
-def verdict_on(column: Column) -> Verdict:
+def nature_of(column: Column) -> Nature:
     """What the column is, as far as its values and its name tell.
 
     >>> colour = Column("colour")
     >>> for value in ("red", "blue", "red"):
     ...     colour.add(value)
-    >>> verdict_on(colour).kind
+    >>> nature_of(colour).kind
     'string'
     """
     if not column.present:
-        return Verdict(kind="empty", type=None, why="it holds nothing")
+        return Nature(kind="empty", type=None, why="it holds nothing")
     found, words = _type(column)
     why = _why_time(column, found) or _why_id(column, found)
     kind: Kind = found
@@ -71,7 +71,7 @@ def verdict_on(column: Column) -> Verdict:
         count = f"{len(column.values):,}" + (" or more" * (len(column.values) == DISTINCT_MAX))
         kind, why = "many", f"a text of {count} different values"
     constant = len(column.values) == 1
-    return Verdict(kind=kind, type=found, why=why, words=words, is_constant=constant)
+    return Nature(kind=kind, type=found, why=why, words=words, is_constant=constant)
 
 
 def _type(column: Column) -> tuple[Type, tuple[str, ...]]:

@@ -14,7 +14,7 @@ from stream.send.csv_header import unnamed_columns
 
 # So many rows are looked at, fewer of a wide file: it takes a few seconds.
 _ROWS_MAX, _ROWS_MIN = 50_000, 1_000
-_CELLS_MAX = 1_000_000
+_CELLS_MAX = 2_000_000
 # What one event may have by default (`limits.features`); a wider file is to be chosen from.
 _COLUMNS_MAX = 1_000
 # A file is read before there is a model: every cell is a number where it is one, else a text.

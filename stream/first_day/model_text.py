@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from config.model_file import MISSING_IN_CSV
 from learner.events.words import above, as_yaml
 from stream.first_day.column import Column
-from stream.first_day.kinds import Verdict
+from stream.first_day.kinds import Nature
 from stream.first_day.proposal import Proposal
 
 _WIDTH = 98
@@ -63,7 +63,7 @@ def _learner(proposal: Proposal) -> Iterator[str]:
     yield "  river:"
     left_out = [name for name, _ in proposal.left_out]
     if left_out:
-        kinds = dict.fromkeys(verdict.kind for _, verdict in proposal.left_out)
+        kinds = dict.fromkeys(nature.kind for _, nature in proposal.left_out)
         yield from _comment("Left out, each for what it says below:", 4)
         yield from (f"    #   {kind}: {_MENDS[kind]}" for kind in kinds)
         yield from _listed("    - compose.Discard: ", left_out, 8)
@@ -97,39 +97,39 @@ def _features(proposal: Proposal) -> Iterator[str]:
             f"Whole numbers are float: below {proposal.look.extent} one may have a fraction."
         )
     yield "features:"
-    for column, verdict in proposal.columns:
-        if verdict.type is None:
-            yield f"  # {_quoted(column.name)}: {verdict.why}"
+    for column, nature in proposal.columns:
+        if nature.type is None:
+            yield f"  # {_quoted(column.name)}: {nature.why}"
             continue
-        spec = _spec(column, verdict, is_whole=proposal.look.is_whole)
-        absent = proposal.look.rows - column.present + column.words.total() * bool(verdict.words)
-        facts = _facts(column, verdict, absent / proposal.look.rows)
+        spec = _spec(column, nature, is_whole=proposal.look.is_whole)
+        absent = proposal.look.rows - column.present + column.words.total() * bool(nature.words)
+        facts = _facts(column, nature, absent / proposal.look.rows)
         yield f"  {_yaml(column.name)}: {spec}  # {facts}"
 
 
-def _spec(column: Column, verdict: Verdict, *, is_whole: bool) -> str:
-    kind = "float" if verdict.type == "int" and not is_whole else verdict.type
+def _spec(column: Column, nature: Nature, *, is_whole: bool) -> str:
+    kind = "float" if nature.type == "int" and not is_whole else nature.type
     bounds = ""
-    if verdict.type in ("int", "float"):
+    if nature.type in ("int", "float"):
         low = above(column.least) if column.least < -_VALUE_MAX else None
         high = above(column.most) if column.most > _VALUE_MAX else None
         bounds = (f", min: -{low}" if low else "") + (f", max: {high}" if high else "")
     return f"{{type: {kind}{bounds}}}"
 
 
-def _facts(column: Column, verdict: Verdict, absent: float) -> str:
-    facts = [verdict.why or _values(column, verdict)]
-    if verdict.is_constant and verdict.is_feature:
+def _facts(column: Column, nature: Nature, absent: float) -> str:
+    facts = [nature.why or _values(column, nature)]
+    if nature.is_constant and nature.is_feature:
         facts.append("the same in every row: leave it out if it stays so")
     if absent:
         facts.append(f"{absent:.1%} absent".replace("%", " %"))
     return ", ".join(facts)
 
 
-def _values(column: Column, verdict: Verdict) -> str:
-    if verdict.type == "bool":
+def _values(column: Column, nature: Nature) -> str:
+    if nature.type == "bool":
         return "true or false"
-    if verdict.type != "string":
+    if nature.type != "string":
         return f"{column.least:g} to {column.most:g}"
     count = len(column.values)
     return f"{count} text{'s' * (count > 1)}, such as {_quoted(next(iter(column.values)))}"

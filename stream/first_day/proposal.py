@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from config.model_file import TaskName
 from stream.errors import SendError
 from stream.first_day.column import Column
-from stream.first_day.kinds import Verdict, verdict_on
+from stream.first_day.kinds import Nature, nature_of
 from stream.first_day.label import Aim, aim_of
 from stream.first_day.look import Look
 
@@ -46,7 +46,7 @@ class Proposal:
 
     look: Look
     aim: Aim
-    columns: tuple[tuple[Column, Verdict], ...]
+    columns: tuple[tuple[Column, Nature], ...]
     missing: tuple[str, ...]
 
     @property
@@ -67,17 +67,17 @@ class Proposal:
     @property
     def numbers(self) -> list[str]:
         """Columns that are learned from as numbers; true and false are 1 and 0."""
-        return [c.name for c, found in self.columns if found.is_feature and found.type != "string"]
+        return [c.name for c, it in self.columns if it.is_feature and it.type != "string"]
 
     @property
     def texts(self) -> list[str]:
         """Columns that are learned from as texts."""
-        return [c.name for c, found in self.columns if found.is_feature and found.type == "string"]
+        return [c.name for c, it in self.columns if it.is_feature and it.type == "string"]
 
     @property
-    def left_out(self) -> list[tuple[str, Verdict]]:
+    def left_out(self) -> list[tuple[str, Nature]]:
         """Columns that cannot be learned from as they stand."""
-        return [(c.name, verdict) for c, verdict in self.columns if not verdict.is_feature]
+        return [(c.name, nature) for c, nature in self.columns if not nature.is_feature]
 
 
 def proposal_for(look: Look) -> Proposal:
@@ -87,11 +87,11 @@ def proposal_for(look: Look) -> Proposal:
         SendError: Nothing can be learned from it, and why.
     """
     aim = aim_of(look.label, where=str(look.path), rows=look.rows)
-    columns = tuple((column, verdict_on(column)) for column in look.columns)
-    if not any(verdict.is_feature for _, verdict in columns):
-        found = "; ".join(f"{c.name!r}: {verdict.why}" for c, verdict in columns[:_TOLD_MAX])
+    columns = tuple((column, nature_of(column)) for column in look.columns)
+    if not any(nature.is_feature for _, nature in columns):
+        found = "; ".join(f"{c.name!r}: {nature.why}" for c, nature in columns[:_TOLD_MAX])
         raise SendError(f"{look.path}: no column can be learned from as it stands ({found})")
-    words = {word for _, verdict in columns for word in verdict.words}
+    words = {word for _, nature in columns for word in nature.words}
     return Proposal(
         look=look,
         aim=aim,

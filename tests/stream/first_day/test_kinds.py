@@ -3,14 +3,14 @@
 import pytest
 
 from stream.first_day.column import DISTINCT_MAX, Column
-from stream.first_day.kinds import verdict_on
+from stream.first_day.kinds import nature_of
 
 
-def verdict(values, name="c"):
+def nature(values, name="c"):
     column = Column(name)
     for value in values:
         column.add(value)
-    return verdict_on(column)
+    return nature_of(column)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def verdict(values, name="c"):
 )
 def test_a_column_is_what_its_values_are(values, kind, type_):
     """Ids and times are told from what they look like."""
-    found = verdict(values)
+    found = nature(values)
 
     assert (found.kind, found.type) == (kind, type_)
 
@@ -52,22 +52,22 @@ def test_a_column_is_what_its_values_are(values, kind, type_):
 )  # fmt: skip
 def test_numbers_that_never_come_twice_are_ids_by_their_name(name, kind):
     """A price may be another in every row."""
-    assert verdict([n * n for n in range(50)], name).kind == kind
+    assert nature([n * n for n in range(50)], name).kind == kind
 
 
 def test_seconds_are_a_time_by_their_name_alone():
     """Any number may be as large."""
     values = [1_700_000_000 + 7 * n * n for n in range(50)]
 
-    assert verdict(values, "created_ts").kind == "time"
-    assert verdict(values, "population").kind == "int"
+    assert nature(values, "created_ts").kind == "time"
+    assert nature(values, "population").kind == "int"
 
 
 def test_words_for_nothing_among_numbers_are_no_texts():
     """Among texts they are one more text."""
-    assert verdict([1, 2, "?", "N/A"]).words == ("?", "N/A")
-    assert verdict(["red", "?"]).words == ()
-    assert verdict(["?", "?"]).type == "string"
+    assert nature([1, 2, "?", "N/A"]).words == ("?", "N/A")
+    assert nature(["red", "?"]).words == ()
+    assert nature(["?", "?"]).type == "string"
 
 
 def test_memory_does_not_grow_with_the_file():
@@ -78,4 +78,4 @@ def test_memory_does_not_grow_with_the_file():
 
     assert len(column.values) == DISTINCT_MAX
     assert column.share_distinct == 1.0
-    assert verdict_on(column).kind == "id"
+    assert nature_of(column).kind == "id"
