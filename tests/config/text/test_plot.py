@@ -107,6 +107,15 @@ def test_thinning_keeps_the_extremes_and_the_ends():
     assert few == sorted(few)
 
 
+def test_thinning_keeps_where_a_line_is_broken():
+    """A rollback among a million events is still one."""
+    points = [(n, 1.0) for n in range(100_000)]
+    points[50_000] = (50_000, None)
+
+    assert (50_000, None) in thinned(points)
+    assert len(thinned([(n, None if n % 2 else 1.0) for n in range(100_000)])) <= POINTS_MAX
+
+
 def test_a_picture_has_a_limit_and_says_what_it_leaves_out():
     """Of panels, lines and points."""
     long = Series(name="a", points=[(n, n % 10) for n in range(3_000)])
