@@ -11,6 +11,7 @@ from stream.errors import SendError
 from stream.first_day.column import Column
 from stream.send.csv_file import CsvColumns, CsvFile
 from stream.send.csv_header import unnamed_columns
+from stream.send.file_lines import first_lines
 
 # So many rows are looked at, fewer of a wide file: it takes a few seconds.
 _ROWS_MAX, _ROWS_MIN = 50_000, 1_000
@@ -59,7 +60,7 @@ def look_at(path: Path, chosen: CsvColumns) -> Look:
     assert chosen.label is not None
     if Path(str(path).removesuffix(".gz")).suffix != ".csv":
         raise SendError(f"{path}: a model file is made of a .csv or .csv.gz file")
-    file = CsvFile(path, chosen)
+    file = CsvFile(path, chosen, first_lines)
     names = _names(file, chosen)
     if len(names) > _COLUMNS_MAX:
         what = f"{len(names):,} columns beside the label, and an event has {_COLUMNS_MAX:,} at most"

@@ -23,6 +23,7 @@ from stream.errors import SendError
 from stream.first_day.column import Column
 from stream.learning.careful import take_carefully
 from stream.send.csv_file import CsvColumns
+from stream.send.file_lines import first_lines
 from stream.send.readers import check_source, numbered_records
 from stream.source.columns import Columns
 
@@ -115,7 +116,7 @@ def _read(model_file: ModelFile, chosen: CsvColumns, done: Rehearsal) -> Iterato
             raise error
 
     try:
-        rows = numbered_records(done.source, model_file, chosen, misfit)
+        rows = numbered_records(done.source, model_file, chosen, misfit, first_lines)
         for line, (value, _) in islice(rows, ROWS):
             yield FileRecord(line, value)
             done.events += 1

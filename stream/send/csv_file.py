@@ -17,7 +17,7 @@ from learner.tasks import TASKS
 from stream.errors import CellError, SendError
 from stream.send.csv_header import cells_of, check_header, foreign_delimiter, unnamed_columns
 from stream.send.csv_values import Cells, Scalar, is_whole, looks_decimal, written
-from stream.send.file_lines import numbered_lines
+from stream.send.file_lines import Lines, numbered_lines
 
 Row = tuple[int, list[str]]
 # Told of a line and of what is wrong with it.
@@ -89,6 +89,11 @@ def csv_columns(
 class CsvFile:
     """A CSV file whose header has been read, and its rows not yet.
 
+    Args:
+        path: The file.
+        columns: Which of its columns are what.
+        read: Gives its lines.
+
     Attributes:
         header: The names of its columns.
 
@@ -96,8 +101,8 @@ class CsvFile:
         SendError: It cannot be read, or not without a guess; with file and line.
     """
 
-    def __init__(self, path: Path, columns: CsvColumns) -> None:
-        lines = _decoded(path)
+    def __init__(self, path: Path, columns: CsvColumns, read: Lines = numbered_lines) -> None:
+        lines = _decoded(path, read)
         first = list(islice(lines, 2))
         if not first:
             raise SendError(f"{path}:1: is empty: a CSV file begins with the names of its columns")
@@ -134,8 +139,8 @@ class CsvFile:
             yield number, event
 
 
-def _decoded(path: Path) -> Iterator[str]:
-    for number, line in numbered_lines(path):
+def _decoded(path: Path, read: Lines) -> Iterator[str]:
+    for number, line in read(path):
         try:
             text = line.decode()
         except UnicodeDecodeError as error:

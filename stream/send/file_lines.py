@@ -6,13 +6,16 @@ have been learned long since; so nothing of a damaged file is sent.
 
 import gzip
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, TypeAlias, cast
 
 from stream.errors import SendError
 from stream.kafka.client import DEAD_LETTER_BYTES_MAX
+
+# From a file to its lines, each with its number.
+Lines: TypeAlias = Callable[[Path], Iterator[tuple[int, bytes]]]
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _UNREADABLE = (OSError, EOFError, zlib.error)
@@ -42,6 +45,11 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """
     if path.suffix == ".gz" and path.is_file():
         _require_sound(path)
+    yield from first_lines(path)
+
+
+def first_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """As `numbered_lines`, for a look at the beginning: what is packed is not read to its end."""
     number = 0
     with _opened(path) as file:
         try:

@@ -19,10 +19,11 @@ from learner.values import Refusal
 from learner.vw.text import parse_line
 from stream.errors import SendError
 from stream.send.csv_file import CsvColumns, CsvFile, OnMisfit
-from stream.send.file_lines import numbered_lines, require_readable
+from stream.send.file_lines import Lines, numbered_lines, require_readable
 from stream.send.river_streams import require_stream, river_stream
 
 Outgoing = tuple[bytes, bytes | None]
+Numbered = Iterator[tuple[int, bytes]]
 
 _RIVER = "river:"
 _KINDS = (".csv", ".ndjson", ".vw")
@@ -46,13 +47,18 @@ def records(source: str, model_file: ModelFile, columns: CsvColumns) -> Iterator
 
 
 def numbered_records(
-    source: str, model_file: ModelFile, columns: CsvColumns, on_misfit: OnMisfit | None = None
+    source: str,
+    model_file: ModelFile,
+    columns: CsvColumns,
+    on_misfit: OnMisfit | None = None,
+    read: Lines = numbered_lines,
 ) -> Iterator[tuple[int, Outgoing]]:
     """As `records`, each with its line; of a stream of River's, with its number from 1 on.
 
     Args:
         on_misfit: Told of a row of a CSV file that is no event, which is then passed over; None:
             it ends the reading.
+        read: Gives the lines of a file.
 
     Raises:
         SendError: As `records`.
@@ -61,12 +67,12 @@ def numbered_records(
     if kind == _RIVER:
         yield from enumerate(_from_river(source.removeprefix(_RIVER), columns), 1)
     elif kind == ".csv":
-        for number, event in CsvFile(path, columns).events(model_file, on_misfit):
+        for number, event in CsvFile(path, columns, read).events(model_file, on_misfit):
             yield number, _event(event)
     elif kind == ".ndjson":
-        yield from _from_ndjson(path)
+        yield from _from_ndjson(read(path))
     else:
-        yield from _from_vw(path, model_file.limits)
+        yield from _from_vw(read(path), model_file.limits)
 
 
 def check_source(source: str, columns: CsvColumns) -> None:
@@ -109,9 +115,9 @@ def _kind(source: str) -> str:
     return kind
 
 
-def _from_ndjson(path: Path) -> Iterator[tuple[int, Outgoing]]:
+def _from_ndjson(lines: Numbered) -> Iterator[tuple[int, Outgoing]]:
     decode = msgspec.json.Decoder(_KeyAndId).decode
-    for number, line in _records_of(path):
+    for number, line in _records_of(lines):
         try:
             found = decode(line)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -121,16 +127,16 @@ def _from_ndjson(path: Path) -> Iterator[tuple[int, Outgoing]]:
         yield number, (line, None if key is None else key.encode())
 
 
-def _from_vw(path: Path, limits: Limits) -> Iterator[tuple[int, Outgoing]]:
-    for number, line in _records_of(path):
+def _from_vw(lines: Numbered, limits: Limits) -> Iterator[tuple[int, Outgoing]]:
+    for number, line in _records_of(lines):
         found = parse_line(line.decode("utf-8", "replace"), limits)
         tag = None if isinstance(found, Refusal) else found.tag
         yield number, (line, None if tag is None else tag.encode())
 
 
-def _records_of(path: Path) -> Iterator[tuple[int, bytes]]:
+def _records_of(lines: Numbered) -> Numbered:
     """Each line as it is, without its end. An empty one is no record."""
-    for number, line in numbered_lines(path):
+    for number, line in lines:
         if line.strip():
             yield number, line.removesuffix(b"\n")
 

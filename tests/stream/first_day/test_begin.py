@@ -135,6 +135,15 @@ def test_packed_files_and_other_marks_are_read(tmp_path):
     assert model.features["a"].type == "float"
 
 
+def test_a_packed_file_is_not_read_to_its_end(tmp_path, monkeypatch):
+    """It is a look at the beginning, however long the rest: damage there is for `weir send`."""
+    monkeypatch.setattr("stream.first_day.look._ROWS_MAX", 100)
+    monkeypatch.setattr("stream.first_day.look._ROWS_MIN", 100)
+    packed = bytearray(gzip.compress(rows(60_000).encode()))
+    packed[len(packed) // 2] ^= 1
+    learns(write(tmp_path, bytes(packed), "data.csv.gz"))
+
+
 def test_columns_are_chosen(tmp_path):
     """An id is none of them."""
     text = "k,a,b,y\n" + "".join(f"k{n},1,{n % 3},{n % 2}\n" for n in range(40))
