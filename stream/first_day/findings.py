@@ -29,7 +29,7 @@ def data_findings(model_file: ModelFile, done: Rehearsal) -> Iterator[Finding]:
     yield from _misfits(model_file, done)
     yield from _refusals(model_file, done)
     if done.ended:
-        mend = f"mend the file, or {model_file.source.where('learner')}"
+        mend = f"mend the file, or the learner ({model_file.source.where('learner')})"
         yield error(done.source, _after(done.ended, done.source), mend, exit_code=2)
     yield _outcome(done)
     yield from _scores(model_file, done)

@@ -63,13 +63,12 @@ def nature_of(column: Column) -> Nature:
     if not column.present:
         return Nature(kind="empty", type=None, why="it holds nothing")
     found, words = _type(column)
-    why = _why_time(column, found) or _why_id(column, found)
-    kind: Kind = found
-    if why:
-        kind = "time" if _why_time(column, found) else "id"
-    elif found == "string" and len(column.values) > CATEGORIES_MAX:
-        count = f"{len(column.values):,}" + (" or more" * (len(column.values) == DISTINCT_MAX))
-        kind, why = "many", f"a text of {count} different values"
+    reasons: tuple[tuple[Kind, str], ...] = (
+        ("time", _why_time(column, found)),
+        ("id", _why_id(column, found)),
+        ("many", _why_many(column, found)),
+    )
+    kind, why = next((each for each in reasons if each[1]), (found, ""))
     constant = len(column.values) == 1
     return Nature(kind=kind, type=found, why=why, words=words, is_constant=constant)
 
@@ -117,3 +116,10 @@ def _why_id(column: Column, found: Type) -> str:
         return "a row number: it rises by the same step"
     is_named = _ID_NAME.fullmatch(column.name) is not None
     return "an id, by its name, and nearly every row has another" if is_named else ""
+
+
+def _why_many(column: Column, found: Type) -> str:
+    count = len(column.values)
+    if found != "string" or count <= CATEGORIES_MAX:
+        return ""
+    return f"a text of {count:,}{' or more' if count == DISTINCT_MAX else ''} different values"
