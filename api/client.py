@@ -7,11 +7,11 @@ knows it again. So whatever fails on the way is tried again, for as long as the 
 import http.client
 import json
 import random
-import threading
 import time
 import uuid
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NotRequired, Self, TypeAlias, TypedDict
+from typing import Any, NotRequired, Self, TypeAlias, TypedDict, cast
 from urllib.parse import quote, urlsplit
 
 Features: TypeAlias = Mapping[str, Any]  # numbers, texts, true and false; or mappings of them
@@ -73,7 +73,8 @@ class Client:
         if parts.scheme not in _KINDS or parts.hostname is None:
             raise ValueError(f"{url!r} is no address such as http://127.0.0.1:8000")
         self._scheme, self._host, self._port = parts.scheme, parts.hostname, parts.port
-        self._base, self._timeout_s, self._held = parts.path, timeout_s, threading.local()
+        self._base, self._timeout_s = parts.path, timeout_s
+        self._idle: deque[http.client.HTTPConnection] = deque()
         self._headers = {"content-type": "application/json", "accept": "application/json"}
         if key is not None:
             self._headers["authorization"] = f"Bearer {key}"
@@ -88,15 +89,13 @@ class Client:
             RequestError: Refused, or not answered in time; so it is with all that follow.
         """
         body = _json({"features": features, "id": event_id or str(uuid.uuid4())})
-        answer: AnswerBody = self._ask("POST", model, "/predict", body)
-        return answer
+        return cast("AnswerBody", self._ask("POST", model, "/predict", body))
 
     def predict_many(self, model: str, rows: Iterable[Features]) -> list[AnswerBody]:
         """A prediction for each row, in order; all of one request (500 KB) by one version."""
-        found: list[AnswerBody] = []
-        for part in _parts(rows):
-            found += self._ask("POST", model, "/predict", f'{{"instances":{part}}}')["predictions"]
-        return found
+        bodies = (f'{{"instances":{part}}}' for part in _parts(rows))
+        asked = (self._ask("POST", model, "/predict", body) for body in bodies)
+        return [answer for each in asked for answer in each["predictions"]]
 
     def send(self, model: str, events: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Publish events, each `{"features", "label"?, "id"?, "ts"?, "weight"?, "key"?}`, in order.
@@ -104,25 +103,24 @@ class Client:
         Where Kafka keeps each: `{"id", "topic", "partition", "offset"}`. Of more than one request
         (500 KB) those before a refused one were taken.
         """
-        found: list[dict[str, Any]] = []
-        for part in _parts({"id": str(uuid.uuid4()), **event} for event in events):
-            found += self._ask("POST", model, "/events", f'{{"events":{part}}}')["items"]
-        return found
+        named = ({"id": str(uuid.uuid4()), **event} for event in events)
+        bodies = (f'{{"events":{part}}}' for part in _parts(named))
+        asked = (self._ask("POST", model, "/events", body) for body in bodies)
+        return [place for each in asked for place in each["items"]]
 
     def label(self, model: str, event_id: str, label: bool | float | str) -> dict[str, Any]:
         """Say what was true of the event, or of the prediction, with this id."""
         body = _json({"id": event_id, "label": label})
-        place: dict[str, Any] = self._ask("POST", model, "/labels", body)["items"][0]
-        return place
+        return dict(self._ask("POST", model, "/labels", body)["items"][0])
 
     def status(self, model: str) -> dict[str, Any]:
         """Where the model stands: the body of `GET /v1/models/{model}`."""
         return dict(self._ask("GET", model))
 
     def close(self) -> None:
-        """Give this thread's connection back; another thread's ends with it."""
-        if (connection := self._held.__dict__.pop("connection", None)) is not None:
-            connection.close()
+        """Give the connections back; a later call opens one anew."""
+        while self._idle:
+            self._idle.pop().close()
 
     def __enter__(self) -> Self:
         return self
@@ -156,8 +154,10 @@ class Client:
             answer = connection.getresponse()
             text, wait = answer.read(), answer.headers.get("retry-after", "0")
         except (OSError, http.client.HTTPException) as error:
-            self.close()
+            connection.close()
+            self.close()  # the others are as old
             return None, 0.0, {"detail": f"no answer: {type(error).__name__}: {error}"}
+        self._idle.append(connection)
         try:
             found = json.loads(text)
         except ValueError:  # not the API's own: a proxy's, in front of it
@@ -165,14 +165,15 @@ class Client:
         return answer.status, float(wait) if wait.isdecimal() else 0.0, found
 
     def _connection(self, timeout_s: float) -> http.client.HTTPConnection:
-        """This thread's, which is kept open between calls."""
-        held: http.client.HTTPConnection | None = getattr(self._held, "connection", None)
-        if held is None:
-            held = self._held.connection = _KINDS[self._scheme](self._host, self._port)
-        held.timeout = timeout_s
-        if held.sock is not None:
-            held.sock.settimeout(timeout_s)
-        return held
+        """One that is idle, which is kept open between calls, or a new one."""
+        try:
+            found = self._idle.pop()
+        except IndexError:
+            found = _KINDS[self._scheme](self._host, self._port)
+        found.timeout = timeout_s
+        if found.sock is not None:
+            found.sock.settimeout(timeout_s)
+        return found
 
 
 def _parts(rows: Iterable[Any]) -> Iterator[str]:
@@ -194,7 +195,6 @@ def _json(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """A value of numpy or pandas as JSON has it."""
-    if hasattr(value, "item"):
+    if hasattr(value, "item"):  # a value of numpy's or pandas'
         return value.item()
     raise TypeError(f"{type(value).__name__} is no value that a feature can have")

@@ -5,6 +5,7 @@ import json
 import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
@@ -59,6 +60,19 @@ def test_many_rows_are_answered_in_order_in_as_many_requests_as_it_takes(monkeyp
 
     assert len(found) == 300
     assert [each["probabilities"] for each in found[:20]] == single
+
+
+def test_threads_share_a_client_and_no_connection():
+    """Each gets the answers to its own questions."""
+    rows = [x for x, _ in phishing(40)]
+    with running() as at, Client(at.url) as client, ThreadPoolExecutor(8) as pool:
+        names = [f"q-{n}" for n in range(len(rows))]
+        found = pool.map(lambda n, x: client.predict("phishing", x, event_id=n), names, rows)
+        expected = client.predict_many("phishing", rows)
+
+        assert [(each["prediction_id"], each["probabilities"]) for each in found] == [
+            (name, each["probabilities"]) for name, each in zip(names, expected, strict=True)
+        ]
 
 
 def test_events_without_an_id_get_one():
