@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 from msgspec import Struct
 
+from stream.send.cli import Columns, DataDir, Decimal, Delimiter, IdColumn, Label, Null
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -15,16 +17,6 @@ if TYPE_CHECKING:
     from config.findings import Finding
     from config.settings import Settings
 
-Label = Annotated[str | None, typer.Option(help="CSV: the label's column.")]
-IdColumn = Annotated[str | None, typer.Option("--id", help="CSV: the id's column.")]
-Columns = Annotated[
-    str | None, typer.Option(help="The features, with commas; all others by default.")
-]
-Null = Annotated[str, typer.Option(help="CSV: a text that means absent.")]
-Delimiter = Annotated[
-    str | None, typer.Option(help=r"CSV: between two cells; , by default, \t for a tab.")
-]
-Decimal = Annotated[str | None, typer.Option(help="CSV: the decimal mark, . or ,")]
 File = Annotated[Path, typer.Option("--from", help="FILE.csv or FILE.csv.gz.")]
 Output = Annotated[
     Path | None, typer.Option("--output", "-o", help="The model file; stdout by default.")
@@ -34,9 +26,6 @@ Data = Annotated[
     str | None, typer.Option(help="A file to try the one model on: whatever `weir send` takes.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="All findings as one object.")]
-DataDir = Annotated[
-    Path | None, typer.Option(help="Where `weir dev` keeps its state; ./.weir by default.")
-]
 
 
 class DoctorWiring(Struct, frozen=True, kw_only=True):

@@ -17,7 +17,7 @@ _VALUE_MAX, _STRING_MAX = 1e12, 1024  # `limits` by default
 
 _MENDS = {
     "id": "`weir send --id` makes it the event's id, by which a second one is refused",
-    "time": "the order of the rows is the time; an hour, a weekday as columns can be learned from",
+    "time": "as columns, an hour or a weekday can be learned from; in NDJSON it is the event's ts",
     "many": "shorten it, or encode it with preprocessing.FeatureHasher",
     "empty": "nothing is known of it",
 }
