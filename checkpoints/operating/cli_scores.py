@@ -147,9 +147,8 @@ def _compared_lines(body: Mapping[str, Any]) -> list[str]:
     if not body["began_alike"]:
         lines.append("they began at other records: what is over the life is of other events")
     rows = [
-        [name, window, *map(short, of["values"]), signed(of["difference"]),
-         "" if of["better"] is None else names[of["better"]]]
+        [name, window, *map(short, of["values"]), signed(of["difference"]), of["better"] or ""]
         for name, score in body["metrics"].items()
         for window, of in score.items()
-    ]  # fmt: skip
+    ]
     return [*lines, *table(["score", "window", *names, "difference", "better"], rows)]

@@ -16,6 +16,7 @@ from config.model.better import is_better
 __all__ = ["Pair", "best_of", "compared", "nearest_pair", "scored_versions_page", "scores_view",
            "score_columns"]  # fmt: skip
 
+_COMPARED = ("lifetime", "rolling")
 _WINDOW = 1000  # scored events, where a manifest does not say
 # Of what both models have read, the last part, in which two versions may be found that are level.
 _LAST_SHARE = 0.1
@@ -202,15 +203,17 @@ def _read(version: Version, topic: str) -> int:
 
 def compared(pair: Pair) -> Body:
     """`weir compare`: the scores of both, and how far apart they are."""
-    one, other = pair.one.manifest, pair.other.manifest
-    names = dict.fromkeys((*_listed(one), *_listed(other)))
-    metrics = {name: _score(name, one.metrics.get(name), other.metrics.get(name)) for name in names}
+    manifests = (pair.one.manifest, pair.other.manifest)
+    names = dict.fromkeys(name for each in manifests for name in _listed(each))
     return {
         "topic": pair.topic,
         "models": [_place(each, pair.topic) for each in (pair.one, pair.other)],
         "records_apart": pair.apart,
         "began_alike": pair.begins_alike,
-        "metrics": metrics,
+        "metrics": {
+            name: {window: _window_of(name, window, manifests) for window in _COMPARED}
+            for name in names
+        },
     }
 
 
@@ -225,18 +228,13 @@ def _place(version: Version, topic: str) -> Body:
     }
 
 
-def _score(
-    name: str, one: Mapping[str, float | None] | None, other: Mapping[str, float | None] | None
-) -> Body:
-    windows: Body = {}
-    for window in ("lifetime", "rolling"):
-        values = [(each or {}).get(window) for each in (one, other)]
-        windows[window] = {"values": values, **_apart(name, *values)}
-    return windows
-
-
-def _apart(name: str, one: float | None, other: float | None) -> Body:
+def _window_of(name: str, window: str, manifests: tuple[Manifest, Manifest]) -> Body:
+    """Both values of a score, how far the first is above the second, and whose is better."""
+    one, other = (each.metrics.get(name, {}).get(window) for each in manifests)
+    body: Body = {"values": [one, other], "difference": None, "better": None}
     if one is None or other is None:
-        return {"difference": None, "better": None}
-    better = None if one == other else 0 if is_better(name, one, other) else 1
-    return {"difference": one - other, "better": better}
+        return body
+    body["difference"] = one - other
+    if one != other:
+        body["better"] = manifests[0 if is_better(name, one, other) else 1].model
+    return body

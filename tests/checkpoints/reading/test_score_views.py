@@ -137,7 +137,7 @@ def test_a_comparison_says_which_is_better_and_by_how_much():
 
     assert body["began_alike"] is False
     assert body["metrics"]["MAE"] == {
-        "lifetime": {"values": [2.0, 1.5], "difference": 0.5, "better": 1},
+        "lifetime": {"values": [2.0, 1.5], "difference": 0.5, "better": "other"},
         "rolling": {"values": [1.0, 1.0], "difference": 0.0, "better": None},
     }
     assert body["metrics"]["R2"]["rolling"]["better"] is None
