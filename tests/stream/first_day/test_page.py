@@ -67,6 +67,7 @@ class Reader:
         return done.stdout + done.stderr
 
 
+@pytest.mark.timeout(400)
 def test_the_page_does_what_it_says(tmp_path):
     """From three files to answers; the ports are other ones."""
     reader, blocks, told = Reader(tmp_path), sections(), ""
@@ -78,7 +79,9 @@ def test_the_page_does_what_it_says(tmp_path):
     assert "error    spoilt.csv:10: 1 row cannot be sent" in told
     assert "warning  spoilt.csv:20: 1 row would be refused as bad_label" in told
 
-    (run,) = blocks[4]
+    for block in blocks[4]:
+        reader.types(block)
+    (run,) = blocks[5]
     command = f"{run.strip()} --port 0 --kafka-port 0"
     with subprocess.Popen(["bash", "-c", f"exec {command}"], cwd=tmp_path, env=reader.environment,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as dev:  # fmt: skip
@@ -93,22 +96,22 @@ def test_the_page_does_what_it_says(tmp_path):
 
 def walk(reader, blocks):
     """With the servers up: send, look, compare, ask."""
-    told = "".join(map(reader.types, blocks[5]))
+    told = "".join(map(reader.types, blocks[6]))
     assert told.count("learned, 0 refused") == 3
 
-    told = "".join(map(reader.types, blocks[6]))
+    told = "".join(map(reader.types, blocks[7]))
     assert "best" in told
     assert "ADWIN" in told
     assert (reader.folder / "market.html").read_text().startswith("<!doctype html>")
     assert (reader.folder / "market-scores.csv").exists()
 
-    told = "".join(map(reader.types, blocks[7]))
+    told = "".join(map(reader.types, blocks[8]))
     assert "market v" in told
     assert "market-tree v" in told
     assert "Accuracy  lifetime" in told
 
     ask = reader.folder / "ask.py"
     ask.write_text(ask.read_text().replace("http://127.0.0.1:8000", reader.servers["api"]))
-    told = "".join(map(reader.types, blocks[8]))
+    told = "".join(map(reader.types, blocks[9]))
     assert re.search(r"^(yes|no) {'no': .*, 'yes': .*} by v\d+$", told, re.MULTILINE)
     until(lambda: reader.learned("loans") == 8001, what="what the program sent is learned")
