@@ -29,6 +29,7 @@ from checkpoints.operating.cli import operator_commands
 from checkpoints.operating.connection import line_of
 from stream.log_export.cli import LogWiring, log_commands
 from stream.send.cli import Wiring, send_command
+from stream.trying.cli import TryWiring, try_command
 
 if TYPE_CHECKING:
     from checkpoints.operating.connection import Connection
@@ -41,7 +42,7 @@ Models: TypeAlias = "dict[Line, tuple[Path, ModelFile]]"
 # loads a model has the same hash seed. A thread pool of BLAS only gets in the way of one learner.
 # Operators' commands load none, and begin at once.
 _ENVIRONMENT = {"PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"}
-_LOAD_A_MODEL = frozenset({"dev", "doctor", "learn", "send", "serve"})
+_LOAD_A_MODEL = frozenset({"dev", "doctor", "learn", "search", "send", "serve", "try"})
 # What a request that needs the store waits for it, and a stop while it is away.
 _API_STORE_DEADLINE_S = 2.0
 # The learner says every few seconds that it waits, and tries again itself.
@@ -375,3 +376,8 @@ app.registered_commands += operator_commands(_operator, _command).registered_com
 _logged = functools.partial(connected, "log", kafka=True)
 _wired_to_log = LogWiring(model=_line_and_file, settings=_logged, connect=_operator)
 app.add_typer(log_commands(_wired_to_log, _command), name="log")
+
+_wired_to_try = TryWiring(
+    settings=functools.partial(connected, "try", kafka=True), connect=_operator
+)
+app.command("try")(_command(try_command(_wired_to_try)))
