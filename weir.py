@@ -30,6 +30,7 @@ from checkpoints.operating.connection import line_of
 from stream.log_export.cli import LogWiring, log_commands
 from stream.send.cli import Wiring, send_command
 from stream.trying.cli import TryWiring, try_command
+from stream.trying.search.cli import search_command
 
 if TYPE_CHECKING:
     from checkpoints.operating.connection import Connection
@@ -381,3 +382,4 @@ _wired_to_try = TryWiring(
     settings=functools.partial(connected, "try", kafka=True), connect=_operator
 )
 app.command("try")(_command(try_command(_wired_to_try)))
+app.command("search")(_command(search_command(_wired_to_try)))

@@ -354,6 +354,10 @@ class Trainer:
         """Every score as it is now, as `Snapshot.metrics`; asking changes nothing."""
         return self._scores.report()
 
+    def rolling(self) -> dict[str, float | None]:
+        """The rolling value of each score alone."""
+        return self._scores.rolling()
+
     def seal(self) -> None:
         """Put what waits in order for the next snapshots, which write what is new of it."""
         if self.join.pending.has_unsealed:

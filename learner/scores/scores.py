@@ -137,6 +137,12 @@ class Scores:
         }
         return {key: _finite(value) for key, value in told.items()}
 
+    def rolling(self) -> dict[str, float | None]:
+        """The rolling value of every score, as `report` has it, for a part of its price."""
+        self._settle()
+        by_name = {name: tally for tally in self._tallies for name in tally.names}
+        return {name: _finite(by_name[name].rolling(name)) for name in self._names}
+
     def event_losses(self) -> dict[str, EventLoss]:
         """Of each score that is a mean over events, what it is the mean of."""
         found = {name: tally.event_loss(name) for tally in self._tallies for name in tally.names}

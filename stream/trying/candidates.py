@@ -11,7 +11,7 @@ from config.text.yaml_lines import Document, read_file
 from learner.check_model_file import checked
 from learner.errors import SpecError
 from stream.learning.trial import check_restorable
-from stream.trying.value_paths import Settings, with_settings
+from stream.trying.value_paths import Settings, flow, told_settings, with_settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,15 +29,8 @@ class Candidate:
 
     @property
     def name(self) -> str:
-        """The model's name and its settings, as one row is told from another.
-
-        >>> from config.model_file import parse_model_file
-        >>> model = parse_model_file("{name: m, task: binary, learner: {vw: --noconstant}}")
-        >>> Candidate(path="m.yaml", model_file=model, settings={"learner.river.A.l2": 0.1}).name
-        'm l2=0.1'
-        """
-        last = (f"{path.rpartition('.')[2]}={value}" for path, value in self.settings.items())
-        return " ".join([self.model_file.name, *last])
+        """The model's name, and what is set."""
+        return " ".join([self.model_file.name, *told_settings(self.settings)])
 
 
 class ModelDocument:
@@ -107,20 +100,11 @@ def candidates(
     return found
 
 
-def labels_of(tried: Sequence[Candidate]) -> list[str]:
-    """What to call each: its name, and its file where several have one name."""
-    names = [each.name for each in tried]
-    return [
-        name if names.count(name) == 1 else f"{name} ({each.path})"
-        for name, each in zip(names, tried, strict=True)
-    ]
-
-
 def _told(error: ModelFileError, settings: Settings) -> ModelFileError:
     """The problems, with what was set where something was: the file itself may have none."""
     if not settings:
         return error
-    listed = ", ".join(f"{path}={value}" for path, value in settings.items())
+    listed = ", ".join(f"{path}={flow(value)}" for path, value in settings.items())
     return ModelFileError(
         Mistake(
             file=each.file, line=each.line, key=each.key,

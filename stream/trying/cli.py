@@ -133,7 +133,7 @@ def try_all(
             done = trials.run(stop, TrialProgress(source.name, source.total()))
     if not done.records:
         say(f"{source.name} holds no record: nothing was tried")
-    _print(done, tried, source, output)
+    _print(done, source, output)
     return _exit_code(done)
 
 
@@ -152,17 +152,16 @@ def kafka_source(
     return KafkaLog(kafka, model_file, found, limit=limit)
 
 
-def _print(done: "Tried", tried: Sequence[Any], source: "Source", output: Output) -> None:
+def _print(done: "Tried", source: "Source", output: Output) -> None:
     from config.files import replace_file
-    from stream.trying.candidates import labels_of
     from stream.trying.plot import write_plot
     from stream.trying.progress import say
     from stream.trying.rows import as_csv, as_json, beside_version
-    from stream.trying.table import as_table
+    from stream.trying.table import as_table, labels_of
 
     if source.version is not None:
         say(beside_version(done.rows[0], source.version))
-    labels = labels_of(tried)
+    labels = labels_of(done.rows)
     table = as_table(done.rows, labels)
     as_text = json.dumps(as_json(done.rows), ensure_ascii=False) if output.as_json else None
     typer.echo(as_text or "\n".join(table))

@@ -10,6 +10,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from checkpoints.records.manifest import Manifest
 from learner.scores.scores import more_is_better
+from stream.trying.value_paths import flow
 
 BASELINES = ("no_change", "majority", "mean")
 
@@ -165,7 +166,8 @@ def as_csv(rows: Sequence[Row]) -> str:
 def _flat(row: Row) -> dict[str, Any]:
     plain = as_json([row])["rows"][0]
     nested = {name: plain.pop(name) for name in ("set", "refused_by", "metrics")}
-    flat = {"model": plain.pop("model"), "file": plain.pop("file"), **nested["set"], **plain}
+    settings = {path: flow(value) for path, value in nested["set"].items()}
+    flat = {"model": plain.pop("model"), "file": plain.pop("file"), **settings, **plain}
     for name, score in nested["metrics"].items():
         difference = score.pop("difference", {})
         kept = {key: value for key, value in score.items() if value is not None}

@@ -5,8 +5,19 @@ from collections.abc import Iterator, Sequence
 from msgspec import UNSET
 
 from stream.trying.rows import BASELINES, Row, RowScore
+from stream.trying.value_paths import told_settings
 
 _NONE = "-"
+
+
+def labels_of(rows: Sequence[Row]) -> list[str]:
+    """What to call each: by its model, its file or its settings, whatever tells them apart."""
+    told = [" ".join(told_settings(row.set)) for row in rows]
+    if len({row.file for row in rows}) == 1:
+        return [text or row.model for row, text in zip(rows, told, strict=True)]
+    by_name = len({row.model for row in rows}) == len({row.file for row in rows})
+    names = [row.model if by_name else row.file for row in rows]
+    return [" ".join(filter(None, each)) for each in zip(names, told, strict=True)]
 
 
 def as_table(rows: Sequence[Row], labels: Sequence[str]) -> list[str]:

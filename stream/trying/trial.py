@@ -34,7 +34,7 @@ from stream.trying.rows import Point, Row, of_scores
 # seen whether to stop.
 STRETCH_RECORDS = 100
 # Of a curve: at the greatest number every second point is let go, and so many records more apart.
-POINTS_MAX = 400
+POINTS_MAX = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class Decoding:
 
 
 class Curve(Struct, kw_only=True):
-    """Points of a curve, at most 400, spread evenly over however many records come.
+    """Points of a curve, at most 200, spread evenly over however many records come.
 
     Attributes:
         every: Records from point to point.
@@ -246,8 +246,7 @@ class Trial:
         return sum(pack(raw)[0].bytes for raw in snapshot.segments.values())
 
     def _point(self) -> Point:
-        rolling = {name: told["rolling"] for name, told in self._trainer.report().items()}
-        return Point(events=self._trainer.tally.learned, rolling=rolling)
+        return Point(events=self._trainer.tally.learned, rolling=self._trainer.rolling())
 
     def _scored(self, decoded: Decoded, refused: Sequence[tuple[int, Refusal]]) -> Scored | None:
         """The losses, each at the place of the record that it is of.

@@ -6,8 +6,11 @@ Pure.
 """
 
 import itertools
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
+
+import msgspec
 
 from config.errors import ConfigError, Mistake
 from config.text.nearest import did_you_mean
@@ -17,6 +20,8 @@ from config.text.yaml_lines import KeyPath, read_text
 Settings: TypeAlias = dict[str, Any]
 
 VARIANTS_MAX = 1_000
+# What YAML reads without quotes wherever it stands.
+_PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./ -]*(?<! )")
 
 
 class PathError(ConfigError):
@@ -115,6 +120,35 @@ def put(node: Any, keys: KeyPath, value: Any) -> Any:
         return [put(each, tuple(rest), value) if n == key else each for n, each in enumerate(node)]
     inner = put(node.get(key), tuple(rest), value)
     return {**node, key: inner}
+
+
+def told_settings(settings: Mapping[str, Any]) -> list[str]:
+    """Each value by the last name of its path, as rows are told apart.
+
+    >>> told_settings({"learner.river.LogisticRegression.l2": 0.1, "learner.vw": "-b 18"})
+    ['l2=0.1', 'vw="-b 18"']
+    """
+    return [f"{path.rpartition('.')[2]}={flow(value)}" for path, value in settings.items()]
+
+
+def flow(value: Any) -> str:
+    """A value on one line of YAML.
+
+    >>> flow({"optim.SGD": [0.01]}), flow("yes: no"), flow(None), flow("12")
+    ('{optim.SGD: [0.01]}', '"yes: no"', 'null', '"12"')
+    """
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{flow(k)}: {flow(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(flow, value)) + "]"
+    if isinstance(value, str) and _PLAIN.fullmatch(value) and _is_text(value):
+        return value
+    return msgspec.json.encode(value).decode()
+
+
+def _is_text(value: str) -> bool:
+    """Whether it is itself to YAML: no number, no word such as true."""
+    return read_text(value, file="").value == value
 
 
 def _step(node: Any, rest: str, path: str) -> tuple[str | int, Any, str]:

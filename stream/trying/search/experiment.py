@@ -1,17 +1,19 @@
 """The experiment file: what `weir search` tries, on what, and how."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from config.errors import ModelFileError
+from config.errors import Mistake, ModelFileError
 from config.model.parts import ModelFilePart
+from config.model_file import ModelFile
 from config.terms import Count, Text
 from config.text.messages import place_of, plain_message, wrong
 from config.text.yaml_lines import read_file
 from stream.send.csv_file import CsvColumns, csv_columns
-from stream.trying.search.space import DrawRange, whole_grid
+from stream.trying.search.space import DrawRange, draws, whole_grid
 from stream.trying.value_paths import Settings
 
 TRIALS_MAX = 1_000
@@ -110,8 +112,6 @@ class Experiment(ModelFilePart):
         Raises:
             PathError: More than 1,000.
         """
-        from stream.trying.search.space import draws
-
         if self.trials is None and self.method != "random":
             return whole_grid(self.space)
         return draws(self.space, self.trials or _TRIALS, self.seed)
@@ -133,3 +133,18 @@ def load_experiment(path: Path) -> Experiment:
             document.source.problem(place_of(each), plain_message(each, Experiment))
             for each in error.errors(include_url=False)
         ) from error
+
+
+def require_metric(experiment: Experiment, path: Path, model_files: Sequence[ModelFile]) -> str:
+    """The score to compare by, which every model tried has.
+
+    Raises:
+        ModelFileError: One does not list it.
+    """
+    metric = experiment.metric or model_files[0].metrics[0]
+    for model_file in model_files:
+        if metric not in model_file.metrics:
+            listed = ", ".join(model_file.metrics)
+            what = f"{metric} is none of the model file's metrics ({listed}): add it there"
+            raise ModelFileError([Mistake(file=str(path), line=0, key="metric", message=what)])
+    return metric

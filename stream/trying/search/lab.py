@@ -83,12 +83,14 @@ class Lab:
 
     Attributes:
         tapes: The records as they are decoded, by what decides that.
+        source: What was read, as messages call it.
         keys: Of each candidate, the key of its tape.
         records: How many there are.
         metric: The score by which trials are compared.
         ended_by: What ended the reading midway; None: the source's own end.
     """
 
+    source: str
     candidates: Sequence[Candidate]
     tapes: Mapping[str, Tape]
     keys: Sequence[str]
@@ -139,7 +141,7 @@ def open_lab(
         ended_by = ended_by or problem
     progress.end()
     records = min(tape.records for tape in tapes.values())
-    return Lab(candidates, tapes, keys, records, metric, ended_by)
+    return Lab(source.name, candidates, tapes, keys, records, metric, ended_by)
 
 
 def _read(

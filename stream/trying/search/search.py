@@ -6,7 +6,7 @@ models are elsewhere.
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from config.processes.stopping import Stop
 from learner.scores.scores import more_is_better
@@ -104,3 +104,10 @@ def search(lab: Lab, engine: Engine, plan: Sequence[Rung], stop: Stop, tell: Tel
             if stop.is_asked:
                 return field.told(left, let_go, is_stopped=True)
     return field.told(left, let_go)
+
+
+def as_body(lab: Lab, found: Search) -> dict[str, Any]:
+    """What `weir search --json` has beside the rows."""
+    winner = None if found.winner is None else found.rows[0].set
+    counts = {"records": lab.records, "steps": found.records, "steps_of_grid": found.planned}
+    return {"winner": winner, "metric": lab.metric, **counts}

@@ -3,8 +3,8 @@
 import itertools
 import math
 import random
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Self, TypeAlias
+from collections.abc import Mapping
+from typing import Any, Self, TypeAlias
 
 from pydantic import model_validator
 
@@ -54,7 +54,6 @@ class DrawRange(ModelFilePart):
 
 Choices: TypeAlias = "list[Any] | DrawRange"
 Space: TypeAlias = Mapping[str, Choices]
-Way: TypeAlias = Literal["grid", "random"]
 
 
 def whole_grid(space: Space) -> list[Settings]:
@@ -94,8 +93,3 @@ def _drawn(choices: Choices, rng: random.Random) -> Any:
 def _rounded(value: float) -> float:
     """Four digits: a model file that a person reads."""
     return float(f"{value:.4g}")
-
-
-def listed(settings: Sequence[Settings]) -> list[str]:
-    """Each as `path=value, …`."""
-    return [", ".join(f"{path}={value}" for path, value in each.items()) for each in settings]

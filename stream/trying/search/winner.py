@@ -4,15 +4,19 @@ Comments, order and layout stay: a value is put in the place of the one that sto
 by character. The text is read again, and must then say what was tried.
 """
 
+import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import msgspec
 import yaml
 
 from config.errors import ConfigError, Mistake
 from config.text.yaml_lines import KeyPath, read_text
-from stream.trying.value_paths import resolved, with_settings
+from stream.trying.rows import Row
+from stream.trying.search.experiment import Experiment
+from stream.trying.search.lab import Lab
+from stream.trying.search.search import Search
+from stream.trying.value_paths import flow, resolved, with_settings
 
 _WIDTH = 98  # of a comment
 
@@ -22,6 +26,26 @@ class WinnerError(ConfigError):
 
     Operator: write the values that are named into it by hand.
     """
+
+
+def how_found(row: Row, experiment: Experiment, file: str, lab: Lab, found: Search) -> str:
+    """The comment that a winner begins with."""
+    score = row.metrics[lab.metric]
+    values = ", ".join(f"{path}: {flow(value)}" for path, value in row.set.items())
+    how = f"method {experiment.method}, seed {experiment.seed}"
+    share = f"{found.records:,} of the {found.planned:,} steps of a whole search"
+    baseline = "" if score.baseline is None else f"; the better baseline {score.baseline:.6g}"
+    return (
+        f"Found by `weir search {file}`: {how}, {len(lab.candidates)} trials on {lab.records:,} "
+        f"records of {lab.source}, {share}.\n"
+        f"{lab.metric} {_short(score.lifetime)} over them, {_short(score.rolling)} at their end"
+        f"{baseline}.\n"
+        f"In place of what {experiment.model} has: {values}"
+    )
+
+
+def _short(value: float | None) -> str:
+    return "none" if value is None else f"{value:.6g}"
 
 
 def winner_text(base: str, settings: Mapping[str, Any], comment: str, *, file: str) -> str:
@@ -61,7 +85,7 @@ def _put(text: str, keys: KeyPath, value: Any) -> str:
         if inner is None:
             return _added(text, node, keys[place:], value)
         node = inner
-    return _spliced(text, node, _flow(value))
+    return _spliced(text, node, flow(value))
 
 
 def _inside(node: Any, key: str | int) -> Any:
@@ -80,8 +104,8 @@ def _added(text: str, node: Any, keys: KeyPath, value: Any) -> str:
     for key in reversed(keys[1:]):
         new = {key: new}
     if isinstance(node, yaml.ScalarNode):
-        return _spliced(text, node, _flow({keys[0]: new}))
-    entry = f"{keys[0]}: {_flow(new)}"
+        return _spliced(text, node, flow({keys[0]: new}))
+    entry = f"{keys[0]}: {flow(new)}"
     begin = node.start_mark.index
     if node.flow_style:
         comma = ", " if node.value else ""
@@ -98,24 +122,10 @@ def _spliced(text: str, node: Any, new: str) -> str:
     return f"{text[:begin]}{new}{text[end:]}"
 
 
-def _flow(value: Any) -> str:
-    """A value on one line of YAML, which JSON is."""
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{_flow(k)}: {_flow(v)}" for k, v in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_flow, value)) + "]"
-    if isinstance(value, str) and read_text(value, file="").value == value and value.isprintable():
-        is_plain = value[:1].isalnum() and not any(mark in value for mark in ",[]{}#:&*!|>'\"%@`")
-        return value if is_plain else msgspec.json.encode(value).decode()
-    return msgspec.json.encode(value).decode()
-
-
 def _commented(comment: str) -> str:
     return "\n".join(f"# {line}" for line in _wrapped(comment))
 
 
 def _wrapped(comment: str) -> Iterator[str]:
-    import textwrap
-
     for line in comment.splitlines():
         yield from textwrap.wrap(line, _WIDTH, break_long_words=False) or [""]
