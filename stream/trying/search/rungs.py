@@ -36,8 +36,8 @@ Rung(until=45312, trials=2)]
     [Rung(until=3000, trials=16)]
     """
     left, until = [trials], [records]
-    while math.ceil(left[-1] * keep) > 1 and until[0] * keep >= first and left[-1] > 2:
-        left.append(math.ceil(left[-1] * keep))
+    while until[0] * keep >= first and 1 < (kept := math.ceil(left[-1] * keep)) < left[-1]:
+        left.append(kept)
         until.insert(0, math.floor(until[0] * keep))
     return [Rung(*each) for each in zip(until, left, strict=True)]
 
