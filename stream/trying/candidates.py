@@ -108,7 +108,7 @@ def _told(error: ModelFileError, settings: Settings) -> ModelFileError:
     return ModelFileError(
         Mistake(
             file=each.file, line=each.line, key=each.key,
-            message=f"{each.message} (with --set {listed})",
+            message=f"{each.message} (with {listed})",
         )
         for each in error.problems
     )  # fmt: skip

@@ -77,7 +77,7 @@ def _found(
     from stream.trying.search.rungs import rungs, steps
     from stream.trying.search.search import search
 
-    tried, metric = _candidates(experiment, file)
+    tried, metric = tried_by(experiment, file)
     source = _source(experiment, file, tried[0], wired, data_dir)
     lab = open_lab(tried, source, metric, TrialProgress(source.name, source.total()))
     first = experiment.first if experiment.method == "halving" else lab.records
@@ -89,8 +89,15 @@ def _found(
     return lab, found
 
 
-def _candidates(experiment: "Experiment", file: Path) -> "tuple[list[Candidate], str]":
-    """What is tried, and the score to compare by."""
+def tried_by(experiment: "Experiment", file: Path) -> "tuple[list[Candidate], str]":
+    """What is tried, and the score to compare by.
+
+    Args:
+        file: The experiment file, beside which others are named.
+
+    Raises:
+        ConfigError: The model file, a path or a value is wrong, or the score is not there.
+    """
     from config.processes.scratch import private_folder
     from stream.trying.candidates import candidates
     from stream.trying.search.experiment import require_metric

@@ -1,6 +1,7 @@
 """Several models on the same records: each compared with the first, event by event."""
 
 import math
+import random
 
 import pytest
 
@@ -63,18 +64,16 @@ def test_places_that_differ_are_paired_by_place() -> None:
 
 def test_an_interval_holds_what_it_says() -> None:
     """Of 200 pairs of coins, seldom one whose interval is ever off, looked at again and again."""
-    import random
-
     hits = {"Accuracy": EventLoss(lambda y, p, _: float(y == p), (0.0, 1.0))}
     off = 0
     for seed in range(200):
         rng, pair, is_off = random.Random(seed), Pair(hits), False
         for _ in range(10):
-            ours = [float(rng.random() < 0.8) for _ in range(100)]
-            theirs = [float(rng.random() < 0.7) for _ in range(100)]
-            pair.take(
-                Scored(range(100), {"Accuracy": theirs}), Scored(range(100), {"Accuracy": ours})
+            first, other = (
+                Scored(range(100), {"Accuracy": [float(rng.random() < p) for _ in range(100)]})
+                for p in (0.7, 0.8)
             )
+            pair.take(first, other)
             told = pair.differences()["Accuracy"]
             is_off = is_off or not told.low <= 0.1 <= told.high
         off += is_off
@@ -109,12 +108,11 @@ def test_files_are_read_as_each_model_file_types_them(tmp_path) -> None:
         + "features: {zip: {type: string}}\n"
     )
 
-    first, second = tried(
-        FileSource(str(path), CsvColumns(label="label"), limit=None), LOGISTIC, typed
-    ).rows
+    source = FileSource(str(path), CsvColumns(label="label"), limit=None)
+    first, second = tried(source, LOGISTIC, typed).rows
 
     assert (first.learned, second.learned) == (400, 400)
-    assert second.metrics["Accuracy"].lifetime > 0.99 > first.metrics["Accuracy"].lifetime
+    assert second.metrics["Accuracy"].lifetime > 0.98 > first.metrics["Accuracy"].lifetime
 
 
 def test_a_stream_without_an_end_needs_a_limit() -> None:

@@ -10,20 +10,22 @@ import pytest
 
 from config.model_file import parse_model_file
 from config.processes.stopping import Stop
-from stream.trying.candidates import ModelDocument
+from stream.trying.candidates import Candidate, ModelDocument
 from stream.trying.progress import TrialProgress
 from stream.trying.search.lab import Lab, Outcome, Step, open_lab
 from stream.trying.search.local import LocalEngine
 from stream.trying.search.on_ray import RayEngine
 from stream.trying.search.rungs import rungs
 from stream.trying.search.search import Search, search
+from stream.trying.side_by_side import SideBySide
 from stream.trying.value_paths import grid
 from tests.stream.trying.runs import LOGISTIC, MadeSource, candidate, stream, tried
 
-RATES = {
-    "learner.river.LogisticRegression.optimizer": [{"optim.SGD": [r]} for r in (0.001, 0.01, 0.1)]
+RATES = [{"optim.SGD": [rate]} for rate in (0.001, 0.01, 0.1)]
+SPACE = {
+    "learner.river.LogisticRegression.optimizer": RATES,
+    "learner.river.LogisticRegression.l2": [0.0, 0.01],
 }
-SPACE = {**RATES, "learner.river.LogisticRegression.l2": [0.0, 0.01]}
 
 
 @pytest.fixture
@@ -60,9 +62,6 @@ def test_a_grid_gives_what_try_gives(lab: Lab) -> None:
 
 
 def tried_alone(model_file: Any) -> Any:
-    from stream.trying.candidates import Candidate
-    from stream.trying.side_by_side import SideBySide
-
     one = Candidate(path="m.yaml", model_file=model_file)
     trials = SideBySide([one], stream("Bananas"))
     return trials.run(Stop(), TrialProgress("", None)).rows[0].metrics
