@@ -227,7 +227,9 @@ class MeanTally(Tally):
         loss, scale = self._loss, self._present(1.0)
         if self._present(4.0) != 4.0 * scale:  # a root: its differences are none of means
             return None
-        low, high = self._bounds
+        # The logarithm of a probability is bounded by River's clipping of it alone: so far away that
+        # an interval by these bounds would tell nothing of a difference.
+        low, high = self._bounds if self._reads_labels else _ANYWHERE
         return EventLoss(
             lambda y, predicted, chances: scale * loss(y, predicted, chances),
             (scale * low, scale * high),
