@@ -227,7 +227,7 @@ class MeanTally(Tally):
         loss, scale = self._loss, self._present(1.0)
         if self._present(4.0) != 4.0 * scale:  # a root: its differences are none of means
             return None
-        # The logarithm of a probability is bounded by River's clipping of it alone: so far away that
+        # The logarithm of a probability is bounded by River's clipping of it alone: so far off that
         # an interval by these bounds would tell nothing of a difference.
         low, high = self._bounds if self._reads_labels else _ANYWHERE
         return EventLoss(

@@ -13,8 +13,8 @@ from stream.send.cli import Columns, DataDir, Decimal, Delimiter, IdColumn, Key,
 if TYPE_CHECKING:
     from checkpoints.operating.connection import Connection
     from config.settings import Settings
-    from stream.trying.side_by_side import Tried
-    from stream.trying.sources import Source
+    from stream.trying.side_by_side import Comparison
+    from stream.trying.sources import TrialSource
 
 _INTERRUPTED = 130
 
@@ -82,7 +82,7 @@ def try_command(wired: TryWiring) -> Callable[..., None]:
             decimal=decimal,
         )  # fmt: skip
 
-        def opened(first: Any) -> "Source":
+        def opened(first: Any) -> "TrialSource":
             from stream.trying.sources import FileSource
 
             if source is not None:
@@ -106,7 +106,7 @@ class Output(Struct, frozen=True, kw_only=True):
 def try_all(
     models: Sequence[Path],
     settings: Sequence[str],
-    opened: "Callable[[Any], Source]",
+    opened: "Callable[[Any], TrialSource]",
     output: Output,
 ) -> int:
     """Try all models with all settings; the exit code.
@@ -139,7 +139,7 @@ def try_all(
 
 def kafka_source(
     wired: TryWiring, model_file: Any, data_dir: Path | None, *, end: str | None, limit: int | None
-) -> "Source":
+) -> "TrialSource":
     """A model's topics, to their end or to what a version has learned of them."""
     from stream.trying.kafka_source import KafkaLog, check_log, recorded_stretch, whole_stretch
 
@@ -152,7 +152,7 @@ def kafka_source(
     return KafkaLog(kafka, model_file, found, limit=limit)
 
 
-def _print(done: "Tried", source: "Source", output: Output) -> None:
+def _print(done: "Comparison", source: "TrialSource", output: Output) -> None:
     from config.files import replace_file
     from stream.trying.plot import write_plot
     from stream.trying.progress import say
@@ -171,7 +171,7 @@ def _print(done: "Tried", source: "Source", output: Output) -> None:
         write_plot(output.plot, done.rows, labels, source=source.name, table=table)
 
 
-def _exit_code(done: "Tried") -> int:
+def _exit_code(done: "Comparison") -> int:
     """0 where a server went away midway: the rows are what there was."""
     from stream.errors import SendError
     from stream.trying.progress import say

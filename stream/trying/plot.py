@@ -6,7 +6,7 @@ from pathlib import Path
 from config.files import replace_file
 from config.text.line_chart import ChartLine, html_page, line_chart
 from stream.errors import StreamError
-from stream.trying.rows import Row
+from stream.trying.rows import TrialRow
 
 _ENDINGS = (".svg", ".html")
 
@@ -30,7 +30,12 @@ def check_plot(path: Path) -> None:
 
 
 def write_plot(
-    path: Path, rows: Sequence[Row], labels: Sequence[str], *, source: str, table: Sequence[str]
+    path: Path,
+    rows: Sequence[TrialRow],
+    labels: Sequence[str],
+    *,
+    source: str,
+    table: Sequence[str],
 ) -> None:
     """One image a score, or the first score alone in an SVG file.
 
@@ -43,10 +48,10 @@ def write_plot(
         replace_file(path, _image(names[0], rows, labels, source))
         return
     images = [_image(name, rows, labels, source) for name in names]
-    replace_file(path, html_page(f"Tried on {source}", images, "\n".join(table)))
+    replace_file(path, html_page(f"Comparison on {source}", images, "\n".join(table)))
 
 
-def _image(name: str, rows: Sequence[Row], labels: Sequence[str], source: str) -> str:
+def _image(name: str, rows: Sequence[TrialRow], labels: Sequence[str], source: str) -> str:
     lines = [
         ChartLine(label, [(point.events, point.rolling.get(name)) for point in row.curve])
         for row, label in zip(rows, labels, strict=True)
@@ -55,7 +60,7 @@ def _image(name: str, rows: Sequence[Row], labels: Sequence[str], source: str) -
     return line_chart(f"{name}, rolling: {source}", "events learned", lines + _level(name, rows))
 
 
-def _level(name: str, rows: Sequence[Row]) -> list[ChartLine]:
+def _level(name: str, rows: Sequence[TrialRow]) -> list[ChartLine]:
     """What the better baseline scores over the life of the first row."""
     row = next(row for row in rows if name in row.metrics)
     baseline = row.metrics[name].baseline

@@ -58,7 +58,7 @@ class Point(Struct, frozen=True, kw_only=True):
     rolling: dict[str, float | None]
 
 
-class Row(Struct, frozen=True, kw_only=True):
+class TrialRow(Struct, frozen=True, kw_only=True):
     """One model, and what came of it.
 
     Attributes:
@@ -93,9 +93,9 @@ class Row(Struct, frozen=True, kw_only=True):
     curve: list[Point] = []
 
 
-def failed_row(model: str, file: str, settings: Mapping[str, Any], why: str) -> Row:
+def failed_row(model: str, file: str, settings: Mapping[str, Any], why: str) -> TrialRow:
     """The row of a model of which nothing is known but why."""
-    return Row(
+    return TrialRow(
         model=model, file=file, set=dict(settings), learned=0, scored=0, refused=0, refused_by={},
         nonfinite=0, pending=0, expired=0, drifts=0, metrics={}, events_per_second=0.0, bytes=None,
         failed=why,
@@ -119,7 +119,7 @@ def of_scores(name: str, told: Mapping[str, float | None]) -> RowScore:
     )
 
 
-def beside_version(row: Row, version: Manifest) -> str:
+def beside_version(row: TrialRow, version: Manifest) -> str:
     """Whether a row has the very numbers of the version that learned the same records, in words."""
     name, counts = version.name, version.counts
     told = {score: of["lifetime"] for score, of in version.metrics.items() if score in row.metrics}
@@ -136,19 +136,19 @@ def beside_version(row: Row, version: Manifest) -> str:
     return f"{row.model}: not the scores of {name}: {', '.join(off)}"
 
 
-def as_json(rows: Sequence[Row]) -> dict[str, Any]:
+def as_json(rows: Sequence[TrialRow]) -> dict[str, Any]:
     """As `weir try --json` prints them; the curve is for plots."""
     plain: list[dict[str, Any]] = msgspec.to_builtins(rows)
     return {"rows": [{k: v for k, v in row.items() if k != "curve"} for row in plain]}
 
 
-def as_csv(rows: Sequence[Row]) -> str:
+def as_csv(rows: Sequence[TrialRow]) -> str:
     r"""One line a model, one column a value; the columns of all, empty where a row has none.
 
     >>> score = RowScore(lifetime=0.5, rolling=0.5, fading=None, baseline=0.4)
-    >>> row = Row(model="m", file="m.yaml", set={}, learned=2, scored=2, refused=0, refused_by={},
-    ...           nonfinite=0, pending=0, expired=0, drifts=0, metrics={"Accuracy": score},
-    ...           events_per_second=9.0, bytes=1)
+    >>> row = TrialRow(model="m", file="m.yaml", set={}, learned=2, scored=2, refused=0,
+    ...           refused_by={}, nonfinite=0, pending=0, expired=0, drifts=0,
+    ...           metrics={"Accuracy": score}, events_per_second=9.0, bytes=1)
     >>> print(as_csv([row]).splitlines()[1])
     m,m.yaml,2,2,0,0,0,0,0,9.0,1,,0.5,0.5,0.4
     """
@@ -163,7 +163,7 @@ def as_csv(rows: Sequence[Row]) -> str:
     return text.getvalue()
 
 
-def _flat(row: Row) -> dict[str, Any]:
+def _flat(row: TrialRow) -> dict[str, Any]:
     plain = as_json([row])["rows"][0]
     nested = {name: plain.pop(name) for name in ("set", "refused_by", "metrics")}
     settings = {path: flow(value) for path, value in nested["set"].items()}

@@ -17,12 +17,12 @@ from stream.errors import StreamError
 from stream.trying.candidates import Candidate
 from stream.trying.pairs import Pair, Scored
 from stream.trying.progress import TrialProgress, say
-from stream.trying.rows import Row
-from stream.trying.sources import Source
+from stream.trying.rows import TrialRow
+from stream.trying.sources import TrialSource
 from stream.trying.trial import Decoding, Stretch, Trial
 
 
-class Tried(NamedTuple):
+class Comparison(NamedTuple):
     """What came of it.
 
     Attributes:
@@ -32,7 +32,7 @@ class Tried(NamedTuple):
         ended_by: What ended it midway; None: the source's own end.
     """
 
-    rows: list[Row]
+    rows: list[TrialRow]
     records: int
     is_stopped: bool = False
     ended_by: StreamError | None = None
@@ -50,7 +50,7 @@ class SideBySide:
     def __init__(
         self,
         candidates: Sequence[Candidate],
-        source: Source,
+        source: TrialSource,
         scratch: Path | None = None,
         *,
         has_curve: bool = False,
@@ -67,7 +67,7 @@ class SideBySide:
         ]
         self.records = 0
 
-    def run(self, stop: Stop, progress: TrialProgress) -> Tried:
+    def run(self, stop: Stop, progress: TrialProgress) -> Comparison:
         """Read all of it, until told to stop; never raises for what ends it midway.
 
         Raises:
@@ -86,7 +86,7 @@ class SideBySide:
                 raise
             ended_by = error
         progress.end()
-        return Tried(self._rows(), self.records, stop.is_asked, ended_by)
+        return Comparison(self._rows(), self.records, stop.is_asked, ended_by)
 
     def _beside(self) -> str:
         count = len(self._trials)
@@ -140,12 +140,12 @@ class SideBySide:
             candidate, self._scratch, is_compared=self._is_compared, has_curve=self._has_curve
         )
 
-    def _rows(self) -> list[Row]:
+    def _rows(self) -> list[TrialRow]:
         first, *others = [trial.row() for trial in self._trials]
         return [first, *map(_compared, others, self._pairs)]
 
 
-def _compared(row: Row, pair: Pair) -> Row:
+def _compared(row: TrialRow, pair: Pair) -> TrialRow:
     """The row with how far its scores are from the first row's."""
     metrics = dict(row.metrics)
     for name, found in pair.differences().items():

@@ -22,7 +22,7 @@ _RIVER = "river:"
 Stretches: TypeAlias = Iterator[Stretch]
 
 
-class Source(Protocol):
+class TrialSource(Protocol):
     """Records to try models on, the same however often they are read.
 
     Attributes:

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import UNSET
 
-from stream.trying.rows import BASELINES, Row, RowScore
+from stream.trying.rows import BASELINES, RowScore, TrialRow
 from stream.trying.value_paths import told_settings
 
 _NONE = "-"
 
 
-def labels_of(rows: Sequence[Row]) -> list[str]:
+def labels_of(rows: Sequence[TrialRow]) -> list[str]:
     """What to call each: by its model, its file or its settings, whatever tells them apart."""
     told = [" ".join(told_settings(row.set)) for row in rows]
     if len({row.file for row in rows}) == 1:
@@ -20,14 +20,14 @@ def labels_of(rows: Sequence[Row]) -> list[str]:
     return [" ".join(filter(None, each)) for each in zip(names, told, strict=True)]
 
 
-def as_table(rows: Sequence[Row], labels: Sequence[str]) -> list[str]:
+def as_table(rows: Sequence[TrialRow], labels: Sequence[str]) -> list[str]:
     """The lines of the table.
 
     Args:
         labels: What to call each row.
 
     >>> score = RowScore(lifetime=0.81234, rolling=0.8, fading=None, baseline=0.4, no_change=0.4)
-    >>> row = Row(model="m", file="m.yaml", set={}, learned=2000, scored=2000, refused=1,
+    >>> row = TrialRow(model="m", file="m.yaml", set={}, learned=2000, scored=2000, refused=1,
     ...           refused_by={"not_json": 1}, nonfinite=0, pending=0, expired=0, drifts=0,
     ...           metrics={"Accuracy": score}, events_per_second=900.0, bytes=1500)
     >>> print("\\n".join(as_table([row], ["m"])))
@@ -51,7 +51,7 @@ def _heads(name: str, *, is_compared: bool) -> list[str]:
     return [name, "rolling", *(["to the first"] if is_compared else [])]
 
 
-def _cells(row: Row, names: Sequence[str], compared: set[str]) -> Iterator[str]:
+def _cells(row: TrialRow, names: Sequence[str], compared: set[str]) -> Iterator[str]:
     for name in names:
         score = row.metrics.get(name)
         yield _short(score.lifetime if score else None)
@@ -63,7 +63,7 @@ def _cells(row: Row, names: Sequence[str], compared: set[str]) -> Iterator[str]:
 
 
 def _baselines(
-    rows: Sequence[Row], names: Sequence[str], compared: set[str]
+    rows: Sequence[TrialRow], names: Sequence[str], compared: set[str]
 ) -> Iterator[list[str]]:
     """What predictors score that read no feature, of the first row that has the score."""
     for baseline in BASELINES:
@@ -79,7 +79,7 @@ def _baselines(
             yield cells
 
 
-def _notes(rows: Sequence[Row], labels: Sequence[str]) -> Iterator[str]:
+def _notes(rows: Sequence[TrialRow], labels: Sequence[str]) -> Iterator[str]:
     for row, label in zip(rows, labels, strict=True):
         if row.refused:
             why = ", ".join(f"{reason} {count:,}" for reason, count in row.refused_by.items())

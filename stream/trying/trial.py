@@ -28,7 +28,7 @@ from stream.learning.careful import take_carefully
 from stream.source.columns import Columns, columns_of
 from stream.trying.candidates import Candidate
 from stream.trying.pairs import LossWatch, Scored
-from stream.trying.rows import Point, Row, of_scores
+from stream.trying.rows import Point, TrialRow, of_scores
 
 # As many as the live learner takes at a time, where they are fast: between two stretches it is
 # seen whether to stop.
@@ -210,12 +210,12 @@ class Trial:
             is_careful=self._is_careful,
         )
 
-    def row(self) -> Row:
+    def row(self) -> TrialRow:
         """What came of it so far; the trial may go on."""
         trainer, candidate = self._trainer, self.candidate
         size = self._bytes()
         late = trainer.join.told()
-        return Row(
+        return TrialRow(
             model=candidate.model_file.name,
             file=candidate.path,
             set=dict(candidate.settings),

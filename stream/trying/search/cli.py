@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from stream.trying.search.experiment import Experiment
     from stream.trying.search.lab import Lab
     from stream.trying.search.search import Search
-    from stream.trying.sources import Source
+    from stream.trying.sources import TrialSource
 
 _INTERRUPTED = 130
 
@@ -113,7 +113,7 @@ def _source(
     first: "Candidate",
     wired: TryWiring,
     data_dir: Path | None,
-) -> "Source":
+) -> "TrialSource":
     from stream.trying.sources import FileSource
 
     data = experiment.data

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from stream.trying.search.lab import Outcome, Step
+from stream.trying.search.lab import Step, TrialOutcome
 
 
 class Engine(Protocol):
@@ -12,7 +12,7 @@ class Engine(Protocol):
     Every step is a call of `Lab.advance`, in whatever process: what comes of it is the same.
     """
 
-    def run(self, steps: Sequence[Step]) -> Iterator[Outcome]:
+    def run(self, steps: Sequence[Step]) -> Iterator[TrialOutcome]:
         """The outcome of each step, as they come. Who stops listening ends what runs.
 
         Raises:

@@ -18,8 +18,8 @@ from learner.trainer import LearnFailedError
 from stream.errors import StreamError
 from stream.trying.candidates import Candidate
 from stream.trying.progress import TrialProgress
-from stream.trying.rows import Row
-from stream.trying.sources import Source
+from stream.trying.rows import TrialRow
+from stream.trying.sources import TrialSource
 from stream.trying.trial import Decoded, Decoding, Trial, TrialState
 
 # Decoded records are held in memory, by every worker.
@@ -42,7 +42,7 @@ class Step(Struct, frozen=True, kw_only=True):
     is_last: bool = False
 
 
-class Outcome(Struct, frozen=True, kw_only=True):
+class TrialOutcome(Struct, frozen=True, kw_only=True):
     """What came of a step.
 
     Attributes:
@@ -51,7 +51,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     """
 
     trial: int
-    row: Row
+    row: TrialRow
     records: int
     state: TrialState | None = None
 
@@ -98,7 +98,7 @@ class Lab:
     metric: str
     ended_by: StreamError | None = None
 
-    def advance(self, step: Step) -> Outcome:
+    def advance(self, step: Step) -> TrialOutcome:
         """Have a trial learn on, and say what came of it."""
         tape = self.tapes[self.keys[step.trial]]
         candidate = self.candidates[step.trial]
@@ -116,7 +116,7 @@ class Lab:
                     trial.take(stretch, carefully=True)
             row = trial.row()
             goes_on = not step.is_last and row.failed is None
-            return Outcome(
+            return TrialOutcome(
                 trial=step.trial,
                 row=row,
                 records=trial.records - before,
@@ -125,7 +125,7 @@ class Lab:
 
 
 def open_lab(
-    candidates: Sequence[Candidate], source: Source, metric: str, progress: TrialProgress
+    candidates: Sequence[Candidate], source: TrialSource, metric: str, progress: TrialProgress
 ) -> Lab:
     """Read and decode the source, once for all candidates that see it alike.
 
@@ -145,7 +145,7 @@ def open_lab(
 
 
 def _read(
-    source: Source, candidate: Candidate, progress: TrialProgress
+    source: TrialSource, candidate: Candidate, progress: TrialProgress
 ) -> tuple[Tape, StreamError | None]:
     """The records as one candidate sees them, and what ended them midway."""
     decoding = Decoding(candidate.model_file, source.labels)
@@ -179,7 +179,7 @@ class TooManyRecordsError(StreamError):
         )
 
 
-def _key(source: Source, candidate: Candidate) -> str:
+def _key(source: TrialSource, candidate: Candidate) -> str:
     """Equal for candidates that make the same examples of the source's records."""
     model_file = candidate.model_file
     estimator: Any = build_estimator(model_file, wants_probabilities=False)

@@ -12,11 +12,11 @@ from config.processes import channel
 from config.processes.channel import Channel, ChannelClosedError
 from config.processes.fork import ended, fork
 from stream.trying.rows import failed_row
-from stream.trying.search.lab import Lab, Outcome, Step
+from stream.trying.search.lab import Lab, Step, TrialOutcome
 
 _LOOK_S = 0.2
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Outcome).decode
+_decode = msgspec.msgpack.Decoder(TrialOutcome).decode
 
 
 class LocalEngine:
@@ -28,9 +28,9 @@ class LocalEngine:
 
     def __init__(self, lab: Lab, workers: int) -> None:
         self._lab, self._workers = lab, workers
-        self._running: dict[Channel[Outcome], tuple[int, Step]] = {}
+        self._running: dict[Channel[TrialOutcome], tuple[int, Step]] = {}
 
-    def run(self, steps: Sequence[Step]) -> Iterator[Outcome]:
+    def run(self, steps: Sequence[Step]) -> Iterator[TrialOutcome]:
         waiting = deque(steps)
         while waiting or self._running:
             while waiting and len(self._running) < self._workers:
@@ -59,7 +59,7 @@ class LocalEngine:
         theirs.close()
         self._running[ours] = pid, step
 
-    def _heard(self, end: Channel[Outcome]) -> Outcome | None:
+    def _heard(self, end: Channel[TrialOutcome]) -> TrialOutcome | None:
         """What a process has to say, or what became of it; None: not all of it has come."""
         pid, step = self._running[end]
         try:
@@ -74,9 +74,9 @@ class LocalEngine:
         del self._running[end]
         return found[0]
 
-    def _lost(self, step: Step, code: int | None) -> Outcome:
+    def _lost(self, step: Step, code: int | None) -> TrialOutcome:
         """A trial whose process ended without a word: it costs no other."""
         candidate = self._lab.candidates[step.trial]
         why = f"its process ended with {code}" + (" (out of memory?)" if code == -9 else "")
         row = failed_row(candidate.model_file.name, candidate.path, candidate.settings, why)
-        return Outcome(trial=step.trial, row=row, records=0)
+        return TrialOutcome(trial=step.trial, row=row, records=0)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from stream.errors import StreamError
-from stream.trying.search.lab import Lab, Outcome, Step
+from stream.trying.search.lab import Lab, Step, TrialOutcome
 
 _MISSING = "engine: ray needs Ray, which is an extra: pip install 'weir[ray]'"
 # What decides the scores of some learners, and threads that only get in the way.
@@ -69,7 +69,7 @@ class RayEngine:
         except Exception as error:
             raise RayError(f"no Ray cluster: {error}") from error
 
-    def run(self, steps: Sequence[Step]) -> Iterator[Outcome]:
+    def run(self, steps: Sequence[Step]) -> Iterator[TrialOutcome]:
         waiting = list(steps)[::-1]
         running: list[Any] = []
         while waiting or running:
@@ -79,9 +79,9 @@ class RayEngine:
             for each in done:
                 yield self._outcome(each)
 
-    def _outcome(self, task: Any) -> Outcome:
+    def _outcome(self, task: Any) -> TrialOutcome:
         try:
-            outcome: Outcome = self._ray.get(task)
+            outcome: TrialOutcome = self._ray.get(task)
         except self._ray.exceptions.RayError as error:
             raise RayError(f"a trial on Ray failed: {error}") from error
         return outcome
@@ -90,7 +90,7 @@ class RayEngine:
         self._ray.shutdown()
 
 
-def _advance(lab: Lab, step: Step) -> Outcome:
+def _advance(lab: Lab, step: Step) -> TrialOutcome:
     """What a task does."""
     return lab.advance(step)
 

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 from config.processes.stopping import Stop
 from learner.scores.scores import more_is_better
 from stream.trying.progress import say
-from stream.trying.rows import Row
+from stream.trying.rows import TrialRow
 from stream.trying.search.engine import Engine
-from stream.trying.search.lab import Lab, Outcome, Step
+from stream.trying.search.lab import Lab, Step, TrialOutcome
 from stream.trying.search.rungs import Rung
 from stream.trying.trial import TrialState
 
@@ -31,7 +31,7 @@ class Search(NamedTuple):
         planned: The same, had each trial learned all records.
     """
 
-    rows: list[Row]
+    rows: list[TrialRow]
     winner: int | None
     records: int
     planned: int
@@ -44,7 +44,7 @@ class _Field:
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
         self.states: dict[int, TrialState | None] = dict.fromkeys(range(len(lab.candidates)))
-        self.outcomes: dict[int, Outcome] = {}
+        self.outcomes: dict[int, TrialOutcome] = {}
         self.records = 0
         self._sign = 1 if more_is_better(lab.metric) else -1
 
@@ -53,7 +53,7 @@ class _Field:
             Step(trial=n, until=rung.until, state=self.states[n], is_last=is_last) for n in left
         ]
 
-    def hear(self, outcome: Outcome) -> None:
+    def hear(self, outcome: TrialOutcome) -> None:
         self.outcomes[outcome.trial] = outcome
         self.states[outcome.trial] = outcome.state
         self.records += outcome.records

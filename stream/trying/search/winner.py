@@ -12,7 +12,7 @@ import yaml
 
 from config.errors import ConfigError, Mistake
 from config.text.yaml_lines import KeyPath, read_text
-from stream.trying.rows import Row
+from stream.trying.rows import TrialRow
 from stream.trying.search.experiment import Experiment
 from stream.trying.search.lab import Lab
 from stream.trying.search.search import Search
@@ -28,7 +28,7 @@ class WinnerError(ConfigError):
     """
 
 
-def how_found(row: Row, experiment: Experiment, file: str, lab: Lab, found: Search) -> str:
+def how_found(row: TrialRow, experiment: Experiment, file: str, lab: Lab, found: Search) -> str:
     """The comment that a winner begins with."""
     score = row.metrics[lab.metric]
     values = ", ".join(f"{path}: {flow(value)}" for path, value in row.set.items())

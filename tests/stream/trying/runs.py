@@ -1,7 +1,6 @@
 """What tests of trials share: models, records made by hand, a source that breaks."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -12,8 +11,8 @@ from stream.errors import KafkaUnavailableError
 from stream.send.csv_file import CsvColumns
 from stream.trying.candidates import Candidate
 from stream.trying.progress import TrialProgress
-from stream.trying.side_by_side import SideBySide, Tried
-from stream.trying.sources import FileRecord, FileSource, Source, Stretches, in_stretches
+from stream.trying.side_by_side import Comparison, SideBySide
+from stream.trying.sources import FileRecord, FileSource, Stretches, TrialSource, in_stretches
 
 LOGISTIC = """
 name: logistic
@@ -40,9 +39,11 @@ def stream(name: str, limit: int | None = None) -> FileSource:
     return FileSource(f"river:{name}", CsvColumns(), limit=limit)
 
 
-def tried(source: Source, *texts: str, scratch: Path | None = None, curve: bool = False) -> Tried:
+def tried(
+    source: TrialSource, *texts: str, scratch: Path | None = None, curve: bool = False
+) -> Comparison:
     """These models on this source, to its end."""
-    trials = SideBySide([*map(candidate, texts)], source, scratch, has_curve=curve)
+    trials = SideBySide([*map(candidate, texts)], source)
     return trials.run(Stop(), TrialProgress(source.name, source.total()))
 
 

@@ -55,20 +55,19 @@ def test_the_files_are_compared_as_the_page_shows(folder: Path) -> None:
     compare, files, grid, _, search = COMMANDS
 
     out, _ = typed(folder, compare)
-    typed(folder, files)
+    as_json, _ = typed(folder, files)
     of_grid, _ = typed(folder, grid)
     of_search, _ = typed(folder, search)
 
     assert scores(out) == scores(COMPARED)
-    assert [row["model"] for row in json.loads((folder / "rows.json").read_text())["rows"]] == [
+    assert [row["model"] for row in json.loads(as_json)["rows"]] == [
         "logistic", "tree",
     ]  # fmt: skip
     assert (folder / "rows.csv").read_text().count("\n") == 3
     assert "<svg" in (folder / "rolling.html").read_text()
     assert len(re.findall(r"^l2=", of_grid, re.MULTILINE)) == 4
-    assert (
-        (folder / "tuned.yaml").read_text().startswith("# Found by `weir search experiment.yaml`")
-    )
+    tuned = (folder / "tuned.yaml").read_text()
+    assert tuned.startswith("# Found by `weir search experiment.yaml`: method halving")
     assert "tuned.yaml" in of_search
 
 

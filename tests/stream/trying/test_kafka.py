@@ -24,9 +24,9 @@ from stream.trying.kafka_source import (
     whole_stretch,
 )
 from stream.trying.progress import TrialProgress
-from stream.trying.rows import Row, beside_version
-from stream.trying.side_by_side import SideBySide, Tried
-from stream.trying.sources import Source
+from stream.trying.rows import TrialRow, beside_version
+from stream.trying.side_by_side import Comparison, SideBySide
+from stream.trying.sources import TrialSource
 from tests.stream.rig import Rig, events, rig
 
 MODEL = """
@@ -38,7 +38,7 @@ checkpoint: {{every_seconds: 0.05, keep: {{last: 3, minutely: 0, hourly: 0, dail
 """
 
 
-def tried(source: Source, *texts: str) -> Tried:
+def tried(source: TrialSource, *texts: str) -> Comparison:
     """These models on this source."""
     candidates = [Candidate(path="m.yaml", model_file=parse_model_file(text)) for text in texts]
     return SideBySide(candidates, source).run(Stop(), TrialProgress(source.name, source.total()))
@@ -52,7 +52,7 @@ def recorded(at: Rig, version: str) -> KafkaLog:
     return KafkaLog(kafka, at.model_file, stretch, limit=None)
 
 
-def row_to(at: Rig, version: str) -> Row:
+def row_to(at: Rig, version: str) -> TrialRow:
     (row,) = tried(recorded(at, version), at.model_text).rows
     return row
 

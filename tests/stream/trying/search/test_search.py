@@ -12,7 +12,7 @@ from config.model_file import parse_model_file
 from config.processes.stopping import Stop
 from stream.trying.candidates import Candidate, ModelDocument
 from stream.trying.progress import TrialProgress
-from stream.trying.search.lab import Lab, Outcome, Step, open_lab
+from stream.trying.search.lab import Lab, Step, TrialOutcome, open_lab
 from stream.trying.search.local import LocalEngine
 from stream.trying.search.on_ray import RayEngine
 from stream.trying.search.rungs import rungs
@@ -95,7 +95,7 @@ def test_ray_finds_the_same(starts_servers: None, lab: Lab) -> None:
 class DyingLab(Lab):
     """One trial's process is killed, as by a machine that is out of memory."""
 
-    def advance(self, step: Step) -> Outcome:
+    def advance(self, step: Step) -> TrialOutcome:
         if step.trial == 2:
             os.kill(os.getpid(), signal.SIGKILL)
         return super().advance(step)
@@ -119,7 +119,7 @@ class SlowEngine:
     def __init__(self, engine: LocalEngine, stop: Stop) -> None:
         self._engine, self._stop = engine, stop
 
-    def run(self, steps: Sequence[Step]) -> Iterator[Outcome]:
+    def run(self, steps: Sequence[Step]) -> Iterator[TrialOutcome]:
         for outcome in self._engine.run(steps):
             self._stop.is_asked = True
             yield outcome
