@@ -29,6 +29,8 @@ from checkpoints.operating.connection import line_of
 from stream.first_day.cli import DoctorWiring, doctor_command, init
 from stream.log_export.cli import LogWiring, log_commands
 from stream.send.cli import Wiring, send_command
+from stream.trying.cli import TryWiring, try_command
+from stream.trying.search.cli import search_command
 
 if TYPE_CHECKING:
     from api.client import Client
@@ -42,7 +44,7 @@ Models: TypeAlias = "dict[Line, tuple[Path, ModelFile]]"
 # loads a model has the same hash seed. A thread pool of BLAS only gets in the way of one learner.
 # Operators' commands load none, and begin at once.
 _ENVIRONMENT = {"PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"}
-_LOAD_A_MODEL = frozenset({"dev", "doctor", "learn", "send", "serve"})
+_LOAD_A_MODEL = frozenset({"dev", "doctor", "learn", "search", "send", "serve", "try"})
 # What a request that needs the store waits for it, and a stop while it is away.
 _API_STORE_DEADLINE_S = 2.0
 # The learner says every few seconds that it waits, and tries again itself.
@@ -370,3 +372,9 @@ app.registered_commands += operator_commands(_operator, _command).registered_com
 _logged = functools.partial(connected, "log", kafka=True)
 _wired_to_log = LogWiring(model=_line_and_file, settings=_logged, connect=_operator)
 app.add_typer(log_commands(_wired_to_log, _command), name="log")
+
+_wired_to_try = TryWiring(
+    settings=functools.partial(connected, "try", kafka=True), connect=_operator
+)
+app.command("try")(_command(try_command(_wired_to_try)))
+app.command("search")(_command(search_command(_wired_to_try)))

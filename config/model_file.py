@@ -86,7 +86,7 @@ class ModelFile(ModelFilePart):
     _source: Source = PrivateAttr(default_factory=lambda: Source(file="model file"))
 
     def model_post_init(self, context: Any, /) -> None:
-        """Take the source along that `_draft` hands over."""
+        """Take the source along that `draft_of` hands over."""
         if isinstance(context, Source):
             self._source = context
 
@@ -240,7 +240,7 @@ class Draft:
 
 def read_draft(path: Path) -> Draft:
     """Read the model file at `path`, whatever is wrong with it."""
-    return _draft(read_file(path))
+    return draft_of(read_file(path))
 
 
 def load_model_file(path: str | Path) -> ModelFile:
@@ -263,7 +263,7 @@ def parse_model_file(text: str, *, file: str = "model file") -> ModelFile:
     config.errors.ModelFileError: m:1: task: is missing
     m:2: tsak: is not a key that is known here (did you mean "task"?)
     """
-    return _right(_draft(read_text(text, file=file)))
+    return _right(draft_of(read_text(text, file=file)))
 
 
 def _right(draft: Draft) -> ModelFile:
@@ -272,7 +272,8 @@ def _right(draft: Draft) -> ModelFile:
     return draft.model
 
 
-def _draft(document: Document) -> Draft:
+def draft_of(document: Document) -> Draft:
+    """The model file that a document holds, whatever is wrong with it."""
     if document.value is None and document.problems:  # no YAML: the rest would mislead
         return Draft(model=None, problems=document.problems)
     content = {} if document.value is None else document.value

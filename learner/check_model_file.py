@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 from config.errors import ModelFileError
-from config.model_file import ModelFile, read_draft
+from config.model_file import Draft, ModelFile, read_draft
 from learner.build import build_estimator
 from learner.drift.monitor import Detectors
 from learner.errors import SpecError
@@ -24,7 +24,15 @@ def checked_model_file(path: Path, *, runs_own: bool = True) -> ModelFile:
     Raises:
         ModelFileError: with the problems of both kinds, in the order of the lines.
     """
-    draft = read_draft(path)
+    return checked(read_draft(path), runs_own=runs_own)
+
+
+def checked(draft: Draft, *, runs_own: bool = True) -> ModelFile:
+    """The same of a model file that was read, or made of one that was.
+
+    Raises:
+        ModelFileError: As `checked_model_file`.
+    """
     found = list(draft.problems)
     if draft.model is not None:
         source = draft.model.source

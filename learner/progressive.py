@@ -73,6 +73,16 @@ class Steppable(Protocol):
         """Learn; the prediction made before it, where `predicts_as_it_learns`."""
 
 
+class Watch(Protocol):
+    """Hears of each example that is learned, in order; what a comparison of learners is made of."""
+
+    def scored(self, y: Any, predicted: Any, probabilities: Any, /) -> None:
+        """The prediction for this truth was scored; what it is given may be changed later."""
+
+    def unscored(self) -> None:
+        """There was no prediction to score."""
+
+
 # Stands for a prediction until there is one.
 _ASKED: Any = object()
 
@@ -118,6 +128,7 @@ def progressive_steps(
     *,
     is_regression: bool,
     slices: Slices | None = None,
+    watch: Watch | None = None,
 ) -> Steps:
     """The steps of one learner: a function of examples in order, returning the drifts they raised.
 
@@ -134,12 +145,14 @@ def progressive_steps(
         tally: Counts what happened.
         is_regression: Whether the error is a distance.
         slices: Fed with each scored event as well; None: there are none.
+        watch: Hears of what is not scored; of the rest it hears as one of `scores.feeds`.
     """
     learn: Any = _learning(estimator, scores)  # what it returns depends on `is_within`
     predict, is_within = estimator.predict, estimator.predicts_as_it_learns
     feeds, detect = scores.feeds, detectors.update
     reads_chances = scores.wants_probabilities
     feed_slices = None if slices is None else slices.feed
+    missed = _unheard if watch is None else watch.unscored
     changes_when_asked = is_within or estimator.draws_when_asked
 
     def steps(xs: Sequence[Any], ys: Sequence[Any], ws: Sequence[float | None] | None) -> Found:
@@ -153,12 +166,14 @@ def progressive_steps(
                 predicted, probabilities = learn(x, y, w) if is_within else predict(x)
                 if predicted is None:
                     unscored += 1
+                    missed()
                 elif (
                     not isfinite(predicted)
                     if is_regression  # a label that is a float is NaN or infinite
                     else type(predicted) is float or (reads_chances and are_wild(probabilities))
                 ):
                     nonfinite += 1
+                    missed()
                 else:
                     # Scored by its label, and counted.
                     nonfinite += (
@@ -183,6 +198,10 @@ def progressive_steps(
         return found
 
     return steps
+
+
+def _unheard() -> None:
+    """Nobody watches."""
 
 
 def _learning(estimator: Steppable, scores: Scores) -> Callable[..., Any]:

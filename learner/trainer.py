@@ -29,6 +29,7 @@ from learner.progressive import (
     Found,
     PredictFailedError,
     StepFailedError,
+    Watch,
     progressive_steps,
 )
 from learner.scores.scores import scores_of
@@ -117,6 +118,7 @@ class Trainer:
         scratch: A private folder in memory, for learners that save only to a path.
         saved: Go on from here, exactly as if never interrupted; metrics and detectors of the
             model file may have changed. None: begin untrained.
+        watch: Hears of every example that is learned.
 
     Raises:
         SpecError: The model file asks for what does not exist or does not fit.
@@ -124,7 +126,12 @@ class Trainer:
     """
 
     def __init__(
-        self, model_file: ModelFile, scratch: Path | None = None, saved: Saved | None = None
+        self,
+        model_file: ModelFile,
+        scratch: Path | None = None,
+        saved: Saved | None = None,
+        *,
+        watch: Watch | None = None,
     ) -> None:
         self._scores = scores_of(model_file, model_file.metrics)
         self._served = ServedScores(scores_of(model_file, model_file.metrics))
@@ -160,6 +167,8 @@ class Trainer:
         self._first = FirstEvents(model_file.name, self._estimator, self._labels)
         if saved is not None:
             self._load(saved)
+        if watch is not None:
+            self._scores.feeds.append(watch.scored)
         self._replayed = Replayed(self._estimator)
         self._steps, self._late_steps = (
             progressive_steps(
@@ -169,6 +178,7 @@ class Trainer:
                 self.tally,
                 is_regression=not TASKS[model_file.task].has_classes,
                 slices=slices,
+                watch=watch,
             )
             for each, slices in (
                 (self._estimator, self._slices or None),
@@ -339,6 +349,14 @@ class Trainer:
     def refuse(self, reasons: Iterable[str]) -> None:
         """Count records that were refused before they reached the gate."""
         self.refused_by.update(reasons)
+
+    def report(self) -> dict[str, dict[str, float | None]]:
+        """Every score as it is now, as `Snapshot.metrics`; asking changes nothing."""
+        return self._scores.report()
+
+    def rolling(self) -> dict[str, float | None]:
+        """The rolling value of each score alone."""
+        return self._scores.rolling()
 
     def seal(self) -> None:
         """Put what waits in order for the next snapshots, which write what is new of it."""

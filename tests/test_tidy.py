@@ -44,6 +44,7 @@ DRIVERS = {
     "starlette": ("api/",),
     "uvicorn": ("api/",),
     "duckdb": ("stream/log_export/database.py",),
+    "ray": ("stream/trying/search/on_ray.py",),
     "prometheus_client": ("stream/source/reports/metrics.py", "api/metrics.py"),
 }
 PASSED_ALONG = {"CollectorRegistry"}

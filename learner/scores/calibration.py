@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 
 from learner.scores.blocks import Block, Terms
 from learner.scores.means import Interval, RunningMean
-from learner.scores.tally import Names, State, Tally, mean_of
+from learner.scores.tally import EventLoss, Names, State, Tally, mean_of
 from learner.tasks import TASKS
 
 BINS = 10
@@ -62,6 +62,14 @@ class CalibrationTally(Tally):
 
     def interval(self, name: str) -> Interval | None:
         return self._brier.interval(self._bounds) if name == "Brier" else None
+
+    def event_loss(self, name: str) -> EventLoss | None:
+        return EventLoss(self._loss, self._bounds) if name == "Brier" else None
+
+    def _loss(self, y: Any, predicted: Any, probabilities: Any) -> float:
+        one = Block(ys=[y], predicted=[predicted], probabilities=[probabilities], baselines=())
+        ((_, _, loss),) = self._forecasts(one)
+        return loss
 
     def report(self) -> dict[str, Any]:
         """The reliability diagram: each bin, and both scores, over the life."""

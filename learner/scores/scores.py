@@ -21,7 +21,7 @@ from learner.scores.blocks import BLOCK_EVENTS, Block, Terms
 from learner.scores.calibration import CalibrationTally
 from learner.scores.rows import SCORES
 from learner.scores.states import LossTally, PairTally, RiverTally, river_metric
-from learner.scores.tally import MakeTally, Tally
+from learner.scores.tally import EventLoss, MakeTally, Tally
 from learner.tasks import TASKS
 
 # The updates that do nothing but fill a confusion matrix.
@@ -137,6 +137,17 @@ class Scores:
         }
         return {key: _finite(value) for key, value in told.items()}
 
+    def rolling(self) -> dict[str, float | None]:
+        """The rolling value of every score, as `report` has it, for a part of its price."""
+        self._settle()
+        by_name = {name: tally for tally in self._tallies for name in tally.names}
+        return {name: _finite(by_name[name].rolling(name)) for name in self._names}
+
+    def event_losses(self) -> dict[str, EventLoss]:
+        """Of each score that is a mean over events, what it is the mean of."""
+        found = {name: tally.event_loss(name) for tally in self._tallies for name in tally.names}
+        return {name: loss for name in self._names if (loss := found[name]) is not None}
+
     def calibration(self) -> dict[str, Any] | None:
         """The reliability diagram over the life; None where neither ECE nor Brier is listed."""
         self._settle()
@@ -250,6 +261,18 @@ def suited_names(task: TaskName) -> list[str]:
         for name in sorted(vars(metrics))
         if _is_metric(name) and issubclass(getattr(metrics, name), suited) and _answers(name)
     ]
+
+
+def more_is_better(name: str) -> bool:
+    """Whether a greater value of this score is the better one.
+
+    >>> more_is_better("Accuracy"), more_is_better("MAE"), more_is_better("KappaT")
+    (True, False, True)
+    """
+    own = SCORES.get(name)
+    if own is not None and own.tasks:
+        return own.more_is_better
+    return bool(river_metric(name).bigger_is_better)
 
 
 def _is_metric(name: str) -> bool:

@@ -18,7 +18,7 @@ from river import metrics, stats
 
 from learner.scores.blocks import Block, Terms
 from learner.scores.means import Interval, RunningMean
-from learner.scores.tally import Names, Pair, State, Tally, mean_after, mean_of
+from learner.scores.tally import EventLoss, Names, Pair, State, Tally, mean_after, mean_of
 
 # (truth, predicted label or number, probabilities) -> this event's loss.
 Loss: TypeAlias = Callable[[Any, Any, Any], float]
@@ -75,6 +75,9 @@ class PairTally(Tally):
 
     def interval(self, name: str) -> Interval | None:
         return self._hits.interval((0.0, 1.0)) if name == "Accuracy" else None
+
+    def event_loss(self, name: str) -> EventLoss | None:
+        return EventLoss(_is_hit, (0.0, 1.0)) if name == "Accuracy" else None
 
     def _foreseen_by(self, place: int) -> Mapping[LabelPair, int]:
         counts = self._foreseen[place]
@@ -220,6 +223,18 @@ class MeanTally(Tally):
         found = self._mean.interval(self._bounds)
         return found and (self._present(found[0]), self._present(found[1]))
 
+    def event_loss(self, _: str) -> EventLoss | None:
+        loss, scale = self._loss, self._present(1.0)
+        if self._present(4.0) != 4.0 * scale:  # a root: its differences are none of means
+            return None
+        # The logarithm of a probability is bounded by River's clipping of it alone: so far off that
+        # an interval by these bounds would tell nothing of a difference.
+        low, high = self._bounds if self._reads_labels else _ANYWHERE
+        return EventLoss(
+            lambda y, predicted, chances: scale * loss(y, predicted, chances),
+            (scale * low, scale * high),
+        )
+
     def dump(self) -> State:
         foreseen = [list(sums) for sums in self._foreseen]
         return {"sums": self._mean.dump(), "recent": list(self._recent), "foreseen": foreseen}
@@ -350,6 +365,10 @@ class SquaresTally(RiverTally):
 def river_metric(name: str) -> Any:
     """A new metric of River's, built without arguments."""
     return getattr(metrics, name)()
+
+
+def _is_hit(y: Any, predicted: Any, _: object) -> float:
+    return 1.0 if y == predicted else 0.0
 
 
 def _matrix(pairs: Mapping[LabelPair, int]) -> Any:

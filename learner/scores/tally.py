@@ -7,6 +7,7 @@ own: pickle them before the next event.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
 
 from learner.scores.blocks import Block, Terms
@@ -57,6 +58,10 @@ class Tally(ABC):
         """Where the lifetime value lies, of a mean over events."""
         return None
 
+    def event_loss(self, _: str) -> "EventLoss | None":
+        """What the lifetime value is the mean of; None of a score that is no such mean."""
+        return None
+
     @abstractmethod
     def dump(self) -> State:
         """The state, for `load` of a tally of this kind."""
@@ -64,6 +69,19 @@ class Tally(ABC):
     @abstractmethod
     def load(self, state: State) -> None:
         """Continue from a dumped state."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventLoss:
+    """What a score makes of one event, where the score is the mean of it.
+
+    Attributes:
+        of: (truth, predicted label or number, probabilities) -> the event's loss.
+        bounds: Between which it lies; infinite where nothing is known.
+    """
+
+    of: Callable[[Any, Any, Any], float]
+    bounds: Interval
 
 
 MakeTally: TypeAlias = Callable[[Names, Terms], Tally]

@@ -209,7 +209,7 @@ class _RowReader:
         self._cells = Cells(columns.decimal)
         self._empty = ("", columns.null)
         self._absent = _absent_words(model_file, columns)
-        self._sends_null = _asks_for_nulls(model_file.learner)
+        self._sends_null = asks_for_nulls(model_file.learner)
         place = {name: i for i, name in enumerate(header)}
         used = {columns.label, columns.id, columns.key}
         unnamed = unnamed_columns(header) if columns.features is None else []
@@ -279,6 +279,6 @@ def _absent_words(model_file: ModelFile, columns: CsvColumns) -> frozenset[str]:
     return frozenset({"", columns.null, *(MISSING_IN_CSV if missing is None else missing)})
 
 
-def _asks_for_nulls(learner: Learner) -> bool:
+def asks_for_nulls(learner: Learner) -> bool:
     """Whether the learner may do something with a null. Where it does not, null is absent."""
     return learner.python is not None or any(name in str(learner.river) for name in _ASKING)

@@ -21,6 +21,10 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _UNREADABLE = (OSError, EOFError, zlib.error)
 # Where unpacking fails, what is in its block is lost: the line named is right to these bytes.
 _BLOCK_BYTES = 4096
+# Files beyond that, unpacked, are not counted before they are read; gzip packs about so well.
+_COUNTED_BYTES_MAX = 1 << 30
+_PACKED = 8
+_COUNT_BLOCK_BYTES = 1 << 20
 # No topic takes a record beyond this.
 _LINE_BYTES_MAX = DEAD_LETTER_BYTES_MAX
 _GZIP = b"\x1f\x8b"
@@ -64,6 +68,18 @@ def first_lines(path: Path) -> Iterator[tuple[int, bytes]]:
                     yield number, line
         except _UNREADABLE as error:
             raise SendError(f"{path}:{number + 1}: cannot be read on: {_why(error)}") from error
+
+
+def count_lines(path: Path) -> int | None:
+    """How many lines a file has; None where that takes long to tell, or it is damaged."""
+    unpacked = path.stat().st_size * (_PACKED if path.suffix == ".gz" else 1)
+    if unpacked > _COUNTED_BYTES_MAX:
+        return None
+    with _opened(path) as file:
+        try:
+            return sum(b.count(b"\n") for b in iter(lambda: file.read(_COUNT_BLOCK_BYTES), b""))
+        except _UNREADABLE:  # who reads it is told why
+            return None
 
 
 def require_readable(path: Path) -> None:

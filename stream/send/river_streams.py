@@ -45,6 +45,14 @@ def river_stream(name: str) -> Iterator[tuple[dict[str, Any], Any]]:
     return iter(_made({**_shipped(), **_generated()}[name]))
 
 
+def stream_length(name: str) -> int | None:
+    """How many examples a stream has that `river_stream` gives; None: it never ends."""
+    if name == DRIFTING:
+        return _DRIFT_LENGTH
+    kind = _shipped().get(name)
+    return None if kind is None else int(_made(kind).n_samples)
+
+
 def require_stream(name: str) -> None:
     """See that there is such a stream.
 

@@ -5,10 +5,13 @@ from itertools import accumulate
 from types import MappingProxyType
 from typing import Any
 
-from learner.events.decode import Decode
+from config.model_file import ModelFile
+from learner.build import build_screen
+from learner.events.decode import Decode, answer_decoder, decoder, label_decoder
 from learner.events.examples import Examples
 from learner.events.screen import Screen
 from learner.values import Refusal, Served
+from stream.source.topics import takes_answers
 
 
 class Columns:
@@ -69,6 +72,18 @@ class Columns:
             served=_unless_empty(served),
         )
         return examples, refused
+
+
+def columns_of(model_file: ModelFile, labels: str | None) -> Columns:
+    """What decodes the records of each of a model's topics.
+
+    Args:
+        labels: The topic of labels alone, where one is read.
+    """
+    others = {} if labels is None else {labels: label_decoder(model_file)}
+    if takes_answers(model_file):
+        others[model_file.topics.predictions] = answer_decoder(model_file)
+    return Columns(decoder(model_file), build_screen(model_file), others)
 
 
 def _clocks(records: Sequence[Any], refused: Set[int]) -> list[int]:

@@ -24,8 +24,6 @@ from checkpoints.records.line import Line
 from checkpoints.records.manifest import open_version
 from checkpoints.records.signing import Verifier
 from config.model_file import ModelFile
-from learner.build import build_screen
-from learner.events.decode import answer_decoder, decoder, label_decoder
 from stream.between.bell import HasFileno
 from stream.between.messages import (
     Announced,
@@ -45,7 +43,7 @@ from stream.exits import MovedError
 from stream.kafka.consumer import KafkaSource
 from stream.kafka.dead_letters import DeadLetters
 from stream.kafka.group_mirror import GroupMirror
-from stream.source.columns import Columns
+from stream.source.columns import columns_of
 from stream.source.in_flight import Feed
 from stream.source.order_watch import OrderWatch
 from stream.source.reports.heartbeat import Status, Trouble
@@ -53,7 +51,7 @@ from stream.source.reports.metrics import LearnerMetrics
 from stream.source.reports.not_finite_log import NotFiniteLog
 from stream.source.reports.refusal_log import RefusalLog
 from stream.source.reports.remedies import Remedies
-from stream.source.topics import labels_topic, takes_answers
+from stream.source.topics import labels_topic
 from stream.source.turns import Stretch, Turns
 
 log = logging.getLogger(__name__)
@@ -103,7 +101,7 @@ class SourceLoop:
         self._source, self._dead_letters, self._pruner = source, dead_letters, pruner
         self._mirror, self._metrics = mirror, metrics
         self._labels = labels_topic(model_file, positions)
-        self._feed = Feed(_columns(model_file, self._labels))
+        self._feed = Feed(columns_of(model_file, self._labels))
         self._turns = Turns()
         self._refusals, self._remedies = RefusalLog(model_file.name), Remedies()
         self._not_finite = NotFiniteLog(model_file.name)
@@ -317,11 +315,3 @@ class SourceLoop:
         is_done = not is_behind and not uncommitted and lag is not None and not any(lag.values())
         if is_done and self._status.state == "learning":
             self._status.state, self._status.trouble = "idle", Trouble()
-
-
-def _columns(model_file: ModelFile, labels: str | None) -> Columns:
-    """What decodes the records of each topic."""
-    others = {} if labels is None else {labels: label_decoder(model_file)}
-    if takes_answers(model_file):
-        others[model_file.topics.predictions] = answer_decoder(model_file)
-    return Columns(decoder(model_file), build_screen(model_file), others)

@@ -1,0 +1,185 @@
+"""`weir try`, as it is typed. What is slow to load is imported when it runs."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from msgspec import Struct
+
+from stream.send.cli import Columns, DataDir, Decimal, Delimiter, IdColumn, Key, Label, Limit, Null
+
+if TYPE_CHECKING:
+    from checkpoints.operating.connection import Connection
+    from config.settings import Settings
+    from stream.trying.side_by_side import Comparison
+    from stream.trying.sources import TrialSource
+
+_INTERRUPTED = 130
+
+Models = Annotated[
+    list[Path],
+    typer.Argument(help="Model files.", metavar="MODEL.yaml…", exists=True, dir_okay=False),
+]
+From = Annotated[
+    str | None, typer.Option("--from", help="FILE.csv, .ndjson or .vw (or .gz), or river:NAME.")
+]
+Kafka = Annotated[bool, typer.Option("--kafka", help="The first model's topic, to its end.")]
+End = Annotated[
+    str | None, typer.Option("--end", metavar="vN", help="--kafka: what that version learned.")
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="PATH=V,V…", help="Values at a path of the model file."),
+]
+Plot = Annotated[Path | None, typer.Option(metavar="FILE", help="FILE.svg or FILE.html.")]
+Csv = Annotated[Path | None, typer.Option(metavar="FILE", help="The rows as CSV.")]
+AsJson = Annotated[bool, typer.Option("--json", help="The rows as one object.")]
+
+
+class TryWiring(Struct, frozen=True, kw_only=True):
+    """What the program gives the command, for `--kafka` alone.
+
+    Attributes:
+        settings: Of a data directory, with a Kafka in them.
+        connect: The store, given a data directory and a model.
+    """
+
+    settings: "Callable[[Path | None], Settings]"
+    connect: "Callable[[Path | None, str], Connection]"
+
+
+def try_command(wired: TryWiring) -> Callable[..., None]:
+    """The command, for the program's Typer."""
+
+    def try_models(
+        models: Models,
+        source: From = None,
+        kafka: Kafka = False,
+        end: End = None,
+        settings: Set = None,
+        label: Label = None,
+        id_column: IdColumn = None,
+        key: Key = None,
+        columns: Columns = None,
+        null: Null = "",
+        delimiter: Delimiter = None,
+        decimal: Decimal = None,
+        limit: Limit = None,
+        plot: Plot = None,
+        csv: Csv = None,
+        as_json: AsJson = False,
+        data_dir: DataDir = None,
+    ) -> None:
+        """Learn records by one model or several, as they would be live, and compare the scores."""
+        if (source is None) == (not kafka) or (end is not None and not kafka):
+            raise typer.BadParameter("give either --from SOURCE, or --kafka, perhaps with --end vN")
+        from stream.send.csv_file import csv_columns
+
+        chosen = csv_columns(
+            label=label, id=id_column, key=key, features=columns, null=null, delimiter=delimiter,
+            decimal=decimal,
+        )  # fmt: skip
+
+        def opened(first: Any) -> "TrialSource":
+            from stream.trying.sources import FileSource
+
+            if source is not None:
+                return FileSource(source, chosen, limit=limit)
+            return kafka_source(wired, first, data_dir, end=end, limit=limit)
+
+        output = Output(plot=plot, csv=csv, as_json=as_json)
+        raise typer.Exit(try_all(models, settings or [], opened, output))
+
+    return try_models
+
+
+class Output(Struct, frozen=True, kw_only=True):
+    """Where the rows go; the table to stdout, if they are not JSON."""
+
+    plot: Path | None
+    csv: Path | None
+    as_json: bool
+
+
+def try_all(
+    models: Sequence[Path],
+    settings: Sequence[str],
+    opened: "Callable[[Any], TrialSource]",
+    output: Output,
+) -> int:
+    """Try all models with all settings; the exit code.
+
+    Args:
+        settings: Each `PATH=V,V`.
+        opened: The source, given the first model file.
+    """
+    from config.processes.scratch import private_folder
+    from config.processes.stopping import stop_when_told
+    from stream.trying.candidates import candidates
+    from stream.trying.plot import check_plot
+    from stream.trying.progress import TrialProgress, say
+    from stream.trying.side_by_side import SideBySide
+    from stream.trying.value_paths import grid, read_choices
+
+    if output.plot is not None:
+        check_plot(output.plot)
+    with private_folder(None) as scratch:
+        tried = candidates(models, grid(map(read_choices, settings)), scratch)
+        source = opened(tried[0].model_file)
+        trials = SideBySide(tried, source, scratch, has_curve=output.plot is not None)
+        with stop_when_told() as stop:
+            done = trials.run(stop, TrialProgress(source.name, source.total()))
+    if not done.records:
+        say(f"{source.name} holds no record: nothing was tried")
+    _print(done, source, output)
+    return _exit_code(done)
+
+
+def kafka_source(
+    wired: TryWiring, model_file: Any, data_dir: Path | None, *, end: str | None, limit: int | None
+) -> "TrialSource":
+    """A model's topics, to their end or to what a version has learned of them."""
+    from stream.trying.kafka_source import KafkaLog, check_log, recorded_stretch, whole_stretch
+
+    kafka = wired.settings(data_dir).kafka
+    if end is None:
+        return KafkaLog(kafka, model_file, whole_stretch(kafka, model_file), limit=limit)
+    at = wired.connect(data_dir, model_file.name)
+    found = recorded_stretch(at.reader(model_file.name), at.store, at.keys.verifier, end)
+    check_log(kafka, found)
+    return KafkaLog(kafka, model_file, found, limit=limit)
+
+
+def _print(done: "Comparison", source: "TrialSource", output: Output) -> None:
+    from config.files import replace_file
+    from stream.trying.plot import write_plot
+    from stream.trying.progress import say
+    from stream.trying.rows import as_csv, as_json, beside_version
+    from stream.trying.table import as_table, labels_of
+
+    if source.version is not None:
+        say(beside_version(done.rows[0], source.version))
+    labels = labels_of(done.rows)
+    table = as_table(done.rows, labels)
+    as_text = json.dumps(as_json(done.rows), ensure_ascii=False) if output.as_json else None
+    typer.echo(as_text or "\n".join(table))
+    if output.csv is not None:
+        replace_file(output.csv, as_csv(done.rows))
+    if output.plot is not None:
+        write_plot(output.plot, done.rows, labels, source=source.name, table=table)
+
+
+def _exit_code(done: "Comparison") -> int:
+    """0 where a server went away midway: the rows are what there was."""
+    from stream.errors import SendError
+    from stream.trying.progress import say
+
+    if done.is_stopped:
+        say(f"stopped after {done.records:,} records: these are the rows so far")
+        return _INTERRUPTED
+    if done.ended_by is None:
+        return 1 if all(row.failed for row in done.rows) else 0
+    say(f"warning: ended after {done.records:,} records: {done.ended_by}")
+    return done.ended_by.exit_code if isinstance(done.ended_by, SendError) else 0

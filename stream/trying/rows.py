@@ -1,0 +1,176 @@
+"""What came of a trial: one row, as JSON and CSV have it."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from checkpoints.records.manifest import Manifest
+from learner.scores.scores import more_is_better
+from stream.trying.value_paths import flow
+
+BASELINES = ("no_change", "majority", "mean")
+
+
+class ScoreDifference(Struct, frozen=True, kw_only=True):
+    """A lifetime score less that of the first row, event by event.
+
+    Attributes:
+        low, high: A 95 % confidence sequence; None where there is none yet.
+        events: Those that both scored.
+    """
+
+    mean: float
+    low: float | None
+    high: float | None
+    events: int
+
+
+class RowScore(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One score.
+
+    Attributes:
+        baseline: The better of the two that stand beside it, over the life.
+        no_change, majority, mean: The lifetime score of each baseline that the task has.
+        low, high: Between which the lifetime value lies.
+        difference: To the first row; of a score that is a mean over events.
+    """
+
+    lifetime: float | None
+    rolling: float | None
+    fading: float | None
+    baseline: float | None
+    no_change: float | UnsetType | None = UNSET
+    majority: float | UnsetType | None = UNSET
+    mean: float | UnsetType | None = UNSET
+    low: float | None = None
+    high: float | None = None
+    difference: ScoreDifference | UnsetType = UNSET
+
+
+class Point(Struct, frozen=True, kw_only=True):
+    """The rolling scores after so many events learned."""
+
+    events: int
+    rolling: dict[str, float | None]
+
+
+class TrialRow(Struct, frozen=True, kw_only=True):
+    """One model, and what came of it.
+
+    Attributes:
+        model: Its name.
+        file: Its model file, as it was named.
+        set: What was set otherwise than in the file, by path.
+        learned, scored, nonfinite, refused, pending, expired: As a version counts them.
+        refused_by: The commonest reason first.
+        drifts: Detections.
+        metrics: By name, in the model file's order.
+        events_per_second: Learned, by the time that learning took: reading is not counted.
+        bytes: What a version takes in the store; None where none can be made.
+        failed: Why it could not go on; None: it could.
+        curve: The rolling scores on the way, where they were asked for.
+    """
+
+    model: str
+    file: str
+    set: dict[str, Any]
+    learned: int
+    scored: int
+    refused: int
+    refused_by: dict[str, int]
+    nonfinite: int
+    pending: int
+    expired: int
+    drifts: int
+    metrics: dict[str, RowScore]
+    events_per_second: float
+    bytes: int | None
+    failed: str | None = None
+    curve: list[Point] = []
+
+
+def failed_row(model: str, file: str, settings: Mapping[str, Any], why: str) -> TrialRow:
+    """The row of a model of which nothing is known but why."""
+    return TrialRow(
+        model=model, file=file, set=dict(settings), learned=0, scored=0, refused=0, refused_by={},
+        nonfinite=0, pending=0, expired=0, drifts=0, metrics={}, events_per_second=0.0, bytes=None,
+        failed=why,
+    )  # fmt: skip
+
+
+def of_scores(name: str, told: Mapping[str, float | None]) -> RowScore:
+    """A score as a trainer reports it."""
+    known = [value for key in BASELINES if (value := told.get(key)) is not None]
+    best = max if more_is_better(name) else min
+    return RowScore(
+        lifetime=told["lifetime"],
+        rolling=told["rolling"],
+        fading=told["fading"],
+        baseline=best(known, default=None),
+        low=told["low"],
+        high=told["high"],
+        no_change=told.get("no_change", UNSET),
+        majority=told.get("majority", UNSET),
+        mean=told.get("mean", UNSET),
+    )
+
+
+def beside_version(row: TrialRow, version: Manifest) -> str:
+    """Whether a row has the very numbers of the version that learned the same records, in words."""
+    name, counts = version.name, version.counts
+    told = {score: of["lifetime"] for score, of in version.metrics.items() if score in row.metrics}
+    off = [
+        f"{score} {row.metrics[score].lifetime!r} for {value!r}"
+        for score, value in told.items()
+        if row.metrics[score].lifetime != value
+    ]
+    off += (
+        [f"{row.learned:,} learned for {counts.learned:,}"] if row.learned != counts.learned else []
+    )
+    if not off:
+        return f"{row.model}: exactly the scores of {name}, {row.learned:,} learned"
+    return f"{row.model}: not the scores of {name}: {', '.join(off)}"
+
+
+def as_json(rows: Sequence[TrialRow]) -> dict[str, Any]:
+    """As `weir try --json` prints them; the curve is for plots."""
+    plain: list[dict[str, Any]] = msgspec.to_builtins(rows)
+    return {"rows": [{k: v for k, v in row.items() if k != "curve"} for row in plain]}
+
+
+def as_csv(rows: Sequence[TrialRow]) -> str:
+    r"""One line a model, one column a value; the columns of all, empty where a row has none.
+
+    >>> score = RowScore(lifetime=0.5, rolling=0.5, fading=None, baseline=0.4)
+    >>> row = TrialRow(model="m", file="m.yaml", set={}, learned=2, scored=2, refused=0,
+    ...           refused_by={}, nonfinite=0, pending=0, expired=0, drifts=0,
+    ...           metrics={"Accuracy": score}, events_per_second=9.0, bytes=1)
+    >>> print(as_csv([row]).splitlines()[1])
+    m,m.yaml,2,2,0,0,0,0,0,9.0,1,,0.5,0.5,0.4
+    """
+    flat = [_flat(row) for row in rows]
+    columns = list(dict.fromkeys(name for each in flat for name in each))
+    # Reasons differ from row to row: they come last.
+    columns.sort(key=lambda name: name.startswith("refused_by."))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n", restval="")
+    writer.writeheader()
+    writer.writerows(flat)
+    return text.getvalue()
+
+
+def _flat(row: TrialRow) -> dict[str, Any]:
+    plain = as_json([row])["rows"][0]
+    nested = {name: plain.pop(name) for name in ("set", "refused_by", "metrics")}
+    settings = {path: flow(value) for path, value in nested["set"].items()}
+    flat = {"model": plain.pop("model"), "file": plain.pop("file"), **settings, **plain}
+    for name, score in nested["metrics"].items():
+        difference = score.pop("difference", {})
+        kept = {key: value for key, value in score.items() if value is not None}
+        flat |= {f"{name}.{key}": value for key, value in kept.items()}
+        flat |= {f"{name}.difference.{key}": value for key, value in difference.items()}
+    return flat | {f"refused_by.{reason}": n for reason, n in nested["refused_by"].items()}

@@ -1,0 +1,170 @@
+"""`weir search`, as it is typed. What is slow to load is imported when it runs."""
+
+import json
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from stream.send.cli import DataDir
+from stream.trying.cli import AsJson, Csv, Plot, TryWiring, kafka_source
+
+if TYPE_CHECKING:
+    from stream.trying.candidates import Candidate
+    from stream.trying.search.engine import Engine
+    from stream.trying.search.experiment import Experiment
+    from stream.trying.search.lab import Lab
+    from stream.trying.search.search import Search
+    from stream.trying.sources import TrialSource
+
+_INTERRUPTED = 130
+
+File = Annotated[
+    Path,
+    typer.Argument(help="The experiment file (YAML).", metavar="FILE", exists=True, dir_okay=False),
+]
+Output = Annotated[Path | None, typer.Option("--output", "-o", help="The winner, as a model file.")]
+
+
+def search_command(wired: TryWiring) -> Callable[..., None]:
+    """The command, for the program's Typer."""
+
+    def search(
+        file: File,
+        output: Output = None,
+        csv: Csv = None,
+        plot: Plot = None,
+        as_json: AsJson = False,
+        data_dir: DataDir = None,
+    ) -> None:
+        """Find the values of a model file that score best: grid, random, or successive halving."""
+        from config.processes.stopping import stop_when_told
+        from stream.errors import SendError
+        from stream.trying.plot import check_plot
+        from stream.trying.progress import say
+        from stream.trying.search.experiment import load_experiment
+
+        if plot is not None:
+            check_plot(plot)
+        experiment = load_experiment(file)
+        with stop_when_told() as stop:
+            lab, found = _found(experiment, file, wired, data_dir, stop)
+        _print(lab, found, csv=csv, plot=plot, as_json=as_json)
+        if found.is_stopped:
+            say(f"stopped: these are the {len(found.rows)} trials so far, and no winner")
+            raise typer.Exit(_INTERRUPTED)
+        if lab.ended_by is not None:
+            say(f"warning: only {lab.records:,} records were read: {lab.ended_by}")
+        if found.winner is None:
+            say("no trial has a score: there is no winner")
+            raise typer.Exit(1)
+        if output is not None:
+            _write_winner(output, experiment, file, lab, found)
+        if isinstance(lab.ended_by, SendError):
+            raise typer.Exit(lab.ended_by.exit_code)
+
+    return search
+
+
+def _found(
+    experiment: "Experiment", file: Path, wired: TryWiring, data_dir: Path | None, stop: Any
+) -> "tuple[Lab, Search]":
+    """Read, decode, and search."""
+    from stream.trying.progress import TrialProgress
+    from stream.trying.search.lab import open_lab
+    from stream.trying.search.rungs import rungs, steps
+    from stream.trying.search.search import search
+
+    tried, metric = tried_by(experiment, file)
+    source = _source(experiment, file, tried[0], wired, data_dir)
+    lab = open_lab(tried, source, metric, TrialProgress(source.name, source.total()))
+    first = experiment.first if experiment.method == "halving" else lab.records
+    plan = rungs(len(tried), lab.records, first=first, keep=experiment.keep)
+    progress = TrialProgress(f"{len(tried)} trials", steps(plan))
+    with closing(_engine(experiment, lab)) as engine:
+        found = search(lab, engine, plan, stop, lambda records, at: progress.at(records, f", {at}"))
+    progress.end()
+    return lab, found
+
+
+def tried_by(experiment: "Experiment", file: Path) -> "tuple[list[Candidate], str]":
+    """What is tried, and the score to compare by.
+
+    Args:
+        file: The experiment file, beside which others are named.
+
+    Raises:
+        ConfigError: The model file, a path or a value is wrong, or the score is not there.
+    """
+    from config.processes.scratch import private_folder
+    from stream.trying.candidates import candidates
+    from stream.trying.search.experiment import require_metric
+
+    with private_folder(None) as scratch:
+        tried = candidates([file.parent / experiment.model], experiment.settings(), scratch)
+    return tried, require_metric(experiment, file, [each.model_file for each in tried])
+
+
+def _source(
+    experiment: "Experiment",
+    file: Path,
+    first: "Candidate",
+    wired: TryWiring,
+    data_dir: Path | None,
+) -> "TrialSource":
+    from stream.trying.sources import FileSource
+
+    data = experiment.data
+    if data.source is None:
+        return kafka_source(wired, first.model_file, data_dir, end=data.end, limit=data.limit)
+    is_river = data.source.startswith("river:")
+    source = data.source if is_river else str(file.parent / data.source)
+    return FileSource(source, data.csv(), limit=data.limit)
+
+
+def _engine(experiment: "Experiment", lab: "Lab") -> "Engine":
+    from stream.trying.search.local import LocalEngine
+
+    if experiment.engine == "local":
+        return LocalEngine(lab, experiment.workers)
+    from stream.trying.search.on_ray import RayEngine
+
+    return RayEngine(lab, experiment.workers)
+
+
+def _print(
+    lab: "Lab", found: "Search", *, csv: Path | None, plot: Path | None, as_json: bool
+) -> None:
+    from config.files import replace_file
+    from stream.trying.plot import write_plot
+    from stream.trying.rows import as_csv
+    from stream.trying.rows import as_json as rows_as_json
+    from stream.trying.search.search import as_body
+    from stream.trying.table import as_table, labels_of
+
+    labels = labels_of(found.rows)
+    table = as_table(found.rows, labels)
+    if as_json:
+        typer.echo(json.dumps({**rows_as_json(found.rows), **as_body(lab, found)}))
+    else:
+        typer.echo("\n".join(table))
+    if csv is not None:
+        replace_file(csv, as_csv(found.rows))
+    if plot is not None:
+        write_plot(plot, found.rows, labels, source=lab.source, table=table)
+
+
+def _write_winner(
+    output: Path, experiment: "Experiment", file: Path, lab: "Lab", found: "Search"
+) -> None:
+    from config.files import replace_file
+    from stream.trying.progress import say
+    from stream.trying.search.winner import how_found, winner_text
+
+    base = file.parent / experiment.model
+    row = found.rows[0]
+    comment = how_found(row, experiment, str(file), lab, found)
+    replace_file(output, winner_text(base.read_text("utf-8-sig"), row.set, comment, file=str(base)))
+    say(f"the winner is in {output}")

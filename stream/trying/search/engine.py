@@ -1,0 +1,23 @@
+"""Who runs the trials of a search: one protocol, and what each engine keeps to."""
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from stream.trying.search.lab import Step, TrialOutcome
+
+
+class Engine(Protocol):
+    """Runs steps, several at a time.
+
+    Every step is a call of `Lab.advance`, in whatever process: what comes of it is the same.
+    """
+
+    def run(self, steps: Sequence[Step]) -> Iterator[TrialOutcome]:
+        """The outcome of each step, as they come. Who stops listening ends what runs.
+
+        Raises:
+            EngineError: The engine itself fails; a process that dies costs its own trial alone.
+        """
+
+    def close(self) -> None:
+        """End all that it has started."""

@@ -1,0 +1,191 @@
+"""What every trial of a search has in common: the records, decoded once, and the models tried.
+
+`Lab.advance` is a function of a step and nothing else: whichever process calls it, wherever, finds
+the same.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
+
+from msgspec import Struct
+
+from config.processes.scratch import private_folder
+from learner.build import build_estimator
+from learner.trainer import LearnFailedError
+from stream.errors import StreamError
+from stream.trying.candidates import Candidate
+from stream.trying.progress import TrialProgress
+from stream.trying.rows import TrialRow
+from stream.trying.sources import TrialSource
+from stream.trying.trial import Decoded, Decoding, Trial, TrialState
+
+# Decoded records are held in memory, by every worker.
+RECORDS_MAX = 5_000_000
+
+
+class Step(Struct, frozen=True, kw_only=True):
+    """A trial to begin, or to go on with.
+
+    Attributes:
+        trial: Its number.
+        until: Up to so many records from the first.
+        state: Where it stopped; None: it begins.
+        is_last: Nobody goes on from there.
+    """
+
+    trial: int
+    until: int
+    state: TrialState | None = None
+    is_last: bool = False
+
+
+class TrialOutcome(Struct, frozen=True, kw_only=True):
+    """What came of a step.
+
+    Attributes:
+        records: Learned in it, or refused.
+        state: To go on from; None where that is not asked for, or it cannot.
+    """
+
+    trial: int
+    row: TrialRow
+    records: int
+    state: TrialState | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tape:
+    """Decoded records in order.
+
+    Attributes:
+        ends: After each stretch, the records so far.
+    """
+
+    stretches: Sequence[Decoded]
+    ends: Sequence[int]
+
+    @property
+    def records(self) -> int:
+        """All of them."""
+        return self.ends[-1] if self.ends else 0
+
+    def between(self, after: int, until: int) -> Sequence[Decoded]:
+        """The stretches behind so many records, up to the one in which `until` lies."""
+        return self.stretches[bisect_right(self.ends, after) : bisect_left(self.ends, until) + 1]
+
+
+@dataclass(frozen=True, slots=True)
+class Lab:
+    """The records and the models.
+
+    Attributes:
+        tapes: The records as they are decoded, by what decides that.
+        source: What was read, as messages call it.
+        keys: Of each candidate, the key of its tape.
+        records: How many there are.
+        metric: The score by which trials are compared.
+        ended_by: What ended the reading midway; None: the source's own end.
+    """
+
+    source: str
+    candidates: Sequence[Candidate]
+    tapes: Mapping[str, Tape]
+    keys: Sequence[str]
+    records: int
+    metric: str
+    ended_by: StreamError | None = None
+
+    def advance(self, step: Step) -> TrialOutcome:
+        """Have a trial learn on, and say what came of it."""
+        tape = self.tapes[self.keys[step.trial]]
+        candidate = self.candidates[step.trial]
+        before = step.state.records if step.state is not None else 0
+        with private_folder(None) as scratch:
+            trial = Trial(candidate, scratch, state=step.state, has_curve=True)
+            for stretch in tape.between(before, step.until):
+                try:
+                    trial.take(stretch)
+                except LearnFailedError:
+                    at = trial.records
+                    trial = Trial(candidate, scratch, has_curve=True)
+                    for earlier in tape.between(0, at) if at else ():
+                        trial.take(earlier)
+                    trial.take(stretch, carefully=True)
+            row = trial.row()
+            goes_on = not step.is_last and row.failed is None
+            return TrialOutcome(
+                trial=step.trial,
+                row=row,
+                records=trial.records - before,
+                state=trial.state() if goes_on else None,
+            )
+
+
+def open_lab(
+    candidates: Sequence[Candidate], source: TrialSource, metric: str, progress: TrialProgress
+) -> Lab:
+    """Read and decode the source, once for all candidates that see it alike.
+
+    Raises:
+        StreamError: Nothing of it can be read.
+        TooManyRecordsError: It holds more than is held in memory.
+    """
+    keys = [_key(source, each) for each in candidates]
+    tapes: dict[str, Tape] = {}
+    ended_by: StreamError | None = None
+    for key, candidate in dict(zip(keys, candidates, strict=True)).items():
+        tapes[key], problem = _read(source, candidate, progress)
+        ended_by = ended_by or problem
+    progress.end()
+    records = min(tape.records for tape in tapes.values())
+    return Lab(source.name, candidates, tapes, keys, records, metric, ended_by)
+
+
+def _read(
+    source: TrialSource, candidate: Candidate, progress: TrialProgress
+) -> tuple[Tape, StreamError | None]:
+    """The records as one candidate sees them, and what ended them midway."""
+    decoding = Decoding(candidate.model_file, source.labels)
+    found: list[Decoded] = []
+    count, problem = 0, None
+    try:
+        for stretch in source.stretches(candidate.model_file):
+            found.append(decoding.of(stretch))
+            count += len(stretch.records)
+            progress.at(count)
+            if count > RECORDS_MAX:
+                break
+    except StreamError as error:
+        if not found:
+            raise
+        problem = error
+    if count > RECORDS_MAX:
+        raise TooManyRecordsError(source.name)
+    return Tape(found, list(accumulate(each.count for each in found))), problem
+
+
+class TooManyRecordsError(StreamError):
+    """A search holds all records in memory. Operator: set a limit."""
+
+    exit_code = 2
+
+    def __init__(self, source: str) -> None:
+        super().__init__(
+            f"{source} holds more than {RECORDS_MAX:,} records: search on some of them, as in  "
+            f"data: {{limit: {RECORDS_MAX // 10}}}"
+        )
+
+
+def _key(source: TrialSource, candidate: Candidate) -> str:
+    """Equal for candidates that make the same examples of the source's records."""
+    model_file = candidate.model_file
+    estimator: Any = build_estimator(model_file, wants_probabilities=False)
+    traits = (estimator.flattens, estimator.imputes, estimator.fills, estimator.takes_weight)
+    sections = (
+        model_file.task, model_file.labels, model_file.features, model_file.strict,
+        model_file.missing, model_file.limits, model_file.late_labels, model_file.topics,
+    )  # fmt: skip
+    return repr((source.reading(model_file), sections, traits))

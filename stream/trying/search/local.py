@@ -1,0 +1,82 @@
+"""Trials in forked processes of this machine: the records are in their memory already."""
+
+import os
+import select
+import signal
+from collections import deque
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from config.processes import channel
+from config.processes.channel import Channel, ChannelClosedError
+from config.processes.fork import ended, fork
+from stream.trying.rows import failed_row
+from stream.trying.search.lab import Lab, Step, TrialOutcome
+
+_LOOK_S = 0.2
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(TrialOutcome).decode
+
+
+class LocalEngine:
+    """Forks a process for each step.
+
+    Args:
+        workers: Processes at a time.
+    """
+
+    def __init__(self, lab: Lab, workers: int) -> None:
+        self._lab, self._workers = lab, workers
+        self._running: dict[Channel[TrialOutcome], tuple[int, Step]] = {}
+
+    def run(self, steps: Sequence[Step]) -> Iterator[TrialOutcome]:
+        waiting = deque(steps)
+        while waiting or self._running:
+            while waiting and len(self._running) < self._workers:
+                self._begin(waiting.popleft())
+            ready, _, _ = select.select(list(self._running), [], [], _LOOK_S)
+            for end in ready:
+                if outcome := self._heard(end):
+                    yield outcome
+
+    def close(self) -> None:
+        for end, (pid, _) in self._running.items():
+            end.close()
+            os.kill(pid, signal.SIGKILL)
+            ended(pid, wait=True)
+        self._running.clear()
+
+    def _begin(self, step: Step) -> None:
+        ours, theirs = channel.pair(_encode, _decode)
+
+        def work() -> int:
+            ours.close()
+            theirs.send(self._lab.advance(step))
+            return 0
+
+        pid = fork(work)
+        theirs.close()
+        self._running[ours] = pid, step
+
+    def _heard(self, end: Channel[TrialOutcome]) -> TrialOutcome | None:
+        """What a process has to say, or what became of it; None: not all of it has come."""
+        pid, step = self._running[end]
+        try:
+            found = end.receive()
+        except ChannelClosedError:
+            found = [self._lost(step, ended(pid, wait=True))]
+        else:
+            if not found:
+                return None
+            ended(pid, wait=True)
+        end.close()
+        del self._running[end]
+        return found[0]
+
+    def _lost(self, step: Step, code: int | None) -> TrialOutcome:
+        """A trial whose process ended without a word: it costs no other."""
+        candidate = self._lab.candidates[step.trial]
+        why = f"its process ended with {code}" + (" (out of memory?)" if code == -9 else "")
+        row = failed_row(candidate.model_file.name, candidate.path, candidate.settings, why)
+        return TrialOutcome(trial=step.trial, row=row, records=0)

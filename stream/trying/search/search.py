@@ -1,0 +1,113 @@
+"""The search: trials rung after rung, the worse ones let go, the best one found.
+
+A trial that goes on does so from where it stopped. At a rung trials are compared by their rolling
+score, for what a learner was like when it began is past; at the end by their lifetime score, as
+models are elsewhere.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from config.processes.stopping import Stop
+from learner.scores.scores import more_is_better
+from stream.trying.progress import say
+from stream.trying.rows import TrialRow
+from stream.trying.search.engine import Engine
+from stream.trying.search.lab import Lab, Step, TrialOutcome
+from stream.trying.search.rungs import Rung
+from stream.trying.trial import TrialState
+
+# How far it is: records learned by all trials together, and how many trials have done their rung.
+Tell = Callable[[int, str], None]
+
+
+class Search(NamedTuple):
+    """What was found.
+
+    Attributes:
+        rows: One a trial, the best first: those that came further before those that were let go.
+        winner: The number of the best trial; None where none has a score, or it was stopped.
+        records: Learned by all trials together.
+        planned: The same, had each trial learned all records.
+    """
+
+    rows: list[TrialRow]
+    winner: int | None
+    records: int
+    planned: int
+    is_stopped: bool = False
+
+
+class _Field:
+    """The trials of a search, and where each stands."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+        self.states: dict[int, TrialState | None] = dict.fromkeys(range(len(lab.candidates)))
+        self.outcomes: dict[int, TrialOutcome] = {}
+        self.records = 0
+        self._sign = 1 if more_is_better(lab.metric) else -1
+
+    def steps(self, left: Sequence[int], rung: Rung, *, is_last: bool) -> list[Step]:
+        return [
+            Step(trial=n, until=rung.until, state=self.states[n], is_last=is_last) for n in left
+        ]
+
+    def hear(self, outcome: TrialOutcome) -> None:
+        self.outcomes[outcome.trial] = outcome
+        self.states[outcome.trial] = outcome.state
+        self.records += outcome.records
+
+    def ranked(self, trials: Sequence[int], window: str) -> list[int]:
+        """The best first; of equal ones that which was listed first."""
+        return sorted(trials, key=lambda n: (-self._value(n, window), n))
+
+    def _value(self, n: int, window: str) -> float:
+        """The score, such that more is better; minus infinity where there is none."""
+        outcome = self.outcomes.get(n)
+        score = None
+        if outcome is not None and outcome.row.failed is None:
+            score = outcome.row.metrics[self.lab.metric]
+        value: float | None = getattr(score, window, None)
+        return float("-inf") if value is None else self._sign * value
+
+    def told(
+        self, left: Sequence[int], let_go: Sequence[int], *, is_stopped: bool = False
+    ) -> Search:
+        """What is known by now; those in `left` take part in the rung that is the last so far."""
+        order = [*self.ranked(left, "lifetime"), *let_go]
+        has_score = self._value(order[0], "lifetime") > float("-inf")
+        return Search(
+            rows=[self.outcomes[n].row for n in order if n in self.outcomes],
+            winner=order[0] if has_score and not is_stopped else None,
+            records=self.records,
+            planned=self.lab.records * len(self.lab.candidates),
+            is_stopped=is_stopped,
+        )
+
+
+def search(lab: Lab, engine: Engine, plan: Sequence[Rung], stop: Stop, tell: Tell) -> Search:
+    """Run the plan, until told to stop."""
+    field = _Field(lab)
+    left = list(field.states)
+    let_go: list[int] = []
+    for place, rung in enumerate(plan):
+        if place:
+            ranked = field.ranked(left, "rolling")
+            left, let_go = sorted(ranked[: rung.trials]), [*ranked[rung.trials :], *let_go]
+            at = plan[place - 1].until
+            say(f"{rung.trials} of {len(ranked)} trials go on from {at:,} records")
+        steps_of_rung = field.steps(left, rung, is_last=place == len(plan) - 1)
+        for done, outcome in enumerate(engine.run(steps_of_rung), 1):
+            field.hear(outcome)
+            tell(field.records, f"{done} of {len(left)} trials at {rung.until:,}")
+            if stop.is_asked:
+                return field.told(left, let_go, is_stopped=True)
+    return field.told(left, let_go)
+
+
+def as_body(lab: Lab, found: Search) -> dict[str, Any]:
+    """What `weir search --json` has beside the rows."""
+    winner = None if found.winner is None else found.rows[0].set
+    counts = {"records": lab.records, "steps": found.records, "steps_of_grid": found.planned}
+    return {"winner": winner, "metric": lab.metric, **counts}

@@ -1,0 +1,95 @@
+"""What a search may set: values listed, or drawn from a range by its seed. Pure."""
+
+import itertools
+import math
+import random
+from collections.abc import Mapping
+from typing import Any, Self, TypeAlias
+
+from pydantic import model_validator
+
+from config.model.parts import ModelFilePart
+from config.text.messages import wrong
+from stream.trying.value_paths import Settings, grid
+
+# Draws of settings that were drawn before, after which there are taken to be no others.
+_DRAWS_PER_TRIAL = 100
+_LISTED = "grid takes values that are listed: method random draws from a range"
+
+
+class DrawRange(ModelFilePart):
+    """Values between two, both included: exactly one of these.
+
+    Args:
+        uniform: Any number, each as likely as any other.
+        log: Any number above 0, each magnitude as likely as any other.
+        whole: Any whole number.
+    """
+
+    uniform: list[float] | None = None
+    log: list[float] | None = None
+    whole: list[int] | None = None
+
+    @model_validator(mode="after")
+    def _is_one_range(self) -> Self:
+        given = [each for each in (self.uniform, self.log, self.whole) if each is not None]
+        if len(given) != 1:
+            raise wrong("needs exactly one of uniform, log and whole")
+        if len(given[0]) != 2 or given[0][0] >= given[0][1]:
+            raise wrong(f"must be [low, high], not {given[0]}")
+        if self.log is not None and self.log[0] <= 0:
+            raise wrong(f"log needs numbers above 0, not {self.log}")
+        return self
+
+    def draw(self, rng: random.Random) -> float | int:
+        """One value."""
+        if self.whole is not None:
+            return rng.randint(*self.whole)
+        if self.log is not None:
+            low, high = map(math.log, self.log)
+            return _rounded(math.exp(rng.uniform(low, high)))
+        assert self.uniform is not None, "one of three"
+        return _rounded(rng.uniform(*self.uniform))
+
+
+Choices: TypeAlias = "list[Any] | DrawRange"
+Space: TypeAlias = Mapping[str, Choices]
+
+
+def whole_grid(space: Space) -> list[Settings]:
+    """Every combination.
+
+    Raises:
+        ValueError: A value is not listed.
+        PathError: There are too many.
+    """
+    if any(isinstance(choices, DrawRange) for choices in space.values()):
+        raise ValueError(_LISTED)
+    return grid((path, choices) for path, choices in space.items() if isinstance(choices, list))
+
+
+def draws(space: Space, count: int, seed: int) -> list[Settings]:
+    """So many settings, no two alike; fewer where there are fewer.
+
+    >>> found = draws({"a": [1, 2], "b": DrawRange(log=[0.001, 1.0])}, 3, seed=1)
+    >>> [each["a"] for each in found], all(0.001 <= each["b"] <= 1 for each in found)
+    ([1, 1, 2], True)
+    """
+    rng = random.Random(seed)
+    found: list[Settings] = []
+    for _ in itertools.repeat(None, count * _DRAWS_PER_TRIAL):
+        drawn = {path: _drawn(choices, rng) for path, choices in space.items()}
+        if drawn not in found:
+            found.append(drawn)
+        if len(found) == count:
+            break
+    return found
+
+
+def _drawn(choices: Choices, rng: random.Random) -> Any:
+    return choices.draw(rng) if isinstance(choices, DrawRange) else rng.choice(choices)
+
+
+def _rounded(value: float) -> float:
+    """Four digits: a model file that a person reads."""
+    return float(f"{value:.4g}")

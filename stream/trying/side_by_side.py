@@ -1,0 +1,158 @@
+"""Several models on the same records, a stretch of them at a time, each compared with the first.
+
+Side by side rather than one after the other: whatever ends it, all have seen the same, and a topic
+is read once.
+"""
+
+import itertools
+from collections.abc import Hashable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from msgspec.structs import replace
+
+from config.processes.stopping import Stop
+from learner.trainer import LearnFailedError
+from stream.errors import StreamError
+from stream.trying.candidates import Candidate
+from stream.trying.pairs import Pair, Scored
+from stream.trying.progress import TrialProgress, say
+from stream.trying.rows import TrialRow
+from stream.trying.sources import TrialSource
+from stream.trying.trial import Decoding, Stretch, Trial
+
+
+class Comparison(NamedTuple):
+    """What came of it.
+
+    Attributes:
+        rows: One a model, in the order given.
+        records: Read.
+        is_stopped: By whoever pressed Ctrl-C.
+        ended_by: What ended it midway; None: the source's own end.
+    """
+
+    rows: list[TrialRow]
+    records: int
+    is_stopped: bool = False
+    ended_by: StreamError | None = None
+
+
+class SideBySide:
+    """The trials, and what they are read from.
+
+    Args:
+        candidates: The first is the one that the others are compared with.
+        scratch: A private folder in memory, for learners that save only to a path.
+        has_curve: Scores are noted on the way.
+    """
+
+    def __init__(
+        self,
+        candidates: Sequence[Candidate],
+        source: TrialSource,
+        scratch: Path | None = None,
+        *,
+        has_curve: bool = False,
+    ) -> None:
+        self._source, self._scratch, self._has_curve = source, scratch, has_curve
+        self._is_compared = len(candidates) > 1
+        self._trials = [self._trial(each) for each in candidates]
+        self._decodings = [Decoding(each.model_file, source.labels) for each in candidates]
+        first, *others = self._trials
+        shared = [first.losses.keys() & other.losses.keys() for other in others]
+        self._pairs = [
+            Pair({name: loss for name, loss in first.losses.items() if name in names})
+            for names in shared
+        ]
+        self.records = 0
+
+    def run(self, stop: Stop, progress: TrialProgress) -> Comparison:
+        """Read all of it, until told to stop; never raises for what ends it midway.
+
+        Raises:
+            StreamError: Nothing at all can be read.
+        """
+        ended_by: StreamError | None = None
+        try:
+            for stretches in self._in_step():
+                if stop.is_asked:
+                    break
+                self._take(stretches)
+                self.records += len(stretches[0].records)
+                progress.at(self.records, self._beside())
+        except StreamError as error:
+            if not self.records:
+                raise
+            ended_by = error
+        progress.end()
+        return Comparison(self._rows(), self.records, stop.is_asked, ended_by)
+
+    def _beside(self) -> str:
+        count = len(self._trials)
+        return f" by {count} models" if count > 1 else ""
+
+    def _in_step(self) -> Iterator[list[Stretch]]:
+        """The next stretch of each candidate: what is the same for several is read once."""
+        keys = [_key(self._source.reading(each.candidate.model_file)) for each in self._trials]
+        readers = {
+            key: self._source.stretches(trial.candidate.model_file)
+            for key, trial in reversed(list(zip(keys, self._trials, strict=True)))
+        }
+        for found in zip(*readers.values(), strict=True):
+            by_key = dict(zip(readers, found, strict=True))
+            yield [by_key[key] for key in keys]
+
+    def _take(self, stretches: Sequence[Stretch]) -> None:
+        scored = [self._took(n, stretch) for n, stretch in enumerate(stretches)]
+        first = scored[0]
+        for pair, other in zip(self._pairs, scored[1:], strict=True):
+            if first is not None and other is not None:
+                pair.take(first, other)
+
+    def _took(self, n: int, stretch: Stretch) -> Scored | None:
+        decoded = self._decodings[n].of(stretch)
+        try:
+            return self._trials[n].take(decoded)
+        except LearnFailedError as error:
+            say(f"{self._trials[n].candidate.name}: {error}: it begins anew, and refuses that")
+            return self._again(n, stretch)
+
+    def _again(self, n: int, stretch: Stretch) -> Scored | None:
+        """Have a trial that raised begin anew and come up to here: what raised is refused then.
+
+        Raises:
+            LearnFailedError: It raised although a copy of it had not.
+        """
+        candidate = self._trials[n].candidate
+        trial, decoding = (
+            self._trial(candidate),
+            Decoding(candidate.model_file, self._source.labels),
+        )
+        before = self._source.stretches(candidate.model_file)
+        for earlier in itertools.takewhile(lambda _: trial.records < self.records, before):
+            trial.take(decoding.of(earlier))
+        self._trials[n], self._decodings[n] = trial, decoding
+        return trial.take(decoding.of(stretch), carefully=True)
+
+    def _trial(self, candidate: Candidate) -> Trial:
+        return Trial(
+            candidate, self._scratch, is_compared=self._is_compared, has_curve=self._has_curve
+        )
+
+    def _rows(self) -> list[TrialRow]:
+        first, *others = [trial.row() for trial in self._trials]
+        return [first, *map(_compared, others, self._pairs)]
+
+
+def _compared(row: TrialRow, pair: Pair) -> TrialRow:
+    """The row with how far its scores are from the first row's."""
+    metrics = dict(row.metrics)
+    for name, found in pair.differences().items():
+        metrics[name] = replace(metrics[name], difference=found)
+    return replace(row, metrics=metrics)
+
+
+def _key(reading: Any) -> Hashable:
+    """Readings that are equal have one."""
+    return repr(reading)

@@ -1,0 +1,111 @@
+"""Where the records of a trial come from: a file or one of River's streams; `kafka_source.py`.
+
+What they are is decided by `weir send`: each record is, byte for byte, what that would publish.
+"""
+
+import itertools
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol, TypeAlias
+
+from checkpoints.records.manifest import Manifest
+from config.model_file import ModelFile
+from stream.errors import SendError
+from stream.send.csv_file import CsvColumns, asks_for_nulls
+from stream.send.file_lines import count_lines
+from stream.send.readers import check_source, records
+from stream.send.river_streams import stream_length
+from stream.trying.trial import STRETCH_RECORDS, Stretch
+
+_RIVER = "river:"
+
+Stretches: TypeAlias = Iterator[Stretch]
+
+
+class TrialSource(Protocol):
+    """Records to try models on, the same however often they are read.
+
+    Attributes:
+        name: As messages call it.
+        labels: The topic of labels alone, where one is read.
+        version: What learned these very records, where they were asked for by a version.
+    """
+
+    name: str
+    labels: str | None
+    version: Manifest | None
+
+    def total(self) -> int | None:
+        """About how many records there are; None: not known."""
+
+    def reading(self, model_file: ModelFile, /) -> Any:
+        """Equal for model files that are given the very same records."""
+
+    def stretches(self, model_file: ModelFile, /) -> Stretches:
+        """The records, from the first, as this model file has them.
+
+        Raises:
+            StreamError: They cannot be read, or not any more.
+        """
+
+
+class FileRecord(NamedTuple):
+    """A record of a file, as it would stand in the topic; a file has no times."""
+
+    value: bytes
+    offset: int
+    headers: tuple[()] = ()
+    timestamp: int = 0
+
+
+class FileSource:
+    """A file, or one of River's own streams.
+
+    Args:
+        source: As `weir send --from` has it.
+        columns: What its columns are.
+        limit: Records at most.
+
+    Raises:
+        SendError: There is no such source, or an option says nothing to it; or it has no end, and
+            there is no limit.
+    """
+
+    labels: str | None = None
+    version: Manifest | None = None
+
+    def __init__(self, source: str, columns: CsvColumns, *, limit: int | None) -> None:
+        check_source(source, columns)
+        self.name, self._columns, self._limit = source, columns, limit
+        if self._is_endless():
+            raise SendError(f"{source} has no end: say how much of it, as in --limit 10000")
+
+    def total(self) -> int | None:
+        found = self._length()
+        return self._limit if found is None else min(found, self._limit or found)
+
+    def reading(self, model_file: ModelFile) -> Any:
+        named = (model_file.task, model_file.labels, model_file.missing, model_file.limits)
+        return (*named, model_file.features, asks_for_nulls(model_file.learner))
+
+    def stretches(self, model_file: ModelFile) -> Stretches:
+        outgoing = records(self.name, model_file, self._columns)
+        values = (value for value, _ in itertools.islice(outgoing, self._limit))
+        numbered = (FileRecord(value, offset) for offset, value in enumerate(values))
+        return in_stretches(model_file.topics.events, 0, numbered)
+
+    def _is_endless(self) -> bool:
+        is_river = self.name.startswith(_RIVER)
+        return is_river and self._limit is None and self._length() is None
+
+    def _length(self) -> int | None:
+        if self.name.startswith(_RIVER):
+            return stream_length(self.name.removeprefix(_RIVER))
+        return count_lines(Path(self.name))
+
+
+def in_stretches(topic: str, partition: int, found: Iterable[Any]) -> Stretches:
+    """Records of one partition, as many at a time as the learner takes."""
+    more = iter(found)
+    while stretch := list(itertools.islice(more, STRETCH_RECORDS)):
+        yield Stretch(topic, partition, stretch)

@@ -1,0 +1,273 @@
+"""A trial: one model over records, as the live learner takes them; what came of it at any moment.
+
+Values in, values out: what it is given are records, wherever they come from. It takes each stretch
+by the very decoder, screen, gate and trainer of `weir learn`, so its scores and its refusals are
+those that the same records would have there.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from checkpoints.records.segments import pack
+from checkpoints.unpickle import loads
+from config.model_file import ModelFile
+from learner.errors import UnlearnableError
+from learner.events.examples import Examples
+from learner.river.inline_attributes import inline_attributes
+from learner.scores.scores import scores_of
+from learner.trainer import Saved, Trainer
+from learner.trial.probe import PredictChangesError
+from learner.trial.unwritable import UnwritableError
+from learner.values import Refusal
+from stream.learning.careful import take_carefully
+from stream.source.columns import Columns, columns_of
+from stream.trying.candidates import Candidate
+from stream.trying.pairs import LossWatch, Scored
+from stream.trying.rows import Point, TrialRow, of_scores
+
+# As many as the live learner takes at a time, where they are fast: between two stretches it is
+# seen whether to stop.
+STRETCH_RECORDS = 100
+# Of a curve: at the greatest number every second point is let go, and so many records more apart.
+POINTS_MAX = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Records of one partition, in offset order: at most 100.
+
+    Attributes:
+        records: Each with `value`, `headers`, `offset` and `timestamp`.
+    """
+
+    topic: str
+    partition: int
+    records: Sequence[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """The same, decoded and screened.
+
+    Attributes:
+        count: Records.
+        refused: Which of them are no examples, and why.
+    """
+
+    examples: Examples
+    count: int
+    refused: list[tuple[int, Refusal]]
+
+
+class Decoding:
+    """Makes examples of records as a model's source process does.
+
+    Args:
+        labels: The topic of labels alone, where one is read.
+    """
+
+    def __init__(self, model_file: ModelFile, labels: str | None = None) -> None:
+        self._columns: Columns = columns_of(model_file, labels)
+
+    def of(self, stretch: Stretch) -> Decoded:
+        """The examples of a stretch. It never raises."""
+        examples, refused = self._columns.of(stretch.topic, stretch.partition, stretch.records)
+        return Decoded(examples, len(stretch.records), refused)
+
+
+class Curve(Struct, kw_only=True):
+    """Points of a curve, at most 200, spread evenly over however many records come.
+
+    Attributes:
+        every: Records from point to point.
+    """
+
+    points: list[Point] = []
+    every: int = STRETCH_RECORDS
+
+    def is_due(self, before: int, records: int) -> bool:
+        """Whether a point is wanted between so many records and so many."""
+        return records // self.every > before // self.every
+
+    def add(self, point: Point) -> None:
+        """Add a point."""
+        self.points.append(point)
+        if len(self.points) >= POINTS_MAX:
+            self.points = self.points[1::2]
+            self.every *= 2
+
+
+class TrialState(Struct, frozen=True, kw_only=True):
+    """A trial at one moment, to go on from in any process.
+
+    Attributes:
+        segments: As a version keeps them.
+        records: Taken.
+        seconds: That learning took.
+    """
+
+    segments: dict[str, bytes]
+    refused_by: dict[str, int]
+    records: int
+    seconds: float
+    curve: Curve | None
+    is_careful: bool
+
+
+class Trial:
+    """One model, from its first record on.
+
+    Args:
+        scratch: A private folder in memory, for learners that save only to a path.
+        is_compared: Its losses are asked for, event by event.
+        has_curve: Its scores are noted on the way.
+        state: Where it goes on, exactly as if it had not stopped there. None: it begins.
+
+    >>> from config.model_file import parse_model_file
+    >>> text = "{name: m, task: binary, learner: {river: [dummy.NoChangeClassifier]}}"
+    >>> candidate = Candidate(path="m.yaml", model_file=parse_model_file(text))
+    >>> from types import SimpleNamespace as Record
+    >>> values = [b'{"features": {}, "label": 1}', b"{", b'{"features": {}, "label": 1}']
+    >>> records = [Record(value=v, headers=(), offset=n, timestamp=0) for n, v in enumerate(values)]
+    >>> trial = Trial(candidate)
+    >>> _ = trial.take(Decoding(candidate.model_file).of(Stretch("m.events", 0, records)))
+    >>> row = trial.row()
+    >>> row.learned, row.refused_by, row.metrics["Accuracy"].lifetime
+    (2, {'not_json': 1}, 1.0)
+    """
+
+    def __init__(
+        self,
+        candidate: Candidate,
+        scratch: Path | None = None,
+        *,
+        is_compared: bool = False,
+        has_curve: bool = False,
+        state: TrialState | None = None,
+    ) -> None:
+        self.candidate = candidate
+        self.failed: str | None = None
+        self.records = 0
+        model_file = candidate.model_file
+        losses = scores_of(model_file, model_file.metrics).event_losses() if is_compared else {}
+        self._watch = LossWatch(losses)
+        self._trainer = Trainer(
+            model_file, scratch, _saved(state, model_file), watch=self._watch if losses else None
+        )
+        self.losses = losses
+        self._curve = Curve() if has_curve else None
+        self._is_careful, self._seconds = False, 0.0
+        if state is not None:
+            self.records, self._seconds = state.records, state.seconds
+            self._curve, self._is_careful = state.curve, state.is_careful
+
+    def take(self, decoded: Decoded, *, carefully: bool = False) -> Scored | None:
+        """Learn a stretch, each event scored first; what to compare by, where it was asked for.
+
+        Args:
+            carefully: A copy tries this stretch first, and each from here on.
+
+        Raises:
+            LearnFailedError: The learner raised when it learned: this trial is at its end, and has
+                to begin anew, carefully from here on.
+        """
+        self._is_careful = self._is_careful or carefully
+        if self.failed is not None:
+            return None
+        examples = decoded.examples
+        started = time.perf_counter()
+        try:
+            refused = (
+                take_carefully(self._trainer, examples).refused
+                if self._is_careful
+                else self._trainer.take(examples)
+            )
+        except UnlearnableError as error:
+            self.failed = str(error)
+            return None
+        finally:
+            self._seconds += time.perf_counter() - started
+        self._trainer.refuse(refusal.reason for _, refusal in decoded.refused)
+        before, self.records = self.records, self.records + decoded.count
+        if self._curve is not None and self._curve.is_due(before, self.records):
+            self._curve.add(self._point())
+        return self._scored(decoded, refused) if self.losses else None
+
+    def state(self) -> TrialState:
+        """Where it stands, for a trial that goes on from here."""
+        snapshot = self._trainer.snapshot(version="v1")
+        return TrialState(
+            segments=dict(snapshot.segments),
+            refused_by=snapshot.refused_by,
+            records=self.records,
+            seconds=self._seconds,
+            curve=self._curve,
+            is_careful=self._is_careful,
+        )
+
+    def row(self) -> TrialRow:
+        """What came of it so far; the trial may go on."""
+        trainer, candidate = self._trainer, self.candidate
+        size = self._bytes()
+        late = trainer.join.told()
+        return TrialRow(
+            model=candidate.model_file.name,
+            file=candidate.path,
+            set=dict(candidate.settings),
+            learned=trainer.tally.learned,
+            scored=trainer.tally.scored,
+            nonfinite=trainer.tally.nonfinite,
+            refused=sum(trainer.refused_by.values()),
+            refused_by={str(why): n for why, n in trainer.refused_by.most_common() if n},
+            pending=late.pending,
+            expired=late.expired,
+            drifts=trainer.drifts.total,
+            metrics={name: of_scores(name, told) for name, told in trainer.report().items()},
+            events_per_second=trainer.tally.learned / self._seconds if self._seconds else 0.0,
+            bytes=size,
+            failed=self.failed,
+            curve=self._curve.points if self._curve is not None else [],
+        )
+
+    def _bytes(self) -> int | None:
+        """What a version of it would take in the store; None where none could be made of it."""
+        if self.failed is not None:
+            return None
+        try:
+            snapshot = self._trainer.snapshot(version="v1")
+        except (UnwritableError, PredictChangesError) as error:
+            self.failed = str(error)
+            return None
+        return sum(pack(raw)[0].bytes for raw in snapshot.segments.values())
+
+    def _point(self) -> Point:
+        return Point(events=self._trainer.tally.learned, rolling=self._trainer.rolling())
+
+    def _scored(self, decoded: Decoded, refused: Sequence[tuple[int, Refusal]]) -> Scored | None:
+        """The losses, each at the place of the record that it is of.
+
+        None where an event was learned with the default label, which no record stands for.
+        """
+        losses = self._watch.take()
+        screened = {place for place, _ in decoded.refused}
+        kept: Sequence[int] = range(decoded.count)
+        if screened:
+            kept = [place for place in kept if place not in screened]
+        out = {place for place, _ in refused}
+        labels = decoded.examples.labels
+        if out or decoded.examples.has_lone:
+            kept = [place for n, place in enumerate(kept) if n not in out and labels[n] is not None]
+        return Scored(kept, losses) if len(kept) == len(next(iter(losses.values()))) else None
+
+
+def _saved(state: TrialState | None, model_file: ModelFile) -> Saved | None:
+    if state is None:
+        return None
+    with inline_attributes():
+        payload = loads(state.segments["model"], model_file.trust)
+    return Saved(payload=payload, segments=state.segments, refused_by=state.refused_by)

@@ -1,0 +1,64 @@
+"""Experiment files: every mistake is told with its line, before anything is tried."""
+
+from pathlib import Path
+
+import pytest
+
+from config.errors import ConfigError
+from stream.trying.search.cli import tried_by
+from stream.trying.search.experiment import load_experiment
+from tests.stream.trying.runs import LOGISTIC
+
+EXPERIMENT = """
+model: logistic.yaml
+data: {from: "river:Phishing"}
+space: {learner.river.LogisticRegression.l2: [0.0, 0.1, 1.0]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("experiment", "told"),
+    [
+        ("{}", "experiment.yaml:1: model: is missing"),
+        (
+            EXPERIMENT + "metod: grid",
+            'metod: is not a key that is known here (did you mean "method"?)',
+        ),
+        (
+            EXPERIMENT + "metric: MAE",
+            "MAE is none of the model file's metrics (Accuracy, LogLoss, F1)",
+        ),
+        (EXPERIMENT + "first: 100", "first: must be 2000 or more, not 100"),
+        (EXPERIMENT + "keep: 0.2", "keep: must be 0.333333 or more, not 0.2"),
+        (EXPERIMENT + "trials: 10", "method grid tries every combination: leave `trials` out"),
+        (
+            EXPERIMENT.replace("[0.0, 0.1, 1.0]", "{log: [0.1, 1.0]}"),
+            "say how often, as in  trials: 20",
+        ),
+        (EXPERIMENT.replace("[0.0, 0.1, 1.0]", "{lg: [0.1, 1.0]}"), "lg"),
+        (EXPERIMENT.replace("[0.0, 0.1, 1.0]", "[]"), "lists no value"),
+        (EXPERIMENT.replace("LogisticRegression.l2", "LogisticRegressin.l2"), "did you mean"),
+        (
+            EXPERIMENT.replace("LogisticRegression.l2", "LogisticRegression.l3"),
+            "(with learner.river.LogisticRegression.l3=0.0)",
+        ),
+        (EXPERIMENT.replace("from: ", "form: "), "data.form: is not a key that is known"),
+        (
+            EXPERIMENT.replace('from: "river:Phishing"', "label: y"),
+            "needs either `from`, or `kafka: true`",
+        ),
+        (EXPERIMENT.replace("logistic.yaml", "none.yaml"), "none.yaml: there is no such file"),
+    ],
+)
+def test_a_mistake_in_the_experiment_is_told_with_its_line(
+    tmp_path: Path, experiment: str, told: str
+) -> None:
+    """All of them before anything is tried."""
+    path = tmp_path / "experiment.yaml"
+    path.write_text(experiment)
+    (tmp_path / "logistic.yaml").write_text(LOGISTIC)
+
+    with pytest.raises(ConfigError) as raised:
+        tried_by(load_experiment(path), path)
+
+    assert told in str(raised.value)

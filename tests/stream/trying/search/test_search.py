@@ -1,0 +1,167 @@
+"""A search finds the same by every engine, and what goes on is not begun anew."""
+
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from config.model_file import parse_model_file
+from config.processes.stopping import Stop
+from stream.trying.candidates import Candidate, ModelDocument
+from stream.trying.progress import TrialProgress
+from stream.trying.search.lab import Lab, Step, TrialOutcome, open_lab
+from stream.trying.search.local import LocalEngine
+from stream.trying.search.on_ray import RayEngine
+from stream.trying.search.rungs import rungs
+from stream.trying.search.search import Search, search
+from stream.trying.side_by_side import SideBySide
+from stream.trying.value_paths import grid
+from tests.stream.trying.runs import LOGISTIC, MadeSource, candidate, stream, tried
+
+RATES = [{"optim.SGD": [rate]} for rate in (0.001, 0.01, 0.1)]
+SPACE = {
+    "learner.river.LogisticRegression.optimizer": RATES,
+    "learner.river.LogisticRegression.l2": [0.0, 0.01],
+}
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Lab:
+    """Six logistic regressions on Bananas."""
+    path = tmp_path / "logistic.yaml"
+    path.write_text(LOGISTIC)
+    document = ModelDocument(path)
+    candidates = [document.candidate(settings) for settings in grid(SPACE.items())]
+    return open_lab(candidates, stream("Bananas"), "Accuracy", TrialProgress("", None))
+
+
+def searched(lab: Lab, engine: Any, *, first: int, stop: Stop | None = None) -> Search:
+    plan = rungs(len(lab.candidates), lab.records, first=first, keep=0.5)
+    return search(lab, engine, plan, stop or Stop(), lambda records, at: None)
+
+
+def told(found: Search) -> list[Any]:
+    """What does not depend on the time that it took."""
+    return [(row.set, row.learned, row.metrics, row.refused_by, row.curve) for row in found.rows]
+
+
+def test_a_grid_gives_what_try_gives(lab: Lab) -> None:
+    """Whatever is set, and however many processes run it."""
+    found = searched(lab, LocalEngine(lab, workers=2), first=lab.records)
+
+    assert (found.records, found.planned) == (6 * 5_300, 6 * 5_300)
+    for row in found.rows:
+        texts = [each.model_file for each in lab.candidates if each.settings == row.set]
+        assert row.metrics == tried_alone(texts[0])
+    best = max(row.metrics["Accuracy"].lifetime for row in found.rows)
+    assert found.rows[0].metrics["Accuracy"].lifetime == best
+    assert found.winner is not None
+
+
+def tried_alone(model_file: Any) -> Any:
+    one = Candidate(path="m.yaml", model_file=model_file)
+    trials = SideBySide([one], stream("Bananas"))
+    return trials.run(Stop(), TrialProgress("", None)).rows[0].metrics
+
+
+def test_halving_learns_a_part_of_it_and_gives_the_same_scores(lab: Lab) -> None:
+    """A trial that has gone on from rung to rung has the scores of one that never stopped."""
+    whole = searched(lab, LocalEngine(lab, workers=2), first=lab.records)
+    halved = searched(lab, LocalEngine(lab, workers=2), first=2_000)
+
+    assert halved.records < 0.8 * whole.records
+    scores = {str(row.set): row.metrics for row in whole.rows}
+    finalists = [row for row in halved.rows if row.learned == 5_300]
+    assert 2 <= len(finalists) < 6
+    assert all(row.metrics == scores[str(row.set)] for row in finalists)
+
+
+def test_ray_finds_the_same(starts_servers: None, lab: Lab) -> None:
+    """Winner, scores, order, and what was let go."""
+    ours = searched(lab, LocalEngine(lab, workers=1), first=2_000)
+    engine = RayEngine(lab, workers=2)
+    try:
+        rays = searched(lab, engine, first=2_000)
+    finally:
+        engine.close()
+
+    assert told(rays) == told(ours)
+    assert (rays.winner, rays.records) == (ours.winner, ours.records)
+
+
+class DyingLab(Lab):
+    """One trial's process is killed, as by a machine that is out of memory."""
+
+    def advance(self, step: Step) -> TrialOutcome:
+        if step.trial == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().advance(step)
+
+
+def test_a_process_that_dies_costs_its_own_trial(lab: Lab) -> None:
+    """It says so, and comes last."""
+    fields = (lab.source, lab.candidates, lab.tapes, lab.keys, lab.records, lab.metric)
+    dying = DyingLab(*fields)
+
+    found = searched(dying, LocalEngine(dying, workers=2), first=2_000)
+
+    assert found.rows[0].failed is None
+    assert found.rows[-1].failed == "its process ended with -9 (out of memory?)"
+    assert len(found.rows) == 6
+
+
+class SlowEngine:
+    """Is told to stop after the first trial."""
+
+    def __init__(self, engine: LocalEngine, stop: Stop) -> None:
+        self._engine, self._stop = engine, stop
+
+    def run(self, steps: Sequence[Step]) -> Iterator[TrialOutcome]:
+        for outcome in self._engine.run(steps):
+            self._stop.is_asked = True
+            yield outcome
+
+
+def test_who_stops_it_has_the_trials_so_far_and_no_winner(lab: Lab) -> None:
+    """What runs is ended."""
+    stop, local = Stop(), LocalEngine(lab, workers=2)
+
+    found = searched(lab, SlowEngine(local, stop), first=2_000, stop=stop)
+    local.close()
+
+    assert (found.is_stopped, found.winner, len(found.rows)) == (True, None, 1)
+
+
+def test_a_source_that_breaks_is_searched_as_far_as_it_went() -> None:
+    """The lab says what ended it."""
+    events = [{"features": {"a": float(n % 7)}, "label": n % 2 == 0} for n in range(1_000)]
+
+    lab = open_lab(
+        [candidate(LOGISTIC), candidate(LOGISTIC)],
+        MadeSource(events, breaks_at=450),
+        "Accuracy",
+        TrialProgress("", None),
+    )
+
+    assert lab.records == 400
+    assert lab.ended_by is not None
+    assert len(lab.tapes) == 1, "decoded once for both"
+
+
+def test_models_that_see_other_examples_have_records_of_their_own() -> None:
+    """A bound of a feature decides what is refused."""
+    strict = LOGISTIC + "features: {a: {type: float, max: 3}}\n"
+    events = [{"features": {"a": float(n % 7)}, "label": n % 2 == 0} for n in range(700)]
+    lab = open_lab(
+        [candidate(LOGISTIC), candidate(strict)], MadeSource(events), "Accuracy",
+        TrialProgress("", None),
+    )  # fmt: skip
+
+    outcomes = [lab.advance(Step(trial=n, until=700, is_last=True)) for n in (0, 1)]
+
+    assert [each.row.learned for each in outcomes] == [700, 400]
+    assert tried(MadeSource(events), strict).rows[0].metrics == outcomes[1].row.metrics
+    assert parse_model_file(strict).features

@@ -1,0 +1,197 @@
+"""`weir try` and `weir search` as they are typed: what they print, and what they end with."""
+
+import csv
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from config.model_file import load_model_file
+from tests.stream.trying.runs import LOGISTIC, TREE
+
+TOP = Path(__file__).parents[3]
+RUN = "import weir; weir.main()"
+EXPERIMENT = """
+model: logistic.yaml
+data: {from: "river:Phishing"}
+space: {learner.river.LogisticRegression.l2: [0.0, 0.1, 1.0]}
+"""
+
+
+def begun(folder: Path, *words: str) -> subprocess.Popen[str]:
+    """`weir` in a process of its own, with `folder` as its directory."""
+    return subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", RUN, *words],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": f"{folder}:{TOP}"},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def ended(folder: Path, *words: str) -> tuple[int, str, str]:
+    """Its exit code, and what it printed."""
+    process = begun(folder, *words)
+    out, err = process.communicate(timeout=100)
+    return process.returncode, out, err
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name, text in (("logistic", LOGISTIC), ("tree", TREE), ("experiment", EXPERIMENT)):
+        (tmp_path / f"{name}.yaml").write_text(text)
+    return tmp_path
+
+
+def test_rows_as_a_table_as_json_as_csv_and_as_a_plot(folder: Path) -> None:
+    """The same in all of them."""
+    words = ("try", "logistic.yaml", "tree.yaml", "--from", "river:Phishing")
+
+    code, table, err = ended(folder, *words, "--csv", "rows.csv", "--plot", "rolling.svg")
+    _, text, _ = ended(folder, *words, "--json", "--plot", "rolling.html")
+
+    assert code == 0, err
+    rows = json.loads(text)["rows"]
+    written = [*csv.DictReader((folder / "rows.csv").read_text().splitlines())]
+    assert (
+        [row["model"] for row in rows] == [row["model"] for row in written] == ["logistic", "tree"]
+    )
+    for row, line in zip(rows, written, strict=True):
+        score = row["metrics"]["Accuracy"]
+        assert {"lifetime", "rolling", "baseline", "no_change", "majority"} <= score.keys()
+        assert float(line["Accuracy.lifetime"]) == score["lifetime"]
+        assert f"{score['lifetime']:.4f}" in table
+        assert (row["learned"], row["refused"], row["set"]) == (1250, 0, {})
+        assert row["bytes"] > 500
+        assert row["events_per_second"] > 0
+    assert "(majority)" in table
+    image = ElementTree.parse(folder / "rolling.svg").getroot()
+    titles = [each.text for each in image.iter("{http://www.w3.org/2000/svg}title")]
+    assert titles[:2] == ["logistic", "tree"]
+    page = (folder / "rolling.html").read_text()
+    assert page.count("<svg") == 3, "one a score"
+    assert not re.search(r"(?:src|href)=", page), "it needs no other file"
+
+
+def test_values_are_set_by_path_and_make_a_grid(folder: Path) -> None:
+    """Of several paths every combination, the first row that which others are compared with."""
+    code, out, err = ended(
+        folder, "try", "logistic.yaml", "--from", "river:Phishing", "--json", "--limit", "500",
+        "--set", "learner.river.LogisticRegression.l2=0,0.1",
+        "--set", "learner.river.LogisticRegression.optimizer={optim.SGD: [0.01]},optim.Adam",
+    )  # fmt: skip
+
+    rows = json.loads(out)["rows"]
+    assert code == 0, err
+    assert [[*row["set"].values()] for row in rows] == [
+        [0, {"optim.SGD": [0.01]}], [0, "optim.Adam"],
+        [0.1, {"optim.SGD": [0.01]}], [0.1, "optim.Adam"],
+    ]  # fmt: skip
+    assert "difference" not in rows[0]["metrics"]["Accuracy"]
+    assert all(r["metrics"]["Accuracy"]["difference"]["events"] == 500 for r in rows[1:])
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (("logistic.yaml",), 2, "give either --from SOURCE, or --kafka"),
+        (("logistic.yaml", "--from", "no.csv"), 2, "cannot read no.csv"),
+        (("logistic.yaml", "--from", "river:Phishng"), 2, 'did you mean "Phishing"'),
+        (("logistic.yaml", "--from", "river:Phishing", "--end", "v3"), 2, "perhaps with --end vN"),
+        (("logistic.yaml", "--from", "river:Phishing", "--set", "task"), 2, "write PATH=VALUE"),
+        (
+            ("logistic.yaml", "--from", "river:Phishing", "--set", "metrics=[Acuracy],[F1]"),
+            2,
+            'River has no metric "Acuracy" (did you mean "Accuracy"?) (with metrics=[Acuracy])',
+        ),
+        (("logistic.yaml", "--from", "river:Phishing", "--plot", "a.png"), 2, "must end in .svg"),
+        (("experiment.yaml", "--from", "river:Phishing"), 2, "experiment.yaml"),
+    ],
+)
+def test_a_mistake_is_told_with_what_mends_it(
+    folder: Path, words: tuple[str, ...], code: int, told: str
+) -> None:
+    """Before anything is tried."""
+    found, out, err = ended(folder, "try", *words)
+
+    assert (found, out) == (code, "")
+    assert told in " ".join(err.split())
+
+
+def test_a_file_that_breaks_midway_leaves_the_rows_and_the_mistake(folder: Path) -> None:
+    """With file and line; the exit code is the mistake's."""
+    lines = [f"{n % 5},{n % 2}" for n in range(250)]
+    (folder / "rows.csv").write_text("\n".join(["a,label", *lines, "1,2,3"]) + "\n")
+
+    code, out, err = ended(folder, "try", "logistic.yaml", "--from", "rows.csv", "--label", "label")
+
+    assert code == 2
+    assert "200" in out
+    assert "rows.csv:252: 3 cells, but the header names 2 columns" in err
+
+
+@pytest.mark.parametrize("command", ["try", "search"])
+def test_ctrl_c_prints_the_rows_so_far(folder: Path, command: str) -> None:
+    """And ends with 130."""
+    (folder / "experiment.yaml").write_text(
+        EXPERIMENT.replace('"river:Phishing"', '"river:SEA", limit: 60000')
+    )
+    words = {
+        "try": ("logistic.yaml", "--from", "river:SEA", "--limit", "10000000"),
+        "search": ("experiment.yaml", "-o", "won.yaml"),
+    }
+    process = begun(folder, command, *words[command])
+    begun_at = {"try": "records", "search": "1 of 3 trials"}[command]
+    told = []
+    assert process.stderr is not None
+    while not told or begun_at not in told[-1]:
+        told.append(process.stderr.readline())
+        assert told[-1], told
+
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+
+    assert process.returncode == 130, err
+    assert "Accuracy" in out
+    assert "so far" in err
+    assert not (folder / "won.yaml").exists()
+
+
+def test_a_search_writes_its_winner_as_a_model_file(folder: Path) -> None:
+    """With how it was found, and what it found: what `weir try` says of it."""
+    code, out, err = ended(
+        folder, "search", "experiment.yaml", "-o", "won.yaml", "--json", "--csv", "rows.csv"
+    )
+    found = json.loads(out)
+    _, tried, _ = ended(folder, "try", "won.yaml", "--from", "river:Phishing", "--json")
+
+    assert code == 0, err
+    assert found["winner"] == found["rows"][0]["set"]
+    assert (found["records"], found["steps"], found["steps_of_grid"]) == (1250, 3750, 3750)
+    best = max(row["metrics"]["Accuracy"]["lifetime"] for row in found["rows"])
+    assert json.loads(tried)["rows"][0]["metrics"]["Accuracy"]["lifetime"] == best
+    text = (folder / "won.yaml").read_text()
+    assert text.startswith(
+        "# Found by `weir search experiment.yaml`: method grid, seed 42, 3 trials"
+    )
+    assert load_model_file(folder / "won.yaml").metrics == ("Accuracy", "LogLoss", "F1")
+
+
+def test_random_draws_are_the_same_each_time(folder: Path) -> None:
+    """The seed decides them."""
+    text = EXPERIMENT.replace("[0.0, 0.1, 1.0]", "{log: [0.0001, 1.0]}")
+    (folder / "experiment.yaml").write_text(text + "method: random\ntrials: 3\nworkers: 2\n")
+
+    bodies: list[dict[str, Any]] = [
+        json.loads(ended(folder, "search", "experiment.yaml", "--json")[1]) for _ in range(2)
+    ]
+
+    one, other = ([row["set"] for row in body["rows"]] for body in bodies)
+    assert one == other
+    assert len({str(each) for each in one}) == 3
