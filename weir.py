@@ -28,6 +28,7 @@ from checkpoints.opening import (
 from checkpoints.operating.cli import operator_commands
 from checkpoints.operating.connection import line_of
 from stream.log_export.cli import LogWiring, log_commands
+from stream.looking_back.cli import LookWiring, look_commands
 from stream.send.cli import Wiring, send_command
 
 if TYPE_CHECKING:
@@ -41,7 +42,9 @@ Models: TypeAlias = "dict[Line, tuple[Path, ModelFile]]"
 # loads a model has the same hash seed. A thread pool of BLAS only gets in the way of one learner.
 # Operators' commands load none, and begin at once.
 _ENVIRONMENT = {"PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"}
-_LOAD_A_MODEL = frozenset({"dev", "doctor", "learn", "send", "serve"})
+_LOAD_A_MODEL = frozenset(
+    {"blame", "dev", "diff", "doctor", "learn", "replay-prediction", "send", "serve"}
+)
 # What a request that needs the store waits for it, and a stop while it is away.
 _API_STORE_DEADLINE_S = 2.0
 # The learner says every few seconds that it waits, and tries again itself.
@@ -375,3 +378,6 @@ app.registered_commands += operator_commands(_operator, _command).registered_com
 _logged = functools.partial(connected, "log", kafka=True)
 _wired_to_log = LogWiring(model=_line_and_file, settings=_logged, connect=_operator)
 app.add_typer(log_commands(_wired_to_log, _command), name="log")
+
+_wired_to_look = LookWiring(model=_line_and_file, settings=_logged, connect=_operator)
+app.registered_commands += look_commands(_wired_to_look, _command).registered_commands
