@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 from checkpoints.reading.views import made_at_ms, timestamp
-from checkpoints.records.manifest import Manifest, Rollback
+from checkpoints.records.manifest import Manifest, version_number
 
 __all__ = ["Stretch", "learned_stretch", "rollbacks_between", "version_difference"]
 
@@ -93,45 +93,58 @@ def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         yield from _leaves(each, below)
 
 
-def rollbacks_between(manifests: Iterable[Manifest], first: int, last: int) -> list[Rollback]:
-    """The rollbacks after version `first` up to version `last`, as far as they are kept."""
-    within = (each for each in manifests if first < each.number <= last)
-    return [each.rollback for each in within if each.rollback is not None]
+def learned_stretch(one: Manifest, other: Manifest, kept: Iterable[Manifest]) -> Stretch:
+    """The offsets that the later of two versions has learned and the earlier had not read.
 
-
-def learned_stretch(one: Manifest, other: Manifest, rollbacks: Iterable[Rollback]) -> Stretch:
-    """The offsets that the later of two versions has read and the earlier has not.
+    Read backwards from the later version: at a rollback, what the version had learned to which it
+    went back goes on from there, and what lies between is left out.
 
     Args:
-        rollbacks: Those between the two: what they forgot is left out, for the later version has
-            learned nothing of it.
+        kept: Manifests of the line. A rollback that is not among them goes unnoticed: then what
+            it forgot is part of the stretch.
 
     >>> from types import SimpleNamespace as Has
-    >>> one = Has(offsets={"t": {"0": 5}}, begins={}, number=1)
-    >>> other = Has(offsets={"t": {"0": 9, "1": 2}}, begins={}, number=3)
-    >>> learned_stretch(one, other, [Has(gap={"t": {"0": (6, 8)}})])
-    {'t': {'0': [(5, 6), (8, 9)], '1': [(0, 2)]}}
+    >>> at = {"t": {"0": 5}}
+    >>> one = Has(offsets=at, begins={"t": {"0": 0}}, number=1)
+    >>> gone_back = Has(to="v2", gap={"t": {"0": (6, 8)}})
+    >>> back = Has(offsets={"t": {"0": 8}}, number=3, rollback=gone_back)
+    >>> other = Has(offsets={"t": {"0": 9}}, begins={"t": {"0": 0}}, number=4)
+    >>> learned_stretch(one, other, [back])
+    {'t': {'0': [(5, 6), (8, 9)]}}
     """
     earlier, later = (one, other) if one.number <= other.number else (other, one)
-    gaps = [each.gap for each in rollbacks]
-    found: Stretch = {}
-    for topic, partitions in later.offsets.items():
-        for partition, end in partitions.items():
-            begin = later.begins.get(topic, {}).get(partition, 0)
-            first = earlier.offsets.get(topic, {}).get(partition, begin)
-            left = [(first, end)] if first < end else []
-            for gap in gaps:
-                left = _without(left, gap.get(topic, {}).get(partition, (0, 0)))
-            if left:
-                found.setdefault(topic, {})[partition] = left
-    return found
+    number, ends = later.number, _places(later.offsets)
+    begins, parts = _places(later.begins), []
+    for back in rollbacks_between(kept, earlier.number, later.number):
+        if back.number > number or back.rollback is None:
+            continue
+        offsets = begins | _places(back.offsets)
+        parts += _parts(offsets, ends)
+        number = version_number(back.rollback.to)
+        ends = offsets | {place: gap[0] for place, gap in _places(back.rollback.gap).items()}
+    if number > earlier.number:
+        parts += _parts(begins | _places(earlier.offsets), ends)
+    return _by_partition(sorted(parts))
 
 
-def _without(spans: Iterable[tuple[int, int]], gap: tuple[int, int]) -> list[tuple[int, int]]:
-    """What of these spans lies outside the gap."""
-    parts = (
-        part
-        for first, end in spans
-        for part in ((first, min(end, gap[0])), (max(first, gap[1]), end))
-    )
-    return [part for part in parts if part[0] < part[1]]
+def rollbacks_between(kept: Iterable[Manifest], first: int, last: int) -> list[Manifest]:
+    """The rollbacks after version `first` up to version `last`, newest first."""
+    within = [it for it in kept if it.rollback is not None and first < it.number <= last]
+    return sorted(within, key=lambda each: -each.number)
+
+
+def _places(of: Mapping[str, Mapping[str, Any]]) -> dict[tuple[str, str], Any]:
+    return {(topic, key): value for topic, each in of.items() for key, value in each.items()}
+
+
+def _parts(begins: Mapping[Any, int], ends: Mapping[Any, int]) -> list[tuple[Any, int, int]]:
+    """From one set of offsets to another, where there is anything between."""
+    found = ((place, begins.get(place, 0), end) for place, end in ends.items())
+    return [part for part in found if part[1] < part[2]]
+
+
+def _by_partition(parts: Iterable[tuple[Any, int, int]]) -> Stretch:
+    stretch: Stretch = {}
+    for (topic, partition), first, end in parts:
+        stretch.setdefault(topic, {}).setdefault(partition, []).append((first, end))
+    return stretch

@@ -15,7 +15,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from checkpoints.reading.difference import Stretch, learned_stretch, rollbacks_between
+from checkpoints.reading.difference import Stretch, learned_stretch
 from checkpoints.reading.reader import Damaged, LineReader
 from checkpoints.reading.views import made_at_ms, timestamp
 from checkpoints.records.manifest import Version
@@ -75,6 +75,7 @@ class Blame:
         self, kafka: KafkaSettings, reader: LineReader, models: VersionModels, asked: BlameOptions
     ) -> None:
         self._kafka, self._reader, self._models, self._asked = kafka, reader, models, asked
+        self._all: list[Version] = []
         self._not_loaded: dict[str, str] = {}
         self._judgements: dict[int, Judgement] = {}
         self._by_model: dict[str, Judgement] = {}
@@ -87,6 +88,7 @@ class Blame:
             KafkaUnavailableError, StoreUnavailable: One of the two does not answer.
         """
         versions, since = self._versions()
+        self._all = versions
         newest = versions[-1].manifest
         model_file = self._models.model_file(newest)
         with closing(EventLog(self._kafka, model_file, newest)) as log:
@@ -207,9 +209,9 @@ class Blame:
         back = None if found.at.back is None else found.version(found.at.back)
         last = back or found.row[-1]
         between = learned_between(
-            log, model_file, self._stretch(good, bad, found.row), limit=self._asked.records
+            log, model_file, self._stretch(good, bad), limit=self._asked.records
         )
-        skipped = self._stretch(good, last, found.row)
+        skipped = self._stretch(good, last)
         return {
             "first_bad": self._row(bad),
             "last_good": self._row(good),
@@ -221,9 +223,8 @@ class Blame:
             "next": rewind_command(good, skipped, model_file.topics.events),
         }
 
-    def _stretch(self, one: Version, other: Version, row: Sequence[Version]) -> Stretch:
-        rollbacks = rollbacks_between((v.manifest for v in row), one.number, other.number)
-        return learned_stretch(one.manifest, other.manifest, rollbacks)
+    def _stretch(self, one: Version, other: Version) -> Stretch:
+        return learned_stretch(one.manifest, other.manifest, (v.manifest for v in self._all))
 
 
 class BreakFound(Struct, frozen=True):

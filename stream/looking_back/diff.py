@@ -51,10 +51,10 @@ def diff(
     model_file = models.model_file(later)
     body = version_difference(one, other)
     with closing(EventLog(kafka, model_file, later)) as log:
-        rollbacks = rollbacks_between(_manifests(reader, earlier), earlier.number, later.number)
-        stretch = learned_stretch(one, other, rollbacks)
+        kept = _manifests(reader, earlier)
+        stretch = learned_stretch(one, other, kept)
         body["between"] = learned_between(log, model_file, stretch, limit=limit)
-        body["between"]["rollbacks"] = [f"to {each.to}: {each.reason}" for each in rollbacks]
+        body["between"]["rollbacks"] = _rollbacks(kept, earlier, later)
         asked_about = log.last_labelled(later, events)
     return body | _moved(models, versions, model_file, asked_about)
 
@@ -68,6 +68,12 @@ def _manifests(reader: LineReader, down_to: Manifest) -> list[Manifest]:
         if not isinstance(each, Damaged):
             found.append(each.manifest)
     return found
+
+
+def _rollbacks(kept: Sequence[Manifest], earlier: Manifest, later: Manifest) -> list[str]:
+    """Those between the two versions, in words."""
+    found = rollbacks_between(kept, earlier.number, later.number)
+    return [f"to {it.rollback.to}: {it.rollback.reason}" for it in found if it.rollback]
 
 
 def _moved(

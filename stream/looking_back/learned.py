@@ -29,8 +29,8 @@ class LabelTally:
     {'count': 3, 'min': 1.0, 'mean': 3.0, 'max': 6.0}
     """
 
-    def __init__(self, *, is_number: bool) -> None:
-        self._is_number = is_number
+    def __init__(self, *, is_number: bool, most: int = _LABELS_MAX) -> None:
+        self._is_number, self._most = is_number, most
         self._counts: Counter[str] = Counter()
         self._count, self._sum = 0, 0.0
         self._min, self._max = float("inf"), float("-inf")
@@ -39,7 +39,7 @@ class LabelTally:
         """Count one, which the model's task admits."""
         if not self._is_number:
             name = str(label) if isinstance(label, str) else str(label).lower()
-            is_known = name in self._counts or len(self._counts) < _LABELS_MAX
+            is_known = name in self._counts or len(self._counts) < self._most
             self._counts[name if is_known else OTHER] += 1
             return
         self._count += 1
@@ -59,9 +59,9 @@ class LabelTally:
 class SourceTally:
     """The records of one source."""
 
-    def __init__(self, *, is_number: bool) -> None:
+    def __init__(self, labels: LabelTally) -> None:
         self.records = self.refused = self.unlabelled = 0
-        self.labels = LabelTally(is_number=is_number)
+        self.labels = labels
         self._offsets: dict[tuple[str, int], list[int]] = {}
 
     def add(self, record: Any) -> None:
@@ -89,7 +89,8 @@ class SourceTally:
 class _Tallies:
     """By source."""
 
-    def __init__(self, model_file: ModelFile) -> None:
+    def __init__(self, model_file: ModelFile, sources_max: int, labels_max: int) -> None:
+        self._sources_max, self._labels_max = sources_max, labels_max
         self._is_number = not TASKS[model_file.task].has_classes
         self._labels = TASKS[model_file.task].labels(model_file)
         self._of: dict[str | None, SourceTally] = {}
@@ -113,10 +114,11 @@ class _Tallies:
             tally.labels.add(self._labels.answer((native, None))[0])
 
     def _tally(self, source: str | None) -> SourceTally:
-        if source not in self._of and len(self._of) >= _SOURCES_MAX:
+        if source not in self._of and len(self._of) >= self._sources_max:
             source = OTHER
         if source not in self._of:
-            self._of[source] = SourceTally(is_number=self._is_number)
+            labels = LabelTally(is_number=self._is_number, most=self._labels_max)
+            self._of[source] = SourceTally(labels)
         return self._of[source]
 
     def body(self) -> list[dict[str, Any]]:
@@ -124,9 +126,20 @@ class _Tallies:
         return [tally.body(source) for source, tally in by_size]
 
 
-def by_source(found: Iterable[ReadRecord], model_file: ModelFile) -> list[dict[str, Any]]:
-    """What these records are, by source, the one with most of them first."""
-    tallies = _Tallies(model_file)
+def by_source(
+    found: Iterable[ReadRecord],
+    model_file: ModelFile,
+    *,
+    sources_max: int = _SOURCES_MAX,
+    labels_max: int = _LABELS_MAX,
+) -> list[dict[str, Any]]:
+    """What these records are, by source, the one with most of them first.
+
+    Args:
+        sources_max: Sources told apart.
+        labels_max: Labels told apart, of each.
+    """
+    tallies = _Tallies(model_file, sources_max, labels_max)
     for each in found:
         tallies.add(each)
     return tallies.body()
