@@ -24,13 +24,13 @@ from config.settings import KafkaSettings
 from learner.events.decode import decoder
 from learner.values import Event, Refusal
 from stream.errors import LookBackRefusedError
-from stream.looking_back.judging.change_point import EVENTS_MIN, Break, Losses
 from stream.looking_back.event_log import EventLog
+from stream.looking_back.judging.change_point import EVENTS_MIN, Break, Losses
 from stream.looking_back.judging.judged import Judgement, Jury
-from stream.looking_back.learned import learned_between
 from stream.looking_back.judging.models import NotLoadedError, VersionModels
-from stream.looking_back.progress import LookProgress, say
 from stream.looking_back.judging.search import search
+from stream.looking_back.learned import learned_between
+from stream.looking_back.progress import LookProgress, say
 from stream.send.csv_file import CsvColumns
 from stream.send.readers import check_source, records
 
@@ -106,7 +106,8 @@ class Blame:
 
     def _versions(self) -> tuple[list[Version], int]:
         """The versions to judge, oldest first, and the place of the one that was good."""
-        after, before = [], []
+        after: list[Version] = []
+        before: list[Version] = []
         for version in self._kept():
             if not self._is_good(version):
                 after.append(version)
@@ -155,9 +156,7 @@ class Blame:
         say(f"{model_file.name}: judged by {where} ({len(events):,} of them)")
         return events, where
 
-    def _search(
-        self, versions: Sequence[Version], since: int, jury: Jury
-    ) -> "BreakFound | None":
+    def _search(self, versions: Sequence[Version], since: int, jury: Jury) -> "BreakFound | None":
         progress = LookProgress(f"{versions[0].manifest.model}: versions judged", len(versions))
 
         def judge(place: int) -> Losses | None:
@@ -250,9 +249,7 @@ def rewind_command(good: Version, stretch: Stretch, events_topic: str) -> str:
     return f"weir rollback {name.model} {name.name} --mode rewind {skips} --reason TEXT"
 
 
-def _of_file(
-    path: Path, model_file: ModelFile, columns: CsvColumns, count: int
-) -> list[Event]:
+def _of_file(path: Path, model_file: ModelFile, columns: CsvColumns, count: int) -> list[Event]:
     """The first labelled events of a file; those that no version could learn are passed over."""
     check_source(str(path), columns)
     decode = decoder(model_file)

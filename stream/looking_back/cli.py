@@ -82,7 +82,8 @@ def _blame(wired: LookWiring) -> Callable[..., None]:
         probe: Annotated[
             Path | None,
             typer.Option(
-                help="FILE.ndjson, .csv or .vw (or .gz) of good labelled events.", exists=True,
+                help="FILE.ndjson, .csv or .vw (or .gz) of good labelled events.",
+                exists=True,
                 dir_okay=False,
             ),
         ] = None,

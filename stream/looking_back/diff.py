@@ -20,8 +20,8 @@ from learner.tasks import TASKS
 from learner.values import Event
 from stream.looking_back.event_log import EventLog
 from stream.looking_back.judging.judged import Jury, asked
-from stream.looking_back.learned import learned_between
 from stream.looking_back.judging.models import NotLoadedError, VersionModels
+from stream.looking_back.learned import learned_between
 
 Body = dict[str, Any]
 

@@ -1,4 +1,4 @@
-"""The records that a model learned from, read again from Kafka: a stretch, or the last before it."""
+"""The records that a model learned from, read again: a stretch, or the last before a version."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -115,13 +115,15 @@ class EventLog:
         total = min(limit, sum(span.end - span.begin for span in spans))
         progress = LookProgress(what or "records of the log read", total)
         count = 0
-        for records in self._reader.records(spans):
-            for record in records[: limit - count]:
-                yield ReadRecord(record, self._decoders[record.topic](record.value, record.headers))
-            count += len(records)
-            progress.add(len(records))
-            if count >= limit:
-                return
+        for round_of in _rounds(spans):
+            for records in self._reader.records(round_of):
+                for record in records[: limit - count]:
+                    decode = self._decoders[record.topic]
+                    yield ReadRecord(record, decode(record.value, record.headers))
+                count += len(records)
+                progress.add(len(records))
+                if count >= limit:
+                    return
 
     def last_labelled(self, manifest: Manifest, count: int) -> list[Event]:
         """The last labelled events before the offsets of a version, in the order of their time.
@@ -146,6 +148,19 @@ class EventLog:
             for topic, of in manifest.offsets.items()
         }
         return self.held(stretch).spans
+
+
+def _rounds(spans: Iterable[Span]) -> list[list[Span]]:
+    """The spans, those of one partition one after the other: it is read at one place at a time."""
+    rounds: list[dict[tuple[str, int], Span]] = []
+    for span in spans:
+        place = (span.topic, span.partition)
+        free = next((each for each in rounds if place not in each), None)
+        if free is None:
+            rounds.append({place: span})
+        else:
+            free[place] = span
+    return [list(each.values()) for each in rounds]
 
 
 def labelled(found: Iterable[ReadRecord]) -> list[Event]:

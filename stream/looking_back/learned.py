@@ -1,4 +1,4 @@
-"""What was learned in a stretch of the log: how many records, from which sources, with which labels.
+"""What was learned in a stretch of the log: how many records, from whom, with which labels.
 
 Memory stays the same however long the stretch is: what is beyond a limit is told as `other`.
 """

@@ -21,6 +21,7 @@ a mean", Biometrika 6, 1908. Dunn, "Multiple comparisons among means", JASA 56, 
 Hoaglin, "How to detect and handle outliers", ASQC, 1993.
 """
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 from statistics import NormalDist
@@ -108,7 +109,7 @@ def _deepest_fall(means: Sequence[float], since: int) -> tuple[int, int]:
     """The places of the least mean loss and of the one after it that is furthest above."""
     best = deepest = 0
     worst = since + 1
-    fall = -np.inf
+    fall = -math.inf
     for at, mean in enumerate(means):
         if at > since and mean - means[best] > fall:
             fall, deepest, worst = mean - means[best], best, at
@@ -128,8 +129,8 @@ def _paired_z(one: Losses, other: Losses) -> float:
     differences = other - one
     mean, spread = float(np.mean(differences)), float(np.std(differences, ddof=1))
     if spread == 0.0:
-        return float(np.sign(mean) * np.inf) if mean else 0.0
-    return mean / (spread / len(differences) ** 0.5)
+        return math.copysign(math.inf, mean) if mean else 0.0
+    return mean / (spread / math.sqrt(len(differences)))
 
 
 def _beginning(

@@ -53,9 +53,7 @@ class Life:
     def _commit(self) -> None:
         parent = self.versions[-1] if self.versions else None
         self.versions.append(
-            a_version(
-                LINE, number=len(self.versions) + 1, parent=parent, created_at_ms=self.now_ms
-            )
+            a_version(LINE, number=len(self.versions) + 1, parent=parent, created_at_ms=self.now_ms)
         )
 
     def _roll_back(self, target: Version) -> None:

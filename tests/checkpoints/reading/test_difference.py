@@ -16,7 +16,6 @@ from checkpoints.records.lineage import rolled_back
 from checkpoints.records.manifest import Counts, Manifest, Version, seal_version
 from tests.checkpoints.builders import OPERATOR, a_manifest, a_version
 
-
 LINE = Line("phishing")
 
 
@@ -52,9 +51,7 @@ def a_life(steps: list[tuple[int, int | None]]) -> tuple[list[Version], list[set
 
 
 @given(
-    st.lists(
-        st.tuples(st.integers(0, 9), st.none() | st.integers(0, 20)), min_size=1, max_size=12
-    ),
+    st.lists(st.tuples(st.integers(0, 9), st.none() | st.integers(0, 20)), min_size=1, max_size=12),
     st.integers(0, 12),
     st.integers(0, 12),
 )

@@ -81,7 +81,7 @@ class PoisonedLine:
 
     def version_at(self, offset: int) -> Version:
         """The first version that had learned all before an offset."""
-        versions = [each for each in self.at.reader().versions(limit=1000)]
+        versions = list(self.at.reader().versions(limit=1000))
         topic = self.at.model_file.topics.events
         reached = [v for v in versions if v.manifest.offsets[topic]["0"] >= offset]
         return min(reached, key=lambda each: each.number)

@@ -49,7 +49,7 @@ class Topics:
 def topics(kafka_server, make_topic: Callable[..., str], unique_name: str) -> Iterator[Topics]:
     make_topic(partitions=2)
     make_topic(suffix="labels")
-    yield Topics(kafka_server.address, parse_model_file(MODEL.format(name=unique_name)))
+    return Topics(kafka_server.address, parse_model_file(MODEL.format(name=unique_name)))
 
 
 def event(number: int, **more: object) -> dict[str, object]:

@@ -49,7 +49,11 @@ def events(pairs: Iterable[Pair]) -> list[Event]:
 
 
 def row_of(
-    learner: dict[str, Any], pairs: Sequence[Pair], probe: Sequence[Pair], *, every: int,
+    learner: dict[str, Any],
+    pairs: Sequence[Pair],
+    probe: Sequence[Pair],
+    *,
+    every: int,
     task: str = "binary",
 ) -> list[Losses]:
     """The losses of the versions that are made every so many events."""  # fmt: skip
