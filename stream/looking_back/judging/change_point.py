@@ -5,16 +5,19 @@ makes an event easy or hard falls out. The rule has three steps.
 
 1. *Whether.* The deepest fall is sought: the version whose mean loss lies furthest above that of
    any before it (the largest excess of a cumulative sum over its least value so far: Page, 1954).
-   It counts if the paired differences of these two say so: their mean over its standard error
-   (Student, 1908), one-sided, at a level of 0.001 shared among all pairs of versions that might
-   have been the deepest (Bonferroni; Dunn, 1961), and if the fall is no ordinary change (see 3).
+   It counts if it is a tenth of the loss that it began from, and if the paired differences of the
+   two say so: their mean over its standard error (Student, 1908), one-sided, at a level of 0.001
+   shared among all pairs of versions that might have been the deepest (Bonferroni; Dunn, 1961).
 2. *Until when it had happened.* The first version that had lost half of it.
-3. *Since when.* Back from there as long as each version is out of the ordinary already: its loss,
-   or its rise over the version before, has a modified z-score over 3.5 among those of the versions
-   before (Iglewicz and Hoaglin, 1993: median and median absolute deviation, which a few bad
-   versions do not move), and it rose from the one before by the paired test of step 1, and
-   by a fiftieth of the fall. Where fewer than five versions tell what is ordinary, the test decides
-   alone.
+3. *Since when.* The earliest version up to there that was out of the ordinary, and after which the
+   loss was never again what it had been before: its rise over the version before (a twentieth of
+   the fall or more, and more than one standard error), or its loss itself, has a modified z-score
+   over 3.5 among those of all versions before (Iglewicz and Hoaglin, 1993: median and median
+   absolute deviation, which a few bad versions do not move). Where there is none, nothing broke. It
+   errs on the early side: a good version too many is learned again, a bad one would be gone on
+   from.
+
+What a version has learned and does not show on these events is not seen.
 
 Sources: Page, "Continuous inspection schemes", Biometrika 41, 1954. Student, "The probable error of
 a mean", Biometrika 6, 1908. Dunn, "Multiple comparisons among means", JASA 56, 1961. Iglewicz and
@@ -35,10 +38,11 @@ Losses: TypeAlias = NDArray[np.float64]
 
 EVENTS_MIN = 30  # below, a mean of differences is not near enough to normal
 _LEVEL = 0.001
-_ODD = 3.5  # Iglewicz and Hoaglin
-_ORDINARY_MIN = 5
+_FALL_MIN = 0.1  # of the loss that it began from
 _HALF = 0.5
-_SHARE = 0.02  # of the fall; less is no beginning of it
+_SHARE = 0.05  # of the fall; less is no beginning of it
+_ODD = 3.5  # Iglewicz and Hoaglin
+_ORDINARY_MIN = 5  # fewer tell nothing, and anything is out of it
 _MAD_TO_SD = 0.6745
 _MEAN_AD_TO_SD = 0.7979
 
@@ -88,17 +92,16 @@ def find_break(row: Sequence[Losses], since: int = 0) -> Break | None:
         return None
     means = [float(np.mean(losses)) for losses in row]
     best, worst = _deepest_fall(means, since)
-    needed = _needed_z(len(row))
-    z = _paired_z(row[best], row[worst])
+    needed, z = _needed_z(len(row)), _paired_z(row[best], row[worst])
     fall = means[worst] - means[best]
-    if fall <= 0 or z <= needed:
+    if fall <= _FALL_MIN * means[best] or z <= needed:
         return None
     half = means[best] + _HALF * fall
-    crossed = next(at for at in range(max(best, since) + 1, len(row)) if means[at] >= half)
-    ordinary = means[:crossed]
-    if not _is_odd(means[worst], ordinary):
+    first = max(best, since) + 1
+    crossed = next(at for at in range(first, len(row)) if means[at] >= half)
+    bad = next((at for at in range(first, crossed + 1) if _begins(row, means, at, crossed)), None)
+    if bad is None:
         return None
-    bad = _beginning(row, means, best, crossed, since, needed)
     back = next((at for at in range(worst + 1, len(row)) if means[at] < half), None)
     return Break(
         good=bad - 1, bad=bad, best=best, worst=worst, back=back, fall=fall, z=z, needed_z=needed
@@ -133,35 +136,19 @@ def _paired_z(one: Losses, other: Losses) -> float:
     return mean / (spread / math.sqrt(len(differences)))
 
 
-def _beginning(
-    row: Sequence[Losses],
-    means: Sequence[float],
-    best: int,
-    crossed: int,
-    since: int,
-    needed: float,
-) -> int:
-    """The first version of the run that leads to the one at `crossed`."""
-    at, fall = crossed, means[crossed] - means[best]
-    while at - 1 > max(best, since) and _has_begun(row, means, at - 1, fall, needed):
-        at -= 1
-    return at
-
-
-def _has_begun(
-    row: Sequence[Losses], means: Sequence[float], at: int, fall: float, needed: float
-) -> bool:
-    """Whether the version at this place was on its way down."""
-    rise = means[at] - means[at - 1]
-    if rise < _SHARE * fall or _paired_z(row[at - 1], row[at]) <= needed:
+def _begins(row: Sequence[Losses], means: Sequence[float], at: int, crossed: int) -> bool:
+    """Whether the fall that had reached its half at `crossed` began with the version at `at`."""
+    before = means[at - 1]
+    rise = means[at] - before
+    if rise < _SHARE * (means[crossed] - before) or min(means[at : crossed + 1]) <= before:
         return False
-    levels = means[:at]
-    rises = [later - earlier for earlier, later in pairwise(levels)]
-    return _is_odd(means[at], levels) or _is_odd(rise, rises)
+    rises = [later - earlier for earlier, later in pairwise(means[:at])]
+    has_risen = _is_odd(rise, rises) and _paired_z(row[at - 1], row[at]) > 1
+    return has_risen or _is_odd(means[at], means[:at])
 
 
 def _is_odd(value: float, ordinary: Sequence[float]) -> bool:
-    """Whether it lies above what is ordinary; too few to tell are taken for a yes."""
+    """Whether it lies above what is ordinary."""
     if len(ordinary) < _ORDINARY_MIN:
         return True
     values = np.asarray(ordinary)

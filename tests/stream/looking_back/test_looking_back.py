@@ -1,11 +1,13 @@
 """Looking back on a line that was poisoned: a real broker, a real store, a real learner."""
 
 import json
+import re
 from collections.abc import Iterator
 
 import msgspec
 import pytest
 
+from checkpoints.reading.views import timestamp
 from checkpoints.unpickle import loads
 from learner.served_model import ServedModel
 from tests.stream.looking_back.judging.poisoned import POISONS
@@ -45,7 +47,7 @@ def test_blame_finds_the_first_version_of_the_poisoned_stretch(line: PoisonedLin
     assert found["next"].startswith(
         f"weir rollback {model} {found['last_good']['version']} --mode rewind --skip 0:{first}-"
     )
-    last = int(found["next"].split("-", 6)[-1].split()[0].rpartition("-")[2])
+    last = int(re.search(r"--skip 0:\d+-(\d+) ", found["next"])[1])
     assert last >= end - 1
 
 
@@ -86,7 +88,9 @@ def test_diff_tells_what_was_learned_and_what_it_moved(line: PoisonedLine) -> No
     after = line.version_at(line.poison[1])
     names = [each.manifest.name for each in (before, good, after)]
 
-    quiet = json.loads(line.weir("diff", model, names[0], names[1], "--json")[1])
+    code, out, err = line.weir("diff", model, names[0], names[1], "--json")
+    assert code == 0, err
+    quiet = json.loads(out)
     loud = json.loads(line.weir("diff", model, names[0], names[2], "--json")[1])
     code, out, err = line.weir("diff", model, names[0], names[2])
 
@@ -144,8 +148,6 @@ def test_what_served_at_a_time_is_told(line: PoisonedLine) -> None:
     """Of a version that is kept: that one."""
     version = line.version_at(line.poison[0])
     at_ms = version.manifest.created_at_ms
-    from checkpoints.reading.views import timestamp
-
     code, out, err = line.weir("show", line.at.line.model, "--at", timestamp(at_ms), "--json")
 
     assert code == 0, err
