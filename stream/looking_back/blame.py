@@ -4,9 +4,12 @@
    ordinary.
 2. The probe is read: labelled events of a file, or the last ones of the log before `since`.
 3. Versions are loaded one at a time, judged on the probe and thrown away (`search.py` says which).
-4. `change_point.py` says where they broke; the log tells what was learned there.
+4. `change_point.py` says where they broke, there and by the errors that were made as they learned
+   (`progressive.py`); `verdict.py` makes one answer of the two.
+5. The log tells what was learned there.
 """
 
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from itertools import islice
@@ -25,11 +28,13 @@ from learner.events.decode import decoder
 from learner.values import Event, Refusal
 from stream.errors import LookBackRefusedError
 from stream.looking_back.event_log import EventLog
-from stream.looking_back.judging.change_point import EVENTS_MIN, Break, Losses
+from stream.looking_back.judging.change_point import EVENTS_MIN, Losses
 from stream.looking_back.judging.judged import Judgement, Jury
 from stream.looking_back.judging.models import NotLoadedError, VersionModels
+from stream.looking_back.judging.progressive import error_rates, progressive_break
 from stream.looking_back.judging.search import search
-from stream.looking_back.learned import learned_between
+from stream.looking_back.judging.verdict import ProbeBreak, Verdict, verdict
+from stream.looking_back.learned import OTHER, learned_between
 from stream.looking_back.progress import LookProgress, say
 from stream.send.csv_file import CsvColumns
 from stream.send.readers import check_source, records
@@ -76,6 +81,7 @@ class Blame:
     ) -> None:
         self._kafka, self._reader, self._models, self._asked = kafka, reader, models, asked
         self._all: list[Version] = []
+        self._since: Version
         self._not_loaded: dict[str, str] = {}
         self._judgements: dict[int, Judgement] = {}
         self._by_model: dict[str, Judgement] = {}
@@ -88,13 +94,17 @@ class Blame:
             KafkaUnavailableError, StoreUnavailable: One of the two does not answer.
         """
         versions, since = self._versions()
-        self._all = versions
+        self._all, self._since = versions, versions[since]
         newest = versions[-1].manifest
         model_file = self._models.model_file(newest)
         with closing(EventLog(self._kafka, model_file, newest)) as log:
             events, where = self._probe(log, model_file, versions[since])
             jury = Jury(model_file, events, self._names(model_file))
-            found = self._search(versions, since, jury)
+            on_probe = self._search(versions, since, jury)
+            found = verdict(on_probe, progressive_break(versions, since))
+            if found is not None:
+                for version in (found.good, found.bad):
+                    self._judged(version, jury)
             body = self._body(versions, since, len(events), where)
             if found is not None:
                 body |= self._found(log, model_file, found)
@@ -117,7 +127,11 @@ class Blame:
                 break
         if not before and after:  # the oldest that is kept has to do
             before.append(after.pop())
-        since = max(0, len(before) - 1)
+        if not before:
+            raise LookBackRefusedError(
+                f"{self._reader.line}: no version can be read; `weir verify` says why"
+            )
+        since = len(before) - 1
         return [*reversed(before), *reversed(after)], since
 
     def _kept(self) -> Iterator[Version]:
@@ -156,7 +170,7 @@ class Blame:
         say(f"{model_file.name}: judged by {where} ({len(events):,} of them)")
         return events, where
 
-    def _search(self, versions: Sequence[Version], since: int, jury: Jury) -> "BreakFound | None":
+    def _search(self, versions: Sequence[Version], since: int, jury: Jury) -> ProbeBreak | None:
         progress = LookProgress(f"{versions[0].manifest.model}: versions judged", len(versions))
 
         def judge(place: int) -> Losses | None:
@@ -165,7 +179,8 @@ class Blame:
             return losses
 
         places, found = search(len(versions), since, judge, most=_VERSIONS_MAX)
-        return None if found is None else BreakFound([versions[place] for place in places], found)
+        row = [versions[place] for place in places]
+        return None if found is None else ProbeBreak(row=row, at=found)
 
     def _judged(self, version: Version, jury: Jury) -> Losses | None:
         name = version.manifest.segments["model"].sha256
@@ -181,11 +196,16 @@ class Blame:
         return judgement.losses
 
     def _body(self, versions: Sequence[Version], since: int, events: int, where: str) -> Body:
+        errors = {it.after.number: it.rate.share for it in error_rates(versions)}
         return {
             "model": versions[0].manifest.model,
             "since": versions[since].manifest.name,
             "probe": {"from": where, "events": events},
-            "versions": [self._row(v) for v in versions if v.number in self._judgements],
+            "versions": [
+                self._row(v) | {"errors": errors.get(v.number)}
+                for v in versions
+                if v.number in self._judgements
+            ],
             "kept": len(versions),
             "passed_over": self._not_loaded,
             "first_bad": None,
@@ -193,60 +213,70 @@ class Blame:
         }
 
     def _row(self, version: Version) -> Body:
-        judgement = self._judgements[version.number]
+        judgement = self._judgements.get(version.number)
         return {
             "version": version.manifest.name,
             "created_at": timestamp(made_at_ms(version.manifest)),
             "learned": version.manifest.counts.learned,
-            "loss": judgement.loss,
-            "metrics": judgement.metrics,
-            "unanswered": judgement.unanswered,
+            "loss": judgement.loss if judgement else None,
+            "metrics": judgement.metrics if judgement else {},
+            "unanswered": judgement.unanswered if judgement else None,
         }
 
-    def _found(self, log: EventLog, model_file: ModelFile, found: "BreakFound") -> Body:
-        good, bad = found.version(found.at.good), found.version(found.at.bad)
-        back = None if found.at.back is None else found.version(found.at.back)
-        last = back or found.row[-1]
-        between = learned_between(
-            log, model_file, self._stretch(good, bad), limit=self._asked.records
-        )
-        skipped = self._stretch(good, last)
+    def _found(self, log: EventLog, model_file: ModelFile, found: Verdict) -> Body:
+        good, bad = found.good, found.bad
+        limit = self._asked.records
+        between = learned_between(log, model_file, self._stretch(good, bad), limit=limit)
+        skipped = self._stretch(good, found.back or self._all[-1])
+        strangers = self._strangers(log, model_file, good, between["sources"])
         return {
             "first_bad": self._row(bad),
             "last_good": self._row(good),
-            "worst": self._row(found.version(found.at.worst)),
-            "recovered": None if back is None else back.manifest.name,
-            "fall": {"loss": found.at.fall, "z": found.at.z, "needed_z": found.at.needed_z},
+            "worst": self._row(found.worst) if found.worst else None,
+            "recovered": found.back.manifest.name if found.back else None,
+            "by": list(found.by),
+            "also": found.also.manifest.name if found.also else None,
             "unjudged": bad.number - good.number - 1,
             "between": between,
-            "next": rewind_command(good, skipped, model_file.topics.events),
+            "next": rewind_command(good, skips_of(skipped, model_file.topics.events)),
+            "next_by_source": rewind_command(good, strangers) if strangers else None,
         }
+
+    def _strangers(
+        self, log: EventLog, model_file: ModelFile, good: Version, sources: Sequence[Body]
+    ) -> list[str]:
+        """What leaves out the sources that had not been seen before the last good version.
+
+        Of each source it is noted how many records it has before, since the version of `since`.
+        """
+        before = learned_between(
+            log, model_file, self._stretch(self._since, good), limit=self._asked.records
+        )
+        seen = {each["source"]: each["records"] for each in before["sources"]}
+        for each in sources:
+            each["before"] = seen.get(each["source"], 0)
+        are_told = bool(seen) and before["complete"]
+        new = [each["source"] for each in sources if not each["before"]]
+        return [f"source:{name}" for name in new if are_told and name not in (None, OTHER)]
 
     def _stretch(self, one: Version, other: Version) -> Stretch:
         return learned_stretch(one.manifest, other.manifest, (v.manifest for v in self._all))
 
 
-class BreakFound(Struct, frozen=True):
-    """The versions that were judged, and where they broke."""
-
-    row: Sequence[Version]
-    at: Break
-
-    def version(self, place: int) -> Version:
-        """The one at a place."""
-        return self.row[place]
-
-
-def rewind_command(good: Version, stretch: Stretch, events_topic: str) -> str:
-    """The command that takes a stretch out."""
-    skips = " ".join(
-        f"--skip {'' if topic == events_topic else topic + '/'}{partition}:{first}-{end - 1}"
+def skips_of(stretch: Stretch, events_topic: str) -> list[str]:
+    """What leaves out a stretch of the log."""
+    return [
+        f"{'' if topic == events_topic else topic + '/'}{partition}:{first}-{end - 1}"
         for topic, partitions in stretch.items()
         for partition, parts in partitions.items()
         for first, end in parts
-    )
-    name = good.manifest
-    return f"weir rollback {name.model} {name.name} --mode rewind {skips} --reason TEXT"
+    ]
+
+
+def rewind_command(good: Version, skips: Sequence[str]) -> str:
+    """The command that goes back to a version, and leaves these out."""
+    name, left_out = good.manifest, " ".join(f"--skip {shlex.quote(skip)}" for skip in skips)
+    return f"weir rollback {name.model} {name.name} --mode rewind {left_out} --reason TEXT"
 
 
 def _of_file(path: Path, model_file: ModelFile, columns: CsvColumns, count: int) -> list[Event]:

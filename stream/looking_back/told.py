@@ -11,19 +11,23 @@ def blame_lines(body: Body) -> Iterator[str]:
     """What `weir blame` prints."""
     rows = body["versions"]
     names = list(rows[0]["metrics"]) if rows else []
-    header = ("version", "created", "learned", "loss", *names, "")
+    header = ("version", "created", "learned", "errors", "loss", *names, "")
     marks = _marks(body)
     yield from _table(
         header,
         (
             (
-                row["version"], row["created_at"], row["learned"], short(row["loss"]),
+                row["version"], row["created_at"], row["learned"], short(row["errors"]),
+                short(row["loss"]),
                 *(short(row["metrics"][name]) for name in names), marks.get(row["version"], ""),
             )
             for row in rows[-_VERSIONS_SHOWN:]
         ),
     )  # fmt: skip
-    yield f"judged by {body['probe']['from']}: {body['probe']['events']:,} events"
+    yield (
+        "errors: among the events since the version before, as each was predicted; loss: on "
+        f"{body['probe']['events']:,} good events, {body['probe']['from']}"
+    )
     if body["first_bad"] is None:
         yield (
             f"nothing broke since {body['since']}: no version is worse than one before by more "
@@ -36,7 +40,7 @@ def blame_lines(body: Body) -> Iterator[str]:
 def _marks(body: Body) -> dict[str, str]:
     if body["first_bad"] is None:
         return {}
-    marks = {body["worst"]["version"]: "worst"}
+    marks = {body["worst"]["version"]: "worst"} if body["worst"] else {}
     if body["recovered"]:
         marks[body["recovered"]] = "recovered"
     return marks | {
@@ -46,20 +50,28 @@ def _marks(body: Body) -> dict[str, str]:
 
 
 def _break_lines(body: Body) -> Iterator[str]:
-    good, bad, fall = body["last_good"], body["first_bad"], body["fall"]
+    good, bad, worst = body["last_good"], body["first_bad"], body["worst"]
     yield (
         f"first bad: {bad['version']} ({bad['created_at']}); last good: {good['version']} "
         f"({good['created_at']})"
     )
     if body["unjudged"]:
         yield f"{body['unjudged']} versions between the two are not kept, or could not be loaded"
-    back = f"; recovered by {body['recovered']}" if body["recovered"] else ""
-    yield (
-        f"the loss rose by {short(fall['loss'])} up to {body['worst']['version']} "
-        f"(z {short(fall['z'])}, needed {short(fall['needed_z'])}){back}"
-    )
+    if worst is None:
+        yield (
+            "errors rose as these events were predicted, before they were learned; on good events "
+            "the versions since are no worse"
+        )
+    else:
+        was, then = short(good["loss"]), short(worst["loss"])
+        yield f"on good events the loss was {was}, then up to {then}"
+    if body["also"]:
+        yield f"it broke again at {body['also']}: --since a version between tells more"
+    yield f"recovered by {body['recovered']}" if body["recovered"] else "it has not recovered"
     yield from between_lines(body["between"])
     yield f"next: {body['next']}"
+    if body["next_by_source"]:
+        yield f"  or, of sources that were not there before: {body['next_by_source']}"
 
 
 def diff_lines(body: Body) -> Iterator[str]:
@@ -118,7 +130,8 @@ def between_lines(between: Body) -> Iterator[str]:
         yield f"  rolled back {reason}"
     rows = [_source_row(each) for each in between["sources"][:_SOURCES_SHOWN]]
     if rows:
-        yield from _table(("  source", "records", "refused", "unlabelled", "labels"), rows)
+        header = ("  source", "records", "before", "refused", "unlabelled", "labels")
+        yield from _table(header, rows)
     more = len(between["sources"]) - len(rows)
     if more > 0:
         yield f"  and {more:,} sources more"
@@ -126,7 +139,8 @@ def between_lines(between: Body) -> Iterator[str]:
 
 def _source_row(each: Body) -> tuple[object, ...]:
     source = "(none named)" if each["source"] is None else each["source"]
-    return f"  {source}", each["records"], each["refused"], each["unlabelled"], _labels(each)
+    counts = each["records"], each.get("before"), each["refused"], each["unlabelled"]
+    return f"  {source}", *counts, _labels(each)
 
 
 def _labels(each: Body) -> str:

@@ -17,7 +17,9 @@ makes an event easy or hard falls out. The rule has three steps.
    errs on the early side: a good version too many is learned again, a bad one would be gone on
    from.
 
-What a version has learned and does not show on these events is not seen.
+What a version has learned and does not show on these events is not seen. So the share of errors
+among the events that lie between two versions, each predicted before it was learned, is searched
+by the same rule; two such shares are compared as independent ones (unpooled).
 
 Sources: Page, "Continuous inspection schemes", Biometrika 41, 1954. Student, "The probable error of
 a mean", Biometrika 6, 1908. Dunn, "Multiple comparisons among means", JASA 56, 1961. Iglewicz and
@@ -25,16 +27,18 @@ Hoaglin, "How to detect and handle outliers", ASQC, 1993.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from statistics import NormalDist
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
 Losses: TypeAlias = NDArray[np.float64]
+# How far the version of the second place is worse than that of the first, in standard errors.
+Compare: TypeAlias = Callable[[int, int], float]
 
 EVENTS_MIN = 30  # below, a mean of differences is not near enough to normal
 _LEVEL = 0.001
@@ -45,6 +49,13 @@ _ODD = 3.5  # Iglewicz and Hoaglin
 _ORDINARY_MIN = 5  # fewer tell nothing, and anything is out of it
 _MAD_TO_SD = 0.6745
 _MEAN_AD_TO_SD = 0.7979
+
+
+class Rate(NamedTuple):
+    """The share of errors among so many events."""
+
+    share: float
+    events: int
 
 
 class Break(Struct, frozen=True, kw_only=True):
@@ -88,21 +99,38 @@ def find_break(row: Sequence[Losses], since: int = 0) -> Break | None:
     >>> find_break(row[:6]) is None
     True
     """
-    if len(row) - since < 2:
-        return None
     means = [float(np.mean(losses)) for losses in row]
+    return _find(means, since, lambda one, other: _paired_z(row[one], row[other]))
+
+
+def find_rate_break(rates: Sequence[Rate], since: int = 0) -> Break | None:
+    """The same of shares of errors, each among other events.
+
+    >>> rates = [Rate(0.1, 200), Rate(0.12, 200), Rate(0.8, 200), Rate(0.11, 200)]
+    >>> found = find_rate_break(rates)
+    >>> found.bad, found.back
+    (2, 3)
+    """
+    shares = [each.share for each in rates]
+    return _find(shares, since, lambda one, other: _z_of_rates(rates[one], rates[other]))
+
+
+def _find(means: Sequence[float], since: int, z_of: Compare) -> Break | None:
+    """The deepest break, by the mean losses and a comparison of two of them."""
+    if len(means) - since < 2:
+        return None
     best, worst = _deepest_fall(means, since)
-    needed, z = _needed_z(len(row)), _paired_z(row[best], row[worst])
+    needed, z = _needed_z(len(means)), z_of(best, worst)
     fall = means[worst] - means[best]
     if fall <= _FALL_MIN * means[best] or z <= needed:
         return None
     half = means[best] + _HALF * fall
     first = max(best, since) + 1
-    crossed = next(at for at in range(first, len(row)) if means[at] >= half)
-    bad = next((at for at in range(first, crossed + 1) if _begins(row, means, at, crossed)), None)
+    crossed = next(at for at in range(first, len(means)) if means[at] >= half)
+    bad = next((at for at in range(first, crossed + 1) if _begins(means, z_of, at, crossed)), None)
     if bad is None:
         return None
-    back = next((at for at in range(worst + 1, len(row)) if means[at] < half), None)
+    back = next((at for at in range(worst + 1, len(means)) if means[at] < half), None)
     return Break(
         good=bad - 1, bad=bad, best=best, worst=worst, back=back, fall=fall, z=z, needed_z=needed
     )
@@ -136,14 +164,25 @@ def _paired_z(one: Losses, other: Losses) -> float:
     return mean / (spread / math.sqrt(len(differences)))
 
 
-def _begins(row: Sequence[Losses], means: Sequence[float], at: int, crossed: int) -> bool:
+def _z_of_rates(one: Rate, other: Rate) -> float:
+    """How far the second share is above the first: their difference over its standard error.
+
+    Two events are added to each, one of them an error (Agresti and Caffo, "Simple and effective
+    confidence intervals for proportions", 2000): without, a share of none would be sure of itself.
+    """
+    was, now = ((each.share * each.events + 1) / (each.events + 2) for each in (one, other))
+    variance = was * (1 - was) / (one.events + 2) + now * (1 - now) / (other.events + 2)
+    return (now - was) / math.sqrt(variance)
+
+
+def _begins(means: Sequence[float], z_of: Compare, at: int, crossed: int) -> bool:
     """Whether the fall that had reached its half at `crossed` began with the version at `at`."""
     before = means[at - 1]
     rise = means[at] - before
     if rise < _SHARE * (means[crossed] - before) or min(means[at : crossed + 1]) <= before:
         return False
     rises = [later - earlier for earlier, later in pairwise(means[:at])]
-    has_risen = _is_odd(rise, rises) and _paired_z(row[at - 1], row[at]) > 1
+    has_risen = _is_odd(rise, rises) and z_of(at - 1, at) > 1
     return has_risen or _is_odd(means[at], means[:at])
 
 
