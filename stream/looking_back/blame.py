@@ -33,7 +33,7 @@ from stream.looking_back.judging.judged import Judgement, Jury
 from stream.looking_back.judging.models import NotLoadedError, VersionModels
 from stream.looking_back.judging.progressive import error_rates, progressive_break
 from stream.looking_back.judging.search import search
-from stream.looking_back.judging.verdict import ProbeBreak, Verdict, verdict
+from stream.looking_back.judging.verdict import ProbeBreak, Blamed, verdict
 from stream.looking_back.learned import OTHER, learned_between
 from stream.looking_back.progress import LookProgress, say
 from stream.send.csv_file import CsvColumns
@@ -223,7 +223,7 @@ class Blame:
             "unanswered": judgement.unanswered if judgement else None,
         }
 
-    def _found(self, log: EventLog, model_file: ModelFile, found: Verdict) -> Body:
+    def _found(self, log: EventLog, model_file: ModelFile, found: Blamed) -> Body:
         good, bad = found.good, found.bad
         limit = self._asked.records
         between = learned_between(log, model_file, self._stretch(good, bad), limit=limit)

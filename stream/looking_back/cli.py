@@ -81,11 +81,7 @@ def _blame(wired: LookWiring) -> Callable[..., None]:
         since: Annotated[str, typer.Option(help="A version, or a time, when it was good.")],
         probe: Annotated[
             Path | None,
-            typer.Option(
-                help="FILE.ndjson, .csv or .vw (or .gz) of good labelled events.",
-                exists=True,
-                dir_okay=False,
-            ),
+            typer.Option(help="FILE.ndjson, .csv or .vw (or .gz) of good labelled events."),
         ] = None,
         metric: Annotated[
             str | None, typer.Option(help="A score; without a file the probe is from the log.")

@@ -19,7 +19,7 @@ makes an event easy or hard falls out. The rule has three steps.
 
 What a version has learned and does not show on these events is not seen. So the share of errors
 among the events that lie between two versions, each predicted before it was learned, is searched
-by the same rule; two such shares are compared as independent ones (unpooled).
+by the same rule; two such shares are compared as independent ones.
 
 Sources: Page, "Continuous inspection schemes", Biometrika 41, 1954. Student, "The probable error of
 a mean", Biometrika 6, 1908. Dunn, "Multiple comparisons among means", JASA 56, 1961. Iglewicz and

@@ -19,7 +19,7 @@ class ProbeBreak(Struct, frozen=True, kw_only=True):
     at: Break
 
 
-class Verdict(Struct, frozen=True, kw_only=True):
+class Blamed(Struct, frozen=True, kw_only=True):
     """Where a line broke.
 
     Attributes:
@@ -38,7 +38,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
     also: Version | None = None
 
 
-def verdict(probe: ProbeBreak | None, progressive: ProgressiveBreak | None) -> Verdict | None:
+def verdict(probe: ProbeBreak | None, progressive: ProgressiveBreak | None) -> Blamed | None:
     """Where the line broke; None where neither shows it.
 
     Errors that rose first are the beginning of what the probe shows, if they were up when it
@@ -54,11 +54,11 @@ def verdict(probe: ProbeBreak | None, progressive: ProgressiveBreak | None) -> V
     return replace(first, also=second.bad)
 
 
-def _of_probe(found: ProbeBreak) -> Verdict:
+def _of_probe(found: ProbeBreak) -> Blamed:
     row, at = found.row, found.at
     back = None if at.back is None else row[at.back]
-    return Verdict(good=row[at.good], bad=row[at.bad], worst=row[at.worst], back=back, by=(PROBE,))
+    return Blamed(good=row[at.good], bad=row[at.bad], worst=row[at.worst], back=back, by=(PROBE,))
 
 
-def _of_errors(found: ProgressiveBreak) -> Verdict:
-    return Verdict(good=found.good, bad=found.bad, worst=None, back=found.back, by=(PROGRESSIVE,))
+def _of_errors(found: ProgressiveBreak) -> Blamed:
+    return Blamed(good=found.good, bad=found.bad, worst=None, back=found.back, by=(PROGRESSIVE,))
