@@ -33,7 +33,7 @@ from stream.looking_back.judging.judged import Judgement, Jury
 from stream.looking_back.judging.models import NotLoadedError, VersionModels
 from stream.looking_back.judging.progressive import error_rates, progressive_break
 from stream.looking_back.judging.search import search
-from stream.looking_back.judging.verdict import ProbeBreak, Blamed, verdict
+from stream.looking_back.judging.verdict import Blamed, ProbeBreak, verdict
 from stream.looking_back.learned import OTHER, learned_between
 from stream.looking_back.progress import LookProgress, say
 from stream.send.csv_file import CsvColumns
@@ -81,7 +81,6 @@ class Blame:
     ) -> None:
         self._kafka, self._reader, self._models, self._asked = kafka, reader, models, asked
         self._all: list[Version] = []
-        self._since: Version
         self._not_loaded: dict[str, str] = {}
         self._judgements: dict[int, Judgement] = {}
         self._by_model: dict[str, Judgement] = {}
@@ -94,7 +93,7 @@ class Blame:
             KafkaUnavailableError, StoreUnavailable: One of the two does not answer.
         """
         versions, since = self._versions()
-        self._all, self._since = versions, versions[since]
+        self._all = versions
         newest = versions[-1].manifest
         model_file = self._models.model_file(newest)
         with closing(EventLog(self._kafka, model_file, newest)) as log:
@@ -247,11 +246,10 @@ class Blame:
     ) -> list[str]:
         """What leaves out the sources that had not been seen before the last good version.
 
-        Of each source it is noted how many records it has before, since the version of `since`.
+        Of each source it is noted how many records it has before, since the oldest version here.
         """
-        before = learned_between(
-            log, model_file, self._stretch(self._since, good), limit=self._asked.records
-        )
+        stretch = self._stretch(self._all[0], good)
+        before = learned_between(log, model_file, stretch, limit=self._asked.records)
         seen = {each["source"]: each["records"] for each in before["sources"]}
         for each in sources:
             each["before"] = seen.get(each["source"], 0)
