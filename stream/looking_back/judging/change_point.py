@@ -1,7 +1,7 @@
 """Where a row of versions breaks, by their losses on the same events. Pure.
 
 Every version is judged on the same events, so that two of them are compared event by event: what
-makes an event easy or hard falls out. The rule has three steps.
+makes an event easy or hard falls out. The rule:
 
 1. *Whether.* The deepest fall is sought: the version whose mean loss lies furthest above that of
    any before it (the largest excess of a cumulative sum over its least value so far: Page, 1954).
@@ -15,7 +15,8 @@ makes an event easy or hard falls out. The rule has three steps.
    over 3.5 among those of all versions before (Iglewicz and Hoaglin, 1993: median and median
    absolute deviation, which a few bad versions do not move). Where there is none, nothing broke. It
    errs on the early side: a good version too many is learned again, a bad one would be gone on
-   from.
+   from. The versions before are searched in the same way: of several breaks it is the first that is
+   half as deep as the deepest.
 
 What a version has learned and does not show on these events is not seen. So the share of errors
 among the events that lie between two versions, each predicted before it was learned, is searched
@@ -83,7 +84,7 @@ class Break(Struct, frozen=True, kw_only=True):
 
 
 def find_break(row: Sequence[Losses], since: int = 0) -> Break | None:
-    """The deepest break after a place in the row; None where nothing broke.
+    """The first break of weight after a place in the row; None where nothing broke.
 
     Args:
         row: Of each version, in order, its loss on each event, from 0 to 1; the same events.
@@ -116,6 +117,15 @@ def find_rate_break(rates: Sequence[Rate], since: int = 0) -> Break | None:
 
 
 def _find(means: Sequence[float], since: int, z_of: Compare) -> Break | None:
+    """The first break that is half as deep as the deepest."""
+    found = _deepest(means, since, z_of)
+    if found is None:
+        return None
+    earlier = _find(means[: found.bad], since, z_of)
+    return earlier if earlier and earlier.fall >= _HALF * found.fall else found
+
+
+def _deepest(means: Sequence[float], since: int, z_of: Compare) -> Break | None:
     """The deepest break, by the mean losses and a comparison of two of them."""
     if len(means) - since < 2:
         return None

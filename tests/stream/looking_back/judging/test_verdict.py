@@ -99,6 +99,19 @@ def test_errors_that_rose_are_enough_where_good_events_show_nothing() -> None:
     assert (found.worst, found.by) == (None, ("progressive",))
 
 
+def test_a_model_that_gets_used_to_what_is_wrong_errs_again_at_its_end() -> None:
+    """However much deeper that is: the first is the beginning, and the way back is after both."""
+    used_to, again = [40, 15, 12, 11], [95, 90]
+    versions = a_row([*GOOD, 70, *used_to, *again, *GOOD])
+
+    found = verdict(None, progressive_break(versions, 5))
+
+    assert found is not None
+    assert (found.good.number, found.bad.number) == (10, 11)
+    assert found.back is not None
+    assert found.back.number == 18
+
+
 def test_nothing_that_was_good_as_it_came_is_blamed() -> None:
     versions = a_row([*GOOD, *GOOD])
 
