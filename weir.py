@@ -28,6 +28,7 @@ from checkpoints.operating.cli import operator_commands
 from checkpoints.operating.connection import line_of
 from stream.first_day.cli import DoctorWiring, doctor_command, init
 from stream.log_export.cli import LogWiring, log_commands
+from stream.looking_back.cli import LookWiring, look_commands
 from stream.send.cli import Wiring, send_command
 from stream.trying.cli import TryWiring, try_command
 from stream.trying.search.cli import search_command
@@ -44,7 +45,9 @@ Models: TypeAlias = "dict[Line, tuple[Path, ModelFile]]"
 # loads a model has the same hash seed. A thread pool of BLAS only gets in the way of one learner.
 # Operators' commands load none, and begin at once.
 _ENVIRONMENT = {"PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"}
-_LOAD_A_MODEL = frozenset({"dev", "doctor", "learn", "search", "send", "serve", "try"})
+_LOAD_A_MODEL = frozenset(
+    "blame dev diff doctor learn replay-prediction search send serve try".split()
+)
 # What a request that needs the store waits for it, and a stop while it is away.
 _API_STORE_DEADLINE_S = 2.0
 # The learner says every few seconds that it waits, and tries again itself.
@@ -378,3 +381,5 @@ _wired_to_try = TryWiring(
 )
 app.command("try")(_command(try_command(_wired_to_try)))
 app.command("search")(_command(search_command(_wired_to_try)))
+_wired_to_look = LookWiring(model=_line_and_file, settings=_logged, connect=_operator)
+app.registered_commands += look_commands(_wired_to_look, _command).registered_commands

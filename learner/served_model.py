@@ -3,16 +3,18 @@
 from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from config.model_file import ModelFile
 from learner.build import restore_estimator
-from learner.estimator import is_not_finite
+from learner.estimator import Native, Predicted, is_not_finite
 from learner.events.kinds import Kinds
+from learner.events.labels import Answer
 from learner.events.screen import Screen
 from learner.tasks import TASKS
 from learner.trial.probe import same_predicted
-from learner.values import Features, Reason, Refusal
+from learner.values import Event, Features, Reason, Refusal
+from learner.vw.text import unlabelled
 
 _UNKNOWN_MAX, _NAME_SHOWN = 20, 80
 
@@ -23,6 +25,13 @@ class ProbeFailedError(Exception):
     Operator: the version must not be served; the last good one stays. Check that this machine has
     the learner's own versions of River, Vowpal Wabbit and numpy and its family of CPU.
     """
+
+
+class Judged(NamedTuple):
+    """The truth of an event and what was predicted of it, both in the learner's own labels."""
+
+    y: Native
+    predicted: Predicted
 
 
 class ServedModel:
@@ -81,6 +90,29 @@ class ServedModel:
         if unknown:
             answer["unknown_features"] = unknown
         return answer
+
+    def judge(self, event: Event) -> Judged | Refusal:
+        """What is predicted of a labelled event of the log, beside its label; or why it is refused.
+
+        Nothing of it is remembered.
+
+        Raises:
+            Exception: Whatever the learner raises.
+        """
+        self._labels.mark()
+        y = self._labels.native(event.label)
+        self._labels.take_back()
+        if isinstance(y, Refusal):
+            return y
+        if event.text is not None:
+            return Judged(y, self._estimator.predict(unlabelled(event.text)))
+        x = self._screen.features(event.features or {})
+        refusal = x if isinstance(x, Refusal) else self._kinds.refusal(x)
+        return refusal if refusal is not None else Judged(y, self._estimator.predict(x))
+
+    def answer_to(self, x: Any) -> Answer:
+        """The answer to features as the learner takes them, such as those of a probe."""
+        return self._labels.answer(self._estimator.predict(x))
 
     def _unknown(self, x: Features) -> list[str]:
         """What was neither learned nor listed; nothing is unknown to a model that knows nothing."""

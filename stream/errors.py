@@ -187,3 +187,33 @@ class ExportDiskFullError(ExportFailedError):
     """There is no room for the file, or for what is sorted on the way to it."""
 
     exit_code = 5
+
+
+class ModelFileNotUnderstoodError(StreamError):
+    """A version's model file is of another release, or trusts what was not named here."""
+
+    exit_code = 2
+
+    def __init__(self, model: str, version: str, why: str) -> None:
+        super().__init__(
+            f"model {model}: the model file that {version} was learned with is not understood "
+            f"({why}): name it with --model FILE"
+        )
+
+
+class LookBackRefusedError(StreamError):
+    """A question about the past that cannot be asked like that. Nothing was read."""
+
+    exit_code = 2
+
+
+class PredictionNotFoundError(StreamError):
+    """No answer with this id stands on the predictions topic."""
+
+    exit_code = 3
+
+
+class PredictionGoneError(StreamError):
+    """The answer, its features, or the version that gave it is not kept any more."""
+
+    exit_code = 6

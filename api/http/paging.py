@@ -7,6 +7,7 @@ from fastapi import Depends, Path, Query
 from pydantic import BeforeValidator
 
 from checkpoints.reading.views import LIMIT_MAX, LIMIT_USUAL
+from config.text.moments import moment_ms
 
 VERSION = "^v[1-9][0-9]{0,14}$"
 _CURSOR = "^[1-9][0-9]{0,14}$"
@@ -27,6 +28,22 @@ def _digits(text: Any) -> Any:
     if isinstance(text, str) and not (text.isascii() and text.isdigit()):
         raise ValueError(f"{text[:40]!r} is no whole number")
     return text
+
+
+def _moment(text: Any) -> Any:
+    """The milliseconds since 1970 of a time, None where none is asked for."""
+    return moment_ms(text) if isinstance(text, str) else text
+
+
+MomentAsked = Annotated[
+    int | None,
+    Query(
+        alias="at",
+        description="A time (RFC 3339): the one version that was served then.",
+        json_schema_extra={"type": "string", "format": "date-time"},
+    ),
+    BeforeValidator(_moment),
+]
 
 
 async def _page(

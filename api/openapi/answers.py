@@ -290,6 +290,23 @@ class AuditList(Strict):
     next: str | None
 
 
+class VersionThen(VersionList):
+    """What was served at a moment; `version` is null where it is not known, or was none.
+
+    `items` has the one that served, or else the newest kept one that was made before.
+    """
+
+    at: str
+    version: str | None
+    between: list[str] | None
+    kept: bool
+    pinned: bool
+    order: AuditItem | None
+    before: str | None
+    after: str | None
+    note: str
+
+
 class UnreadableHead(Strict):
     """A head that could not be read, and the version whose place in the log was taken."""
 

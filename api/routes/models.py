@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from api.http.lines import Line, Models
-from api.http.paging import PageAsked, VersionName
+from api.http.paging import MomentAsked, PageAsked, VersionName
 from api.http.threads import Threads
 from api.openapi import answers
 from api.openapi.details import Json, told
@@ -20,8 +20,10 @@ from api.openapi.problem_examples import (
 )
 from api.serving.served import ServedLine
 from checkpoints.reading import views
+from checkpoints.reading.as_of import as_of_view
 from checkpoints.reading.reader import LineReader, LineState
 from checkpoints.reading.score_views import best_of, scored_versions_page
+from checkpoints.reading.served_then import served_then
 from checkpoints.records.control import Control
 from checkpoints.records.manifest import Version, version_number
 from checkpoints.records.signing import Verifier
@@ -129,9 +131,12 @@ class Reading:
         segment = await self._segment(line, _head(line.known()), "drifts")
         return Json(views.drifts_view(segment or _NO_DRIFTS, limit=page.limit, before=page.start))
 
-    async def versions(self, line: Line, page: PageAsked) -> Json:
-        """Kept versions."""
+    async def versions(self, line: Line, page: PageAsked, at_ms: MomentAsked = None) -> Json:
+        """Kept versions, or the one that was served at a time."""
         reader = self._reader(line)
+        if at_ms is not None:
+            then = await self._threads.run(served_then, reader, at_ms)
+            return Json(as_of_view(then, line.state.control if line.state else None))
         found = await self._threads.run(reader.listing, limit=page.limit + 1, before=page.start)
         best = await self._threads.run(lambda: best_of(reader.kept()))
         body = scored_versions_page(found, limit=page.limit, best=best, **_marks(line))
@@ -200,7 +205,9 @@ class Reading:
             f"{_MODEL}/versions",
             operation_id="listVersions",
             summary="Kept versions, newest first",
-            response_model=answers.VersionList,
+            description="With `at`, which version was served then, by whose order, and what of "
+            "that is not known any more.",
+            response_model=answers.VersionThen | answers.VersionList,
             responses=told(
                 {"items": [_LISTED_EXAMPLE], "next": "17"},
                 NO_STORE,

@@ -12,8 +12,10 @@ from checkpoints.operating.connection import Connection, Model, Told, line_of
 from checkpoints.operating.not_found import NoSuchTag, named_number
 from checkpoints.operating.tables import short, signed, table
 from checkpoints.operating.verbs import FIELDS
+from checkpoints.reading.as_of import as_of_view
 from checkpoints.reading.reader import Damaged, Entry, LineReader, LineState
 from checkpoints.reading.score_views import best_of, scored_versions_page
+from checkpoints.reading.served_then import served_then
 from checkpoints.reading.verify import problems_of
 from checkpoints.reading.views import (
     LIMIT_USUAL,
@@ -26,6 +28,7 @@ from checkpoints.reading.views import (
     version_view,
 )
 from checkpoints.records.manifest import BASELINES, Version
+from config.text.moments import moment_ms
 
 AVersion = Annotated[str, typer.Argument(help=FIELDS["to"], metavar="vN")]
 Limit = Annotated[int, typer.Option(help="Items at most.")]
@@ -62,13 +65,39 @@ def versions(
     return Told(body=body, lines=[*table((*keys, *scores), rows), *damaged])
 
 
-def show(at: Connection, model: Model, version: AVersion) -> Told:
-    """One version with its manifest."""
+def show(
+    at: Connection,
+    model: Model,
+    version: Annotated[str | None, typer.Argument(help=FIELDS["to"], metavar="vN")] = None,
+    *,
+    moment: Annotated[
+        str | None, typer.Option("--at", help="The version that served then (RFC 3339).")
+    ] = None,
+) -> Told:
+    """One version with its manifest; or which version served at a time, and by whose order."""
     reader, state = at.found(model)
-    found = _find(reader, state, version)
+    if (version is None) == (moment is None):
+        raise BadCommand("show needs one of the two", advice="a version, as in v17, or --at TIME")
+    if moment is not None:
+        return _shown_at(reader, state, moment)
+    found = find_version(reader, state, str(version))
     serving = {state.serving.id} if state.serving else set()
     body = version_view(found, control=state.control, serving=serving)
     return Told(body=body, lines=[json.dumps(body, ensure_ascii=False, indent=1)])
+
+
+def _shown_at(reader: LineReader, state: LineState, moment: str) -> Told:
+    try:
+        at_ms = moment_ms(moment)
+    except ValueError as error:
+        raise BadCommand(str(error), advice="end it with Z for UTC", field="at") from error
+    body = as_of_view(served_then(reader, at_ms), state.control)
+    keys = ("at", "version", "kept", "before", "after", "note")
+    facts: dict[str, object] = {key: body[key] for key in keys}
+    if order := body["order"]:
+        what = f"{order['command']} {order['to'] or ''} by {order['who']} at {order['at']}"
+        facts["order"] = f"{what}: {order['reason']}"
+    return Told(body=body, lines=_facts(facts))
 
 
 def drifts(
@@ -119,7 +148,12 @@ def verify(
     )
 
 
-def _find(reader: LineReader, state: LineState, version: str) -> Version:
+def find_version(reader: LineReader, state: LineState, version: str) -> Version:
+    """The kept version that is meant by a number, as in `v17`, or by a tag.
+
+    Raises:
+        NoSuchVersion, NoSuchTag, BadCommand: There is none, or it is named like none.
+    """
     orders = state.control.record if state.control else None
     if orders and version in orders.tags:
         return reader.version_by_id(orders.tags[version].id)
@@ -129,7 +163,7 @@ def _find(reader: LineReader, state: LineState, version: str) -> Version:
 def _entry(reader: LineReader, state: LineState, version: str) -> Entry:
     """One version for `verify`, damaged or not."""
     try:
-        return _find(reader, state, version)
+        return find_version(reader, state, version)
     except (NoSuchVersion, NoSuchTag, BadCommand):
         raise
     except CheckpointError as problem:

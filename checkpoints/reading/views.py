@@ -25,6 +25,7 @@ __all__ = [
     "words_of_learner",
     "labels_view",
     "learner_state",
+    "made_at_ms",
     "metrics_view",
     "model_view",
     "page",
@@ -210,7 +211,7 @@ def version_item(
         "id": version.id,
         "parent": manifest.parent,
         "kind": manifest.kind,
-        "created_at": timestamp(_made_at_ms(manifest)),
+        "created_at": timestamp(made_at_ms(manifest)),
         "learned": counts.learned,
         "scored": counts.scored,
         "refused": counts.refused,
@@ -224,7 +225,7 @@ def version_item(
     }
 
 
-def _made_at_ms(manifest: Manifest) -> int:
+def made_at_ms(manifest: Manifest) -> int:
     """A commit is made as its snapshot is cut, a rollback when it is ordered."""
     return manifest.rollback.at_ms if manifest.rollback else manifest.created_at_ms
 

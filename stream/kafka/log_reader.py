@@ -96,6 +96,7 @@ class LogReader:
         """
         ends = {TopicPartition(s.topic, s.partition): s.end for s in spans if s.begin < s.end}
         self._consumer.assign(list(ends))
+        self._consumer.resume(*ends)  # those that were read to an end before
         for span in spans:
             key = TopicPartition(span.topic, span.partition)
             if key in ends:

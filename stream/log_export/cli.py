@@ -14,7 +14,6 @@ from config.text.moments import moment_ms
 if TYPE_CHECKING:
     from checkpoints.operating.connection import Connection
     from checkpoints.records.line import Line
-    from checkpoints.records.manifest import Manifest
     from config.model_file import ModelFile
     from config.settings import Settings
     from stream.log_export.export import Exported
@@ -37,7 +36,7 @@ File = Annotated[
 DataDir = Annotated[Path | None, typer.Option(help="Of the `weir dev` to talk to.")]
 
 # What of a version's model file says how its log is read. The rest may be of another release.
-_SECTIONS = (
+SECTIONS = (
     "name", "task", "labels", "learner", "features", "limits", "topics", "late_labels", "trust",
 )  # fmt: skip
 
@@ -58,9 +57,11 @@ class LogWiring(Struct, frozen=True, kw_only=True):
     def model_file(self, name: str, path: Path | None, data_dir: Path | None) -> "ModelFile":
         """The one at `path`, or else the one that the model's head was learned with."""
         if path is None:
+            from stream.model_file_of import model_file_of
+
             _, state = self.connect(data_dir, name).state(name)
             assert state.head is not None, "a line without one is refused"
-            return _model_file_of(state.head.manifest)
+            return model_file_of(state.head.manifest, SECTIONS)
         line, model_file = self.model(path)
         if line.model != name:
             raise typer.BadParameter(
@@ -129,30 +130,3 @@ def _end_as_interrupted() -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler)
-
-
-def _model_file_of(manifest: "Manifest") -> "ModelFile":
-    """The model file of a version, as far as its log needs it.
-
-    Raises:
-        ExportRefusedError: It is of a release that this one does not understand.
-    """
-    import msgspec
-    from pydantic import ValidationError
-
-    from config.model_file import ModelFile
-    from stream.errors import ExportRefusedError
-
-    sections = msgspec.json.decode(msgspec.json.encode(manifest.model_file))
-    known = {name: sections[name] for name in _SECTIONS if sections.get(name) is not None}
-    late = known.get("late_labels", {})
-    if late.get("horizon") is not None:  # a version has seconds, a file a text
-        days = late["horizon"] / 86400
-        late["horizon"] = f"{days:.3f}d" if days >= 1 else f"{late['horizon']:.3f}s"
-    try:
-        return ModelFile.model_validate(known)
-    except ValidationError as error:
-        raise ExportRefusedError(
-            f"model {manifest.model}: the model file that {manifest.name} was learned with is not "
-            f"understood ({error.errors()[0]['msg']}): name it with --model FILE"
-        ) from error

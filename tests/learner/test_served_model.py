@@ -156,3 +156,33 @@ def test_vw_of_other_arguments_is_not_served(tmp_path):
 
     with pytest.raises(RestoreError, match="learned with"):
         ServedModel(other, payload, tmp_path)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_it_is_judged_by_labelled_events_and_remembers_none(name, tmp_path):
+    """In the learner's own labels; a label that it has never seen changes no answer."""
+    _, file, payload = trained(name, tmp_path)
+    served = ServedModel(file, payload, tmp_path)
+    x, y = CASES[name][2][0]
+    label = ("DOWN", "UP")[y] if name == "river" else y
+    answer = served.predict(x)
+
+    truth, (predicted, _) = served.judge(Event(features=x, label=label))
+    strange = served.judge(Event(features=x, label="never seen"))
+
+    assert truth == y
+    assert served._labels.answer((predicted, None))[0] == answer["prediction"]
+    assert served.predict(x) == answer
+    if name == "classes":
+        assert strange.y == "never seen"
+    else:
+        assert strange.reason is Reason.bad_label
+
+
+def test_what_may_not_be_predicted_is_not_judged(tmp_path):
+    """A feature of another kind than it was, or no label."""
+    _, file, payload = trained("river", tmp_path)
+    served = ServedModel(file, payload, tmp_path)
+
+    assert served.judge(Event(features={"a": "text"}, label="UP")).reason is Reason.wrong_type
+    assert served.judge(Event(features={"a": 1.0})).reason is Reason.missing_label

@@ -7,9 +7,12 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from checkpoints.reading import views
+from checkpoints.reading.as_of import as_of_view
 from checkpoints.reading.reader import LineReader
 from checkpoints.reading.score_views import best_of, scored_versions_page
+from checkpoints.reading.served_then import served_then
 from checkpoints.records.manifest import SCORE_WINDOWS
+from config.text.moments import moment_ms
 from tests.api.running import KEYS, PHISHING, Running, phishing, running, until
 
 MODEL = "/v1/models/phishing"
@@ -69,6 +72,22 @@ def test_lists_go_on_where_they_ended(api: Running) -> None:
     assert seen == ["v5", "v4", "v3", "v2", "v1"]
 
 
+def test_the_version_that_served_at_a_time(api: Running) -> None:
+    """As `weir show --at` has it; before the first there was none."""
+    listed = api.get(f"{MODEL}/versions").json()["items"]
+    third = next(item for item in listed if item["version"] == "v3")
+
+    then = api.get(f"{MODEL}/versions", params={"at": third["created_at"]}).json()
+    before = api.get(f"{MODEL}/versions?at=1970-01-01T00:00:00Z").json()
+
+    reader = LineReader(api.store, KEYS.verifier, api.learning.line)
+    found = served_then(reader, moment_ms(third["created_at"]))
+    assert then == as_of_view(found, reader.state().control)
+    assert then["kept"]
+    assert then["items"][0]["version"] == then["version"]
+    assert (before["version"], before["items"]) == (None, [])
+
+
 @pytest.mark.parametrize("query", ["limit=0", "limit=1001", "limit=x", "limit=-1", "limit="])
 def test_a_limit_out_of_bounds_is_refused(api: Running, query: str) -> None:
     answer = api.get(f"{MODEL}/versions?{query}")
@@ -85,6 +104,9 @@ def test_a_limit_out_of_bounds_is_refused(api: Running, query: str) -> None:
         ("/audit?cursor=abc", 422),
         ("/drifts?cursor=0", 422),
         ("/versions?x=%ff", 400),
+        ("/versions?at=yesterday", 422),
+        ("/versions?at=2026-11-20", 422),
+        ("/versions?at=0001-01-01T00:00:00%2B23:59", 422),
     ],
 )
 def test_what_is_not_there_is_told_in_a_problem(api: Running, path: str, status: int) -> None:

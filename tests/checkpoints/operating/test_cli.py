@@ -209,3 +209,36 @@ def test_a_model_is_not_removed_without_a_reason_that_says_anything(store, weir)
 
     assert weir("remove", MODEL, "--reason", " ")[0] == 2
     assert state(store).head is not None
+
+
+def test_what_served_at_a_time_is_shown_with_the_order(weir):
+    """By the body of the route; the versions of the tests are of 2023, a pin stands now."""
+    weir("pin", MODEL, "v2", *WHY)
+
+    body = json.loads(weir("show", MODEL, "--at", "2023-11-14T22:13:20.004Z", "--json")[1])
+    code, said = weir("show", MODEL, "--at", "2100-01-01T00:00:00Z")
+
+    assert (body["version"], body["kept"], body["pinned"]) == ("v4", True, False)
+    assert [each["version"] for each in body["items"]] == ["v4"]
+    assert code == 0
+    assert "v2 was pinned" in said
+    assert "pin v2 by ann" in said
+    assert "because" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ((), "show needs one of the two"),
+        (("v1", "--at", "2023-11-14T22:13:20Z"), "show needs one of the two"),
+        (("--at", "2023-11-14"), "has no time zone"),
+        (("--at", "yesterday"), "is no time"),
+        (("--at", "0001-01-01T00:00:00Z"), "is no time of the years 1970 to 9999"),
+    ],
+)
+def test_show_takes_a_version_or_a_time(weir, words, told):
+    """A usage error else."""
+    code, said = weir("show", MODEL, *words)
+
+    assert code == 2
+    assert told in said

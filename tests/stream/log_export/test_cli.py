@@ -17,7 +17,8 @@ from checkpoints.records.line import Line
 from checkpoints.stores.in_redis.connection import RedisConnection
 from checkpoints.stores.in_redis.store import RedisStore
 from config.model_file import parse_model_file
-from stream.log_export.cli import _SECTIONS, _model_file_of
+from stream.log_export.cli import SECTIONS
+from stream.model_file_of import model_file_of
 from tests.checkpoints.builders import LEARNER, OPERATOR, a_manifest, committed, granted
 from tests.stream.log_export.answers import (
     BEGAN_MS,
@@ -203,8 +204,8 @@ def test_a_versions_model_file_says_how_its_log_is_read(text: str) -> None:
     model_file = parse_model_file(text)
     manifest = a_manifest(Line(model_file.name), model_file=model_file.sections())
 
-    found = _model_file_of(manifest).sections()
+    found = model_file_of(manifest, SECTIONS).sections()
 
-    assert {name: found[name] for name in _SECTIONS} == {
-        name: model_file.sections()[name] for name in _SECTIONS
+    assert {name: found[name] for name in SECTIONS} == {
+        name: model_file.sections()[name] for name in SECTIONS
     }
