@@ -137,22 +137,15 @@ def _model_file_of(manifest: "Manifest") -> "ModelFile":
     Raises:
         ExportRefusedError: It is of a release that this one does not understand.
     """
-    import msgspec
-    from pydantic import ValidationError
-
-    from config.model_file import ModelFile
+    from config.errors import ModelFileError
+    from config.model_sections import model_file_of
     from stream.errors import ExportRefusedError
 
-    sections = msgspec.json.decode(msgspec.json.encode(manifest.model_file))
-    known = {name: sections[name] for name in _SECTIONS if sections.get(name) is not None}
-    late = known.get("late_labels", {})
-    if late.get("horizon") is not None:  # a version has seconds, a file a text
-        days = late["horizon"] / 86400
-        late["horizon"] = f"{days:.3f}d" if days >= 1 else f"{late['horizon']:.3f}s"
+    where = f"{manifest.model} {manifest.name}"
     try:
-        return ModelFile.model_validate(known)
-    except ValidationError as error:
+        return model_file_of(manifest.model_file, where=where, only=_SECTIONS)
+    except ModelFileError as error:
         raise ExportRefusedError(
             f"model {manifest.model}: the model file that {manifest.name} was learned with is not "
-            f"understood ({error.errors()[0]['msg']}): name it with --model FILE"
+            f"understood ({error.problems[0].message}): name it with --model FILE"
         ) from error

@@ -1,0 +1,82 @@
+"""A real MLflow server on SQLite, and what is asked of MLflow in processes of their own."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from config.processes.child import ProcessSpec, ServerProcess, free_port
+
+QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "GIT_PYTHON_REFRESH": "quiet"}
+PROGRAMS = Path(sys.executable).parent
+_READY_S = 60.0
+
+
+def environment(**more: str) -> dict[str, str]:
+    """What a process has that was told nothing of ours: no hash seed above all."""
+    ours = {"PYTHONHASHSEED", "OPENBLAS_NUM_THREADS"}
+    given = {name: value for name, value in os.environ.items() if name not in ours}
+    path = f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}"
+    return {**given, **QUIET, "PATH": path, **more}
+
+
+@contextmanager
+def server(folder: Path) -> Iterator[tuple[str, ServerProcess]]:
+    """MLflow's server; its address."""
+    port = free_port()
+    stores = ("--backend-store-uri", f"sqlite:///{folder}/mlflow.db",
+              "--artifacts-destination", str(folder / "artifacts"))  # fmt: skip
+    options = (*stores, "--workers", "1", "--port", str(port))
+    with _running(("mlflow", "server", *options), folder, port, "/health") as process:
+        yield f"http://127.0.0.1:{port}", process
+
+
+@contextmanager
+def serving(uri: str, tracking: str, folder: Path) -> Iterator[str]:
+    """`mlflow models serve`; the address to ask."""
+    port = free_port()
+    options = ("--model-uri", uri, "--env-manager", "local", "--port", str(port))
+    command = ("mlflow", "models", "serve", *options)
+    with _running(command, folder, port, "/ping", MLFLOW_TRACKING_URI=tracking):
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def _running(
+    command: Sequence[str], folder: Path, port: int, ready: str, **variables: str
+) -> Iterator[ServerProcess]:
+    spec = ProcessSpec(
+        name=command[1],
+        argv=(str(PROGRAMS / command[0]), *command[1:]),
+        env=environment(**variables),
+        cwd=folder,
+        stop_timeout_s=5.0,
+        ready=lambda: _answers(f"http://127.0.0.1:{port}{ready}"),
+        still_max_s=_READY_S,
+    )
+    process = ServerProcess(spec, log=folder / f"{command[1]}.log")
+    process.start()
+    try:
+        yield process
+    finally:
+        process.stop()
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=0.4).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def run(words: Sequence[str | Path], *, cwd: Path, **variables: str) -> Any:
+    """A process and what it says."""
+    return subprocess.run(
+        [str(each) for each in words], env=environment(**variables), cwd=cwd,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
