@@ -6,9 +6,10 @@ common, and would stand in the way of others.
 """
 
 import os
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -157,11 +158,12 @@ def _log_run(mlflow: Any, client: Any, of: str, run: TrialRun, tags: dict[str, s
 
 @contextmanager
 def _told(mlflow: Any) -> Iterator[None]:
-    """Errors of MLflow's and of its server become one of ours."""
+    """Errors of MLflow's and of its server become one of ours; what it prints goes to stderr."""
     import requests
 
     try:
-        yield
+        with redirect_stdout(sys.stderr):
+            yield
     except (mlflow.exceptions.MlflowException, requests.RequestException, OSError) as error:
         first = str(error).strip().splitlines()[0][:300]
         raise MlflowRefusedError(

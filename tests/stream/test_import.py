@@ -95,7 +95,7 @@ def test_the_learner_goes_on_from_it_where_its_line_stood(environments, tmp_path
         assert b.payload()["probe"]["predicted"] == a.payload()["probe"]["predicted"]
         assert other.kind == "commit"
         assert (other.origin.model, other.origin.learned) == (a.line.model, 300)
-        assert other.offsets == {f"{b.line.model}.events": {"0": 250}}
+        assert other.offsets[f"{b.line.model}.events"] == {"0": 250}
         assert accounted(other) == advanced(other) == 250
         assert (other.learned_here, other.counts.forgotten) == (200, 50)
 

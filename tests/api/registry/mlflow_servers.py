@@ -1,9 +1,11 @@
 """A real MLflow server on SQLite, and what is asked of MLflow in processes of their own."""
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,11 @@ import httpx
 
 from config.processes.child import ProcessSpec, ServerProcess, free_port
 
-QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "GIT_PYTHON_REFRESH": "quiet"}
+QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "GIT_PYTHON_REFRESH": "quiet",
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # eight more processes
+}
 PROGRAMS = Path(sys.executable).parent
 _READY_S = 60.0
 
@@ -26,14 +32,14 @@ def environment(**more: str) -> dict[str, str]:
 
 
 @contextmanager
-def server(folder: Path) -> Iterator[tuple[str, ServerProcess]]:
-    """MLflow's server; its address."""
+def server(folder: Path) -> Iterator[tuple[str, Callable[[], None]]]:
+    """MLflow's server: its address, and what kills it."""
     port = free_port()
     stores = ("--backend-store-uri", f"sqlite:///{folder}/mlflow.db",
               "--artifacts-destination", str(folder / "artifacts"))  # fmt: skip
     options = (*stores, "--workers", "1", "--port", str(port))
-    with _running(("mlflow", "server", *options), folder, port, "/health") as process:
-        yield f"http://127.0.0.1:{port}", process
+    with _running(("mlflow", "server", *options), folder, port, "/health") as kill:
+        yield f"http://127.0.0.1:{port}", kill
 
 
 @contextmanager
@@ -49,7 +55,7 @@ def serving(uri: str, tracking: str, folder: Path) -> Iterator[str]:
 @contextmanager
 def _running(
     command: Sequence[str], folder: Path, port: int, ready: str, **variables: str
-) -> Iterator[ServerProcess]:
+) -> Iterator[Callable[[], None]]:
     spec = ProcessSpec(
         name=command[1],
         argv=(str(PROGRAMS / command[0]), *command[1:]),
@@ -61,10 +67,18 @@ def _running(
     )
     process = ServerProcess(spec, log=folder / f"{command[1]}.log")
     process.start()
+    group = process.pid
+
+    def kill() -> None:
+        """End it with all that it started, which would go on without it."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(group, signal.SIGKILL)
+        process.kill()
+
     try:
-        yield process
+        yield kill
     finally:
-        process.stop()
+        kill()
 
 
 def _answers(url: str) -> bool:

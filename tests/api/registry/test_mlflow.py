@@ -147,7 +147,7 @@ print(json.dumps({
 def test_trials_are_logged_as_a_run_and_its_children(starts_servers, tmp_path):
     """Steps rise, what has no value is left out; a server that is gone costs a warning."""
     root = {"PYTHONPATH": str(PAGE.parents[2])}
-    with mlflow_servers.server(tmp_path) as (tracking, process):
+    with mlflow_servers.server(tmp_path) as (tracking, kill):
         given = {**root, "MLFLOW_TRACKING_URI": tracking}
         done = mlflow_servers.run([sys.executable, "-c", LOG], cwd=tmp_path, **given)
         assert (done.stdout.strip(), done.returncode) == ("[]", 0), done.stderr
@@ -160,7 +160,7 @@ def test_trials_are_logged_as_a_run_and_its_children(starts_servers, tmp_path):
             "files": ["m.yaml"],
             "states": ["FINISHED"],
         }
-        process.kill()
+        kill()
         lost = mlflow_servers.run([sys.executable, "-c", LOG], cwd=tmp_path, **given)
         (warning,) = json.loads(lost.stdout)
         assert warning.startswith(f"not all is logged in MLflow: MLflow at {tracking}: ")
