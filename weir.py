@@ -35,7 +35,7 @@ from stream.send.cli import Wiring, send_command
 
 if TYPE_CHECKING:
     from api.offline.model import OfflineModel
-    from checkpoints.exporting.container import Exported
+    from checkpoints.exporting.container import ExportedVersion
     from checkpoints.exporting.export import Written
     from checkpoints.exporting.importer import Beginning
     from checkpoints.operating.connection import Connection
@@ -397,7 +397,7 @@ def _begin(settings: "Settings", model_file: "ModelFile", start: str | int) -> "
     return beginning(settings.kafka, model_file, start)
 
 
-def _try_out(exported: "Exported", trust: tuple[str, ...]) -> None:
+def _try_out(exported: "ExportedVersion", trust: tuple[str, ...]) -> None:
     from api.offline.opened import opened_here
 
     opened_here(exported, trust)

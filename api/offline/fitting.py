@@ -4,10 +4,10 @@ from importlib.metadata import version as installed
 
 from api.offline.errors import NotFitHereError
 from checkpoints.compatibility import package_of
-from checkpoints.exporting.container import Exported
+from checkpoints.exporting.container import ExportedVersion
 from config.errors import ModelFileError
+from config.model.of_sections import model_file_of
 from config.model_file import ModelFile
-from config.model_sections import model_file_of
 from learner.river.own_class import is_trusted
 
 __all__ = ["fitting"]
@@ -16,7 +16,7 @@ __all__ = ["fitting"]
 _ANSWERED_BY = ("name", "task", "labels", "learner", "features", "strict", "limits", "missing")
 
 
-def fitting(exported: Exported, trust: tuple[str, ...]) -> ModelFile:
+def fitting(exported: ExportedVersion, trust: tuple[str, ...]) -> ModelFile:
     """The model file that the version answers by, if it can be loaded here.
 
     Args:

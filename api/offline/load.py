@@ -9,7 +9,7 @@ from api.offline.fitting import fitting
 from api.offline.messages import LoadFile
 from api.offline.model import Answers, OfflineModel
 from checkpoints.exporting.believed import believed_here, verifier_of
-from checkpoints.exporting.container import Exported, read_exported
+from checkpoints.exporting.container import ExportedVersion, read_exported
 from checkpoints.opening import signing_of
 from checkpoints.records.signing import Verifier, public_pem
 from config.dev_file import with_dev_servers
@@ -58,7 +58,7 @@ def _verifier(public_key: str | Path | Sequence[str | Path] | None) -> Verifier:
     return verifier_of(keys)
 
 
-def _here(exported: Exported, trust: tuple[str, ...]) -> Answers:
+def _here(exported: ExportedVersion, trust: tuple[str, ...]) -> Answers:
     from api.offline.here import Here
     from api.offline.opened import opened_here
     from learner.errors import RestoreError

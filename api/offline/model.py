@@ -8,7 +8,7 @@ from msgspec import UNSET
 
 from api.offline.errors import RowRefusedError
 from api.offline.rows import chunks_of, features_of
-from checkpoints.exporting.container import FORMAT, Exported
+from checkpoints.exporting.container import FORMAT, ExportedVersion
 from checkpoints.reading.views import timestamp
 from learner.values import Features
 
@@ -40,7 +40,7 @@ class OfflineModel:
         version_id: The SHA-256 of what was signed.
     """
 
-    def __init__(self, exported: Exported, answers: Answers) -> None:
+    def __init__(self, exported: ExportedVersion, answers: Answers) -> None:
         self._exported, self._answers = exported, answers
         manifest = exported.version.manifest
         self.model, self.version = manifest.model, manifest.name

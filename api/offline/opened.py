@@ -5,14 +5,14 @@ from importlib.metadata import version as installed
 from api.offline.errors import NotFitHereError
 from api.offline.fitting import fitting
 from api.serving.load import opened
-from checkpoints.exporting.container import Exported
+from checkpoints.exporting.container import ExportedVersion
 from config.processes.scratch import private_folder
 from learner.served_model import ProbeFailedError, ServedModel
 
 __all__ = ["opened_here"]
 
 
-def opened_here(exported: Exported, trust: tuple[str, ...]) -> ServedModel:
+def opened_here(exported: ExportedVersion, trust: tuple[str, ...]) -> ServedModel:
     """The model, loaded in this process, where it answers its probe as the learner did.
 
     Raises:

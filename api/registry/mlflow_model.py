@@ -11,8 +11,8 @@ import mlflow
 from mlflow.pyfunc import PythonModel
 
 
-class ExportedVersion(PythonModel):
-    """Answers with `weir.load`."""
+class VersionModel(PythonModel):
+    """Answers as `weir.load` does."""
 
     def load_context(self, context: Any) -> None:
         """Verify and load the version.
@@ -20,10 +20,10 @@ class ExportedVersion(PythonModel):
         Keys that this process names itself (`WEIR_SIGNING__IMPORT_PUBLIC`) are believed alone; the
         one that came along is as good as whoever may write to the registry.
         """
-        import weir
+        from api.offline.load import load
 
         own = os.environ.get("WEIR_SIGNING__IMPORT_PUBLIC")
-        self._version = weir.load(
+        self._version = load(
             context.artifacts["version"],
             public_key=None if own else context.artifacts["public_key"],
             trust=(context.model_config or {}).get("trust") or (),
@@ -35,4 +35,4 @@ class ExportedVersion(PythonModel):
         return self._version.predict_many(model_input)
 
 
-mlflow.models.set_model(ExportedVersion())
+mlflow.models.set_model(VersionModel())

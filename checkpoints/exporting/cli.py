@@ -17,7 +17,7 @@ from checkpoints.operating.verbs import FIELDS
 from config.text.moments import moment_ms
 
 if TYPE_CHECKING:
-    from checkpoints.exporting.container import Exported
+    from checkpoints.exporting.container import ExportedVersion
     from checkpoints.exporting.importer import Beginning
     from checkpoints.records.line import Line
     from config.model_file import ModelFile
@@ -70,7 +70,7 @@ class FileWiring(Struct, frozen=True, kw_only=True):
 
     connect: Callable[[Path | None, str], Connection]
     model: "Callable[[Path], tuple[Line, ModelFile]]"
-    try_out: "Callable[[Exported, tuple[str, ...]], None]"
+    try_out: "Callable[[ExportedVersion, tuple[str, ...]], None]"
     begin: "Callable[[Settings, ModelFile, str | int], Beginning]"
     register: Callable[[Written, str, str | None], dict[str, Any]]
 
@@ -166,9 +166,9 @@ def _with_kafka(settings: "Settings") -> "Settings":
     return require_servers(settings, kafka=True)
 
 
-def _learned_by(exported: "Exported") -> "ModelFile":
+def _learned_by(exported: "ExportedVersion") -> "ModelFile":
     """The model file that an exported version was learned by."""
-    from config.model_sections import model_file_of
+    from config.model.of_sections import model_file_of
 
     manifest = exported.version.manifest
     where = f"{exported.file}: {manifest.model} {manifest.name}"

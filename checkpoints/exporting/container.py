@@ -33,7 +33,7 @@ from checkpoints.records.manifest import (
 from checkpoints.records.segments import OF_THE_LOG, unpack
 from checkpoints.records.signing import Verifier, digest
 
-__all__ = ["FORMAT", "MAGIC", "Exported", "carried", "packed", "read_exported"]
+__all__ = ["FORMAT", "MAGIC", "ExportedVersion", "carried", "packed", "read_exported"]
 
 MAGIC = b"\x89WEIR\r\n\x1a"
 FORMAT = 1
@@ -41,7 +41,7 @@ SEGMENT_BYTES_MAX = 4 << 30  # of one segment, unpacked; the model file's limit 
 _HEAD = struct.Struct(">8sHI")
 
 
-class Exported(Struct, frozen=True, kw_only=True):
+class ExportedVersion(Struct, frozen=True, kw_only=True):
     """A version out of a file. Exists only verified.
 
     Attributes:
@@ -79,7 +79,7 @@ def packed(version: Version, segments: Mapping[str, bytes]) -> bytes:
     return b"".join((head, version.envelope, *parts))
 
 
-def read_exported(path: Path, verifier: Verifier) -> Exported:
+def read_exported(path: Path, verifier: Verifier) -> ExportedVersion:
     """Read a file, and verify all of it.
 
     Args:
@@ -95,7 +95,7 @@ def read_exported(path: Path, verifier: Verifier) -> Exported:
         segments = {name: _segment(file, name, ref, path) for name, ref in refs.items()}
         if file.read(1):
             raise FileRefused(path, "something follows where the version ends")
-    return Exported(file=str(path), version=version, signer=signer, segments=segments)
+    return ExportedVersion(file=str(path), version=version, signer=signer, segments=segments)
 
 
 def _version(file: BinaryIO, verifier: Verifier, path: Path) -> tuple[Version, str]:

@@ -27,7 +27,7 @@ from msgspec.structs import replace
 
 from checkpoints.compatibility import adopted_sections, check_software
 from checkpoints.errors import BadCommand, CheckpointCorrupt, Stale
-from checkpoints.exporting.container import Exported, carried
+from checkpoints.exporting.container import ExportedVersion, carried
 from checkpoints.operating.answers import body_of, outcome_of
 from checkpoints.operating.in_force import Enforcement
 from checkpoints.operating.order import Order
@@ -64,7 +64,7 @@ class Beginning(Struct, frozen=True, kw_only=True):
     model_file: Mapping[str, Any]
 
 
-class _Plan(Struct, frozen=True, kw_only=True):
+class _ImportPlan(Struct, frozen=True, kw_only=True):
     """The order worked out against one state of the line."""
 
     record: ControlRecord
@@ -95,7 +95,7 @@ class Importer:
         verifier: Verifier,
         *,
         who: str,
-        try_out: Callable[[Exported, tuple[str, ...]], None],
+        try_out: Callable[[ExportedVersion, tuple[str, ...]], None],
         begin: Callable[[], Beginning],
         enforcement: Enforcement | None = None,
         clock_ms: Callable[[], int] = lambda: int(time.time() * 1000),
@@ -105,7 +105,7 @@ class Importer:
         self._enforcement = enforcement or Enforcement(store=store)
 
     def run(
-        self, line: Line, exported: Exported, order: Order, *, is_begun: bool = False
+        self, line: Line, exported: ExportedVersion, order: Order, *, is_begun: bool = False
     ) -> dict[str, Any]:
         """Carry out `order` and return when it is in force.
 
@@ -154,8 +154,8 @@ class Importer:
         return state
 
     def _plan(
-        self, line: Line, state: LineState, exported: Exported, order: Order, command_id: str
-    ) -> _Plan:
+        self, line: Line, state: LineState, exported: ExportedVersion, order: Order, command_id: str
+    ) -> _ImportPlan:
         head, was, at_ms = state.head, state.control, self._clock_ms()
         begin = None if head else self._begin()
         now = head.manifest if head else _begun(line, exported, begin)
@@ -192,14 +192,14 @@ class Importer:
         changes = VERBS["import"].changes(stood, None, None)
         record = replace(stood, last_version=version.number, **changes)
         previous = was.record if was else None
-        return _Plan(record=record, was=previous, version=version, serving_before=served)
+        return _ImportPlan(record=record, was=previous, version=version, serving_before=served)
 
-    def _write(self, line: Line, exported: Exported) -> None:
+    def _write(self, line: Line, exported: ExportedVersion) -> None:
         for name, ref in carried(exported.version.manifest).items():
             self._store.put_segment(line, ref.sha256, exported.segments[name])
 
 
-def _begun(line: Line, exported: Exported, begin: Beginning | None) -> Manifest:
+def _begun(line: Line, exported: ExportedVersion, begin: Beginning | None) -> Manifest:
     assert begin is not None, "the line has no head"
     return unlearned(
         line,
@@ -210,7 +210,9 @@ def _begun(line: Line, exported: Exported, begin: Beginning | None) -> Manifest:
     )
 
 
-def _origin(exported: Exported, order: Order, who: str, command_id: str, at_ms: int) -> Origin:
+def _origin(
+    exported: ExportedVersion, order: Order, who: str, command_id: str, at_ms: int
+) -> Origin:
     manifest = exported.version.manifest
     return Origin(
         model=manifest.model,
@@ -225,7 +227,7 @@ def _origin(exported: Exported, order: Order, who: str, command_id: str, at_ms: 
     )
 
 
-def _refuse_misfit(line: Line, exported: Exported, made: Manifest, now: Manifest) -> None:
+def _refuse_misfit(line: Line, exported: ExportedVersion, made: Manifest, now: Manifest) -> None:
     """Refuse what the line's own learner would stop at when it is to go on from it."""
     was = exported.version.manifest
     learned = made.counts.learned
@@ -241,7 +243,7 @@ def _named(origin: Any) -> str:
     return f"{origin.model} {origin.version} ({origin.id[:12]}), signed by {origin.signer}"
 
 
-def _answer(plan: _Plan, *, is_dry_run: bool) -> dict[str, Any]:
+def _answer(plan: _ImportPlan, *, is_dry_run: bool) -> dict[str, Any]:
     manifest = plan.version.manifest
     serving = plan.serving_before if is_dry_run else manifest.name
     body = body_of(plan.record, plan.was, serving=serving or "", unreadable=None,

@@ -138,7 +138,7 @@ def _model_file_of(manifest: "Manifest") -> "ModelFile":
         ExportRefusedError: It is of a release that this one does not understand.
     """
     from config.errors import ModelFileError
-    from config.model_sections import model_file_of
+    from config.model.of_sections import model_file_of
     from stream.errors import ExportRefusedError
 
     where = f"{manifest.model} {manifest.name}"

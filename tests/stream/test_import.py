@@ -7,7 +7,7 @@ import pytest
 
 from api.offline.opened import opened_here
 from checkpoints.exporting.believed import verifier_of
-from checkpoints.exporting.container import Exported, read_exported
+from checkpoints.exporting.container import ExportedVersion, read_exported
 from checkpoints.exporting.export import write_version
 from checkpoints.exporting.importer import Importer
 from checkpoints.operating.connection import Connection
@@ -33,7 +33,7 @@ def learned(at: Rig, count: int) -> bool:
     return head is not None and head.manifest.counts.learned == count
 
 
-def exported(at: Rig, file: Path) -> Exported:
+def exported(at: Rig, file: Path) -> ExportedVersion:
     """The head of a line, out of a file."""
     head = at.head()
     assert head is not None
@@ -42,7 +42,7 @@ def exported(at: Rig, file: Path) -> Exported:
     return read_exported(written.file, verifier_of([written.public_key]))
 
 
-def imported(at: Rig, version: Exported, start: str = "latest") -> None:
+def imported(at: Rig, version: ExportedVersion, start: str = "latest") -> None:
     kafka = at.settings("ann").kafka
     importer = Importer(
         at.store,

@@ -26,9 +26,10 @@ BLOCKS = [(kind, text) for kind, text in _BLOCK.findall(PAGE.read_text()) if kin
 MODEL = """
 name: {name}
 task: binary
-learner: {{river: [preprocessing.StandardScaler, {{tree.HoeffdingTreeClassifier: {{grace_period: 20}}}}]}}
+learner:
+  river: [preprocessing.StandardScaler, {{tree.HoeffdingTreeClassifier: {{grace_period: 20}}}}]
 metrics: [Accuracy, LogLoss]
-"""  # noqa: E501
+"""
 ROW = {"price": 120.5, "items": 1, "express": 0}
 
 # In a process of its own: loads a model by its address, and answers the rows of a file.

@@ -10,7 +10,7 @@ from checkpoints.compatibility import ModelFileChangedError, SoftwareChangedErro
 from checkpoints.dev_server import ValkeyServer
 from checkpoints.errors import BadCommand, Refused, UnsafePickle
 from checkpoints.exporting.believed import verifier_of
-from checkpoints.exporting.container import Exported, packed, read_exported
+from checkpoints.exporting.container import ExportedVersion, packed, read_exported
 from checkpoints.exporting.importer import Beginning, Importer, import_lines
 from checkpoints.keeping.pruner import Pruner
 from checkpoints.operating.in_force import Enforcement
@@ -65,7 +65,7 @@ def line(unique_name: str) -> Line:
 
 
 @pytest.fixture
-def exported(tmp_path: Path) -> Exported:
+def exported(tmp_path: Path) -> ExportedVersion:
     """`phishing v17` of another environment: 170 learned of another log."""
     stored = {name: pack(raw) for name, raw in KINDS.items()}
     manifest = a_manifest(
