@@ -136,10 +136,22 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "phishing.weir"
 
 
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process runs as a learner's: `make` sets the hash seed, as `weir` does."""
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
+
+
+@pytest.fixture
+def elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process was told nothing of how a learner's runs."""
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+
+
 ROW = phishing(1)[0][0]
 
 
-def test_one_row_many_and_a_frame_are_answered_alike(file):
+def test_one_row_many_and_a_frame_are_answered_alike(here, file):
     rows = [x for x, _ in phishing(50)]
     with weir.load(file, public_key=PUBLIC) as model:
         one_by_one = [model.predict(row) for row in rows]
@@ -149,7 +161,7 @@ def test_one_row_many_and_a_frame_are_answered_alike(file):
         assert model.predict_many(pd.DataFrame(rows)) == one_by_one
 
 
-def test_what_it_is_is_told_from_what_was_signed(file):
+def test_what_it_is_is_told_from_what_was_signed(here, file):
     with weir.load(file, public_key=PUBLIC) as model:
         about = model.explain()
 
@@ -162,7 +174,7 @@ def test_what_it_is_is_told_from_what_was_signed(file):
     json.dumps(about)
 
 
-def test_what_the_api_refuses_is_refused_with_its_reason(file):
+def test_what_the_api_refuses_is_refused_with_its_reason(here, file):
     with weir.load(file, public_key=PUBLIC) as model:
         with pytest.raises(RowRefusedError, match="wrong_type") as refused:
             model.predict({**ROW, "https": "yes"})
@@ -180,7 +192,7 @@ def test_nobodys_key_is_told_in_words(file, tmp_path, monkeypatch):
         weir.load(file, public_key=public_pem(STRANGER.public).decode())
 
 
-def test_keys_of_the_environment_are_believed(file, tmp_path, monkeypatch):
+def test_keys_of_the_environment_are_believed(here, file, tmp_path, monkeypatch):
     """Those of other environments, by a path; and those of ours."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "theirs.pub").write_text(PUBLIC)
@@ -203,7 +215,7 @@ def test_another_library_is_refused_with_the_one_to_install(uses, tmp_path):
         weir.load(tmp_path / "old.weir", public_key=PUBLIC)
 
 
-def test_a_learner_of_ones_own_is_loaded_only_where_the_caller_says_so(tmp_path, monkeypatch):
+def test_a_learner_of_ones_own_is_loaded_only_where_the_caller_says_so(elsewhere, tmp_path):
     file = tmp_path / "own.weir"
     pairs = lambda count: [({"n": n, "a": 0.5}, n % 2 == 0) for n in range(count)]  # noqa: E731
     with running(OWN, pairs=pairs) as api:
@@ -211,16 +223,12 @@ def test_a_learner_of_ones_own_is_loaded_only_where_the_caller_says_so(tmp_path,
 
     with pytest.raises(NotFitHereError, match=r'trust=\["tests"\]'):
         weir.load(file, public_key=PUBLIC)
-    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
     with weir.load(file, public_key=PUBLIC, trust=["tests"]) as model:
         assert model.explain()["answers_in"] == "a process beside this one"
         assert model.predict({"n": 1, "a": 0.5})["learned"] == 200
 
 
-def test_in_a_process_that_runs_as_a_learners_no_other_is_started(file, monkeypatch):
-    """`make` sets the hash seed, as `weir` does."""
-    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
-
+def test_in_a_process_that_runs_as_a_learners_no_other_is_started(here, file):
     with weir.load(file, public_key=PUBLIC) as model:
         assert model.explain()["answers_in"] == "this process"
         assert model.predict(ROW)["learned"] == 200
@@ -231,8 +239,7 @@ def beside(model) -> int:
     return model._answers._process.pid
 
 
-def test_the_process_beside_ends_with_its_caller_and_is_started_anew(file, monkeypatch):
-    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+def test_the_process_beside_ends_with_its_caller_and_is_started_anew(elsewhere, file):
     model = weir.load(file, public_key=PUBLIC)
     first, answer = beside(model), model.predict(ROW)
 
@@ -250,9 +257,8 @@ def test_the_process_beside_ends_with_its_caller_and_is_started_anew(file, monke
     assert not Path(f"/proc/{third}").exists()
 
 
-def test_an_answer_that_nobody_waits_for_any_more_is_not_taken_for_the_next(file, monkeypatch):
+def test_an_answer_that_nobody_waits_for_is_not_taken_for_the_next(elsewhere, file, monkeypatch):
     """Ctrl-C between question and answer."""
-    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
     rows = [x for x, _ in phishing(2)]
     with weir.load(file, public_key=PUBLIC) as model:
         first, second = model.predict_many(rows)
@@ -270,9 +276,8 @@ def raise_interrupt(**_):
     raise KeyboardInterrupt
 
 
-def test_a_file_that_was_replaced_does_not_answer_for_the_first(file, monkeypatch):
+def test_a_file_that_was_replaced_does_not_answer_for_the_first(elsewhere, file):
     """The process beside reads the file itself; what it finds must be what was verified."""
-    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
     model = weir.load(file, public_key=PUBLIC)
     model.close()
     with running(learned=100) as api:
