@@ -184,3 +184,6 @@ def test_our_wheel_is_whole(tmp_path):
             "checkpoints/stores/in_redis/lua/commit.lua"} <= names  # fmt: skip
     assert not [name for name in names if name.endswith(".pyc")]
     assert b"\nName: weir\n" in metadata
+    needed = [line for line in metadata.decode().splitlines() if line.startswith("Requires-Dist:")]
+    extras = {line.split()[1].partition("==")[0]: line for line in needed if "extra ==" in line}
+    assert "mlflow" in extras, "installed with no extra asked for"

@@ -23,7 +23,7 @@ from checkpoints.records.manifest import Counts, seal_version
 from checkpoints.records.segments import pack
 from checkpoints.records.signing import public_pem
 from checkpoints.stores.heads import Outcome
-from checkpoints.stores.in_memory.store import MemoryStore
+from checkpoints.stores.in_memory.store import DieAt, Died, MemoryStore
 from checkpoints.stores.in_redis.connection import RedisConnection
 from checkpoints.stores.in_redis.store import RedisStore
 from config.model.parts import Keep
@@ -343,6 +343,33 @@ def test_a_line_that_moves_meanwhile_is_read_again(store, line, exported):
 
     made = head(store, line).manifest
     assert (made.name, made.parent, made.counts.forgotten) == ("v5", moved[0].id, 35)
+
+
+@pytest.mark.parametrize("step", ["put_segment.before", "put_segment.after", "command.before"])
+def test_an_operator_who_dies_has_changed_nothing_and_imports_again(line, exported, step):
+    """Whatever was written is an orphan."""
+    store = MemoryStore()
+    versions, _ = a_line(store, line)
+    store.on_step = DieAt(step)
+    with pytest.raises(Died):
+        an_importer(store).run(line, exported, order("import"))
+    store.on_step = lambda _step: None
+    assert head(store, line) == versions[-1]
+
+    assert an_importer(store).run(line, exported, order("import"))["version"] == "v4"
+
+
+def test_an_operator_who_dies_when_it_is_written_has_imported_it(line, exported):
+    """And nobody imports it twice unasked."""
+    store = MemoryStore()
+    a_line(store, line)
+    store.on_step = DieAt("command.after")
+    with pytest.raises(Died):
+        an_importer(store).run(line, exported, order("import"))
+    store.on_step = lambda _step: None
+
+    assert head(store, line).manifest.kind == "import"
+    assert len(reader(store, line).audit(limit=9)) == 1
 
 
 def test_history_goes_on_without_it(store, line):
