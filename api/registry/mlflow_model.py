@@ -8,6 +8,7 @@ import os
 from typing import Any
 
 import mlflow
+import pandas
 from mlflow.pyfunc import PythonModel
 
 
@@ -29,8 +30,13 @@ class VersionModel(PythonModel):
             trust=(context.model_config or {}).get("trust") or (),
         )
 
-    def predict(self, context: Any, model_input: Any, params: Any = None) -> list[dict[str, Any]]:
-        """What `POST …/predict` answers to each row, without an id and an age."""
+    def predict(
+        self, context: Any, model_input: pandas.DataFrame, params: Any = None
+    ) -> list[dict[str, Any]]:
+        """What `POST …/predict` answers to each row, without an id and an age.
+
+        Lists of dicts are answered, too: a frame is the one type of which MLflow makes no schema.
+        """
         del context, params
         return self._version.predict_many(model_input)
 
