@@ -22,7 +22,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from msgspec import UNSET, Struct
+from msgspec import Struct
 from msgspec.structs import replace
 
 from checkpoints.compatibility import adopted_sections, check_software
@@ -70,7 +70,13 @@ class _ImportPlan(Struct, frozen=True, kw_only=True):
     record: ControlRecord
     was: ControlRecord | None
     version: Version
+    origin: Origin
     serving_before: str | None
+
+    @property
+    def trust(self) -> tuple[str, ...]:
+        """The packages that the line's own model file trusts."""
+        return tuple(self.version.manifest.model_file.get("trust") or ())
 
 
 class Importer:
@@ -127,7 +133,7 @@ class Importer:
             state = self._read(line, is_begun=is_begun)  # I1
             plan = self._plan(line, state, exported, order, command_id)  # I2
             if not tried:
-                self._try_out(exported, tuple(plan.version.manifest.model_file.get("trust") or ()))
+                self._try_out(exported, plan.trust)
                 tried = True
             if order.dry_run:
                 return _answer(plan, is_dry_run=True)
@@ -161,12 +167,13 @@ class Importer:
         now = head.manifest if head else _begun(line, exported, begin)
         used = begin.highest if begin else now.number
         ordered = was.record.last_version if was else 0
+        origin = _origin(exported, order, self._who, command_id, at_ms)
         manifest = imported(
             now,
             exported.version,
             number=max(self._store.highest(line), used, ordered) + 1,
             parent=head.id if head else None,
-            origin=_origin(exported, order, self._who, command_id, at_ms),
+            origin=origin,
             control_seq=state.control_seq + 1,
         )
         _refuse_misfit(line, exported, manifest, now)
@@ -186,13 +193,15 @@ class Importer:
             reason=order.reason.strip(),
             from_=head.manifest.name if head else None,
             version=manifest.name,
-            outcome=f"{told}; it is {_named(manifest.origin)}",
+            outcome=f"{told}; it is {_named(origin)}",
         )
         stood = following(was, line, command=command, at_ms=at_ms)
         changes = VERBS["import"].changes(stood, None, None)
         record = replace(stood, last_version=version.number, **changes)
         previous = was.record if was else None
-        return _ImportPlan(record=record, was=previous, version=version, serving_before=served)
+        return _ImportPlan(
+            record=record, was=previous, version=version, origin=origin, serving_before=served
+        )
 
     def _write(self, line: Line, exported: ExportedVersion) -> None:
         for name, ref in carried(exported.version.manifest).items():
@@ -239,7 +248,7 @@ def _refuse_misfit(line: Line, exported: ExportedVersion, made: Manifest, now: M
         check_software(line.model, was.name, was.software, now.software, uses=uses)
 
 
-def _named(origin: Any) -> str:
+def _named(origin: Origin) -> str:
     return f"{origin.model} {origin.version} ({origin.id[:12]}), signed by {origin.signer}"
 
 
@@ -248,9 +257,7 @@ def _answer(plan: _ImportPlan, *, is_dry_run: bool) -> dict[str, Any]:
     serving = plan.serving_before if is_dry_run else manifest.name
     body = body_of(plan.record, plan.was, serving=serving or "", unreadable=None,
                    is_dry_run=is_dry_run)  # fmt: skip
-    origin = manifest.origin
-    assert origin is not UNSET, "an import has one"
-    facts = {name: getattr(origin, name) for name in ("model", "version", "id", "signer")}
+    facts = {name: getattr(plan.origin, name) for name in ("model", "version", "id", "signer")}
     return {**body, "serving": serving, "origin": facts, "learned": manifest.counts.learned}
 
 

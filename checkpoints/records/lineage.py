@@ -162,7 +162,8 @@ def imported(
 
     As a rollback's: learner, scores and what they have learned are the exported version's; offsets,
     anchors, ids seen and what waits for a label stay. What this line had learned is forgotten. The
-    offsets that the exported version had are of another log, and mean nothing here.
+    offsets that the exported version had are of another log, and mean nothing here; and whose code
+    may be loaded here is never for a file to say.
 
     Args:
         now: The head, or what `unlearned` makes of a line that has none.
@@ -170,7 +171,9 @@ def imported(
         origin: Of the exported version, and who ordered this.
         control_seq: The number of the command that orders it.
     """
-    then = replace(exported.manifest, origin=origin)
+    trust = now.model_file.get("trust")
+    sections = {**exported.manifest.model_file, "trust": trust}
+    then = replace(exported.manifest, origin=origin, model_file=sections)
     forgotten = now.learned_here + now.counts.forgotten
     return replace(
         now,

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from config.errors import Mistake, ModelFileError
 from config.model_file import ModelFile
+from config.text.messages import place_of, plain_message
 
 _DAY_S = 86_400
 
@@ -48,7 +49,8 @@ def model_file_of(
     try:
         return ModelFile.model_validate(known)
     except ValidationError as error:
-        raise ModelFileError([_mistake(where, each) for each in error.errors()]) from error
+        found = error.errors(include_url=False)
+        raise ModelFileError(_mistake(where, each) for each in found) from error
 
 
 def _span(seconds: float) -> str:
@@ -56,5 +58,5 @@ def _span(seconds: float) -> str:
 
 
 def _mistake(where: str, error: Any) -> Mistake:
-    key = ".".join(map(str, error["loc"]))
-    return Mistake(file=where, line=0, key=key, message=error["msg"])
+    key = ".".join(map(str, place_of(error)))
+    return Mistake(file=where, line=0, key=key, message=plain_message(error, ModelFile))

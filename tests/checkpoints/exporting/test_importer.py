@@ -42,8 +42,8 @@ from tests.checkpoints.builders import (
 from tests.checkpoints.operators import NOW_MS, Steady, an_operator, order
 
 LOGISTIC = {"name": "phishing", "task": "binary", "learner": {"river": ["linear_model.X"]},
-            "topics": {"events": "staging.events"}, "trust": []}  # fmt: skip
-HERE = {**LOGISTIC, "topics": {"events": "events"}}
+            "topics": {"events": "staging.events"}, "trust": ["theirs"]}  # fmt: skip
+HERE = {**LOGISTIC, "topics": {"events": "events"}, "trust": ["ours"]}
 SOFTWARE = {"river": "0.26.1"}
 KINDS = {"model": b"theirs" * 20, "drifts": b'{"total":3}', "window": b"ids of theirs"}
 
@@ -135,7 +135,7 @@ def test_a_line_goes_on_from_it_where_it_stood(store, line, exported):
     assert (made.offsets, made.begins, made.anchors) == (was.offsets, was.begins, was.anchors)
     assert (made.counts.learned, made.counts.forgotten) == (170, 30)
     assert made.metrics == exported.version.manifest.metrics
-    assert made.model_file["topics"] == HERE["topics"]
+    assert made.model_file == HERE
     loaded = reader(store, line).load_segments(head(store, line))
     assert loaded == {"model": KINDS["model"], "drifts": KINDS["drifts"], "window": b"ids of ours"}
     assert made.base is None
@@ -165,7 +165,7 @@ def test_a_line_without_a_version_begins_with_it_where_the_order_says(store, lin
     assert made.anchors["events"].topic_id == "id-of-events"
     assert (made.counts.learned, made.learned_here, made.counts.forgotten) == (170, 0, 0)
     assert sorted(made.segments) == ["drifts", "model"]
-    assert made.model_file["topics"] == HERE["topics"]
+    assert made.model_file == HERE
     check_counts(made)
     assert accounted(made) == advanced(made) == 0
 
@@ -215,7 +215,7 @@ def test_a_dry_run_tries_it_and_writes_nothing(store, line, exported):
     importer = an_importer(store, try_out=lambda *given: tried.append(given))
     body = importer.run(line, exported, order("import", dry_run=True))
 
-    assert tried == [(exported, ())]
+    assert tried == [(exported, ("ours",))]
     assert (body["version"], body["serving"], body["forgotten"]) == (None, "v3", 30)
     assert import_lines("phishing", body) == [
         "phishing: nothing was done; v3 is serving",
