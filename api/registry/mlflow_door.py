@@ -6,6 +6,7 @@ common, and would stand in the way of others.
 """
 
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +23,8 @@ __all__ = ["MlflowMissingError", "MlflowRefusedError", "log_runs", "register", "
 
 _CODE = Path(__file__).with_name("mlflow_model.py")
 _METRICS_AT_ONCE = 500  # a server takes 1,000
+_PARAMS_AT_ONCE = 100
+_UNNAMABLE = re.compile(r"[^\w\-. :/]")  # what a name there may not have, such as brackets
 # MLflow's own defaults wait for minutes for a server that is gone.
 _PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "20"}
 
@@ -140,20 +143,34 @@ def _log_run(mlflow: Any, client: Any, of: str, run: TrialRun, tags: dict[str, s
     entities = mlflow.entities
     made: str = client.create_run(of, run_name=run.name, tags={**run.tags, **tags}).info.run_id
     at_ms = mlflow.utils.time.get_current_time_millis()
-    params = [entities.Param(name, value) for name, value in run.params.items()]
-    client.log_batch(made, params=params)
+    params = [entities.Param(_named(name), value) for name, value in run.params.items()]
+    for some in _batches(params, _PARAMS_AT_ONCE):
+        client.log_batch(made, params=some)
     points = [
-        entities.Metric(name, value, at_ms, step)
+        entities.Metric(_named(name), value, at_ms, step)
         for name, series in run.metrics.items()
         for step, value in sorted(series)
         if value is not None
     ]
-    for first in range(0, len(points), _METRICS_AT_ONCE):
-        client.log_batch(made, metrics=points[first : first + _METRICS_AT_ONCE])
+    for some in _batches(points, _METRICS_AT_ONCE):
+        client.log_batch(made, metrics=some)
     for name, content in run.artefacts.items():
         client.log_text(made, content, name)
     client.set_terminated(made)
     return made
+
+
+def _named(name: str) -> str:
+    """The name as MLflow takes it.
+
+    >>> _named("learner.river[1].LogisticRegression.l2")
+    'learner.river.1.LogisticRegression.l2'
+    """
+    return re.sub(r"\.{2,}", ".", _UNNAMABLE.sub(".", name)).strip(".")
+
+
+def _batches(things: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    return (things[first : first + size] for first in range(0, len(things), size))
 
 
 @contextmanager

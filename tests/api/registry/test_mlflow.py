@@ -124,8 +124,9 @@ from api.registry.mlflow_door import log_runs
 from config.runs import TrialRun
 
 series = {"Accuracy.rolling": [(200, 0.75), (100, 0.5), (300, None)], "events": [(300, 1e9)]}
+files = {"m.yaml": "a: 1"}
 runs = [
-    TrialRun(name=f"lr {rate}", params={"lr": rate}, metrics=series, artefacts={"m.yaml": "a: 1"})
+    TrialRun(name=f"lr {rate}", params={"river[1].lr": rate}, metrics=series, artefacts=files)
     for rate in ("0.1", "0.01")
 ]
 warned = []
@@ -164,7 +165,7 @@ def test_trials_are_logged_as_a_run_and_its_children(starts_servers, tmp_path):
         assert json.loads(read.stdout) == {
             "names": ["lr 0.01", "lr 0.1", "search 1"],
             "is_child": True,
-            "params": {"lr": "0.1"},
+            "params": {"river.1.lr": "0.1"},
             "history": [[100, 0.5], [200, 0.75]],
             "files": ["m.yaml"],
             "states": ["FINISHED"],
