@@ -9,16 +9,18 @@ import importlib.util
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
+from checkpoints.exporting.cli import FileWiring, export_command, import_command
 from checkpoints.opening import (
     connected,
     keys_of,
     open_store,
+    operator_of,
     set_up,
     settings_of,
     signing_of,
@@ -27,6 +29,7 @@ from checkpoints.opening import (
 from checkpoints.operating.cli import operator_commands
 from checkpoints.operating.connection import line_of
 from stream.first_day.cli import DoctorWiring, doctor_command, init
+from config.processes.alike import ALIKE, is_told
 from stream.log_export.cli import LogWiring, log_commands
 from stream.looking_back.cli import LookWiring, look_commands
 from stream.send.cli import Wiring, send_command
@@ -35,18 +38,21 @@ from stream.trying.search.cli import search_command
 
 if TYPE_CHECKING:
     from api.client import Client
+    from api.offline.model import OfflineModel
+    from checkpoints.exporting.container import ExportedVersion
+    from checkpoints.exporting.export import Written
+    from checkpoints.exporting.importer import Beginning
     from checkpoints.operating.connection import Connection
     from checkpoints.records.line import Line
     from config.model_file import ModelFile
+    from config.settings import Settings
 
 Models: TypeAlias = "dict[Line, tuple[Path, ModelFile]]"
 
-# Some of River's models and scores follow the order of a set of strings, so every process that
-# loads a model has the same hash seed. A thread pool of BLAS only gets in the way of one learner.
-# Operators' commands load none, and begin at once.
-_ENVIRONMENT = {"PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"}
+# These run in the environment of all that load a model. Operators' commands load none, and begin
+# at once.
 _LOAD_A_MODEL = frozenset(
-    "blame dev diff doctor learn replay-prediction search send serve try".split()
+    "blame dev diff doctor import learn replay-prediction search send serve try".split()
 )
 # What a request that needs the store waits for it, and a stop while it is away.
 _API_STORE_DEADLINE_S = 2.0
@@ -71,11 +77,11 @@ def __getattr__(name: str) -> Any:
 def main() -> None:
     """Run the program: under the right environment, from our own packages only."""
     asked = sys.argv[1] if len(sys.argv) > 1 else ""
-    is_right = all(os.environ.get(name) == value for name, value in _ENVIRONMENT.items())
-    if asked in _LOAD_A_MODEL and not is_right:
+    if asked in _LOAD_A_MODEL and not is_told():
         argv = [sys.executable, *sys.orig_argv[1:]]
-        os.execve(sys.executable, argv, {**os.environ, **_ENVIRONMENT})
-    _refuse_other_rooms()
+        os.execve(sys.executable, argv, {**os.environ, **ALIKE})
+    if stranger := _other_room():
+        sys.exit(stranger)
     sys.path.append(str(Path.cwd()))
     # Typer would make all the commands to run one.
     chosen = [each for each in app.registered_commands if _name_of(each) == asked]
@@ -88,14 +94,29 @@ def _name_of(command: typer.models.CommandInfo) -> str | None:
     return command.name or getattr(command.callback, "__name__", None)
 
 
-def _refuse_other_rooms() -> None:
+def load(
+    file: str | Path,
+    *,
+    public_key: "str | Path | Sequence[str | Path] | None" = None,
+    trust: "Sequence[str]" = (),
+) -> "OfflineModel":
+    """The version in a file that `weir export` wrote, to be asked in Python: `api.offline.load`."""
+    if stranger := _other_room():
+        raise ImportError(stranger)
+    from api.offline.load import load as load_file
+
+    return load_file(file, public_key=public_key, trust=trust)
+
+
+def _other_room() -> str | None:
     """Our rooms have common names: another package of that name must not stand in for one."""
     home = Path(__file__).resolve().parent
     for room in _ROOMS:
         spec = importlib.util.find_spec(room)
         where = Path(spec.origin).resolve() if spec and spec.origin else None
         if where is None or not where.is_relative_to(home):
-            sys.exit(f"weir: the package {room} is {where}, not the one beside {__file__}")
+            return f"weir: the package {room} is {where}, not the one beside {__file__}"
+    return None
 
 
 app = typer.Typer(
@@ -350,27 +371,49 @@ def _operator(data_dir: Path | None, model: str) -> "Connection":
 
     A model that has nothing yet is waited for while its learner starts.
     """
-    import getpass
-    import socket
+    from msgspec.structs import replace
 
-    from checkpoints.operating.connection import Connection
     from config.dev_waiting import await_learner
 
     line = line_of(model)
     settings = connected("weir", data_dir, redis=True)
-    store, keys = open_store(settings), keys_of(settings)
-    await_learner(settings.data_dir, model, is_needed=lambda: store.head(line) is None)
-    who = f"{getpass.getuser()}@{socket.gethostname()}"
+    at = operator_of(settings)
+    await_learner(settings.data_dir, model, is_needed=lambda: at.store.head(line) is None)
 
     def forget_group(model: str) -> str:
         from stream.kafka import client as kafka_client
 
         return kafka_client.forget_group(settings.kafka, model)
 
-    return Connection(store=store, keys=keys, who=who, forget_group=forget_group)
+    return replace(at, forget_group=forget_group)
 
 
 app.registered_commands += operator_commands(_operator, _command).registered_commands
+
+
+def _begin(settings: "Settings", model_file: "ModelFile", start: str | int) -> "Beginning":
+    from stream.source.topics import beginning
+
+    return beginning(settings.kafka, model_file, start)
+
+
+def _try_out(exported: "ExportedVersion", trust: tuple[str, ...]) -> None:
+    from api.offline.opened import opened_here
+
+    opened_here(exported, trust)
+
+
+def _register(written: "Written", name: str, alias: str | None) -> dict[str, Any]:
+    from api.registry.mlflow_door import register
+
+    return register(written, name, alias)
+
+
+_wired_to_files = FileWiring(
+    connect=_operator, model=_line_and_file, try_out=_try_out, begin=_begin, register=_register
+)
+app.command("export")(_command(export_command(_wired_to_files)))
+app.command("import")(_command(import_command(_wired_to_files)))
 
 _logged = functools.partial(connected, "log", kafka=True)
 _wired_to_log = LogWiring(model=_line_and_file, settings=_logged, connect=_operator)

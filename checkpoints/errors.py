@@ -219,6 +219,17 @@ class TooLarge(Refused):
         self.where, self.bytes_found, self.bytes_max = where, bytes_found, bytes_max
 
 
+class FileRefused(Refused):
+    """A file is no exported version, or not as it was exported, or signed by nobody we believe."""
+
+    def __init__(self, file: object, why: str, *, advice: str = "") -> None:
+        super().__init__(
+            f"{file}: {why}",
+            advice=advice or "nothing of it was loaded: copy the file again, or export it again",
+        )
+        self.file, self.why = file, why
+
+
 class UnsafePickle(Refused):
     """A payload asks for something our table of what may be loaded does not hold.
 

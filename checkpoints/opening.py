@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from checkpoints.operating.connection import Connection
     from checkpoints.records.line import Line
     from checkpoints.records.signing import Keys, Role
     from checkpoints.stores.in_redis.store import RedisStore
@@ -70,6 +71,17 @@ def store_at(url: str, *, deadline_s: float = 10.0) -> "RedisStore":
     return RedisStore(RedisConnection(url, deadline_s=deadline_s, timeout_s=timeout_s))
 
 
+def operator_of(settings: "Settings") -> "Connection":
+    """Store and keys, and who is at the keyboard."""
+    import getpass
+    import socket
+
+    from checkpoints.operating.connection import Connection
+
+    who = f"{getpass.getuser()}@{socket.gethostname()}"
+    return Connection(store=open_store(settings), keys=keys_of(settings), who=who)
+
+
 def keys_of(settings: "Settings", signs_as: "Role | None" = None) -> "Keys":
     """The keys that the settings name, those to sign with only for the role given."""
     from checkpoints.records.signing import load_keys
@@ -87,6 +99,7 @@ def signing_of(settings: "Settings") -> Any:
         learner_public=_joined(signing.learner_public),
         operator_key=signing.operator_key and signing.operator_key.get_secret_value(),
         operator_public=_joined(signing.operator_public),
+        import_public=_joined(signing.import_public),
     )
 
 

@@ -30,7 +30,8 @@ def with_dev_servers(settings: Settings, *, signs_as: str | None = None) -> Sett
         redis = replace(redis, url=Secret(str(found["redis"])))
     keys = settings.data_dir / "keys"
     if not signing.is_given and (keys / "operator.pem").exists():
-        signing = _learners(keys) if signs_as == "learner" else _operators(keys)
+        ours = _learners(keys) if signs_as == "learner" else _operators(keys)
+        signing = replace(ours, import_public=signing.import_public)
     return replace(settings, kafka=kafka, redis=redis, signing=signing)
 
 

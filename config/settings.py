@@ -135,16 +135,21 @@ class SigningSettings(Struct, frozen=True, kw_only=True):
     """The two key pairs, each a path to a PEM file or the PEM text itself.
 
     A public key may be several, with commas: the old one is still believed while keys change.
+
+    Args:
+        import_public: Public keys of other environments, whose exported versions are believed
+            here; of the records in our own store they verify none.
     """
 
     learner_key: Secret | None = None
     learner_public: Names = ()
     operator_key: Secret | None = None
     operator_public: Names = ()
+    import_public: Names = ()
 
     @property
     def is_given(self) -> bool:
-        """Whether any key is named."""
+        """Whether any key of ours is named."""
         keys = (self.learner_key, self.learner_public, self.operator_key, self.operator_public)
         return any(keys)
 

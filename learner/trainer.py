@@ -191,7 +191,9 @@ class Trainer:
         self._served.scores.restore(saved.payload.get("served", ()))
         self._slices.restore(saved.payload.get("slices", ()))
         self._detectors.restore(saved.payload["detectors"])
-        self._gate.restore(saved.payload["gate"], unpacked(saved.segments["window"]))
+        # A version that was imported where there was none has no ids of this log.
+        window = saved.segments.get("window")
+        self._gate.restore(saved.payload["gate"], () if window is None else unpacked(window))
         self.join.restore(saved.segments)
         self.drifts = DriftLog.from_json(saved.segments["drifts"])
         self.refused_by.update(saved.refused_by)

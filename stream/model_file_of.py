@@ -2,14 +2,11 @@
 
 from collections.abc import Iterable
 
-import msgspec
-from pydantic import ValidationError
-
 from checkpoints.records.manifest import Manifest
+from config.errors import ModelFileError
+from config.model.of_sections import model_file_of as of_sections
 from config.model_file import ModelFile
 from stream.errors import ModelFileNotUnderstoodError
-
-_DAY_S = 86400
 
 
 def model_file_of(
@@ -25,16 +22,9 @@ def model_file_of(
         ModelFileNotUnderstoodError: It is of a release that this one does not understand, or its
             learner is a class that `trust` does not list.
     """
-    content = msgspec.json.decode(msgspec.json.encode(manifest.model_file))
-    known = {name: content[name] for name in sections if content.get(name) is not None}
-    late = known.get("late_labels", {})
-    if late.get("horizon") is not None:  # a version has seconds, a file a text
-        days = late["horizon"] / _DAY_S
-        late["horizon"] = f"{days:.3f}d" if days >= 1 else f"{late['horizon']:.3f}s"
-    if trust is not None:
-        known["trust"] = trust
+    where = f"{manifest.model} {manifest.name}"
     try:
-        return ModelFile.model_validate(known)
-    except ValidationError as error:
-        why = error.errors()[0]["msg"]
+        return of_sections(manifest.model_file, where=where, only=tuple(sections), trust=trust)
+    except ModelFileError as error:
+        why = error.problems[0].message
         raise ModelFileNotUnderstoodError(manifest.model, manifest.name, why) from error

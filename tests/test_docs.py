@@ -110,7 +110,7 @@ def test_commands_in_the_documents_would_be_understood(where, words, tmp_path, m
     """Parsed by the program itself; files that they name are there."""
     monkeypatch.chdir(tmp_path)
     for word in words:
-        if word.endswith(".yaml"):
+        if word.endswith((".yaml", ".weir")):
             (tmp_path / word).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / word).touch()
 

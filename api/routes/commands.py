@@ -16,7 +16,7 @@ from api.routes.command_bodies import OrderBody, body_of
 from api.serving.served import ServedLine
 from checkpoints.errors import BadCommand, Conflict
 from checkpoints.operating.operator import Operator, Order, Unsupported
-from checkpoints.operating.verbs import VERBS, Verb
+from checkpoints.operating.verbs import AT_BOTH_DOORS, Verb
 from checkpoints.records.signing import Keys
 from checkpoints.stores.contract import Store
 
@@ -76,7 +76,7 @@ class Ordering:
 
     def add_to(self, router: APIRouter) -> None:
         """A route for each command."""
-        for verb in VERBS.values():
+        for verb in AT_BOTH_DOORS:
             router.post(
                 f"/v1/models/{{model}}/{verb.name}",
                 operation_id=verb.name,

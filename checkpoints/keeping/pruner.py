@@ -10,7 +10,7 @@ from checkpoints.keeping.retention import Kept, to_keep
 from checkpoints.reading.standing_orders import standing_orders
 from checkpoints.records.line import Line
 from checkpoints.records.lineage import fold, seal_lineage
-from checkpoints.records.manifest import Version
+from checkpoints.records.manifest import Origin, Version
 from checkpoints.records.signing import Signer, Verifier
 from checkpoints.stores.contract import Store
 from config.model.parts import Keep
@@ -76,6 +76,7 @@ class Pruner:
             return
         protected = {head.id} | self._store.in_use(self._line)
         protected |= control.record.protected if control else frozenset()
+        protected |= _origins(self._versions)
         kept_numbers = to_keep(
             _kept(self._versions),
             keep=self._keep,
@@ -101,6 +102,20 @@ class Pruner:
         self._versions = kept
         ids = {v.id for v in kept}
         self._lineages = {i: e for i, e in {**self._lineages, **lineages}.items() if i in ids}
+
+
+def _origins(versions: Sequence[Version]) -> set[str]:
+    """Ids of the imported versions that others go on from: no log can rebuild those."""
+    imports, ordered = {}, set[str]()
+    for version in versions:
+        if not isinstance(version.manifest.origin, Origin):
+            continue
+        command = version.manifest.origin.command_id
+        if version.manifest.kind == "import":
+            imports[command] = version.id
+        else:
+            ordered.add(command)
+    return {version_id for command, version_id in imports.items() if command in ordered}
 
 
 def _kept(versions: Sequence[Version]) -> list[Kept]:

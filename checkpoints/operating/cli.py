@@ -21,7 +21,7 @@ from checkpoints.operating.connection import Connection, Model, Told, line_of
 from checkpoints.operating.in_force import Enforcement
 from checkpoints.operating.operator import Operator, Order
 from checkpoints.operating.removal import removal_lines, removal_of, remove_line
-from checkpoints.operating.verbs import FIELDS, VERBS, Verb
+from checkpoints.operating.verbs import AT_BOTH_DOORS, FIELDS, Verb
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ def operator_commands(connect: Connect, guarded: Guard) -> typer.Typer:
     """
     app = typer.Typer()
     reads: list[Command] = [status, versions, scores, compare, show, drifts, audit, verify]
-    for command in (*reads, *map(_order, VERBS.values()), remove):
+    for command in (*reads, *map(_order, AT_BOTH_DOORS), remove):
         app.command(command.__name__)(guarded(_printed(command, connect)))
     return app
 

@@ -13,7 +13,7 @@ from msgspec import Struct
 from checkpoints.errors import BadCommand
 from checkpoints.records.control import CommandName, ControlRecord, Pointer
 
-__all__ = ["EVERY", "FIELDS", "VERBS", "Verb"]
+__all__ = ["AT_BOTH_DOORS", "EVERY", "FIELDS", "VERBS", "Verb"]
 
 _TAGS_MAX = 100
 
@@ -45,6 +45,7 @@ class Verb(Struct, frozen=True, kw_only=True):
         makes_version: It makes an older version the head, as a new one.
         needs_head: Whether a head that cannot be read keeps it from being done.
         is_minded: Whether `expect` minds it: it changes what is served or learned.
+        is_of_a_file: Its version comes out of a file: it has a command of its own, and no route.
         help: On the command line.
         summary: In the OpenAPI document.
         stood: How people are told that nothing changed, a format of the answer's body.
@@ -61,6 +62,7 @@ class Verb(Struct, frozen=True, kw_only=True):
     makes_version: bool = False
     needs_head: bool = True
     is_minded: bool = True
+    is_of_a_file: bool = False
     help: str
     summary: str
     stood: str = ""
@@ -150,5 +152,16 @@ _ROWS = (
         stood="{tag} is {to} already",
         example={"to": "v1", "tag": "stable", "reason": "good all week"},
     ),
+    Verb(
+        name="import",
+        changes=lambda _was, _target, _tag: {"pin": None},
+        makes_version=True,
+        is_of_a_file=True,
+        help="Serve an exported version at once and learn on from it.",
+        summary="Go on from a version of another store",
+        example={"reason": "tried in staging for a week"},
+    ),
 )
 VERBS: Mapping[str, Verb] = {each.name: each for each in _ROWS}
+# What is ordered by words alone, over HTTP as on the command line.
+AT_BOTH_DOORS = tuple(each for each in _ROWS if not each.is_of_a_file)

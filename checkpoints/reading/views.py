@@ -226,7 +226,9 @@ def version_item(
 
 
 def made_at_ms(manifest: Manifest) -> int:
-    """A commit is made as its snapshot is cut, a rollback when it is ordered."""
+    """A commit is made as its snapshot is cut, a rollback or an import when it is ordered."""
+    if manifest.kind == "import" and not isinstance(manifest.origin, UnsetType):
+        return manifest.origin.at_ms
     return manifest.rollback.at_ms if manifest.rollback else manifest.created_at_ms
 
 

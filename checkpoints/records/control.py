@@ -22,7 +22,7 @@ __all__ = ["Command", "Control", "ControlRecord", "Pointer", "following", "open_
 CONTROL_BYTES_MAX = 256 << 10
 AUDIT_KEPT = 10_000  # control records of one line; the oldest go first
 
-CommandName = Literal["pin", "unpin", "rollback", "freeze", "thaw", "tag"]
+CommandName = Literal["pin", "unpin", "rollback", "freeze", "thaw", "tag", "import"]
 
 
 class Pointer(Struct, frozen=True, kw_only=True):

@@ -1,8 +1,8 @@
 """Where a version's state came from, and the arithmetic that keeps its counts true. Pure.
 
-Three things live here: what a rollback's manifest says, what is left of versions that retention
-drops (so that any kept version can still be rebuilt from the log), and the one equation that
-every manifest must satisfy.
+Three things live here: what the manifest of a rollback and of an import says, what is left of
+versions that retention drops (so that any kept version can still be rebuilt from the log), and the
+one equation that every manifest must satisfy.
 """
 
 from __future__ import annotations
@@ -16,12 +16,15 @@ from msgspec.structs import replace
 from checkpoints.errors import CheckpointCorrupt, ReadFurther, Tampered
 from checkpoints.records.line import Line
 from checkpoints.records.manifest import (
+    Counts,
     Manifest,
     Offsets,
+    Origin,
     Place,
     Rollback,
     Run,
     SegmentRef,
+    TopicAnchors,
     Unreadable,
     Version,
 )
@@ -34,15 +37,17 @@ __all__ = [
     "advanced",
     "check_counts",
     "fold",
+    "imported",
     "joined",
     "open_lineage",
     "rolled_back",
     "seal_lineage",
+    "unlearned",
 ]
 
 # Sections of the model file that say how a line is fed and kept, not what was learned: these
 # stay the head's when the learner goes back.
-_OF_THE_HEAD = ("topics", "checkpoint")
+_OF_THE_HEAD = ("name", "topics", "checkpoint")
 # Counts of what was learned; the others are of the log.
 _LEARNED = ("learned", "scored", "unscored", "nonfinite")
 
@@ -59,7 +64,7 @@ def advanced(manifest: Manifest) -> int:
 def accounted(manifest: Manifest) -> int:
     """Records whose fate the counts tell, each in exactly one of them."""
     counts = manifest.counts
-    consumed = counts.learned + counts.refused + counts.skipped + counts.forgotten
+    consumed = manifest.learned_here + counts.refused + counts.skipped + counts.forgotten
     return consumed + counts.pending + counts.expired + counts.labels
 
 
@@ -115,14 +120,14 @@ def rolled_back(
     if target.number > head.number:
         raise ValueError(f"{target} is newer than the head {head.manifest.name}")
     now, then = head.manifest, target.manifest
-    forgotten = now.counts.learned + now.counts.forgotten - then.counts.learned
+    forgotten = now.learned_here + now.counts.forgotten - then.learned_here
     if forgotten < 0 or _gap(now.offsets, then.offsets, now.begins):
         raise ReadFurther(target, now.name)
     back = Rollback(
         to=then.name,
         to_id=target.id,
         mode="forget",
-        forgotten=max(0, now.counts.learned - then.counts.learned),
+        forgotten=max(0, now.learned_here - then.learned_here),
         gap=_gap(then.offsets, now.offsets, now.begins),
         reason=reason,
         who=who,
@@ -144,6 +149,80 @@ def rolled_back(
     )
 
 
+def imported(
+    now: Manifest,
+    exported: Version,
+    *,
+    number: int,
+    parent: str | None,
+    origin: Origin,
+    control_seq: int,
+) -> Manifest:
+    """The manifest of going on from an exported version, at the place in the log of `now`.
+
+    As a rollback's: learner, scores and what they have learned are the exported version's; offsets,
+    anchors, ids seen and what waits for a label stay. What this line had learned is forgotten. The
+    offsets that the exported version had are of another log, and mean nothing here; and whose code
+    may be loaded here is never for a file to say.
+
+    Args:
+        now: The head, or what `unlearned` makes of a line that has none.
+        parent: The head's id; None where there is none.
+        origin: Of the exported version, and who ordered this.
+        control_seq: The number of the command that orders it.
+    """
+    trust = now.model_file.get("trust")
+    sections = {**exported.manifest.model_file, "trust": trust}
+    then = replace(exported.manifest, origin=origin, model_file=sections)
+    forgotten = now.learned_here + now.counts.forgotten
+    return replace(
+        now,
+        number=number,
+        parent=parent,
+        kind="import",
+        runs=(),
+        learn_errors=(),
+        adopted=(),
+        rollback=None,
+        control_seq=control_seq,
+        **_taken_up(now, then, forgotten=forgotten),
+    )
+
+
+def unlearned(
+    line: Line,
+    exported: Version,
+    *,
+    begins: Offsets,
+    topic_ids: Mapping[str, str],
+    model_file: Mapping[str, Any],
+) -> Manifest:
+    """A line that has no version yet, as it stands where it is to begin: for `imported`.
+
+    Args:
+        begins: The first offset that is to be learned of each partition.
+        topic_ids: Kafka's, of the same topics.
+        model_file: The sections of the line's own model file.
+    """
+    then = exported.manifest
+    return Manifest(
+        model=line.model,
+        shard=line.shard,
+        number=1,
+        parent=None,
+        created_at_ms=then.created_at_ms,
+        counts=Counts(),
+        metrics={},
+        offsets=begins,
+        anchors={
+            topic: TopicAnchors(topic_id=each, partitions={}) for topic, each in topic_ids.items()
+        },
+        begins=begins,
+        segments={"model": then.segments["model"]},
+        model_file=model_file,
+    )
+
+
 def _taken_up(now: Manifest, then: Manifest, *, forgotten: int) -> dict[str, Any]:
     """The fields that say what was learned: the target's, but for what belongs to the log."""
     learned = {name: getattr(then.counts, name) for name in _LEARNED}
@@ -158,6 +237,7 @@ def _taken_up(now: Manifest, then: Manifest, *, forgotten: int) -> dict[str, Any
         "segments": _segments(now, then),
         "model_file": {**then.model_file, **kept},
         "software": then.software,
+        "origin": then.origin,
     }
 
 

@@ -15,7 +15,7 @@ from msgspec import UNSET, Struct, UnsetType, convert, field
 
 from checkpoints.errors import CheckpointCorrupt, Tampered
 from checkpoints.records.line import Line
-from checkpoints.records.signing import Signer, Verifier, decode, digest, normal
+from checkpoints.records.signing import Signer, Verifier, decode, digest, normal, signer_of
 
 __all__ = [
     "BASELINES",
@@ -25,6 +25,7 @@ __all__ = [
     "Counts",
     "Late",
     "Manifest",
+    "Origin",
     "ReliabilityBin",
     "Rollback",
     "SegmentRef",
@@ -32,6 +33,7 @@ __all__ = [
     "Unreadable",
     "Version",
     "calibration_of",
+    "open_exported",
     "open_version",
     "seal_version",
     "version_number",
@@ -143,6 +145,29 @@ class Rollback(Struct, frozen=True, kw_only=True):
     unreadable: Unreadable | UnsetType = UNSET  # set only where the head could not be read
 
 
+class Origin(Struct, frozen=True, kw_only=True):
+    """Where a state was learned that came out of a file, and by whose order it was taken in.
+
+    Every version that goes on from an imported one says so.
+
+    Attributes:
+        model, version, id: Those of the version that was exported, in its own line.
+        signer: The key that had signed it, `learner:` or `operator:` and the begin of its hash.
+        learned: Events that it had learned: no records of this line's log.
+        at_ms: When it was ordered; `created_at_ms` stays that of the snapshot.
+    """
+
+    model: str
+    version: str
+    id: str
+    signer: str
+    learned: int
+    reason: str
+    who: str
+    command_id: str
+    at_ms: int
+
+
 class ReliabilityBin(Struct, frozen=True, kw_only=True):
     """Scored events whose probability lay in one bin: what was predicted, what came true."""
 
@@ -175,7 +200,8 @@ class Manifest(Struct, frozen=True, kw_only=True):
     beside it. Versions written before there was such a field have none, which counts as 0. `late`
     is unset likewise. `metrics` has the windows of each score, its baselines, and the interval of
     its lifetime value; `served` are those of what the API answered, where they are kept.
-    `calibration` is that of a model whose scores ask for it.
+    `calibration` is that of a model whose scores ask for it. `origin` is set of an imported version
+    and of all that go on from it.
     """
 
     format: Literal[1] = 1
@@ -202,6 +228,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     control_seq: int | UnsetType = UNSET
     late: Late | UnsetType = UNSET
     served: Mapping[str, Mapping[str, float | None]] | UnsetType = UNSET
+    origin: Origin | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         if self.number < 1:
@@ -210,6 +237,8 @@ class Manifest(Struct, frozen=True, kw_only=True):
             raise ValueError(f"v{self.number} names no model segment")
         if (self.kind == "rollback") != (self.rollback is not None):
             raise ValueError(f"v{self.number} is a {self.kind} with rollback={self.rollback}")
+        if self.kind == "import" and isinstance(self.origin, UnsetType):
+            raise ValueError(f"v{self.number} is an import, and says not of what")
         if any(at < 0 for of in self.offsets.values() for at in of.values()):
             raise ValueError(f"v{self.number} has a negative offset: {self.offsets}")
         if self.orders_seen < 0:
@@ -229,9 +258,22 @@ class Manifest(Struct, frozen=True, kw_only=True):
     def base(self) -> str | None:
         """The id of the version whose learner state this one went on from.
 
-        The parent, but for a rollback: that one took up the state of the version it names.
+        The parent, but for a rollback: that one took up the state of the version it names; and for
+        an import, which went on from none of this line.
         """
+        if self.kind == "import":
+            return None
         return self.rollback.to_id if self.rollback else self.parent
+
+    @property
+    def learned_elsewhere(self) -> int:
+        """Of the events learned, those that an imported version had learned of another log."""
+        return 0 if isinstance(self.origin, UnsetType) else self.origin.learned
+
+    @property
+    def learned_here(self) -> int:
+        """Of the events learned, those of this line's own log."""
+        return self.counts.learned - self.learned_elsewhere
 
     @property
     def orders_seen(self) -> int:
@@ -306,8 +348,26 @@ def open_version(
     return Version(id=found, manifest=manifest, envelope=envelope)
 
 
+def open_exported(envelope: bytes, verifier: Verifier, *, where: str) -> tuple[Version, str]:
+    """Verify `envelope` as a version of whatever line, and read it; and the key that signed it.
+
+    Args:
+        verifier: Whose versions are believed outside of a store.
+        where: The file, for the error.
+
+    Raises:
+        Tampered, UnknownFormat: As `open_version`.
+    """
+    role, body = verifier.open("manifest", envelope, where=where)
+    manifest = decode(body, Manifest, where=where)
+    if role != _role(manifest):
+        raise Tampered(where, f"a {manifest.kind} signed by a {role} key")
+    version = Version(id=digest(envelope), manifest=manifest, envelope=envelope)
+    return version, signer_of(envelope)
+
+
 def _role(manifest: Manifest) -> Literal["learner", "operator"]:
-    return "operator" if manifest.kind == "rollback" else "learner"
+    return "operator" if manifest.kind in ("rollback", "import") else "learner"
 
 
 def version_number(text: str) -> int:

@@ -25,7 +25,8 @@ from msgspec import Struct
 from checkpoints.errors import KeyProblem, Tampered, UnknownFormat, UnknownKey
 from config.files import room_for
 
-__all__ = ["Keys", "Kind", "Role", "Signer", "Verifier", "canonical", "decode", "digest"]
+__all__ = ["Keys", "Kind", "Role", "Signer", "Verifier", "canonical", "decode", "digest",
+           "load_signer", "public_keys", "public_pem", "signer_of"]  # fmt: skip
 
 Role = Literal["learner", "operator"]
 Kind = Literal["manifest", "control", "lineage"]
@@ -103,6 +104,11 @@ class _SignedEnvelope(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     signature: str
 
 
+def signer_of(envelope: bytes) -> str:
+    """The id of the key by which a verified envelope is signed."""
+    return msgspec.json.decode(envelope, type=_SignedEnvelope).key
+
+
 def _message(kind: Kind, body: bytes) -> bytes:
     return b"weir:" + kind.encode() + b"\n" + body
 
@@ -142,6 +148,10 @@ class Verifier:
     def key_ids(self) -> tuple[str, ...]:
         """The ids of the keys this verifier accepts, `role:first 16 hex of the SHA-256`."""
         return tuple(self._keys)
+
+    def key(self, key_id: str) -> Ed25519PublicKey:
+        """The key of this id, which this verifier accepts."""
+        return self._keys[key_id]
 
     def open(self, kind: Kind, envelope: bytes, *, where: str) -> tuple[Role, bytes]:
         """Verify `envelope` and return who signed it and what.
@@ -238,8 +248,8 @@ def load_keys(settings: SigningSettings, *, signs_as: Role | None = None) -> Key
     """
     if signs_as is not None and not getattr(settings, f"{signs_as}_key"):
         raise _no_private_key(signs_as)
-    learner = _load_signer(settings.learner_key, "learner")
-    operator = _load_signer(settings.operator_key, "operator")
+    learner = load_signer(settings.learner_key, "learner")
+    operator = load_signer(settings.operator_key, "operator")
     verifier = Verifier(
         learner=_believed(settings.learner_public, learner, "learner"),
         operator=_believed(settings.operator_public, operator, "operator"),
@@ -261,7 +271,7 @@ def _kept_signer(path: Path, role: Role) -> Signer:
         private = Ed25519PrivateKey.generate()
         _write_public(path.with_suffix(".pub"), private.public_key())
         _write_new(path, _private_pem(private))
-    signer = _load_signer(path, role)
+    signer = load_signer(path, role)
     assert signer is not None
     return signer
 
@@ -276,13 +286,17 @@ def _private_pem(private: Ed25519PrivateKey) -> bytes:
     )
 
 
-def _write_public(path: Path, public: Ed25519PublicKey) -> None:
+def public_pem(public: Ed25519PublicKey) -> bytes:
+    """The PEM text of a public key."""
     from cryptography.hazmat.primitives import serialization
 
-    pem = public.public_bytes(
+    return public.public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
-    _write_new(path, pem)
+
+
+def _write_public(path: Path, public: Ed25519PublicKey) -> None:
+    _write_new(path, public_pem(public))
 
 
 def _write_new(path: Path, content: bytes) -> None:
@@ -302,7 +316,7 @@ def _write_new(path: Path, content: bytes) -> None:
 def _believed(
     given: str | Path | None, signer: Signer | None, role: Role
 ) -> tuple[Ed25519PublicKey, ...]:
-    keys = _public_keys(given, role) if given else ()
+    keys = public_keys(given, role) if given else ()
     keys += (signer.public,) if signer else ()
     if not keys:
         raise KeyProblem(
@@ -312,7 +326,12 @@ def _believed(
     return keys
 
 
-def _public_keys(given: str | Path, role: Role) -> tuple[Ed25519PublicKey, ...]:
+def public_keys(given: str | Path, role: str) -> tuple[Ed25519PublicKey, ...]:
+    """The public keys of a PEM file, or of PEM text; `role` names them in errors.
+
+    Raises:
+        KeyProblem: There is none, or one that is no Ed25519 key.
+    """
     pems = [pem + _END_OF_PEM for pem in _pem_text(given, role).split(_END_OF_PEM)[:-1]]
     keys = [_parse(pem, given, role) for pem in pems]
     if not keys:
@@ -320,7 +339,7 @@ def _public_keys(given: str | Path, role: Role) -> tuple[Ed25519PublicKey, ...]:
     return tuple(keys)
 
 
-def _parse(pem: str, given: str | Path, role: Role) -> Ed25519PublicKey:
+def _parse(pem: str, given: str | Path, role: str) -> Ed25519PublicKey:
     if own := _own_bytes(pem, "PUBLIC"):
         return Ed25519PublicKey.from_public_bytes(own)
     from cryptography.hazmat.primitives import serialization
@@ -334,7 +353,12 @@ def _parse(pem: str, given: str | Path, role: Role) -> Ed25519PublicKey:
     return key
 
 
-def _load_signer(given: str | Path | None, role: Role) -> Signer | None:
+def load_signer(given: str | Path | None, role: Role) -> Signer | None:
+    """The signer of a private key's PEM file or text; None where none is given.
+
+    Raises:
+        KeyProblem: As `load_keys`.
+    """
     if not given:
         return None
     pem = _pem_text(given, role)
@@ -364,7 +388,7 @@ def _own_bytes(pem: str, kind: Literal["PRIVATE", "PUBLIC"]) -> bytes | None:
     return own if before == _BEFORE[kind] else None
 
 
-def _pem_text(given: str | Path, role: Role) -> str:
+def _pem_text(given: str | Path, role: str) -> str:
     text = str(given)
     if "-----BEGIN" in text:
         return text
@@ -381,7 +405,7 @@ def _pem_text(given: str | Path, role: Role) -> str:
     return content
 
 
-def _not_a_key(given: str | Path, role: Role, why: str) -> KeyProblem:
+def _not_a_key(given: str | Path, role: str, why: str) -> KeyProblem:
     named = "given as text" if "-----BEGIN" in str(given) else str(given)
     return KeyProblem(
         f"the {role} key {named}: {why}",

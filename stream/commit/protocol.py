@@ -214,6 +214,7 @@ class VersionMaker:
             control_seq=cut.control_seq,
             late=_late(snapshot),
             served=UNSET if snapshot.served is None else snapshot.served,
+            origin=cut.head.manifest.origin if cut.head else UNSET,
         )
         check_counts(manifest)
         return seal_version(manifest, self._signer)

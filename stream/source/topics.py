@@ -3,11 +3,15 @@
 import logging
 from collections.abc import Sequence
 
+import msgspec
+
+from checkpoints.exporting.importer import Beginning
 from config.model_file import ModelFile
 from config.settings import KafkaSettings
 from stream.between.positions import Positions
 from stream.kafka import client as kafka_client
 from stream.kafka.consumer import first_offsets
+from stream.kafka.group_mirror import highest_mirrored
 
 log = logging.getLogger(__name__)
 
@@ -66,3 +70,24 @@ def begun(
             positions.add_partition(key, first)
         log.info("model %s: reads %s from %s on", model, name, dict(firsts))
     return positions
+
+
+def beginning(kafka: KafkaSettings, model_file: ModelFile, start: str | int) -> Beginning:
+    """Where a line begins whose first version is imported: in each topic that it is to read.
+
+    Args:
+        start: As `first_offsets` has it.
+
+    Raises:
+        TopicMissingError: A topic that the model needs does not exist.
+        KafkaUnavailableError: Kafka does not say.
+    """
+    nowhere = Positions(topic_ids={}, begins={}, next_offsets={})
+    name = model_file.name
+    found = begun(nowhere, kafka, name, topics_to_read(kafka, model_file), start)
+    return Beginning(
+        offsets=found.begins_json(),
+        topic_ids=found.topic_ids,
+        highest=max(0, highest_mirrored(kafka, name)),
+        model_file=msgspec.json.decode(msgspec.json.encode(model_file.sections())),
+    )

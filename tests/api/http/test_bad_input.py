@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from api.openapi.answers import ProblemDocument
-from checkpoints.operating.verbs import VERBS
+from checkpoints.operating.verbs import AT_BOTH_DOORS
 from tests.api.running import Running, running
 from tests.effort import examples
 
-POSTS = ("predict", "events", "labels", *VERBS)
+POSTS = ("predict", "events", "labels", *(verb.name for verb in AT_BOTH_DOORS))
 
 # No event and no question: not JSON, not an object, no features of the contract's types.
 SENSELESS = [

@@ -12,7 +12,7 @@ from api.http.bodies import PredictBody
 from api.openapi.answers import ProblemDocument
 from api.openapi.document import operations
 from api.openapi.questions import EventBody, LabelBody, Question, Questions
-from checkpoints.operating.verbs import VERBS
+from checkpoints.operating.verbs import AT_BOTH_DOORS
 from learner.events.decode import FIELDS
 from tests.api.running import PHISHING, Running, phishing, running, until
 
@@ -32,7 +32,7 @@ ROUTES = {
     ("GET", "/v1/models/{model}/versions"),
     ("GET", "/v1/models/{model}/versions/{version}"),
     ("GET", "/v1/models/{model}/audit"),
-    *(("POST", f"/v1/models/{{model}}/{command}") for command in VERBS),
+    *(("POST", f"/v1/models/{{model}}/{verb.name}") for verb in AT_BOTH_DOORS),
     *(("GET", path) for path in ("/livez", "/readyz", "/metrics", "/docs", "/openapi.json", "/")),
 }
 

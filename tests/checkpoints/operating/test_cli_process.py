@@ -81,6 +81,7 @@ def loaded(words: tuple[str, ...], folder: Path, **variables: str) -> tuple[int,
         ("verify", "MODEL"),
         ("rollback", "MODEL", "v3", "--mode", "forget", *WHY),
         ("remove", "MODEL", *WHY, "--dry-run"),
+        ("export", "MODEL", "v3", "-o", "v3.weir"),
     ],
     ids=lambda words: words[0],
 )

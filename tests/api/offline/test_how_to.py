@@ -1,0 +1,71 @@
+"""The page on using a model offline, walked through beside the tutorial's model."""
+
+import ast
+import json
+import re
+import signal
+import subprocess
+from pathlib import Path
+
+from tests.config.processes.waiting import until
+from tests.stream.dev.test_tutorial import Reader, sections
+
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "how-to" / "use-a-model-offline.md"
+_BLOCK = re.compile(r"^```(sh|python|text)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+
+
+def test_the_page_does_what_it_says(starts_servers, tmp_path):
+    """Export, ask in Python, import: with a hash seed that nobody chose."""
+    reader = Reader(tmp_path)
+    for name in ("PYTHONHASHSEED", "OPENBLAS_NUM_THREADS"):
+        reader.environment.pop(name, None)
+    (run,) = sections()[2]
+    command = f"{run.strip()} --port 0 --kafka-port 0"
+    with subprocess.Popen(["bash", "-c", f"exec {command}"], cwd=tmp_path, env=reader.environment,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as dev:  # fmt: skip
+        try:
+            until(lambda: reader.servers, what="all are ready", limit_s=100)
+            reader.types(sections()[3][0])
+            walk(reader)
+            dev.send_signal(signal.SIGTERM)
+            assert dev.wait(30) == 0
+        finally:
+            dev.kill()
+
+
+def walk(reader: Reader) -> None:
+    blocks = _BLOCK.findall(PAGE.read_text())
+    shell = [text for kind, text in blocks if kind == "sh"]
+    python = [text for kind, text in blocks if kind == "python"]
+    printed = [text for kind, text in blocks if kind == "text"]
+    export, take_in = shell
+    version = reader.status()["version"]
+    told = json.loads(reader.types(export.replace("v2", version)))
+    assert told.keys() == json.loads(printed[0]).keys()
+    assert (told["learned"], told["signer"][:8]) == (4, "learner:")
+
+    ask, many, about, keys = python
+    said = in_python(reader, ask)
+    assert said.keys() == ast.literal_eval(printed[1].replace("…", "0.5")).keys()
+    assert said["version"] == version
+    assert "prediction" in in_python(reader, ask + many, as_text=True)
+    assert "Accuracy" in in_python(reader, ask + about, as_text=True)
+    in_python(reader, keys, as_text=True)
+
+    lines = reader.types(take_in).splitlines()
+    number = int(version[1:])
+    assert lines[0] == f"returns: import in force; serving v{number + 1}"
+    assert re.fullmatch(rf"returns {version}, 4 learned, is the head as v{number + 1}; "
+                        "4 learned events forgotten", lines[1])  # fmt: skip
+    until(lambda: reader.status()["state"] == "idle", what="the learner goes on")
+    assert (reader.status()["learned"], reader.status()["forgotten"]) == (4, 4)
+
+
+def in_python(reader: Reader, text: str, *, as_text: bool = False):
+    """What a block of the page prints: the answer, or the text as it is."""
+    done = subprocess.run(
+        ["python", "-c", text], cwd=reader.folder, env=reader.environment, capture_output=True,
+        text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout if as_text else ast.literal_eval(done.stdout)
