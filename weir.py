@@ -28,8 +28,8 @@ from checkpoints.opening import (
 )
 from checkpoints.operating.cli import operator_commands
 from checkpoints.operating.connection import line_of
-from stream.first_day.cli import DoctorWiring, doctor_command, init
 from config.processes.alike import ALIKE, is_told
+from stream.first_day.cli import DoctorWiring, doctor_command, init
 from stream.log_export.cli import LogWiring, log_commands
 from stream.looking_back.cli import LookWiring, look_commands
 from stream.send.cli import Wiring, send_command
@@ -52,7 +52,19 @@ Models: TypeAlias = "dict[Line, tuple[Path, ModelFile]]"
 # These run in the environment of all that load a model. Operators' commands load none, and begin
 # at once.
 _LOAD_A_MODEL = frozenset(
-    "blame dev diff doctor import learn replay-prediction search send serve try".split()
+    [
+        "blame",
+        "dev",
+        "diff",
+        "doctor",
+        "import",
+        "learn",
+        "replay-prediction",
+        "search",
+        "send",
+        "serve",
+        "try",
+    ]
 )
 # What a request that needs the store waits for it, and a stop while it is away.
 _API_STORE_DEADLINE_S = 2.0
