@@ -33,6 +33,7 @@ from stream.send.cli import Wiring, send_command
 if TYPE_CHECKING:
     from checkpoints.operating.connection import Connection
     from checkpoints.records.line import Line
+    from checkpoints.records.manifest import Manifest
     from config.model_file import ModelFile
 
 Models: TypeAlias = "dict[Line, tuple[Path, ModelFile]]"
@@ -250,6 +251,7 @@ def serve(
     from api.processes.loader import run_api
     from stream.kafka.answer_producer import AnswerProducer
     from stream.kafka.producer import Publisher
+    from stream.replay.log_check import log_check
 
     found = _models(model, runs_own=False)
     models = {line: model_file for line, (_, model_file) in found.items()}
@@ -259,7 +261,7 @@ def serve(
         store = open_store(settings, deadline_s=_API_STORE_DEADLINE_S)
         code = run_api(
             settings, models, store, keys_of(settings), publisher,
-            record_sender=AnswerProducer(settings.kafka),
+            record_sender=AnswerProducer(settings.kafka), ask_log=log_check(lambda: settings.kafka),
         )  # fmt: skip
     finally:
         publisher.close()
@@ -367,7 +369,12 @@ def _operator(data_dir: Path | None, model: str) -> "Connection":
 
         return kafka_client.forget_group(settings.kafka, model)
 
-    return Connection(store=store, keys=keys, who=who, forget_group=forget_group)
+    def ask_log(to: "Manifest", head: "Manifest") -> None:
+        from stream.replay.log_check import log_check
+
+        log_check(lambda: connected("weir", data_dir, kafka=True).kafka)(to, head)
+
+    return Connection(store=store, keys=keys, who=who, forget_group=forget_group, ask_log=ask_log)
 
 
 app.registered_commands += operator_commands(_operator, _command).registered_commands

@@ -13,7 +13,6 @@ import msgspec
 from starlette.exceptions import HTTPException
 
 from checkpoints.errors import KeyProblem, StoreForbidden
-from checkpoints.operating.operator import Unsupported
 from learner.events.why_malformed import json_pointer
 
 MEDIA_TYPE = "application/problem+json"
@@ -146,8 +145,6 @@ def problem_of(error: Exception) -> HttpProblem | None:
     """The problem that an error of another room is, None for a fault of our own."""
     if isinstance(error, HttpProblem):
         return error
-    if isinstance(error, Unsupported):
-        return HttpProblem(501, "not_built", str(error))
     if isinstance(error, StoreForbidden):  # our right is missing, not the client's
         return HttpProblem(503, "unavailable", str(error), headers=((b"retry-after", b"10"),))
     if isinstance(error, KeyProblem):

@@ -64,6 +64,11 @@ _OF_ORDERS = {
     "skip": _parameter(
         "skip", Annotated[list[str] | None, typer.Option(help=FIELDS["skip"])], None
     ),
+    "keep_serving": _parameter(
+        "keep_serving",
+        Annotated[bool, typer.Option("--keep-serving", help=FIELDS["keep_serving"])],
+        False,
+    ),
     "expect": _parameter(
         "expect", Annotated[str | None, typer.Option(help=FIELDS["expect"], metavar="vN")], None
     ),
@@ -78,7 +83,12 @@ def _order(verb: Verb) -> Command:
         order = Order(command=verb.name, skip=tuple(skip or ()), **given)
         waits = Enforcement(store=at.store, on_wait=functools.partial(typer.echo, err=True))
         operator = Operator(
-            at.store, at.keys.signer("operator"), at.keys.verifier, who=at.who, enforcement=waits
+            at.store,
+            at.keys.signer("operator"),
+            at.keys.verifier,
+            who=at.who,
+            enforcement=waits,
+            ask_log=at.ask_log,
         )
         body = operator.run(line_of(model), order)
         return Told(body=body, lines=text_lines(model, body))

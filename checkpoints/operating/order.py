@@ -7,8 +7,9 @@ from msgspec import Struct
 from checkpoints.errors import BadCommand
 from checkpoints.operating.verbs import VERBS, Verb
 from checkpoints.records.control import Command
+from checkpoints.records.skips import skips_of
 
-__all__ = ["REASON_MAX", "TAG", "Order", "Unsupported", "is_tag_name"]
+__all__ = ["REASON_MAX", "TAG", "Order", "is_tag_name"]
 
 REASON_MAX = 1000
 TAG = "(?!v[0-9]+$)[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
@@ -16,6 +17,7 @@ TAG = "(?!v[0-9]+$)[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 _STRAYS = {
     "mode": ("mode", "only rollback has modes"),
     "skip": ("skip", "only rollback replays"),
+    "keep_serving": ("keep_serving", "only a rewind can leave the head served"),
     "to": ("version", "leave it out: it is about the whole model"),
     "tag": (
         "tag",
@@ -33,10 +35,6 @@ def is_tag_name(text: str) -> bool:
     return re.fullmatch(TAG, text, re.ASCII) is not None
 
 
-class Unsupported(BadCommand):
-    """A part of the contract that this release does not have yet. HTTP answers 501."""
-
-
 class Order(Struct, frozen=True, kw_only=True):
     """A command as it was given, by either door.
 
@@ -46,6 +44,7 @@ class Order(Struct, frozen=True, kw_only=True):
         to: The version meant, `v17` or the name of a tag. Rollback and pin need one.
         mode: Of a rollback.
         skip: What a rewind is to leave out.
+        keep_serving: A rewind leaves the head served until it has caught up.
         tag: The name that `tag` gives to `to`, or to what is being served.
         expect: Refuse if the model was changed by another command since this version (`v17`).
         dry_run: Say what would happen and change nothing.
@@ -56,6 +55,7 @@ class Order(Struct, frozen=True, kw_only=True):
     to: str | None = None
     mode: str | None = None
     skip: tuple[str, ...] = ()
+    keep_serving: bool = False
     tag: str | None = None
     expect: str | None = None
     dry_run: bool = False
@@ -64,7 +64,6 @@ class Order(Struct, frozen=True, kw_only=True):
         """Refuse what cannot be right whatever the state of the model.
 
         Raises:
-            Unsupported: A rewind, or a part of one.
             BadCommand: Something is missing or malformed.
         """
         if self.command not in VERBS:
@@ -73,7 +72,7 @@ class Order(Struct, frozen=True, kw_only=True):
             advice = f"say why, in at most {REASON_MAX} characters; it goes to the audit"
             raise BadCommand(f"{self.command} needs a reason", advice=advice, field="reason")
         for field, (name, advice) in _STRAYS.items():
-            if field not in self.verb.takes and getattr(self, field) not in (None, ()):
+            if field not in self.verb.takes and getattr(self, field) not in (None, (), False):
                 raise BadCommand(f"{self.command} takes no {name}", advice=advice, field=field)
         if "to" in self.verb.needed and not self.to:
             raise BadCommand(f"{self.command} needs a version", advice="name one, as in v17")
@@ -88,6 +87,21 @@ class Order(Struct, frozen=True, kw_only=True):
         """The row of its command."""
         return VERBS[self.command]
 
+    @property
+    def is_rewind(self) -> bool:
+        """Whether it has what came after a version replayed."""
+        return self.mode == "rewind"
+
+    @property
+    def makes_version(self) -> bool:
+        """Whether an older version becomes the head with the order itself."""
+        return self.verb.makes_version and not self.is_rewind
+
+    @property
+    def is_fencing(self) -> bool:
+        """Whether the line's learner has to begin again."""
+        return self.verb.is_fencing or self.is_rewind
+
     def is_same(self, command: Command) -> bool:
         """Whether `command` is what this order became; a tag may have moved since."""
         is_by_tag = self.to is None or not self.to.startswith("v")
@@ -96,19 +110,28 @@ class Order(Struct, frozen=True, kw_only=True):
         return (is_by_tag or self.to == command.to) and given == was
 
     def _check_mode(self) -> None:
-        if self.mode == "rewind":
-            raise Unsupported(
-                "rewinding (replaying what came between, with parts left out) comes with a later "
-                "release",
-                advice="--mode forget serves the old version now and goes on learning from it",
-            )
-        if self.mode != "forget":
+        if self.mode not in {"forget", "rewind"}:
             found = f"no mode {self.mode!r}" if self.mode else "no mode"
             raise BadCommand(
                 f"rollback was given {found}",
-                advice="--mode forget: what came after the version is forgotten, not replayed",
+                advice="--mode forget: what came after the version is forgotten; --mode rewind: "
+                "it is replayed, without what --skip names",
                 field="mode",
             )
+        if self.is_rewind:
+            self._check_skips()
+            return
         if self.skip:
             advice = "leave it out: what is forgotten is not replayed, so nothing is left out of it"
             raise BadCommand("forgetting takes no skip", advice=advice, field="skip")
+        if self.keep_serving:
+            advice = "leave it out, or rewind: what is gone back to is served at once"
+            raise BadCommand("forgetting keeps nothing serving", advice=advice,
+                             field="keep_serving")  # fmt: skip
+
+    def _check_skips(self) -> None:
+        try:
+            skips_of(self.skip)
+        except ValueError as error:
+            advice = "such as 0:1200-1300, id:order-7, source:till-3 or time:FROM/TO"
+            raise BadCommand(str(error), advice=advice, field="skip") from error

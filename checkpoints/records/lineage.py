@@ -25,7 +25,8 @@ from checkpoints.records.manifest import (
     Unreadable,
     Version,
 )
-from checkpoints.records.segments import OF_THE_LOG
+from checkpoints.records.replay import Replay, joined
+from checkpoints.records.segments import OF_THE_LOG, OF_THE_VERSION
 from checkpoints.records.signing import Signer, Verifier, decode, normal
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "check_counts",
     "fold",
     "joined",
+    "lineage_in",
     "open_lineage",
     "rolled_back",
     "seal_lineage",
@@ -139,6 +141,7 @@ def rolled_back(
         learn_errors=(),
         adopted=(),
         rollback=back,
+        rewind=UNSET,
         control_seq=control_seq,
         **_taken_up(now, then, forgotten=forgotten),
     )
@@ -164,7 +167,8 @@ def _taken_up(now: Manifest, then: Manifest, *, forgotten: int) -> dict[str, Any
 def _segments(now: Manifest, then: Manifest) -> dict[str, SegmentRef]:
     """The target's, but for the kinds that belong to a place in the log: these are the head's."""
     log = {kind: ref for kind, ref in now.segments.items() if kind in OF_THE_LOG}
-    return {kind: ref for kind, ref in then.segments.items() if kind not in OF_THE_LOG} | log
+    left = {name for name in then.segments if name in OF_THE_LOG or name in OF_THE_VERSION}
+    return {kind: ref for kind, ref in then.segments.items() if kind not in left} | log
 
 
 def _gap(then: Offsets, now: Offsets, begins: Offsets) -> dict[str, dict[str, tuple[int, int]]]:
@@ -177,21 +181,6 @@ def _gap(then: Offsets, now: Offsets, begins: Offsets) -> dict[str, dict[str, tu
             if first < next_offset:
                 gap.setdefault(topic, {})[partition] = (first, next_offset)
     return gap
-
-
-def joined(runs: Iterable[Run]) -> tuple[Run, ...]:
-    """Runs in order, adjoining ones of one partition made one.
-
-    >>> joined([("t", 0, 0, 5), ("t", 0, 5, 9), ("t", 1, 0, 2), ("t", 0, 9, 10)])
-    (('t', 0, 0, 9), ('t', 1, 0, 2), ('t', 0, 9, 10))
-    """
-    whole: list[Run] = []
-    for topic, partition, first, following in runs:
-        if whole and whole[-1][:2] == (topic, partition) and whole[-1][3] == first:
-            whole[-1] = (topic, partition, whole[-1][2], following)
-        else:
-            whole.append((topic, partition, first, following))
-    return tuple(whole)
 
 
 class Lineage(Struct, frozen=True, kw_only=True):
@@ -240,8 +229,15 @@ def fold(
 
 def _of(version: Version, lineages: Mapping[str, Lineage]) -> Lineage:
     """Its standing lineage, else what its own manifest says."""
-    if version.id in lineages:
-        return lineages[version.id]
+    return lineages[version.id] if version.id in lineages else lineage_in(version, None)
+
+
+def lineage_in(version: Version, replay: Replay | None) -> Lineage:
+    """What a version says itself of its lineage.
+
+    Args:
+        replay: Its segment of that name, which the version of a rewind has.
+    """
     manifest = version.manifest
     return Lineage(
         model=manifest.model,
@@ -249,8 +245,8 @@ def _of(version: Version, lineages: Mapping[str, Lineage]) -> Lineage:
         number=manifest.number,
         id=version.id,
         base=manifest.base,
-        runs=manifest.runs,
-        learn_errors=manifest.learn_errors,
+        runs=manifest.runs if replay is None else replay.runs,
+        learn_errors=manifest.learn_errors if replay is None else replay.raised,
     )
 
 

@@ -26,6 +26,7 @@ __all__ = [
     "Late",
     "Manifest",
     "ReliabilityBin",
+    "Rewind",
     "Rollback",
     "SegmentRef",
     "TopicAnchors",
@@ -143,6 +144,28 @@ class Rollback(Struct, frozen=True, kw_only=True):
     unreadable: Unreadable | UnsetType = UNSET  # set only where the head could not be read
 
 
+class Rewind(Struct, frozen=True, kw_only=True):
+    """What the version that a rewind made says of it; the order itself is in the audit.
+
+    What it has replayed, in which order, and what it left out is in its segment `replay`.
+
+    Attributes:
+        to: The version that it went on from, "v3".
+        to_id: That version's id.
+        command_id: The order's.
+        skip: What was left out, as it was written.
+        skipped: How many records that were.
+        at_ms: When its replay was begun.
+    """
+
+    to: str
+    to_id: str
+    command_id: str
+    skip: tuple[str, ...] = ()
+    skipped: int = 0
+    at_ms: int
+
+
 class ReliabilityBin(Struct, frozen=True, kw_only=True):
     """Scored events whose probability lay in one bin: what was predicted, what came true."""
 
@@ -175,7 +198,8 @@ class Manifest(Struct, frozen=True, kw_only=True):
     beside it. Versions written before there was such a field have none, which counts as 0. `late`
     is unset likewise. `metrics` has the windows of each score, its baselines, and the interval of
     its lifetime value; `served` are those of what the API answered, where they are kept.
-    `calibration` is that of a model whose scores ask for it.
+    `calibration` is that of a model whose scores ask for it. A "candidate" is how far a rewind has
+    come; it stands on the line's candidate, and never on the line itself.
     """
 
     format: Literal[1] = 1
@@ -183,7 +207,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     shard: int = 0
     number: int
     parent: str | None
-    kind: Literal["commit", "rollback", "rewind", "import"] = "commit"
+    kind: Literal["commit", "rollback", "rewind", "candidate", "import"] = "commit"
     created_at_ms: int
     counts: Counts
     metrics: Mapping[str, Mapping[str, float | None]]
@@ -199,6 +223,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     adopted: tuple[str, ...] = ()
     software: Mapping[str, str] = field(default_factory=dict)
     rollback: Rollback | None = None
+    rewind: Rewind | UnsetType = UNSET
     control_seq: int | UnsetType = UNSET
     late: Late | UnsetType = UNSET
     served: Mapping[str, Mapping[str, float | None]] | UnsetType = UNSET
@@ -210,6 +235,8 @@ class Manifest(Struct, frozen=True, kw_only=True):
             raise ValueError(f"v{self.number} names no model segment")
         if (self.kind == "rollback") != (self.rollback is not None):
             raise ValueError(f"v{self.number} is a {self.kind} with rollback={self.rollback}")
+        if (self.kind in ("rewind", "candidate")) != bool(self.rewind):
+            raise ValueError(f"v{self.number} is a {self.kind} with rewind={self.rewind}")
         if any(at < 0 for of in self.offsets.values() for at in of.values()):
             raise ValueError(f"v{self.number} has a negative offset: {self.offsets}")
         if self.orders_seen < 0:
@@ -229,9 +256,11 @@ class Manifest(Struct, frozen=True, kw_only=True):
     def base(self) -> str | None:
         """The id of the version whose learner state this one went on from.
 
-        The parent, but for a rollback: that one took up the state of the version it names.
+        The parent, but for a rollback and a rewind: these took up the state of the version they
+        name.
         """
-        return self.rollback.to_id if self.rollback else self.parent
+        back = self.rollback or self.rewind
+        return back.to_id if back else self.parent
 
     @property
     def orders_seen(self) -> int:
@@ -303,6 +332,8 @@ def open_version(
         raise Tampered(where, f"a version of {manifest.model}/{manifest.shard}, not of {line}")
     if role != _role(manifest):
         raise Tampered(f"{line} {manifest.name}", f"a {manifest.kind} signed by a {role} key")
+    if (manifest.kind == "candidate") != line.is_candidate:
+        raise Tampered(where, f"a {manifest.kind} of {line} stands where none belongs")
     return Version(id=found, manifest=manifest, envelope=envelope)
 
 
