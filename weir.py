@@ -28,6 +28,7 @@ from checkpoints.opening import (
 from checkpoints.operating.cli import operator_commands
 from checkpoints.operating.connection import line_of
 from stream.log_export.cli import LogWiring, log_commands
+from stream.replay.cli import ReplayWiring, rebuild_command
 from stream.send.cli import Wiring, send_command
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ Models: TypeAlias = "dict[Line, tuple[Path, ModelFile]]"
 # loads a model has the same hash seed. A thread pool of BLAS only gets in the way of one learner.
 # Operators' commands load none, and begin at once.
 _ENVIRONMENT = {"PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"}
-_LOAD_A_MODEL = frozenset({"dev", "doctor", "learn", "send", "serve"})
+_LOAD_A_MODEL = frozenset({"dev", "doctor", "learn", "rebuild", "send", "serve"})
 # What a request that needs the store waits for it, and a stop while it is away.
 _API_STORE_DEADLINE_S = 2.0
 # The learner says every few seconds that it waits, and tries again itself.
@@ -378,6 +379,11 @@ def _operator(data_dir: Path | None, model: str) -> "Connection":
 
 
 app.registered_commands += operator_commands(_operator, _command).registered_commands
+
+_wired_to_replay = ReplayWiring(
+    settings=functools.partial(connected, "rebuild", kafka=True), connect=_operator
+)
+app.command()(_command(rebuild_command(_wired_to_replay)))
 
 _logged = functools.partial(connected, "log", kafka=True)
 _wired_to_log = LogWiring(model=_line_and_file, settings=_logged, connect=_operator)

@@ -59,7 +59,7 @@ def versions(
 def show(at: Connection, model: Model, version: AVersion) -> Told:
     """One version with its manifest."""
     reader, state = at.found(model)
-    found = _find(reader, state, version)
+    found = find_version(reader, state, version)
     serving = {state.serving.id} if state.serving else set()
     body = version_view(found, control=state.control, serving=serving)
     return Told(body=body, lines=[json.dumps(body, ensure_ascii=False, indent=1)])
@@ -113,7 +113,12 @@ def verify(
     )
 
 
-def _find(reader: LineReader, state: LineState, version: str) -> Version:
+def find_version(reader: LineReader, state: LineState, version: str) -> Version:
+    """The version that a name or a tag means.
+
+    Raises:
+        NotFound: There is none, or it is not kept.
+    """
     orders = state.control.record if state.control else None
     if orders and version in orders.tags:
         return reader.version_by_id(orders.tags[version].id)
@@ -123,7 +128,7 @@ def _find(reader: LineReader, state: LineState, version: str) -> Version:
 def _entry(reader: LineReader, state: LineState, version: str) -> Entry:
     """One version for `verify`, damaged or not."""
     try:
-        return _find(reader, state, version)
+        return find_version(reader, state, version)
     except (NoSuchVersion, NoSuchTag, BadCommand):
         raise
     except CheckpointError as problem:

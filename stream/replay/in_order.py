@@ -65,14 +65,22 @@ class InOrder:
         wanted = self._runs[0][:2] if self._runs else None
         return {key for key, read in self._read.items() if len(read) > HELD_MAX and key != wanted}
 
-    def ready(self, position: Callable[[PartitionKey], int]) -> list[Stretch]:
+    @property
+    def runs_left(self) -> int:
+        """How many runs are still to come, or begun."""
+        return len(self._runs)
+
+    def ready(
+        self, position: Callable[[PartitionKey], int], *, down_to: int | None = None
+    ) -> list[Stretch]:
         """What is to be taken now, in order.
 
         Args:
             position: Up to where a partition was read.
+            down_to: Only until so many runs are left; what stands behind the last is not given.
         """
         found: list[Stretch] = []
-        while self._runs:
+        while len(self._runs) > (down_to or 0):
             topic, partition, first, following = self._runs[0]
             key = (topic, partition)
             read = self._read.setdefault(key, deque())
@@ -83,8 +91,7 @@ class InOrder:
                 self._runs[0] = (topic, partition, taken_to, following)
                 return found
             self._runs.popleft()
-        found += self._rest(position)
-        return found
+        return found if down_to is not None else found + self._rest(position)
 
     def _rest(self, position: Callable[[PartitionKey], int]) -> list[Stretch]:
         """What stands behind the last run: up to where it was read before, it is left out."""

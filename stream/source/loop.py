@@ -110,7 +110,7 @@ class SourceLoop:
         self._source, self._dead_letters, self._pruner = source, dead_letters, pruner
         self._mirror, self._metrics = mirror, metrics
         self._labels = labels_topic(model_file, positions)
-        self._feed = Feed(_columns(model_file, self._labels))
+        self._feed = Feed(columns_of(model_file, self._labels))
         self._turns = Turns()
         self._speed = Speed()
         self._refusals, self._remedies = RefusalLog(model_file.name), Remedies()
@@ -377,8 +377,8 @@ class SourceLoop:
             self._status.state, self._status.trouble = "idle", Trouble()
 
 
-def _columns(model_file: ModelFile, labels: str | None) -> Columns:
-    """What decodes the records of each topic."""
+def columns_of(model_file: ModelFile, labels: str | None) -> Columns:
+    """What decodes the records of each topic; `labels` names that of labels alone."""
     others = {} if labels is None else {labels: label_decoder(model_file)}
     if takes_answers(model_file):
         others[model_file.topics.predictions] = answer_decoder(model_file)
