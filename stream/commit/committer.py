@@ -158,6 +158,12 @@ class Committer:
         self._highest = max(target.highest, head.number if head else 0)
         self.head = head
 
+    def _obeyed(self, control_seq: int) -> int:
+        """The newest command that a version obeys; for a candidate there are none."""
+        if self._line.is_candidate:
+            return 0
+        return max(control_seq, self.head.manifest.orders_seen if self.head else 0)
+
     @property
     def is_busy(self) -> bool:
         """Whether a version is being made."""
@@ -206,7 +212,7 @@ class Committer:
             replaying=self._replayed,
             learn_errors=learn_errors,
             adopted=adopted,
-            control_seq=max(control_seq, self.head.manifest.orders_seen if self.head else 0),
+            control_seq=self._obeyed(control_seq),
         )
         self._note_number(cut.number)
         trainer.drifts.settle(f"v{cut.number}")
