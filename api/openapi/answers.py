@@ -146,7 +146,7 @@ class LabelsView(Strict):
 Offsets = dict[str, dict[str, int]]
 
 
-class Rewind(Strict):
+class RewindUnderWay(Strict):
     """A rewind under way: to which version, and how far its learner says it has come."""
 
     to: str
@@ -187,7 +187,7 @@ class ModelView(Strict):
     lag: int | None
     advice: str | None
     last_error: str | None
-    rewind: Rewind | None
+    rewind: RewindUnderWay | None
     frozen: bool
     pinned: str | None
     tags: dict[str, str]
@@ -324,13 +324,12 @@ class GoingBack(Strict):
 class CommandAnswer(Strict):
     """What a command did, or with `dry_run` would do; the counts are of learned events.
 
-    `changed` is false where the order stood already. `tag` is the name that was given, `unpinned`
+    `changed` is false where the order stood already. `mode` is a rollback's, `tag` the name that was given, `unpinned`
     the version whose pin a rollback removed, `would` what a dry run of going back has found.
     """
 
     command_id: str | None
     command: str
-    mode: str | None
     from_: str | None = Field(alias="from")
     to: str | None
     version: str | None
@@ -339,6 +338,7 @@ class CommandAnswer(Strict):
     replayed: int
     changed: bool
     dry_run: bool
+    mode: str = Field(default_factory=absent)
     tag: str = Field(default_factory=absent)
     unpinned: str = Field(default_factory=absent)
     would: GoingBack = Field(default_factory=absent)

@@ -10,7 +10,10 @@ from checkpoints.operating.verbs import FIELDS, Verb
 from checkpoints.records.skips import SKIP_CHARACTERS_MAX, SKIPS_MAX
 
 # A skip's form; that its spans do not end before they begin is checked with the order.
-_SKIP = r"^(id:[\s\S]+|source:[\s\S]+|time:[^/]+/[^/]+|([A-Za-z0-9._-]{1,249}/)?[0-9]{1,9}:[0-9]{1,18}-[0-9]{1,18})$"  # noqa: E501
+_SKIP = (
+    r"^(id:[\s\S]+|source:[\s\S]+|time:[^/]+/[^/]+"
+    r"|([A-Za-z0-9._-]{1,249}/)?[0-9]{1,9}:[0-9]{1,18}-[0-9]{1,18})$"
+)
 # What the fields hold; a reason of spaces is none.
 _KINDS: dict[str, Any] = {
     "to": Annotated[str, Field(pattern=r"^(v[1-9][0-9]{0,14}|" + TAG + ")$")],

@@ -114,7 +114,6 @@ def _example(verb: Verb) -> dict[str, Any]:
     return {
         "command_id": "6f1d" * 8,
         "command": verb.name,
-        "mode": verb.example.get("mode"),
         "from": "v17",
         "to": verb.example.get("to"),
         "version": made,
@@ -123,5 +122,6 @@ def _example(verb: Verb) -> dict[str, Any]:
         "replayed": 0,
         "changed": True,
         "dry_run": False,
+        **({"mode": verb.example["mode"]} if "mode" in verb.takes else {}),
         **({"tag": verb.example["tag"]} if "tag" in verb.takes else {}),
     }

@@ -84,7 +84,6 @@ def body_of(
     body: dict[str, Any] = {
         "command_id": None if is_dry_run else command.id,
         "command": command.command,
-        "mode": command.mode,
         "from": command.from_,
         "to": command.to,
         "version": None if is_dry_run else command.version,
@@ -94,6 +93,8 @@ def body_of(
         "changed": command.outcome != NOTHING_CHANGED,
         "dry_run": is_dry_run,
     }
+    if command.mode:
+        body["mode"] = command.mode
     if command.tag:
         body["tag"] = command.tag
     if unpinned := unpinned_by(command, was):
@@ -113,7 +114,7 @@ def unpinned_by(command: Command, was: ControlRecord | None) -> str | None:
 def text_lines(model: str, body: Mapping[str, Any]) -> list[str]:
     """The body, for people.
 
-    >>> usual = {"dry_run": False, "mode": None, "from": "v7", "serving": "v9", "changed": True}
+    >>> usual = {"dry_run": False, "from": "v7", "serving": "v9", "changed": True}
     >>> text_lines("m", {**usual, "command": "tag", "to": "v8", "tag": "stable"})
     ['m: tag in force; stable is now v8 (was v7); serving v9']
     >>> text_lines("m", {**usual, "command": "unpin", "to": "v9", "changed": False})
@@ -124,7 +125,7 @@ def text_lines(model: str, body: Mapping[str, Any]) -> list[str]:
         lines.append(f"{_stood_already(body)}: nothing would change")
     elif body["dry_run"] and "tag" in body:
         lines.append(_tagged(body))
-    if body["mode"] == "rewind":
+    if body.get("mode") == "rewind":
         lines += _rewind_lines(model, body)
     elif VERBS[body["command"]].makes_version:
         lines += _rollback_lines(model, body)

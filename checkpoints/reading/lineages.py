@@ -22,12 +22,12 @@ from checkpoints.records.replay import SEGMENT, Replay
 from checkpoints.records.signing import Verifier
 from checkpoints.stores.contract import Store
 
-__all__ = ["Lineages", "Order", "lineage_of", "order_since"]
+__all__ = ["Lineages", "ReadOrder", "lineage_of", "order_since"]
 
 _Ends: TypeAlias = dict[tuple[str, int], int]
 
 
-class Order(Struct, frozen=True, kw_only=True):
+class ReadOrder(Struct, frozen=True, kw_only=True):
     """What was read after a version, in order.
 
     Attributes:
@@ -93,7 +93,7 @@ def lineage_of(store: Store, verifier: Verifier, reader: LineReader, version: Ve
     return lineage_in(version, Replay.from_bytes(found[SEGMENT]) if found else None)
 
 
-def order_since(lineages: Lineages, head: Version, target: Version) -> Order:
+def order_since(lineages: Lineages, head: Version, target: Version) -> ReadOrder:
     """In which order the records after `target` were taken, up to where `head` stands.
 
     Rollbacks are passed over: what they made the model forget is part of it. What an earlier
@@ -114,7 +114,7 @@ def order_since(lineages: Lineages, head: Version, target: Version) -> Order:
     runs = joined(run for part in reversed(parts) for run in part)
     ends = _flat(head.manifest.offsets)
     missing = _missing([*runs, *left_out], begins, ends)
-    return Order(
+    return ReadOrder(
         runs=_put_before(runs, missing),
         unknown=sum(following - first for of in missing.values() for first, following in of),
     )

@@ -64,7 +64,7 @@ def rebuild_command(wired: ReplayWiring) -> Callable[..., None]:
         settings = wired.settings(data_dir)
         log_check(lambda: settings.kafka)(way.beginning, found.manifest)
         with private_folder(settings.learner.scratch_dir) as scratch:
-            progress = Progress(model, way.records)
+            progress = RebuildProgress(model, way.records)
             done = made_again(lineages, way, settings.kafka, scratch, progress.add)
         name = found.manifest.name
         if as_json:
@@ -77,7 +77,7 @@ def rebuild_command(wired: ReplayWiring) -> Callable[..., None]:
     return rebuild
 
 
-class Progress:
+class RebuildProgress:
     """How far it has come, on stderr, for who waits long: with rate and time left."""
 
     def __init__(self, model: str, total: int) -> None:

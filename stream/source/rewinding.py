@@ -20,7 +20,7 @@ from typing import Any
 
 from checkpoints.errors import StoreUnavailable
 from checkpoints.keeping.pruner import Pruner
-from checkpoints.reading.lineages import Lineages, Order, order_since
+from checkpoints.reading.lineages import Lineages, ReadOrder, order_since
 from checkpoints.reading.standing_orders import standing_orders
 from checkpoints.records.control import Rewinding
 from checkpoints.records.line import Line
@@ -58,7 +58,7 @@ class RewindStart:
     to: Version
     start: Version
     granted: Granted
-    plan: Order
+    plan: ReadOrder
 
     def told(self) -> Rewound:
         """For the learner."""

@@ -35,6 +35,9 @@ def test_a_rollback_says_that_it_removes_the_pin(weir):
         "phishing: nothing was done; v1 is serving",
         "v3 would be the head; 20 learned events would be forgotten",
         "the pin of v1 would be removed",
+        "2 versions and 20 records lie between, 2023-11-14T22:13:20.003Z to "
+        "2023-11-14T22:13:20.005Z",
+        "Accuracy: 0.5 then, 0.5 now",
     ]
     assert weir(*BACK)[1].splitlines() == [
         "phishing: rollback in force; serving v6",

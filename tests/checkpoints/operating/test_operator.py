@@ -198,8 +198,9 @@ def test_a_dry_run_changes_nothing(store, operator, versions):
     """It says what would be forgotten, and makes no version and no record."""
     answer = operator.run(LINE, order("rollback", "v2", dry_run=True))
 
-    assert set(answer) == ANSWER
+    assert set(answer) == ANSWER | {"mode", "would"}
     assert (answer["dry_run"], answer["forgotten"]) == (True, 30)
+    assert (answer["would"]["versions"], answer["would"]["records"]) == (3, 30)
     assert (answer["version"], answer["serving"], answer["command_id"]) == (None, "v5", None)
     assert audit(store) == []
     assert state(store).head == versions[4]
