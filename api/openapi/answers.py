@@ -147,9 +147,10 @@ Offsets = dict[str, dict[str, int]]
 
 
 class RewindUnderWay(Strict):
-    """A rewind under way: to which version, and how far its learner says it has come."""
+    """A rewind, reset or relearning under way, and how far its learner says it has come."""
 
-    to: str
+    kind: str
+    to: str | None
     command_id: str
     skip: list[str]
     records: int | None
@@ -324,8 +325,9 @@ class GoingBack(Strict):
 class CommandAnswer(Strict):
     """What a command did, or with `dry_run` would do; the counts are of learned events.
 
-    `changed` is false where the order stood already. `mode` is a rollback's, `tag` the name that was given, `unpinned`
-    the version whose pin a rollback removed, `would` what a dry run of going back has found.
+    `changed` is false where the order stood already. `mode` is a rollback's, `tag` the name that was
+    given, `unpinned` the version whose pin a rollback removed, `would` what a dry run of going back
+    has found.
     """
 
     command_id: str | None

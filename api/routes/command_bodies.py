@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from api.http.paging import VERSION
 from checkpoints.operating.order import REASON_MAX, TAG
 from checkpoints.operating.verbs import FIELDS, Verb
+from learner.events.times import RFC_3339
 from checkpoints.records.skips import SKIP_CHARACTERS_MAX, SKIPS_MAX
 
 # A skip's form; that its spans do not end before they begin is checked with the order.
@@ -25,6 +26,7 @@ _KINDS: dict[str, Any] = {
         Field(strict=False, max_length=SKIPS_MAX),
     ],
     "keep_serving": bool,
+    "start": Annotated[str, Field(pattern=f"^(earliest|{RFC_3339})$")],
     "expect": Annotated[str, Field(pattern=VERSION)] | None,
     "dry_run": bool,
 }

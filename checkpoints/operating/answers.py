@@ -30,7 +30,7 @@ def outcome_of(
         going: What a rollback comes to; None of any other command.
         unreadable: The head, where it could not be read.
         unpinned: The version whose pin a rollback removes.
-        ended: The version to which a rewind was under way that it ends.
+        ended: The rewind, or new beginning, under way that it ends.
         is_change: Whether the standing orders are others than before.
     """
     if going is None:
@@ -41,7 +41,7 @@ def outcome_of(
     if unpinned:
         parts.append(f"removed the pin of {unpinned}")
     if ended:
-        parts.append(f"ended the rewind to {ended}")
+        parts.append(f"ended the {ended}")
     if unreadable:
         head, place = unreadable.head, unreadable.place
         parts.append(f"{head} could not be read, the place in the log is that of {place}")

@@ -64,6 +64,9 @@ _OF_ORDERS = {
     "skip": _parameter(
         "skip", Annotated[list[str] | None, typer.Option(help=FIELDS["skip"])], None
     ),
+    "start": _parameter(
+        "start", Annotated[str, typer.Option("--from", help=FIELDS["start"])], "earliest"
+    ),
     "keep_serving": _parameter(
         "keep_serving",
         Annotated[bool, typer.Option("--keep-serving", help=FIELDS["keep_serving"])],

@@ -20,7 +20,7 @@ import re
 import time
 import uuid
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
@@ -221,7 +221,7 @@ class Operator:
         changes = {**verb.changes(stood, _pointer(target), order.tag)}
         if verb.makes_version:
             changes["rewind"] = UNSET
-        if order.is_rewind and target is not None:
+        if order.begins_anew or (order.is_rewind and target is not None):
             changes["rewind"] = _rewinding(stood, stand.head, target, order)
         unreadable = version.manifest.unreadable if version else None
         outcome = outcome_of(
@@ -229,7 +229,7 @@ class Operator:
             is_rewind=order.is_rewind,
             unreadable=unreadable,
             unpinned=f"v{stood.pin.number}" if going and stood.pin else None,
-            ended=f"v{under_way.to.number}" if going and under_way else None,
+            ended=under_way.name if going and under_way else None,
             is_change=any(each != getattr(stood, field) for field, each in changes.items()),
         )
         highest = version.number if version else self._highest(state, stand)
@@ -327,14 +327,21 @@ def _answer(plan: _Plan, *, is_dry_run: bool) -> dict[str, Any]:
     return body
 
 
-def _rewinding(stood: ControlRecord, head: Version, target: Version, order: Order) -> Rewinding:
+def _rewinding(
+    stood: ControlRecord, head: Version, target: Version | None, order: Order
+) -> Rewinding:
+    """A rewind to `target`, or a new beginning without one."""
+    kinds: dict[str, Literal["reset", "relearn"]] = {"reset": "reset", "relearn": "relearn"}
     return Rewinding(
         seq=stood.seq,
         id=stood.command.id,
-        to=Pointer(number=target.number, id=target.id),
+        kind=kinds.get(order.command, "rewind"),
+        to=None if order.begins_anew else _pointer(target),
         head=Pointer(number=head.number, id=head.id),
+        start=order.start_at,
         skip=order.skip,
-        keeps_serving=order.keep_serving,
+        keeps_serving=order.keep_serving or order.begins_anew,
+        may_take_over=order.command != "relearn",
     )
 
 
@@ -383,7 +390,7 @@ def _serving(record: ControlRecord | None, head: str) -> str:
     if record.pin:
         return f"v{record.pin.number}"
     rewind = record.rewind
-    return f"v{rewind.to.number}" if rewind and not rewind.keeps_serving else head
+    return f"v{rewind.to.number}" if rewind and rewind.to and not rewind.keeps_serving else head
 
 
 def _came_since(reader: LineReader, number: int) -> list[str]:

@@ -8,6 +8,7 @@ from checkpoints.errors import BadCommand
 from checkpoints.operating.verbs import VERBS, Verb
 from checkpoints.records.control import Command
 from checkpoints.records.skips import skips_of
+from config.text.moments import moment_ms
 
 __all__ = ["REASON_MAX", "TAG", "Order", "is_tag_name"]
 
@@ -19,6 +20,7 @@ _STRAYS = {
     "skip": ("skip", "only rollback replays"),
     "keep_serving": ("keep_serving", "only a rewind can leave the head served"),
     "to": ("version", "leave it out: it is about the whole model"),
+    "start": ("start", "only relearn begins at another place"),
     "tag": (
         "tag",
         "only the command tag gives one; a version may be named by a tag that it has",
@@ -44,6 +46,7 @@ class Order(Struct, frozen=True, kw_only=True):
         to: The version meant, `v17` or the name of a tag. Rollback and pin need one.
         mode: Of a rollback.
         skip: What a rewind is to leave out.
+        start: Where relearning begins: `earliest`, or a time.
         keep_serving: A rewind leaves the head served until it has caught up.
         tag: The name that `tag` gives to `to`, or to what is being served.
         expect: Refuse if the model was changed by another command since this version (`v17`).
@@ -56,6 +59,7 @@ class Order(Struct, frozen=True, kw_only=True):
     mode: str | None = None
     skip: tuple[str, ...] = ()
     keep_serving: bool = False
+    start: str | None = None
     tag: str | None = None
     expect: str | None = None
     dry_run: bool = False
@@ -78,6 +82,8 @@ class Order(Struct, frozen=True, kw_only=True):
             raise BadCommand(f"{self.command} needs a version", advice="name one, as in v17")
         if "mode" in self.verb.takes:
             self._check_mode()
+        if "start" in self.verb.takes:
+            self._check_start()
         if "tag" in self.verb.takes and not is_tag_name(self.tag or ""):
             advice = "letters, digits, '.', '_', '-', at most 64, and not like a version"
             raise BadCommand(f"{self.tag!r} is no name for a tag", advice=advice, field="tag")
@@ -91,6 +97,16 @@ class Order(Struct, frozen=True, kw_only=True):
     def is_rewind(self) -> bool:
         """Whether it has what came after a version replayed."""
         return self.mode == "rewind"
+
+    @property
+    def begins_anew(self) -> bool:
+        """Whether the model begins untrained."""
+        return self.command in {"reset", "relearn"}
+
+    @property
+    def start_at(self) -> str | int | None:
+        """Where relearning begins: `earliest`, or milliseconds since 1970."""
+        return self.start if self.start in {None, "earliest"} else moment_ms(str(self.start))
 
     @property
     def makes_version(self) -> bool:
@@ -128,6 +144,12 @@ class Order(Struct, frozen=True, kw_only=True):
             advice = "leave it out, or rewind: what is gone back to is served at once"
             raise BadCommand("forgetting keeps nothing serving", advice=advice,
                              field="keep_serving")  # fmt: skip
+
+    def _check_start(self) -> None:
+        try:
+            _ = self.start_at
+        except ValueError as error:
+            raise BadCommand(f"earliest or a time: {error}", advice="", field="start") from error
 
     def _check_skips(self) -> None:
         try:

@@ -25,6 +25,7 @@ FIELDS: Mapping[str, str] = {
     "reason": "Why; it goes to the audit.",
     "skip": "Of a rewind, repeatable: [TOPIC/]PARTITION:FIRST-LAST (offsets, both included), "
     "id:ID, source:NAME, time:FROM/TO.",
+    "start": "earliest, or a time (RFC 3339): the first record that is learned.",
     "keep_serving": "Of a rewind: go on serving the head until the replay has caught up.",
     "expect": "Refuse if another command came since vN.",
     "dry_run": "Say what would happen, do nothing.",
@@ -134,6 +135,27 @@ _ROWS = (
         summary="End a rewind that is under way, and leave the head as it was",
         stood="no rewind was under way",
         example={"reason": "the wrong version"},
+    ),
+    Verb(
+        name="reset",
+        changes=lambda _was, _target, _tag: {},
+        waits_for=("api", "learner"),
+        is_fencing=True,
+        needs_head=False,
+        help="Begin untrained where the log was read to; undone by a rollback.",
+        summary="Begin untrained at this place in the log",
+        example={"reason": "it learned from the wrong labels from the first"},
+    ),
+    Verb(
+        name="relearn",
+        takes=("start",),
+        changes=lambda _was, _target, _tag: {},
+        waits_for=("api", "learner"),
+        is_fencing=True,
+        help="Learn the log again by the model file as it is now, beside the version that is "
+        "served, until `release` lets it take over.",
+        summary="Learn the log again by the model file as it is now",
+        example={"start": "earliest", "reason": "a new learner"},
     ),
     Verb(
         name="freeze",

@@ -22,7 +22,7 @@ from checkpoints.records.replay import SEGMENT, Replay
 from checkpoints.records.signing import Verifier
 from checkpoints.stores.contract import Store
 
-__all__ = ["Lineages", "ReadOrder", "lineage_of", "order_since"]
+__all__ = ["Lineages", "ReadOrder", "flat", "lineage_of", "order_since"]
 
 _Ends: TypeAlias = dict[tuple[str, int], int]
 
@@ -93,26 +93,37 @@ def lineage_of(store: Store, verifier: Verifier, reader: LineReader, version: Ve
     return lineage_in(version, Replay.from_bytes(found[SEGMENT]) if found else None)
 
 
-def order_since(lineages: Lineages, head: Version, target: Version) -> ReadOrder:
-    """In which order the records after `target` were taken, up to where `head` stands.
+def order_since(
+    lineages: Lineages,
+    head: Version,
+    begins: Mapping[tuple[str, int], int],
+    *,
+    stops_at: str | None = None,
+    with_forgotten: bool = True,
+) -> ReadOrder:
+    """In which order the records from a place on were taken, up to where `head` stands.
 
-    Rollbacks are passed over: what they made the model forget is part of it. What an earlier
-    rewind left out is not, as long as `target` lies before it.
+    What an earlier rewind left out is no part of it.
+
+    Args:
+        begins: The first offset of each partition; of one that is not named, where it begins.
+        stops_at: The id of a version that stands there.
+        with_forgotten: What rollbacks made the model forget is part of it.
 
     Raises:
         CheckpointError: A lineage on the way does not verify.
     """
-    begins = _begins(head.manifest, target.manifest)
+    begins = {**flat(head.manifest.begins), **begins}
     parts: list[tuple[Run, ...]] = []
     left_out: list[Run] = []
-    open_ends = _flat(head.manifest.offsets)
-    for step in _steps(lineages, head, target):
+    open_ends = flat(head.manifest.offsets)
+    for step in _steps(lineages, head, stops_at, with_forgotten=with_forgotten):
         if not any(end > begins.get(key, 0) for key, end in open_ends.items()):
             break
         parts.append(_clipped(step.runs, begins, open_ends))
         left_out += step.skipped
     runs = joined(run for part in reversed(parts) for run in part)
-    ends = _flat(head.manifest.offsets)
+    ends = flat(head.manifest.offsets)
     missing = _missing([*runs, *left_out], begins, ends)
     return ReadOrder(
         runs=_put_before(runs, missing),
@@ -127,18 +138,31 @@ class _Step(Struct, frozen=True):
     skipped: tuple[Run, ...] = ()
 
 
-def _steps(lineages: Lineages, head: Version, target: Version) -> Iterator[_Step]:
-    """From the head back, newest first, until the target, or as far as anything is kept."""
+def _steps(
+    lineages: Lineages, head: Version, stops_at: str | None, *, with_forgotten: bool
+) -> Iterator[_Step]:
+    """From the head back, newest first, as far as anything is kept."""
     version: Version | None = head
-    while version is not None and version.id != target.id:
+    while version is not None and version.id != stops_at:
         manifest = version.manifest
         forked = lineages.kept(_forked_from(manifest)) if manifest.rollback else None
-        if forked is not None:  # what was forgotten was read all the same
+        if with_forgotten and forked is not None:  # it was read all the same
             version = forked
             continue
         lineage = lineages.of(version)
-        yield _Step(lineage.runs, lineages.replay_of(version).skipped)
+        gap = () if with_forgotten else _gap_of(manifest)
+        yield _Step(lineage.runs, (*lineages.replay_of(version).skipped, *gap))
         version = lineages.kept(lineage.base)
+
+
+def _gap_of(manifest: Manifest) -> tuple[Run, ...]:
+    """What a rollback made the model forget."""
+    gap = manifest.rollback.gap if manifest.rollback else {}
+    return tuple(
+        (topic, int(partition), first, following)
+        for topic, partitions in gap.items()
+        for partition, (first, following) in partitions.items()
+    )
 
 
 def _forked_from(manifest: Manifest) -> str | None:
@@ -146,12 +170,8 @@ def _forked_from(manifest: Manifest) -> str | None:
     return manifest.unreadable.place_id if manifest.unreadable else manifest.parent
 
 
-def _begins(head: Manifest, target: Manifest) -> _Ends:
-    """The next offset after the target; of partitions that it did not know, where they begin."""
-    return {**_flat(head.begins), **_flat(target.offsets)}
-
-
-def _flat(offsets: Offsets) -> _Ends:
+def flat(offsets: Offsets) -> dict[tuple[str, int], int]:
+    """Offsets by topic and partition."""
     return {(topic, int(p)): at for topic, of in offsets.items() for p, at in of.items()}
 
 

@@ -101,7 +101,8 @@ def _rewind(state: LineState, now_ms: int) -> Body | None:
     told = _live(state.learner, now_ms).get("rewind")
     known = told if isinstance(told, dict) and told.get("command_id") == order.id else {}
     return {
-        "to": f"v{order.to.number}",
+        "kind": order.kind,
+        "to": f"v{order.to.number}" if order.to else None,
         "command_id": order.id,
         "skip": list(order.skip),
         **{name: known.get(name) for name in _PROGRESS},

@@ -22,7 +22,8 @@ __all__ = ["Command", "Control", "ControlRecord", "Pointer", "Rewinding", "follo
 CONTROL_BYTES_MAX = 256 << 10
 AUDIT_KEPT = 10_000  # control records of one line; the oldest go first
 
-CommandName = Literal["pin", "unpin", "rollback", "cancel", "freeze", "thaw", "tag"]
+CommandName = Literal["pin", "unpin", "rollback", "cancel", "reset", "relearn", "freeze", "thaw",
+                      "tag"]  # fmt: skip
 
 
 class Pointer(Struct, frozen=True, kw_only=True):
@@ -51,7 +52,8 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "from"
 
 
 class Rewinding(Struct, frozen=True, kw_only=True):
-    """A rewind that was ordered: the line's learner replays what came after a version.
+    """A new beginning that was ordered: the learner replays what came after a version (a rewind),
+    learns the log again by the model file as it is now (relearn), or begins untrained (reset).
 
     Nothing else becomes the head until it has; so it stands as long as the head has obeyed no
     command from `seq` on.
@@ -59,7 +61,10 @@ class Rewinding(Struct, frozen=True, kw_only=True):
     Attributes:
         seq: The number of the command.
         id: The command's.
-        to: The version whose learner and place in the log it goes on from.
+        kind: Which of them.
+        to: The version whose learner and place in the log a rewind goes on from.
+        start: Where relearning begins: "earliest", or milliseconds since 1970.
+        may_take_over: Whether it becomes the head when it has caught up.
         head: The head when it was ordered, which stays the head until the replay has caught up.
         skip: What is left out, as it was written.
         keeps_serving: The head goes on being served meanwhile, and not the old version.
@@ -67,10 +72,23 @@ class Rewinding(Struct, frozen=True, kw_only=True):
 
     seq: int
     id: str
-    to: Pointer
+    kind: Literal["rewind", "reset", "relearn"] = "rewind"
+    to: Pointer | None
     head: Pointer
+    start: str | int | None = None
     skip: tuple[str, ...] = ()
     keeps_serving: bool = False
+    may_take_over: bool = True
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return f"rewind to v{self.to.number}" if self.to else self.kind
+
+    @property
+    def pointers(self) -> tuple[Pointer, ...]:
+        """The versions that it needs."""
+        return (self.head, self.to) if self.to else (self.head,)
 
     def is_over(self, orders_seen: int) -> bool:
         """Whether a head that has obeyed the commands up to this one has taken its place."""
@@ -113,7 +131,7 @@ class ControlRecord(Struct, frozen=True, kw_only=True):
         rewind is made of.
         """
         tagged = (pointer.id for pointer in self.tags.values())
-        rewound = {self.rewind.to.id, self.rewind.head.id} if self.rewind else frozenset()
+        rewound = {each.id for each in self.rewind.pointers} if self.rewind else frozenset()
         return frozenset(tagged) | ({self.pin.id} if self.pin else frozenset()) | rewound
 
     def serves(self, orders_seen: int) -> Pointer | None:

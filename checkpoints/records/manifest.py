@@ -150,7 +150,7 @@ class Rewind(Struct, frozen=True, kw_only=True):
     What it has replayed, in which order, and what it left out is in its segment `replay`.
 
     Attributes:
-        to: The version that it went on from, "v3".
+        to: The version that it went on from, "v3"; None: it began untrained.
         to_id: That version's id.
         command_id: The order's.
         skip: What was left out, as it was written.
@@ -158,8 +158,8 @@ class Rewind(Struct, frozen=True, kw_only=True):
         at_ms: When its replay was begun.
     """
 
-    to: str
-    to_id: str
+    to: str | None
+    to_id: str | None
     command_id: str
     skip: tuple[str, ...] = ()
     skipped: int = 0

@@ -190,7 +190,7 @@ def named_by(control: Control, version: Version | None) -> frozenset[str]:
     operators out of every command.
     """
     record = control.record
-    rewound = [record.rewind.to] if record.rewind else []
+    rewound = record.rewind.pointers if record.rewind else ()
     pointers = (*record.tags.values(), *([record.pin] if record.pin else []), *rewound)
     named = {point.id for point in pointers if f"v{point.number}" == record.command.to}
     if version is not None and version.manifest.rollback is not None:
