@@ -325,9 +325,8 @@ class GoingBack(Strict):
 class CommandAnswer(Strict):
     """What a command did, or with `dry_run` would do; the counts are of learned events.
 
-    `changed` is false where the order stood already. `mode` is a rollback's, `tag` the name that was
-    given, `unpinned` the version whose pin a rollback removed, `would` what a dry run of going back
-    has found.
+    `changed` is false where the order stood already. `mode` is a rollback's, `tag` the name given,
+    `unpinned` the version whose pin a rollback removed, `would` what a dry run of going back found.
     """
 
     command_id: str | None

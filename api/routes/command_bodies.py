@@ -7,8 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from api.http.paging import VERSION
 from checkpoints.operating.order import REASON_MAX, TAG
 from checkpoints.operating.verbs import FIELDS, Verb
-from learner.events.times import RFC_3339
 from checkpoints.records.skips import SKIP_CHARACTERS_MAX, SKIPS_MAX
+from learner.events.times import RFC_3339
 
 # A skip's form; that its spans do not end before they begin is checked with the order.
 _SKIP = (

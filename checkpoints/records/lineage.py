@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from checkpoints.errors import CheckpointCorrupt, ReadFurther, Tampered
 from checkpoints.records.line import Line
 from checkpoints.records.manifest import (
+    Counts,
     Manifest,
     Offsets,
     Place,
@@ -117,8 +118,10 @@ def rolled_back(
     if target.number > head.number:
         raise ValueError(f"{target} is newer than the head {head.manifest.name}")
     now, then = head.manifest, target.manifest
-    forgotten = now.counts.learned + now.counts.forgotten - then.counts.learned
-    if forgotten < 0 or _gap(now.offsets, then.offsets, now.begins):
+    if _gap(now.offsets, then.offsets, now.begins):
+        raise ReadFurther(target, now.name)
+    counts = _counts(now, then)
+    if counts.forgotten < 0:
         raise ReadFurther(target, now.name)
     back = Rollback(
         to=then.name,
@@ -143,17 +146,48 @@ def rolled_back(
         rollback=back,
         rewind=UNSET,
         control_seq=control_seq,
-        **_taken_up(now, then, forgotten=forgotten),
+        counts=counts,
+        **_taken_up(now, then),
     )
 
 
-def _taken_up(now: Manifest, then: Manifest, *, forgotten: int) -> dict[str, Any]:
-    """The fields that say what was learned: the target's, but for what belongs to the log."""
+def _counts(now: Manifest, then: Manifest) -> Counts:
+    """The counts after going back: what was learned is the target's, what is the log's the head's.
+
+    Where a rewind or a new beginning lies between, the head has read the records from the target on
+    in its own way, and what it counted says nothing of them: all that the target and what waits do
+    not account for counts as forgotten.
+    """
     learned = {name: getattr(then.counts, name) for name in _LEARNED}
+    forgotten = now.counts.learned + now.counts.forgotten - then.counts.learned
+    if (
+        forgotten >= 0
+        and now.counts.skipped == then.counts.skipped
+        and _earliest(now.begins, then.begins) == now.begins
+    ):
+        return replace(now.counts, **learned, forgotten=forgotten)
+    of_the_log = {
+        "refused": then.counts.refused,
+        "refused_by": then.counts.refused_by,
+        "skipped": then.counts.skipped,
+    }
+    counts = replace(now.counts, **learned, **of_the_log, forgotten=0)
+    begins = _earliest(now.begins, then.begins)
+    left = advanced(replace(now, begins=begins)) - accounted(replace(now, counts=counts))
+    return replace(counts, forgotten=left)
+
+
+def _earliest(now: Offsets, then: Offsets) -> dict[str, dict[str, int]]:
+    """Where the target began; of partitions that it did not know, where the head did."""
+    return {topic: {**now.get(topic, {}), **then.get(topic, {})} for topic in {**now, **then}}
+
+
+def _taken_up(now: Manifest, then: Manifest) -> dict[str, Any]:
+    """The fields that say what was learned: the target's, but for what belongs to the log."""
     kept = {name: part for name, part in now.model_file.items() if name in _OF_THE_HEAD}
     return {
         "created_at_ms": then.created_at_ms,
-        "counts": replace(now.counts, **learned, forgotten=forgotten),
+        "begins": _earliest(now.begins, then.begins),
         "metrics": then.metrics,
         "calibration": then.calibration,
         "served": then.served,

@@ -75,9 +75,10 @@ class Rewound(_Message, tag=7):
     Attributes:
         token: The fencing token of the line's candidate.
         highest: The highest version number of the candidate.
+        is_reset: It begins untrained where the head stands, and takes its place at once.
         start: The envelope of the version to restore: the one that was gone back to, or the newest
-            of the candidate.
-        to: The envelope of the version that was gone back to.
+            of the candidate; None: it begins untrained.
+        to: The envelope of the version that was gone back to, where there is one.
         command_id: The order's.
         skip: What is left out, as it was written.
         control_seq: The number of the order.
@@ -85,8 +86,9 @@ class Rewound(_Message, tag=7):
 
     token: str
     highest: int
-    start: bytes
-    to: bytes
+    is_reset: bool
+    start: bytes | None
+    to: bytes | None
     command_id: str
     skip: tuple[str, ...]
     control_seq: int

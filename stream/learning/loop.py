@@ -76,6 +76,7 @@ class LearningLoop:
         memory_max: Bytes that the learner may hold.
         adopted: Sections of the model file that changed: a reason for a commit.
         takes_over: Of a rewind: where its versions go when it has caught up.
+        commits_first: A version is made before anything is learned, as of a line that begins.
     """
 
     def __init__(
@@ -92,8 +93,9 @@ class LearningLoop:
         memory_max: int,
         adopted: tuple[str, ...] = (),
         takes_over: Target | None = None,
+        commits_first: bool = False,
     ) -> None:
-        self._takes_over = takes_over
+        self._takes_over, self._commits_first = takes_over, commits_first
         self._trainer, self._positions = trainer, positions
         self._committer, self._channel, self._board = committer, channel, board
         self._suspects, self._to_be_tried, self._adopted = suspects, suspects.records, adopted
@@ -116,7 +118,7 @@ class LearningLoop:
         MemoryLimitError: The learner has grown beyond its limit.
             ChannelClosedError: The source is gone.
         """
-        if self._committer.head is None or self._adopted:
+        if self._committer.head is None or self._adopted or self._commits_first:
             self._commit()
             self._settle()
         while not self._board.stop:

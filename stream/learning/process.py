@@ -10,12 +10,15 @@ import select
 import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import structs
 
 from checkpoints.reading.lineages import Lineages
 from checkpoints.reading.reader import LineReader
 from checkpoints.records.line import Line
+from checkpoints.records.lineage import accounted
 from checkpoints.records.manifest import Rewind, Version, open_version
 from checkpoints.records.signing import Keys
 from checkpoints.stores.contract import Store
@@ -35,7 +38,7 @@ from stream.commit.version_numbers import VersionNumbers
 from stream.exits import DONE, end_with
 from stream.learning.huge_pages import use_huge_pages
 from stream.learning.loop import LearningLoop
-from stream.learning.restore import Restored, restore
+from stream.learning.restore import Restored, positions_of, restore
 from stream.learning.trial import check_restorable
 
 log = logging.getLogger(__name__)
@@ -45,10 +48,12 @@ _WAIT_S = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Rewound:
-    """A rewind under way: what is restored, and what its versions say and where they go."""
+    """A rewind under way: what is restored (None: nothing), and what its versions say and where
+    they go (None: to the line).
+    """
 
-    start: Version
-    target: Target
+    start: Version | None
+    target: Target | None
     replaying: Replaying
 
 
@@ -117,7 +122,11 @@ class LearnerProcess:
         )
         rewound = begin.rewound and self._rewound(begin.rewound)
         start = rewound.start if rewound else head
-        found = self._restored(start, scratch) if start else self._begun(scratch)
+        if begin.rewound and begin.rewound.is_reset and head is not None:
+            found, forgotten = self._reset(head, scratch)
+        else:
+            found = self._restored(start, scratch) if start else self._begun(scratch)
+            forgotten = start.manifest.counts.forgotten if start else 0
         found.positions.begin(begin.topic_ids, begin.first_offsets)
         self.channel.send(Ready(start.manifest.name if start else None))
         worker = LearningLoop(
@@ -128,14 +137,15 @@ class LearnerProcess:
                 self.open_store,
                 self.keys,
                 self.model_file,
-                target=rewound.target if rewound else target,
+                target=(rewound and rewound.target) or target,
                 tell=self.channel.send,
-                forgotten=start.manifest.counts.forgotten if start else 0,
+                forgotten=forgotten,
                 replaying=rewound.replaying if rewound else None,
                 budget=self.budget,
                 place=self.place,
             ),
             takes_over=target if rewound else None,
+            commits_first=bool(rewound and rewound.target is None),
             channel=self.channel,
             board=self.board,
             suspects=self.suspects,
@@ -152,19 +162,21 @@ class LearnerProcess:
 
     def _rewound(self, told: Rewound) -> "_Rewound":
         """Where a rewind goes on from, and where its versions go."""
-        to = self._opened(told.to, self.line)
+        to = None if told.to is None else self._opened(told.to, self.line)
         candidate = None
-        if told.start != told.to:
+        if told.start is not None and told.start != told.to:
             candidate = self._opened(told.start, self.line.candidate)
         replaying = Replaying(
             rewind=Rewind(
-                to=to.manifest.name,
-                to_id=to.id,
+                to=to.manifest.name if to else None,
+                to_id=to.id if to else None,
                 command_id=told.command_id,
                 skip=told.skip,
                 at_ms=int(time.time() * 1000),
             )
         )
+        if told.is_reset:
+            return _Rewound(start=None, target=None, replaying=replaying)
         if candidate is not None and candidate.manifest.rewind:
             with closing(self.open_store()) as store:
                 lineages = Lineages(store, self.keys.verifier, candidate.manifest.line.candidate)
@@ -194,6 +206,16 @@ class LearnerProcess:
             head.manifest.counts.learned,
         )  # fmt: skip
         return found
+
+    def _reset(self, head: Version, scratch: Path) -> tuple[Restored, int]:
+        """Untrained, where the head stands; what it had learned, or what waits, is forgotten."""
+        begun = self._begun(scratch)
+        now = head.manifest
+        begun.trainer.refused_by.update(now.counts.refused_by)
+        counts = structs.replace(now.counts, forgotten=0)
+        left = accounted(structs.replace(now, counts=counts)) - counts.refused - counts.skipped
+        positions = positions_of(now, self.model_file)
+        return replace(begun, positions=positions), left + now.counts.forgotten
 
     def _begun(self, scratch: Path) -> Restored:
         """A new line, untrained."""

@@ -10,13 +10,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from msgspec import Struct
 
-from checkpoints.operating.connection import Connection, Model, line_of
+from checkpoints.operating.connection import Connection, Model, Told, line_of
 
 if TYPE_CHECKING:
     from config.settings import Settings
     from stream.replay.rebuild import Rebuilt, Way
 
-AVersion = Annotated[str, typer.Argument(help="As in v17, or a tag.", metavar="vN")]
+AVersion = Annotated[
+    str | None, typer.Argument(help="As in v17, or a tag.", metavar="[vN]", show_default=False)
+]
+WithCurrent = Annotated[
+    bool,
+    typer.Option(
+        "--with-current",
+        help="Learn the log again by the model file as it is now: as `weir relearn`.",
+    ),
+]
+Start = Annotated[
+    str | None, typer.Option("--from", help="With --with-current: earliest, or a time.")
+]
+Reason = Annotated[str | None, typer.Option(help="With --with-current: why; for the audit.")]
 Whole = Annotated[
     bool, typer.Option("--whole", help="From the beginning, not from the version before it.")
 ]
@@ -43,12 +56,25 @@ def rebuild_command(wired: ReplayWiring) -> Callable[..., None]:
 
     def rebuild(
         model: Model,
-        version: AVersion,
+        version: AVersion = None,
         whole: Whole = False,
+        with_current: WithCurrent = False,
+        start: Start = None,
+        reason: Reason = None,
         as_json: Json = False,
         data_dir: DataDir = None,
     ) -> None:
-        """Make a version again out of the log, and compare: exit 1 where anything differs."""
+        """Make a version again out of the log, and compare: exit 1 where anything differs. Or learn
+        the log again by the model file as it is now, beside what is served.
+        """
+        if with_current == bool(version):
+            raise typer.BadParameter("give either vN or --with-current", param_hint="vN")
+        if with_current:
+            told = _relearn(wired.connect(data_dir, model), model, start, reason)
+            for line in [json.dumps(told.body)] if as_json else told.lines:
+                typer.echo(line)
+            return
+        assert version is not None
         from checkpoints.operating.cli_reads import find_version
         from checkpoints.reading.lineages import Lineages
         from config.processes.scratch import private_folder
@@ -75,6 +101,14 @@ def rebuild_command(wired: ReplayWiring) -> Callable[..., None]:
         raise typer.Exit(1 if done.differences else 0)
 
     return rebuild
+
+
+def _relearn(at: Connection, model: str, start: str | None, reason: str | None) -> Told:
+    from checkpoints.operating.cli import carried_out
+    from checkpoints.operating.order import Order
+
+    order = Order(command="relearn", start=start or "earliest", reason=reason or "")
+    return carried_out(at, model, order)
 
 
 class RebuildProgress:

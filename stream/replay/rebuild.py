@@ -85,10 +85,13 @@ class Way:
     @property
     def beginning(self) -> Manifest:
         """Where reading begins: at the base, or where the line began."""
-        last = self.stages[-1].version.manifest
         if self.base is not None:
             return self.base.manifest
-        return structs.replace(last, offsets=last.begins)
+        offsets: dict[str, dict[str, int]] = {}
+        for stage in self.stages:
+            for topic, partition, first, _ in stage.runs:
+                offsets.setdefault(topic, {}).setdefault(str(partition), first)
+        return structs.replace(self.stages[-1].version.manifest, offsets=offsets)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -265,7 +265,7 @@ class SourceLoop:
             self._candidate_committed(message)
             return
         version = open_version(message.envelope, self._verifier, self._line)
-        if self._rewind is not None:
+        if version.manifest.rewind:
             self._rewound(version)
         manifest = version.manifest
         self._status.own_heads = frozenset({version.id})
@@ -285,11 +285,11 @@ class SourceLoop:
         self._prune(self._rewind.pruner, version)
 
     def _rewound(self, version: Version) -> None:
-        """The rewind's version is the head: this is a line like any other."""
-        assert self._rewind is not None, "no rewind is under way"
+        """A rewind, or a new beginning, is the head: this is a line like any other."""
         log.info("%s: rewound, %s is the head", self._line, version.manifest.name)
-        self._watch.rewind_is_over(self._rewind.order.seq)
-        self._rewind.is_over()
+        self._watch.rewind_is_over(version.manifest.orders_seen)
+        if self._rewind is not None:
+            self._rewind.is_over()
         self._rewind, self._status.rewind = None, None
         self._status.at_work = "learning"
         if self._status.state == "rewinding":

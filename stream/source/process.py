@@ -268,11 +268,22 @@ class SourceProcess:
             return None
         self.status.at_work = "rewinding"
         return begin_rewind(
-            self.store, verifier, self.line, head=head, order=order, holder=self.holder
+            self.store,
+            verifier,
+            self.line,
+            head=head,
+            order=order,
+            holder=self.holder,
+            first_offsets=lambda start: self._from_the_log(start).next_offsets,
         )
 
+    def _from_the_log(self, start: str | int) -> Positions:
+        """Where each topic begins, or where it is from a time on."""
+        nowhere = Positions(topic_ids={}, begins={}, next_offsets={})
+        return begun(nowhere, self.settings.kafka, self.model_file.name, self.topics, start)
+
     def _rewinder(self, start: RewindStart | None, head: Version | None) -> Rewinder | None:
-        if start is None or head is None:
+        if start is None or head is None or start.granted is None:
             return None
         keep = Keep(last=1, minutely=0, hourly=0, daily=0)
         pruner = self._pruner(self.line.candidate, start.granted, keep)
@@ -304,14 +315,23 @@ class SourceProcess:
     def _positions(self, head: Version | None, rewind: RewindStart | None) -> Positions:
         if head is None:
             return self._first_positions()
-        start = rewind.start if rewind else head
         return begun(
-            with_partitions_of(head, positions_of(start.manifest, self.model_file)),
+            self._positions_at(head, rewind),
             self.settings.kafka,
             self.model_file.name,
             self.topics,
             "earliest",
         )
+
+    def _positions_at(self, head: Version, rewind: RewindStart | None) -> Positions:
+        """Those of the head; of a rewind, where it goes on."""
+        if rewind is None:
+            return positions_of(head.manifest, self.model_file)
+        if rewind.start is None:
+            topic_ids = {it: anchors.topic_id for it, anchors in head.manifest.anchors.items()}
+            begins = dict(rewind.begins)
+            return Positions(topic_ids=topic_ids, begins=begins, next_offsets=dict(begins))
+        return with_partitions_of(head, positions_of(rewind.start.manifest, self.model_file))
 
     def _first_positions(self) -> Positions:
         """Where a new line begins, if it may be begun."""
@@ -322,8 +342,7 @@ class SourceProcess:
         if mirrored and not self.options.abandon_history:
             evidence = f"Kafka's group {kafka_client.group_id(name)} has offsets"
             raise HistoryExistsError(name, evidence)
-        nowhere = Positions(topic_ids={}, begins={}, next_offsets={})
-        return begun(nowhere, self.settings.kafka, name, self.topics, self.options.start)
+        return self._from_the_log(self.options.start)
 
     def _begin(
         self,

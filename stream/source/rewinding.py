@@ -1,5 +1,7 @@
 """A rewind, as the source carries it out: what is replayed, in which order, and when it is over.
 
+A line that is learned again from the log is carried out likewise, from an untrained model on.
+
     state       what is done                          what moves it on
     replaying   what the line had read after the      all of it was handed out: following
                 version is handed out in that order
@@ -14,13 +16,13 @@ them, the next one goes on from the candidate. A new order moves the control rec
 
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from checkpoints.errors import StoreUnavailable
 from checkpoints.keeping.pruner import Pruner
-from checkpoints.reading.lineages import Lineages, ReadOrder, order_since
+from checkpoints.reading.lineages import Lineages, ReadOrder, flat, order_since
 from checkpoints.reading.standing_orders import standing_orders
 from checkpoints.records.control import Rewinding
 from checkpoints.records.line import Line
@@ -49,24 +51,27 @@ class RewindStart:
     Attributes:
         order: As it was given.
         to: The version that is gone back to.
-        start: That one, or how far the candidate has come.
-        granted: The candidate, to be written.
+        start: That one, or how far the candidate has come; None: it begins untrained.
+        begins: Where, in each partition.
+        granted: The candidate, to be written; None: it has none.
         plan: What is still to be replayed.
     """
 
     order: Rewinding
-    to: Version
-    start: Version
-    granted: Granted
+    to: Version | None
+    start: Version | None
+    begins: Mapping[PartitionKey, int]
+    granted: Granted | None
     plan: ReadOrder
 
     def told(self) -> Rewound:
         """For the learner."""
         return Rewound(
-            token=self.granted.token,
-            highest=self.granted.highest,
-            start=self.start.envelope,
-            to=self.to.envelope,
+            token=self.granted.token if self.granted else "",
+            highest=self.granted.highest if self.granted else 0,
+            is_reset=self.order.kind == "reset",
+            start=self.start.envelope if self.start else None,
+            to=self.to.envelope if self.to else None,
             command_id=self.order.id,
             skip=self.order.skip,
             control_seq=self.order.seq,
@@ -98,15 +103,32 @@ def remove_candidate(store: Store, line: Line) -> None:
 
 
 def begin_rewind(
-    store: Store, verifier: Verifier, line: Line, *, head: Version, order: Rewinding, holder: str
+    store: Store,
+    verifier: Verifier,
+    line: Line,
+    *,
+    head: Version,
+    order: Rewinding,
+    holder: str,
+    first_offsets: Callable[[str | int], Mapping[PartitionKey, int]],
 ) -> RewindStart:
     """Take the candidate, and work out what is to be replayed.
+
+    Args:
+        first_offsets: The first offsets of the log, or those from a time on.
 
     Raises:
         CheckpointError: A version or a lineage on the way does not verify, or is not kept.
     """
     lineages = Lineages(store, verifier, line)
-    to = lineages.reader.version_by_id(order.to.id)
+    if order.kind == "reset":
+        begins = flat(head.manifest.offsets)
+        log.info("%s: begins untrained, at %s", line, begins)
+        nothing = ReadOrder(runs=())
+        return RewindStart(
+            order=order, to=None, start=None, begins=begins, granted=None, plan=nothing
+        )
+    to = lineages.reader.version_by_id(order.to.id) if order.to else None
     granted = _taken(store, line.candidate, holder)
     candidate = None
     if granted.head:
@@ -117,13 +139,17 @@ def begin_rewind(
             remove_candidate(store, line)
             granted = _taken(store, line.candidate, holder)
     start = candidate or to
-    plan = order_since(lineages, head, start)
+    first = order.start or "earliest"
+    begins = flat(start.manifest.offsets) if start else dict(first_offsets(first))
+    plan = order_since(
+        lineages, head, begins, stops_at=start.id if start else None, with_forgotten=to is not None
+    )
     log.info(
-        "%s: rewinds to %s: %d records to be replayed in %d runs, from %s on%s",
-        line, to.manifest.name, plan.records, len(plan.runs), start,
+        "%s: %s: %d records to be replayed in %d runs, from %s on%s",
+        line, order.name, plan.records, len(plan.runs), start or begins,
         f"; the order of {plan.unknown} is not kept any more" if plan.unknown else "",
     )  # fmt: skip
-    return RewindStart(order=order, to=to, start=start, granted=granted, plan=plan)
+    return RewindStart(order=order, to=to, start=start, begins=begins, granted=granted, plan=plan)
 
 
 def _taken(store: Store, candidate: Line, holder: str) -> Granted:
@@ -171,7 +197,7 @@ class Rewinder:
             for topic, partitions in head.manifest.offsets.items()
             for partition, at in partitions.items()
         }
-        self.order, self._to = start.order, start.to.manifest.name
+        self.order = start.order
         self._in_order = InOrder(start.plan.runs, until)
         self._left_out = LeftOut(skips_of(start.order.skip), model_file)
         self._ends: Mapping[PartitionKey, int] | None = None
@@ -198,7 +224,7 @@ class Rewinder:
 
     def has_caught_up(self, positions: Positions, source: KafkaSource) -> bool:
         """Whether all is taken that the log had when the replay had come to its end."""
-        if self.is_replaying:
+        if self.is_replaying or not self.order.may_take_over:
             return False
         if self._ends is None:
             self._ends = source.ends(positions.next_offsets)
@@ -218,7 +244,6 @@ class Rewinder:
         seconds = time.monotonic() - self._began_at
         done = total - left
         return {
-            "to": self._to,
             "command_id": self.order.id,
             "records": total,
             "left": left,
