@@ -32,7 +32,7 @@ from checkpoints.errors import (
     NoSuchVersion,
     Stale,
 )
-from checkpoints.operating.answers import body_of, outcome_of
+from checkpoints.operating.answers import NOTHING_CHANGED, body_of, outcome_of
 from checkpoints.operating.going_back import AskLog, Going, going_back
 from checkpoints.operating.in_force import Enforcement
 from checkpoints.operating.not_found import VersionDropped, dropped, named_number, no_such_model
@@ -73,6 +73,11 @@ class _Plan(Struct, frozen=True, kw_only=True):
     serving_after: str
     unreadable: Unreadable | None
     going: Going | None = None
+
+    @property
+    def changes(self) -> bool:
+        """Whether the orders, or the head, are others after it."""
+        return self.record.command.outcome != NOTHING_CHANGED
 
 
 class Operator:
@@ -139,7 +144,7 @@ class Operator:
                 control=control,
                 version=plan.version,
                 idempotency_key=idempotency_key,
-                is_fencing=order.is_fencing,
+                is_fencing=order.is_fencing and plan.changes,
             )
             if reply.outcome is Outcome.REPEATED and reply.earlier is not None:
                 return self._repeated(line, order, reply.earlier)

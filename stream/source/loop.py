@@ -291,6 +291,7 @@ class SourceLoop:
         if self._rewind is not None:
             self._rewind.is_over()
         self._rewind, self._status.rewind = None, None
+        self._metrics.rewinding(0)
         self._status.at_work = "learning"
         if self._status.state == "rewinding":
             self._status.state = "learning"
@@ -303,6 +304,7 @@ class SourceLoop:
 
     def _see_whether_caught_up(self, rewind: Rewinder) -> None:
         self._status.rewind = rewind.progress()
+        self._metrics.rewinding(rewind.left)
         if rewind.has_caught_up(self._positions, self._source):
             self._channel.post(CaughtUp())
             self._has_told = True

@@ -208,6 +208,11 @@ class Rewinder:
         """Whether what was read before is still to be handed out."""
         return not self._in_order.is_done
 
+    @property
+    def left(self) -> int:
+        """Records that are still to be replayed."""
+        return self._in_order.left
+
     def replayed(
         self, polled: Sequence[tuple[str, int, list[Any]]], source: KafkaSource
     ) -> list[Stretch]:
