@@ -44,7 +44,6 @@ TITLES: Mapping[str, str] = {
     "conflict": "Something else changed it first",
     "refused": "A guard refused it",
     "not_json_media": "The content type must be application/json",
-    "not_built": "This comes with a later release",
     "unavailable": "Something this needs does not answer now",
     "not_ready": "No version is loaded yet",
     "overloaded": "Too many requests are in progress",
