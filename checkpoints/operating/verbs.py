@@ -45,7 +45,8 @@ class Verb(Struct, frozen=True, kw_only=True):
         before: What its `from` is: the head, the version that was served, or where the tag stood.
         waits_for: The roles whose live processes must obey before it is in force.
         fences: Where no learner says to obey, the line is fenced.
-        is_fencing: The line is fenced with the order: its learner begins again.
+        is_fencing: The line is fenced with an order that changes anything: its learner begins
+            again.
         makes_version: It makes an older version the head, as a new one.
         needs_head: Whether a head that cannot be read keeps it from being done.
         is_minded: Whether `expect` minds it: it changes what is served or learned.

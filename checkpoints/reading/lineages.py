@@ -121,7 +121,7 @@ def order_since(
         if not any(end > begins.get(key, 0) for key, end in open_ends.items()):
             break
         parts.append(_clipped(step.runs, begins, open_ends))
-        left_out += step.skipped
+        left_out += (step.skipped or ()) if with_forgotten else step.unlearned
     runs = joined(run for part in reversed(parts) for run in part)
     ends = flat(head.manifest.offsets)
     missing = _missing([*runs, *left_out], begins, ends)
@@ -131,16 +131,9 @@ def order_since(
     )
 
 
-class _Step(Struct, frozen=True):
-    """What one version has taken, and left out."""
-
-    runs: tuple[Run, ...] = ()
-    skipped: tuple[Run, ...] = ()
-
-
 def _steps(
     lineages: Lineages, head: Version, stops_at: str | None, *, with_forgotten: bool
-) -> Iterator[_Step]:
+) -> Iterator[Lineage]:
     """From the head back, newest first, as far as anything is kept."""
     version: Version | None = head
     while version is not None and version.id != stops_at:
@@ -150,19 +143,8 @@ def _steps(
             version = forked
             continue
         lineage = lineages.of(version)
-        gap = () if with_forgotten else _gap_of(manifest)
-        yield _Step(lineage.runs, (*lineages.replay_of(version).skipped, *gap))
+        yield lineage
         version = lineages.kept(lineage.base)
-
-
-def _gap_of(manifest: Manifest) -> tuple[Run, ...]:
-    """What a rollback made the model forget."""
-    gap = manifest.rollback.gap if manifest.rollback else {}
-    return tuple(
-        (topic, int(partition), first, following)
-        for topic, partitions in gap.items()
-        for partition, (first, following) in partitions.items()
-    )
 
 
 def _forked_from(manifest: Manifest) -> str | None:

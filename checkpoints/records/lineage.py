@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from checkpoints.errors import CheckpointCorrupt, ReadFurther, Tampered
@@ -222,7 +222,9 @@ class Lineage(Struct, frozen=True, kw_only=True):
 
     To rebuild version `number`: take `base` (None: the untrained model), learn `runs` in order,
     leave out `learn_errors`. Its manifest alone would start at a parent that is gone.
-    `folded` are the ranges of version numbers, first and last, that this stands for.
+    `folded` are the ranges of version numbers, first and last, that this stands for. `skipped` is
+    what rewinds on the way have left out, which later ones leave out, too, and `forgotten` what
+    rollbacks have passed over; unset where none did.
     """
 
     format: Literal[1] = 1
@@ -234,6 +236,13 @@ class Lineage(Struct, frozen=True, kw_only=True):
     runs: tuple[Run, ...] = ()
     learn_errors: tuple[Place, ...] = ()
     folded: tuple[tuple[int, int], ...] = ()
+    skipped: tuple[Run, ...] | UnsetType = UNSET
+    forgotten: tuple[Run, ...] | UnsetType = UNSET
+
+    @property
+    def unlearned(self) -> tuple[Run, ...]:
+        """What it has passed over, for either reason."""
+        return (*(self.skipped or ()), *(self.forgotten or ()))
 
 
 def fold(
@@ -281,6 +290,18 @@ def lineage_in(version: Version, replay: Replay | None) -> Lineage:
         base=manifest.base,
         runs=manifest.runs if replay is None else replay.runs,
         learn_errors=manifest.learn_errors if replay is None else replay.raised,
+        skipped=(replay.skipped if replay else ()) or UNSET,
+        forgotten=_forgotten(manifest) or UNSET,
+    )
+
+
+def _forgotten(manifest: Manifest) -> tuple[Run, ...]:
+    """What a rollback's version passes over."""
+    gap = manifest.rollback.gap if manifest.rollback else {}
+    return tuple(
+        (topic, int(partition), first, following)
+        for topic, partitions in gap.items()
+        for partition, (first, following) in partitions.items()
     )
 
 
@@ -292,6 +313,8 @@ def _through(later: Lineage, earlier: Lineage) -> Lineage:
         runs=joined((*earlier.runs, *later.runs)),
         learn_errors=(*earlier.learn_errors, *later.learn_errors),
         folded=_ranges((*earlier.folded, (earlier.number, earlier.number), *later.folded)),
+        skipped=joined((*(earlier.skipped or ()), *(later.skipped or ()))) or UNSET,
+        forgotten=joined((*(earlier.forgotten or ()), *(later.forgotten or ()))) or UNSET,
     )
 
 

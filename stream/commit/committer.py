@@ -215,7 +215,8 @@ class Committer:
             control_seq=self._obeyed(control_seq),
         )
         self._note_number(cut.number)
-        trainer.drifts.settle(f"v{cut.number}")
+        if not self._line.is_candidate:
+            trainer.drifts.settle(f"v{cut.number}")
         trainer.seal()
         ours, theirs = pair()
 

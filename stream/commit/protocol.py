@@ -189,7 +189,8 @@ class VersionMaker:
     def _written_down(self, trainer: Trainer, cut: Cut, written: Collection[str] = ()) -> Snapshot:
         name = f"{self._line} v{cut.number}"
         try:
-            snapshot = trainer.snapshot(version=f"v{cut.number}", written=written)
+            named = None if self._line.is_candidate else f"v{cut.number}"
+            snapshot = trainer.snapshot(version=named, written=written)
         except PredictChangesError:
             raise  # nor would any later one be served
         except UnwritableError as error:

@@ -29,7 +29,12 @@ class InOrder:
 
     Args:
         runs: What is taken, in order, from where each partition stands on.
-        until: Where each partition ends: what is read beyond is nobody's turn before the end.
+        until: Where each partition ends: what is read beyond is `newer`.
+
+    Attributes:
+        total: Offsets of the runs.
+        left: Those of them that are still to come.
+        is_done: Whether everything is handed out that stands before the ends.
 
     >>> from types import SimpleNamespace as Record
     >>> order = InOrder([("e", 1, 0, 1), ("e", 0, 1, 2)], until={("e", 0): 2, ("e", 1): 1})
@@ -48,13 +53,8 @@ class InOrder:
         self._runs = deque(runs)
         self._until = dict(until)
         self._read: dict[PartitionKey, deque[Any]] = {key: deque() for key in until}
-        self.total = sum(following - first for _, _, first, following in runs)
+        self.total = self.left = sum(following - first for _, _, first, following in runs)
         self.is_done = False
-
-    @property
-    def left(self) -> int:
-        """Offsets of the runs that are still to come."""
-        return sum(following - first for _, _, first, following in self._runs)
 
     def add(self, key: PartitionKey, records: Sequence[Any]) -> None:
         """Records were read, in offset order."""
@@ -89,8 +89,10 @@ class InOrder:
             if not read and position(key) < following:
                 taken_to = max(first, position(key))
                 self._runs[0] = (topic, partition, taken_to, following)
+                self.left -= taken_to - first
                 return found
             self._runs.popleft()
+            self.left -= following - first
         return found if down_to is not None else found + self._rest(position)
 
     def _rest(self, position: Callable[[PartitionKey], int]) -> list[Stretch]:
@@ -98,13 +100,16 @@ class InOrder:
         found: list[Stretch] = []
         for key, until in self._until.items():
             found += self._stretch(key, until, is_left_out=True)
-        keys = self._until.items()
-        self.is_done = all(position(key) >= until for key, until in keys)
-        if self.is_done:
-            for key, read in self._read.items():
-                if read:
-                    found.append(Stretch(*key, list(read)))
-                    read.clear()
+        self.is_done = all(position(key) >= until for key, until in self._until.items())
+        return found
+
+    def newer(self) -> list[tuple[str, int, list[Any]]]:
+        """What was read beyond the ends, once everything before them is handed out; taken off."""
+        if not self.is_done:
+            return []
+        found = [(*key, list(read)) for key, read in self._read.items() if read]
+        for read in self._read.values():
+            read.clear()
         return found
 
     def _stretch(self, key: PartitionKey, end: int, *, is_left_out: bool) -> list[Stretch]:

@@ -7,10 +7,11 @@ from typing import Any
 from checkpoints.records.skips import Skips
 from config.model_file import ModelFile
 from learner.events.cloudevents import source_of
-from learner.events.decode import Decode, decoder, label_decoder
+from learner.events.decode import decoder
 from learner.events.times import time_ms
 from learner.values import Event
 from stream.replay.in_order import Stretch
+from stream.source.topics import other_decoders
 
 
 class LeftOut:
@@ -23,8 +24,9 @@ class LeftOut:
 
     def __init__(self, skips: Skips, model_file: ModelFile) -> None:
         self._skips, self._events = skips, model_file.topics.events
-        self._labels = model_file.topics.labels
-        self._decode, self._decode_label = decoder(model_file), label_decoder(model_file)
+        labels = model_file.topics.labels
+        others = other_decoders(model_file, None if labels == self._events else labels)
+        self._decode, self._others = decoder(model_file), others
 
     def split(self, stretch: Stretch) -> Iterator[Stretch]:
         """The stretch in pieces, those that are left out told from the others."""
@@ -61,9 +63,7 @@ class LeftOut:
 
     def _means_content(self, topic: str, partition: int, record: Any) -> bool:
         """By id and time: of what cannot be decoded, by the place and time of its record."""
-        is_label = topic == self._labels != self._events
-        decode: Decode = self._decode_label if is_label else self._decode
-        event = decode(record.value, record.headers)
+        event = self._others.get(topic, self._decode)(record.value, record.headers)
         own_id = f"{topic}-{partition}-{record.offset}"
         if not isinstance(event, Event):
             return own_id in self._skips.ids or self._skips.has_time(record.timestamp)

@@ -25,7 +25,7 @@ from checkpoints.records.manifest import Version, open_version
 from checkpoints.records.signing import Verifier
 from config.model_file import ModelFile
 from learner.build import build_screen
-from learner.events.decode import answer_decoder, decoder, label_decoder
+from learner.events.decode import decoder
 from stream.between.bell import HasFileno
 from stream.between.messages import (
     Announced,
@@ -56,7 +56,7 @@ from stream.source.reports.not_finite_log import NotFiniteLog
 from stream.source.reports.refusal_log import RefusalLog
 from stream.source.reports.remedies import Remedies
 from stream.source.rewinding import Rewinder
-from stream.source.topics import labels_topic, takes_answers
+from stream.source.topics import labels_topic, other_decoders
 from stream.source.turns import Stretch as Records
 from stream.source.turns import Turns
 
@@ -180,7 +180,8 @@ class SourceLoop:
             return [Stretch(*each) for each in self._next(polled)]
         if not self._rewind.is_replaying:
             return self._rewind.pieces(Stretch(*each) for each in self._next(polled))
-        found = self._rewind.replayed(polled, self._source)
+        found, newer = self._rewind.replayed(polled, self._source)
+        found += [Stretch(*each) for each in self._next(newer)]
         return self._rewind.pieces(found)
 
     def _next(self, polled: Sequence[Records]) -> Sequence[Records]:
@@ -381,7 +382,5 @@ class SourceLoop:
 
 def columns_of(model_file: ModelFile, labels: str | None) -> Columns:
     """What decodes the records of each topic; `labels` names that of labels alone."""
-    others = {} if labels is None else {labels: label_decoder(model_file)}
-    if takes_answers(model_file):
-        others[model_file.topics.predictions] = answer_decoder(model_file)
+    others = other_decoders(model_file, labels)
     return Columns(decoder(model_file), build_screen(model_file), others)

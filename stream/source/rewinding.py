@@ -215,13 +215,16 @@ class Rewinder:
 
     def replayed(
         self, polled: Sequence[tuple[str, int, list[Any]]], source: KafkaSource
-    ) -> list[Stretch]:
-        """What is to be taken now of what was read: in the old order."""
+    ) -> tuple[list[Stretch], list[tuple[str, int, list[Any]]]]:
+        """What is to be taken now of what was read, in the old order; and, once that is all, what
+        was read beyond it, which has its turn as on any line.
+        """
         for topic, partition, records in polled:
             self._in_order.add((topic, partition), records)
         found = self._in_order.ready(source.position)
+        newer = self._in_order.newer()
         source.hold(self._in_order.to_hold())
-        return found
+        return found, newer
 
     def pieces(self, stretches: Iterable[Stretch]) -> list[Stretch]:
         """The stretches, with what is left out told from the rest."""
