@@ -153,9 +153,7 @@ def since(history: History, target: Version, **more: bool) -> ReadOrder:
     return order_since(history.lineages, history.head, begins, stops_at=target.id, **more)
 
 
-def read_on(
-    ends: Sequence[int], runs: Iterable[tuple[int, int]]
-) -> tuple[list[Record], list[int]]:
+def read_on(ends: Sequence[int], runs: Iterable[tuple[int, int]]) -> tuple[list[Record], list[int]]:
     new: list[Record] = []
     after = list(ends)
     for partition, count in runs:
@@ -252,9 +250,7 @@ def test_where_the_order_is_lost_each_record_stands_once_in_its_partition_s(part
 
     found = records_of(since(history, target).runs)
 
-    assert sorted(found) == sorted(
-        history.met[history.head.id].since(history.met[target.id])
-    )
+    assert sorted(found) == sorted(history.met[history.head.id].since(history.met[target.id]))
     for partition in range(partitions):
         of_one = [at for where, at in found if where == partition]
         assert of_one == sorted(of_one)
