@@ -32,6 +32,7 @@ from config.processes.alike import ALIKE, is_told
 from stream.first_day.cli import DoctorWiring, doctor_command, init
 from stream.log_export.cli import LogWiring, log_commands
 from stream.looking_back.cli import LookWiring, look_commands
+from stream.replay.cli import ReplayWiring, rebuild_command
 from stream.send.cli import Wiring, send_command
 from stream.trying.cli import TryWiring, try_command
 from stream.trying.search.cli import search_command
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from checkpoints.exporting.importer import Beginning
     from checkpoints.operating.connection import Connection
     from checkpoints.records.line import Line
+    from checkpoints.records.manifest import Manifest
     from config.model_file import ModelFile
     from config.settings import Settings
 
@@ -52,19 +54,8 @@ Models: TypeAlias = "dict[Line, tuple[Path, ModelFile]]"
 # These run in the environment of all that load a model. Operators' commands load none, and begin
 # at once.
 _LOAD_A_MODEL = frozenset(
-    [
-        "blame",
-        "dev",
-        "diff",
-        "doctor",
-        "import",
-        "learn",
-        "replay-prediction",
-        "search",
-        "send",
-        "serve",
-        "try",
-    ]
+    {"blame", "dev", "diff", "doctor", "import", "learn", "rebuild", "replay-prediction"}
+    | {"search", "send", "serve", "try"}
 )
 # What a request that needs the store waits for it, and a stop while it is away.
 _API_STORE_DEADLINE_S = 2.0
@@ -298,6 +289,7 @@ def serve(
     from api.processes.loader import run_api
     from stream.kafka.answer_producer import AnswerProducer
     from stream.kafka.producer import Publisher
+    from stream.replay.log_check import log_check
 
     found = _models(model, runs_own=False)
     models = {line: model_file for line, (_, model_file) in found.items()}
@@ -307,7 +299,7 @@ def serve(
         store = open_store(settings, deadline_s=_API_STORE_DEADLINE_S)
         code = run_api(
             settings, models, store, keys_of(settings), publisher,
-            record_sender=AnswerProducer(settings.kafka),
+            record_sender=AnswerProducer(settings.kafka), ask_log=log_check(lambda: settings.kafka),
         )  # fmt: skip
     finally:
         publisher.close()
@@ -397,7 +389,12 @@ def _operator(data_dir: Path | None, model: str) -> "Connection":
 
         return kafka_client.forget_group(settings.kafka, model)
 
-    return replace(at, forget_group=forget_group)
+    def ask_log(to: "Manifest", head: "Manifest") -> None:
+        from stream.replay.log_check import log_check
+
+        log_check(lambda: connected("weir", data_dir, kafka=True).kafka)(to, head)
+
+    return replace(at, forget_group=forget_group, ask_log=ask_log)
 
 
 app.registered_commands += operator_commands(_operator, _command).registered_commands
@@ -426,6 +423,10 @@ _wired_to_files = FileWiring(
 )
 app.command("export")(_command(export_command(_wired_to_files)))
 app.command("import")(_command(import_command(_wired_to_files)))
+_wired_to_replay = ReplayWiring(
+    settings=functools.partial(connected, "rebuild", kafka=True), connect=_operator
+)
+app.command()(_command(rebuild_command(_wired_to_replay)))
 
 _logged = functools.partial(connected, "log", kafka=True)
 _wired_to_log = LogWiring(model=_line_and_file, settings=_logged, connect=_operator)

@@ -36,6 +36,7 @@ from api.routes.predict import PATH, Predictor
 from api.routes.straight import Scope as AsgiScope
 from api.routes.straight import Send, Straight
 from api.serving.served import Served, ServedLine
+from checkpoints.operating.going_back import AskLog
 from checkpoints.records.line import Line
 from checkpoints.records.signing import Keys
 from checkpoints.stores.contract import Store
@@ -137,6 +138,7 @@ def create_app(
     publisher: Publisher | None = None,
     *,
     tallies: SharedCounters | None = None,
+    ask_log: AskLog | None = None,
     clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     registry: CollectorRegistry | None = None,
 ) -> Api:
@@ -147,6 +149,7 @@ def create_app(
         store: Where versions are.
         keys: Whose records are believed; with the operator's private key it carries out commands.
         publisher: How events reach Kafka; None: they do not.
+        ask_log: Whether Kafka has what a rewind is to replay; None: the learner finds out.
         tallies: Where it counts, perhaps together with other processes.
         clock_ms: Unix, UTC.
         registry: Where metrics are registered; one of its own by default.
@@ -180,7 +183,7 @@ def create_app(
                 ("predict", "applications", predictor.add_to),
                 ("write", "producers", Events(models.values(), publisher).add_to),
                 ("read", "engineers", Reading(store, keys.verifier, threads, clock_ms).add_to),
-                ("operate", "operators", Ordering(store, keys, threads).add_to),
+                ("operate", "operators", Ordering(store, keys, threads, ask_log).add_to),
                 (None, "on call", Probes(metrics).add_to),
                 (None, "on call", _add_documentation),
             ],

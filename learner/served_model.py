@@ -114,6 +114,13 @@ class ServedModel:
         """The answer to features as the learner takes them, such as those of a probe."""
         return self._labels.answer(self._estimator.predict(x))
 
+    def answer_raw(self, x: Any) -> tuple[Any, Any]:
+        """What the learner itself answers for features as it takes them: label and probabilities.
+
+        For whoever compares two versions on events that were learned; nothing is screened.
+        """
+        return self._estimator.predict(x)
+
     def _unknown(self, x: Features) -> list[str]:
         """What was neither learned nor listed; nothing is unknown to a model that knows nothing."""
         if not self._kinds.names or x.keys() <= self._known:

@@ -365,11 +365,12 @@ class Trainer:
         if self.join.pending.has_unsealed:
             self.join.pending.seal()
 
-    def snapshot(self, *, version: str, written: Collection[str] = ()) -> Snapshot:
+    def snapshot(self, *, version: str | None, written: Collection[str] = ()) -> Snapshot:
         """The state now, to be restored elsewhere or later.
 
         Args:
-            version: The version this snapshot becomes; detections since the last one name it.
+            version: The version this snapshot becomes; detections since the last one name it. None:
+                it only stands in for one that is still to be made.
             written: Segments that the store has, which are not written again.
 
         Raises:
@@ -377,7 +378,8 @@ class Trainer:
                 raised; the trainer is unharmed by that.
             PredictChangesError: The learner is changed by being asked.
         """
-        self.drifts.settle(version)
+        if version is not None:
+            self.drifts.settle(version)
         self.seal()
         tally = self.tally
         counts = {

@@ -13,7 +13,6 @@ import msgspec
 from starlette.exceptions import HTTPException
 
 from checkpoints.errors import KeyProblem, StoreForbidden
-from checkpoints.operating.operator import Unsupported
 from learner.events.why_malformed import json_pointer
 
 MEDIA_TYPE = "application/problem+json"
@@ -45,7 +44,6 @@ TITLES: Mapping[str, str] = {
     "conflict": "Something else changed it first",
     "refused": "A guard refused it",
     "not_json_media": "The content type must be application/json",
-    "not_built": "This comes with a later release",
     "unavailable": "Something this needs does not answer now",
     "not_ready": "No version is loaded yet",
     "overloaded": "Too many requests are in progress",
@@ -146,8 +144,6 @@ def problem_of(error: Exception) -> HttpProblem | None:
     """The problem that an error of another room is, None for a fault of our own."""
     if isinstance(error, HttpProblem):
         return error
-    if isinstance(error, Unsupported):
-        return HttpProblem(501, "not_built", str(error))
     if isinstance(error, StoreForbidden):  # our right is missing, not the client's
         return HttpProblem(503, "unavailable", str(error), headers=((b"retry-after", b"10"),))
     if isinstance(error, KeyProblem):

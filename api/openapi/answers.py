@@ -146,6 +146,19 @@ class LabelsView(Strict):
 Offsets = dict[str, dict[str, int]]
 
 
+class RewindUnderWay(Strict):
+    """A rewind, reset or relearning under way, and how far its learner says it has come."""
+
+    kind: str
+    to: str | None
+    command_id: str
+    skip: list[str]
+    records: int | None
+    left: int | None
+    records_per_second: float | None
+    seconds_left: float | None
+
+
 class ModelView(Strict):
     """One version, the head; `serving` is what this process answers with."""
 
@@ -175,6 +188,7 @@ class ModelView(Strict):
     lag: int | None
     advice: str | None
     last_error: str | None
+    rewind: RewindUnderWay | None
     frozen: bool
     pinned: str | None
     tags: dict[str, str]
@@ -315,11 +329,34 @@ class UnreadableHead(Strict):
     why: str
 
 
+class ScoreThenAndNow(Strict):
+    """A score's lifetime value at the version that is gone back to, and at the head."""
+
+    then: float | None
+    now: float | None
+
+
+class GoingBack(Strict):
+    """What lies between the head and the version; `seconds` as long as a replay would take.
+
+    `is_at_most`: how much is left out by id, source or time is known when it is replayed.
+    """
+
+    versions: int
+    since: str
+    until: str
+    records: int
+    scores: dict[str, ScoreThenAndNow]
+    events_per_second: float | None
+    seconds: float | None
+    is_at_most: bool
+
+
 class CommandAnswer(Strict):
     """What a command did, or with `dry_run` would do; the counts are of learned events.
 
-    `changed` is false where the order stood already. `tag` is the name that was given, `unpinned`
-    the version whose pin a rollback removed.
+    `changed` is false where the order stood already. `mode` is a rollback's, `tag` the name given,
+    `unpinned` the version whose pin a rollback removed, `would` what a dry run of going back found.
     """
 
     command_id: str | None
@@ -332,8 +369,10 @@ class CommandAnswer(Strict):
     replayed: int
     changed: bool
     dry_run: bool
+    mode: str = Field(default_factory=absent)
     tag: str = Field(default_factory=absent)
     unpinned: str = Field(default_factory=absent)
+    would: GoingBack = Field(default_factory=absent)
     unreadable: UnreadableHead = Field(default_factory=absent)
 
 

@@ -64,12 +64,6 @@ _STRANGE = "it is no query parameter that is known here"
 BAD_PARAMETER = HttpProblem(
     422, "unknown_field", f"'verbose': {_STRANGE}", pointer="/verbose", message=_STRANGE
 )
-NO_REWIND = HttpProblem(
-    501,
-    "not_built",
-    "rewinding (replaying what came between, with parts left out) comes with a later release; "
-    "--mode forget serves the old version now and goes on learning from it",
-)
 NOT_READY = HttpProblem(
     503, "not_ready", "phishing has no version loaded: the learner has not committed one yet"
 )

@@ -48,6 +48,7 @@ from api.processes.workers import Workers, books_of
 from api.routes.events import Publisher
 from api.serving.follow import Following
 from checkpoints.errors import StoreForbidden
+from checkpoints.operating.going_back import AskLog
 from checkpoints.records.line import Line
 from checkpoints.records.signing import Keys
 from checkpoints.stores.contract import Store
@@ -204,12 +205,14 @@ def run_api(
     publisher: Publisher | None,
     *,
     record_sender: RecordSender | None = None,
+    ask_log: AskLog | None = None,
     drain_s: float = DRAIN_S,
 ) -> int:
     """Answer until SIGTERM; the exit code. Call it in the main thread of a process without others.
 
     Args:
         record_sender: How the log of predictions reaches Kafka; None: it does not.
+        ask_log: Whether Kafka has what a rewind is to replay; None: the learner finds out.
 
     Raises:
         SettingsError: The API may not start as it is set up.
@@ -219,8 +222,10 @@ def run_api(
     """
     workers = settings.api.workers
     app = create_app(
-        settings, models, store, keys, publisher, tallies=SharedCounters(books_of(workers))
-    )
+        settings, models, store, keys, publisher,
+        tallies=SharedCounters(books_of(workers)),
+        ask_log=ask_log,
+    )  # fmt: skip
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     gc.set_threshold(50_000, 20, 100)
     app.openapi()  # takes too long to be made while others wait for answers

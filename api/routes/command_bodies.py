@@ -7,19 +7,35 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from api.http.paging import VERSION
 from checkpoints.operating.order import REASON_MAX, TAG
 from checkpoints.operating.verbs import FIELDS, Verb
+from checkpoints.records.skips import SKIP_CHARACTERS_MAX, SKIPS_MAX
+from learner.events.times import RFC_3339
 
+# A skip's form; that its spans do not end before they begin is checked with the order.
+_SKIP = (
+    r"^(id:[\s\S]+|source:[\s\S]+|time:[^/]+/[^/]+"
+    r"|([A-Za-z0-9._-]{1,249}/)?[0-9]{1,9}:[0-9]{1,18}-[0-9]{1,18})$"
+)
 # What the fields hold; a reason of spaces is none.
 _KINDS: dict[str, Any] = {
     "to": Annotated[str, Field(pattern=r"^(v[1-9][0-9]{0,14}|" + TAG + ")$")],
     "mode": Literal["forget", "rewind"],
     "tag": Annotated[str, Field(pattern=f"^{TAG}$")],
     "reason": Annotated[str, Field(max_length=REASON_MAX, pattern=r"\S")],
-    "skip": Annotated[tuple[str, ...], Field(strict=False)],
+    "skip": Annotated[
+        tuple[Annotated[str, Field(max_length=SKIP_CHARACTERS_MAX, pattern=_SKIP)], ...],
+        Field(strict=False, max_length=SKIPS_MAX),
+    ],
+    "keep_serving": bool,
+    "start": Annotated[str, Field(pattern=f"^(earliest|{RFC_3339})$")],
     "expect": Annotated[str, Field(pattern=VERSION)] | None,
     "dry_run": bool,
 }
 # What stands for a field that may be left out and is.
-_LEFT_OUT: dict[str, Any] = {"skip": (), "dry_run": False}
+_LEFT_OUT: dict[str, Any] = {"skip": (), "keep_serving": False, "dry_run": False}
+
+
+# What only a rewind may be given.
+_OF_A_REWIND: dict[str, Any] = {"skip": {"minItems": 1}, "keep_serving": {"const": True}}
 
 
 class OrderBody(BaseModel):
@@ -33,10 +49,15 @@ class _WithSkip(OrderBody):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "not": {
-                "properties": {"mode": {"const": "forget"}, "skip": {"minItems": 1}},
-                "required": ["mode", "skip"],
-            }
+            "allOf": [
+                {
+                    "not": {
+                        "properties": {"mode": {"const": "forget"}, name: of_a_rewind},
+                        "required": ["mode", name],
+                    }
+                }
+                for name, of_a_rewind in _OF_A_REWIND.items()
+            ]
         }
     )
 

@@ -11,11 +11,12 @@ from api.http.problem import HttpProblem
 from api.http.threads import Threads
 from api.openapi import answers
 from api.openapi.details import Json, told
-from api.openapi.problem_examples import BAD_ORDER, CHANGED, NO_REWIND, NO_STORE, NO_VERSION
+from api.openapi.problem_examples import BAD_ORDER, CHANGED, NO_STORE, NO_VERSION
 from api.routes.command_bodies import OrderBody, body_of
 from api.serving.served import ServedLine
 from checkpoints.errors import BadCommand, Conflict
-from checkpoints.operating.operator import Operator, Order, Unsupported
+from checkpoints.operating.going_back import AskLog
+from checkpoints.operating.operator import Operator, Order
 from checkpoints.operating.verbs import AT_BOTH_DOORS, Verb
 from checkpoints.records.signing import Keys
 from checkpoints.stores.contract import Store
@@ -42,10 +43,14 @@ class Ordering:
         store: Where commands are written.
         keys: Commands need the operator's.
         threads: Where the store is waited for.
+        ask_log: Whether Kafka has what a rewind is to replay; None: the learner finds out.
     """
 
-    def __init__(self, store: Store, keys: Keys, threads: Threads) -> None:
+    def __init__(
+        self, store: Store, keys: Keys, threads: Threads, ask_log: AskLog | None = None
+    ) -> None:
         self._store, self._keys, self._threads = store, keys, threads
+        self._ask_log = ask_log
 
     async def order(
         self, line: ServedLine, verb: Verb, body: OrderBody, who: str, key: str | None
@@ -53,17 +58,16 @@ class Ordering:
         """Carry out the command and answer when it is in force.
 
         Raises:
-            HttpProblem: 422: the body; 501: a rewind.
+            HttpProblem: 422: the body.
             CheckpointError: Whatever the command meets; `api.http.problem` knows its status.
         """
         operator = Operator(
-            self._store, self._keys.signer("operator"), self._keys.verifier, who=who
-        )
+            self._store, self._keys.signer("operator"), self._keys.verifier, who=who,
+            ask_log=self._ask_log,
+        )  # fmt: skip
         try:
             order = Order(command=verb.name, **body.model_dump())
             answer = await self._threads.run(operator.run, line.line, order, idempotency_key=key)
-        except Unsupported:
-            raise
         except BadCommand as error:
             pointer = f"/{error.field}"
             raise HttpProblem(422, "bad_value", str(error), pointer=pointer) from error
@@ -87,7 +91,6 @@ class Ordering:
                 response_model=answers.CommandAnswer,
                 responses=told(
                     _example(verb), NO_VERSION, CHANGED, BAD_ORDER, NO_STORE,
-                    *((NO_REWIND,) if "mode" in verb.takes else ()),
                     links=_TO_AUDIT,
                 ),
             )(self._handler(verb))  # fmt: skip
@@ -119,5 +122,6 @@ def _example(verb: Verb) -> dict[str, Any]:
         "replayed": 0,
         "changed": True,
         "dry_run": False,
+        **({"mode": verb.example["mode"]} if "mode" in verb.takes else {}),
         **({"tag": verb.example["tag"]} if "tag" in verb.takes else {}),
     }

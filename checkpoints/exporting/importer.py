@@ -22,13 +22,14 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from checkpoints.compatibility import adopted_sections, check_software
 from checkpoints.errors import BadCommand, CheckpointCorrupt, Stale
 from checkpoints.exporting.container import ExportedVersion, carried
 from checkpoints.operating.answers import body_of, outcome_of
+from checkpoints.operating.going_back import Going
 from checkpoints.operating.in_force import Enforcement
 from checkpoints.operating.order import Order
 from checkpoints.operating.verbs import VERBS
@@ -180,10 +181,14 @@ class Importer:
         version = seal_version(manifest, self._signer)
         served = state.serving.manifest.name if state.serving else None
         pin = was.record.pin if was else None
+        seen = head.manifest.orders_seen if head else 0
+        under_way = was.record.rewinding(seen) if was else None
         told = outcome_of(
-            now.learned_here if head else 0,
+            Going(forgotten=now.learned_here if head else 0),
+            is_rewind=False,
             unreadable=None,
             unpinned=f"v{pin.number}" if pin else None,
+            ended=under_way.name if under_way else None,
             is_change=True,
         )
         command = Command(
@@ -197,7 +202,7 @@ class Importer:
         )
         stood = following(was, line, command=command, at_ms=at_ms)
         changes = VERBS["import"].changes(stood, None, None)
-        record = replace(stood, last_version=version.number, **changes)
+        record = replace(stood, last_version=version.number, rewind=UNSET, **changes)
         previous = was.record if was else None
         return _ImportPlan(
             record=record, was=previous, version=version, origin=origin, serving_before=served

@@ -10,10 +10,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from checkpoints.errors import CheckpointError, StoreUnavailable
+from checkpoints.reading.lineages import lineage_of
 from checkpoints.reading.reader import Damaged, LineReader
 from checkpoints.records.line import Line
 from checkpoints.records.lineage import Lineage, open_lineage
 from checkpoints.records.manifest import Version
+from checkpoints.records.replay import SEGMENT
 from checkpoints.records.signing import Verifier
 from checkpoints.stores.contract import Store
 from checkpoints.stores.records import Records
@@ -49,7 +51,7 @@ def read_books(store: Store, verifier: Verifier, line: Line) -> Books:
         try:
             if isinstance(entry, Damaged):
                 raise entry.problem
-            found = _lineage(store, verifier, line, entry.id)
+            found = _standing(store, verifier, reader, entry)
         except StoreUnavailable:
             raise
         except CheckpointError as problem:
@@ -63,6 +65,16 @@ def read_books(store: Store, verifier: Verifier, line: Line) -> Books:
     numbers = {entry.id: entry.number for entry in entries}
     held = [_held_by(store, verifier, reader, line, numbers, one) for one in unread]
     return Books(versions=versions, lineages=lineages, held=frozenset().union(*held))
+
+
+def _standing(
+    store: Store, verifier: Verifier, reader: LineReader, version: Version
+) -> Lineage | None:
+    """What is kept of its lineage beside the manifest; None where that says all."""
+    found = _lineage(store, verifier, reader.line, version.id)
+    if found is None and SEGMENT in version.manifest.segments:
+        return lineage_of(store, verifier, reader, version)
+    return found
 
 
 def _lineage(store: Records, verifier: Verifier, line: Line, version_id: str) -> Lineage | None:

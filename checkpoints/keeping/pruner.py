@@ -7,10 +7,13 @@ from collections.abc import Sequence
 from checkpoints.errors import StoreUnavailable, Tampered
 from checkpoints.keeping.held import read_books
 from checkpoints.keeping.retention import Kept, to_keep
+from checkpoints.reading.lineages import lineage_of
+from checkpoints.reading.reader import LineReader
 from checkpoints.reading.standing_orders import standing_orders
 from checkpoints.records.line import Line
 from checkpoints.records.lineage import fold, seal_lineage
 from checkpoints.records.manifest import Origin, Version
+from checkpoints.records.replay import SEGMENT
 from checkpoints.records.signing import Signer, Verifier
 from checkpoints.stores.contract import Store
 from config.model.parts import Keep
@@ -61,6 +64,10 @@ class Pruner:
     def committed(self, version: Version) -> None:
         """A version was added; every tenth time the old ones go."""
         self._versions.append(version)
+        if SEGMENT in version.manifest.segments:
+            reader = LineReader(self._store, self._verifier, self._line)
+            found = lineage_of(self._store, self._verifier, reader, version)
+            self._lineages[version.id] = found
         self._commits += 1
         if self._commits % _EVERY_COMMITS == 0:
             self.prune(head=version)

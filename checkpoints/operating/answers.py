@@ -4,32 +4,44 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from checkpoints.operating.going_back import Going
 from checkpoints.operating.verbs import VERBS
 from checkpoints.records.control import Command, ControlRecord
 from checkpoints.records.manifest import Unreadable
 
-__all__ = ["NOTHING_CHANGED", "body_of", "forgotten_by", "outcome_of", "text_lines",
-           "unpinned_by"]  # fmt: skip
+__all__ = ["NOTHING_CHANGED", "body_of", "forgotten_by", "outcome_of", "replayed_by",
+           "text_lines", "unpinned_by"]  # fmt: skip
 
 NOTHING_CHANGED = "nothing changed"  # outcome of an order that stood already
 
 
 def outcome_of(
-    forgotten: int | None, *, unreadable: Unreadable | None, unpinned: str | None, is_change: bool
+    going: Going | None,
+    *,
+    is_rewind: bool,
+    unreadable: Unreadable | None,
+    unpinned: str | None,
+    ended: str | None,
+    is_change: bool,
 ) -> str:
     """For the audit, so that nobody takes an older place in the log for the head's.
 
     Args:
-        forgotten: Learned events that a rollback forgets; None of any other command.
+        going: What a rollback comes to; None of any other command.
         unreadable: The head, where it could not be read.
         unpinned: The version whose pin a rollback removes.
+        ended: The rewind, or new beginning, under way that it ends.
         is_change: Whether the standing orders are others than before.
     """
-    if forgotten is None:
+    if going is None:
         return "done" if is_change else NOTHING_CHANGED
-    parts = [f"forgot {forgotten}"]
+    parts = [f"replays {going.replayed}"] if is_rewind else [f"forgot {going.forgotten}"]
+    if is_rewind and going.forgotten:
+        parts.append(f"leaves out {going.forgotten}")
     if unpinned:
         parts.append(f"removed the pin of {unpinned}")
+    if ended:
+        parts.append(f"ended the {ended}")
     if unreadable:
         head, place = unreadable.head, unreadable.place
         parts.append(f"{head} could not be read, the place in the log is that of {place}")
@@ -37,9 +49,18 @@ def outcome_of(
 
 
 def forgotten_by(command: Command) -> int:
-    """Learned events that a command forgot, as its outcome says."""
-    found = re.match(r"forgot ([0-9]+)", command.outcome)
-    return int(found[1]) if found and command.version else 0
+    """Learned events that a command forgot, or leaves out at most, as its outcome says."""
+    return _counted(command, "forgot") or _counted(command, "leaves out")
+
+
+def replayed_by(command: Command) -> int:
+    """Learned events that a command has replayed, as its outcome says."""
+    return _counted(command, "replays")
+
+
+def _counted(command: Command, what: str) -> int:
+    found = re.search(rf"(?:^|; ){what} ([0-9]+)", command.outcome)
+    return int(found[1]) if found and VERBS[command.command].makes_version else 0
 
 
 def body_of(
@@ -68,10 +89,12 @@ def body_of(
         "version": None if is_dry_run else command.version,
         "serving": serving,
         "forgotten": forgotten_by(command),
-        "replayed": 0,
+        "replayed": replayed_by(command),
         "changed": command.outcome != NOTHING_CHANGED,
         "dry_run": is_dry_run,
     }
+    if command.mode:
+        body["mode"] = command.mode
     if command.tag:
         body["tag"] = command.tag
     if unpinned := unpinned_by(command, was):
@@ -102,9 +125,11 @@ def text_lines(model: str, body: Mapping[str, Any]) -> list[str]:
         lines.append(f"{_stood_already(body)}: nothing would change")
     elif body["dry_run"] and "tag" in body:
         lines.append(_tagged(body))
-    if VERBS[body["command"]].makes_version:
+    if body.get("mode") == "rewind":
+        lines += _rewind_lines(model, body)
+    elif VERBS[body["command"]].makes_version:
         lines += _rollback_lines(model, body)
-    return lines
+    return lines + _would_lines(body)
 
 
 def _first_line(model: str, body: Mapping[str, Any]) -> str:
@@ -146,3 +171,35 @@ def _rollback_lines(model: str, body: Mapping[str, Any]) -> list[str]:
     elif unpinned:
         lines.append(f"to pin it again: weir pin {model} {unpinned} --reason …")
     return lines
+
+
+def _rewind_lines(model: str, body: Mapping[str, Any]) -> list[str]:
+    replayed, left_out = f"{body['replayed']:,} learned events", f"{body['forgotten']:,}"
+    if body["dry_run"]:
+        return [f"{replayed} would be replayed after {body['to']}, {left_out} left out"]
+    unpinned = body.get("unpinned")
+    what = f"{replayed} are replayed after {body['to']}, {left_out} left out"
+    lines = [f"{what}; {body['from']} stays the head until that has caught up"]
+    lines += [f"the pin of {unpinned} is removed"] if unpinned else []
+    return [*lines, f"to follow it: weir status {model}; to end it: weir cancel {model} --reason …"]
+
+
+def _would_lines(body: Mapping[str, Any]) -> list[str]:
+    """What a dry run has found out beside."""
+    would = body.get("would")
+    if would is None:
+        return []
+    between = f"{would['versions']} versions and {would['records']:,} records lie between"
+    lines = [f"{between}, {would['since']} to {would['until']}"]
+    for name, of in would["scores"].items():
+        lines.append(f"{name}: {_figure(of['then'])} then, {_figure(of['now'])} now")
+    if would["is_at_most"]:
+        lines.append("what is left out by id, source or time is known when it is replayed")
+    if would["seconds"] is not None:
+        rate = would["events_per_second"]
+        lines.append(f"about {would['seconds']:,.0f} s, at {rate:,.0f} events a second")
+    return lines
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4g}"

@@ -65,6 +65,14 @@ _OF_ORDERS = {
     "skip": _parameter(
         "skip", Annotated[list[str] | None, typer.Option(help=FIELDS["skip"])], None
     ),
+    "start": _parameter(
+        "start", Annotated[str, typer.Option("--from", help=FIELDS["start"])], "earliest"
+    ),
+    "keep_serving": _parameter(
+        "keep_serving",
+        Annotated[bool, typer.Option("--keep-serving", help=FIELDS["keep_serving"])],
+        False,
+    ),
     "expect": _parameter(
         "expect", Annotated[str | None, typer.Option(help=FIELDS["expect"], metavar="vN")], None
     ),
@@ -76,19 +84,32 @@ def _order(verb: Verb) -> Command:
     """The command of a row: it makes an order and has the operator carry it out."""
 
     def run(at: Connection, model: str, *, skip: list[str] | None = None, **given: Any) -> Told:
-        order = Order(command=verb.name, skip=tuple(skip or ()), **given)
-        waits = Enforcement(store=at.store, on_wait=functools.partial(typer.echo, err=True))
-        operator = Operator(
-            at.store, at.keys.signer("operator"), at.keys.verifier, who=at.who, enforcement=waits
-        )
-        body = operator.run(line_of(model), order)
-        return Told(body=body, lines=text_lines(model, body))
+        return carried_out(at, model, Order(command=verb.name, skip=tuple(skip or ()), **given))
 
     run.__name__, run.__doc__ = verb.name, verb.help
     taken = [each for name, each in _OF_ORDERS.items() if name in verb.fields]
     parameters = [_parameter("at", Connection), _parameter("model", Model), *taken]
     vars(run)["__signature__"] = inspect.Signature(parameters)
     return run
+
+
+def carried_out(at: Connection, model: str, order: Order) -> Told:
+    """Have the operator carry out an order; what it answers.
+
+    Raises:
+        CheckpointError: As `Operator.run`.
+    """
+    waits = Enforcement(store=at.store, on_wait=functools.partial(typer.echo, err=True))
+    operator = Operator(
+        at.store,
+        at.keys.signer("operator"),
+        at.keys.verifier,
+        who=at.who,
+        enforcement=waits,
+        ask_log=at.ask_log,
+    )
+    body = operator.run(line_of(model), order)
+    return Told(body=body, lines=text_lines(model, body))
 
 
 def _printed(command: Command, connect: Connect) -> Callable[..., None]:

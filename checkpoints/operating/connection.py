@@ -7,6 +7,7 @@ import typer
 from msgspec import Struct
 
 from checkpoints.errors import CheckpointError
+from checkpoints.operating.going_back import AskLog
 from checkpoints.operating.not_found import no_such_model
 from checkpoints.reading.reader import LineReader, LineState
 from checkpoints.records.line import Line
@@ -21,12 +22,14 @@ class Connection(Struct, frozen=True, kw_only=True):
 
     Attributes:
         forget_group: Has the log forget how far a model's learner was; what came of it, in words.
+        ask_log: Whether the log has what a rewind is to replay; None: not asked.
     """
 
     store: Store
     keys: Keys
     who: str
     forget_group: Callable[[str], str] = lambda _model: "not asked: no Kafka is given"
+    ask_log: AskLog | None = None
 
     def reader(self, model: str) -> LineReader:
         """A reader of the model's line."""

@@ -45,9 +45,10 @@ class Enforcement(Struct, frozen=True, kw_only=True):
             NotInForce: One has not obeyed in time, or the store does not say.
         """
         verb = VERBS[record.command.command]
+        waits_for = ("api", "learner") if record.command.mode == "rewind" else verb.waits_for
         began_s, said = self.steady_s(), ""
         try:
-            while late := ", ".join(self._late(line, verb.waits_for, record)):
+            while late := ", ".join(self._late(line, waits_for, record)):
                 waited_s = self.steady_s() - began_s
                 if waited_s >= self.limit_s:
                     raise _not_in_force(line, record, late)

@@ -1,14 +1,16 @@
 """The steps of a command that changes a line's orders; `verbs.py` says which there are.
 
 A command talks to the store alone, so it works while learner and API are down. It is one signed
-control record, with a rollback one signed version more, written by one atomic change:
+control record, with a rollback that forgets one signed version more, written by one atomic change:
 
     O1  Read head and orders, each verified.               Nothing has changed.
-    O2  Work out the new orders, and the version.          Nothing has changed.
+    O2  Work out the new orders, and the version; for a    Nothing has changed.
+        rewind, ask the log whether it can be replayed.
     O3  Sign both with the operator key.                   Nothing has changed.
     O4  The store compares what O1 read, and writes.       It is ordered and in the audit, or not.
-        If the line moved meanwhile, again from O1.
-    O5  Wait until the live learner (freeze, thaw) and     It is ordered; those who are down will
+        If the line moved meanwhile, again from O1. With   A rewind's learner is fenced: the next
+        a version, a rewind or a cancel: a new token.      one replays; the head stays until then.
+    O5  Wait until the live learner (freeze, rewind) and   It is ordered; those who are down will
         the live API processes say that they obey.         obey when they start.
     O6  A freeze that no learner says to obey fences the   A learner that seemed dead may commit
         line: whoever wakes begins again from the head.    until it looks.
@@ -18,7 +20,7 @@ import re
 import time
 import uuid
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
@@ -30,10 +32,11 @@ from checkpoints.errors import (
     NoSuchVersion,
     Stale,
 )
-from checkpoints.operating.answers import body_of, outcome_of
+from checkpoints.operating.answers import NOTHING_CHANGED, body_of, outcome_of
+from checkpoints.operating.going_back import AskLog, Going, going_back
 from checkpoints.operating.in_force import Enforcement
 from checkpoints.operating.not_found import VersionDropped, dropped, named_number, no_such_model
-from checkpoints.operating.order import Order, Unsupported
+from checkpoints.operating.order import Order
 from checkpoints.operating.verbs import VERBS
 from checkpoints.reading.damaged_head import Stand, stand_of
 from checkpoints.reading.reader import LineReader, LineState
@@ -41,6 +44,7 @@ from checkpoints.records.control import (
     Command,
     ControlRecord,
     Pointer,
+    Rewinding,
     following,
     open_control,
     seal_control,
@@ -53,7 +57,7 @@ from checkpoints.records.signing import Signer, Verifier
 from checkpoints.stores.contract import Store
 from checkpoints.stores.heads import Outcome
 
-__all__ = ["Operator", "Order", "Unsupported", "VersionDropped"]
+__all__ = ["Operator", "Order", "VersionDropped"]
 
 _ATTEMPTS_MAX = 20  # a learner commits once a second or so, an attempt takes milliseconds
 _LOOKED_BACK = 100  # control records, for those that `--expect` names
@@ -68,6 +72,12 @@ class _Plan(Struct, frozen=True, kw_only=True):
     serving_before: str
     serving_after: str
     unreadable: Unreadable | None
+    going: Going | None = None
+
+    @property
+    def changes(self) -> bool:
+        """Whether the orders, or the head, are others after it."""
+        return self.record.command.outcome != NOTHING_CHANGED
 
 
 class Operator:
@@ -80,6 +90,7 @@ class Operator:
         who: Goes to the audit: user and host, or the name of an API key.
         enforcement: Waits until others obey; by default as long as is usual, and silently.
         clock_ms: Unix, UTC.
+        ask_log: Whether the log still has what a rewind is to replay; None: the learner finds out.
     """
 
     def __init__(
@@ -91,7 +102,9 @@ class Operator:
         who: str,
         enforcement: Enforcement | None = None,
         clock_ms: Callable[[], int] = lambda: int(time.time() * 1000),
+        ask_log: AskLog | None = None,
     ) -> None:
+        self._ask_log = ask_log
         self._store, self._signer, self._verifier, self._who = store, signer, verifier, who
         self._clock_ms = clock_ms
         self._enforcement = enforcement or Enforcement(store=store)
@@ -113,7 +126,7 @@ class Operator:
         Raises:
             NoSuchModel, NoSuchVersion, NoSuchTag, VersionDropped: There is nothing to do it with.
             Conflict: Another command came first, or the key stood for another command.
-            Refused: What is in the store does not verify.
+            Refused: What is in the store does not verify, or the log cannot be replayed.
             NotInForce: It is ordered, but a live process has not obeyed in time.
         """
         if idempotency_key and (envelope := self._store.recall(line, idempotency_key)):
@@ -127,7 +140,11 @@ class Operator:
                 return _answer(plan, is_dry_run=True)
             control = seal_control(plan.record, self._signer)  # O3
             reply = self._store.command(  # O4
-                line, control=control, version=plan.version, idempotency_key=idempotency_key
+                line,
+                control=control,
+                version=plan.version,
+                idempotency_key=idempotency_key,
+                is_fencing=order.is_fencing and plan.changes,
             )
             if reply.outcome is Outcome.REPEATED and reply.earlier is not None:
                 return self._repeated(line, order, reply.earlier)
@@ -145,10 +162,10 @@ class Operator:
         state = reader.state()
         if state.control_problem is not None:
             raise state.control_problem
-        if state.head_problem is not None and order.verb.needs_head:
+        if state.head_problem is not None and (order.verb.needs_head or order.is_rewind):
             raise state.head_problem
         # A pin that cannot be read must not keep operators from removing it.
-        stand = stand_of(reader, state, is_rollback=order.verb.makes_version)
+        stand = stand_of(reader, state, is_rollback=order.makes_version)
         if stand is None:
             raise no_such_model(self._store, line, state.learner)
         return reader, state, stand
@@ -182,12 +199,17 @@ class Operator:
     ) -> _Plan:
         was, verb = state.control.record if state.control else None, order.verb
         target = self._target(reader, state, stand, order)
-        version = None
+        version = going = None
         if verb.makes_version and target is not None:
-            _refuse_damaged(reader, target, stand)
+            _refuse_damaged(reader, target, stand, is_rewind=order.is_rewind)
+            going = going_back(stand.head, target, order, learner=state.learner)
+            if order.is_rewind and self._ask_log is not None:
+                self._ask_log(target.manifest, stand.head.manifest)
+        if order.makes_version and target is not None:
             version = self._version_back(state, stand, target, order, command_id)
         name = version.manifest.name if version else None
-        served = f"v{was.pin.number}" if was and was.pin else stand.head_name
+        under_way = was.rewinding(stand.head.manifest.orders_seen) if was else None
+        served = _serving(replace(was, rewind=under_way or UNSET) if was else None, stand.head_name)
         command = Command(
             id=command_id,
             command=verb.name,
@@ -200,13 +222,19 @@ class Operator:
         )
         line = stand.head.manifest.line
         stood = following(state.control, line, command=command, at_ms=self._clock_ms())
-        changes = verb.changes(stood, _pointer(target), order.tag)
-        back = version.manifest.rollback if version else None
+        stood = replace(stood, rewind=under_way or UNSET)
+        changes = {**verb.changes(stood, _pointer(target), order.tag)}
+        if verb.makes_version:
+            changes["rewind"] = UNSET
+        if order.begins_anew or (order.is_rewind and target is not None):
+            changes["rewind"] = _rewinding(stood, stand.head, target, order)
         unreadable = version.manifest.unreadable if version else None
         outcome = outcome_of(
-            back.forgotten if back else None,
+            going,
+            is_rewind=order.is_rewind,
             unreadable=unreadable,
-            unpinned=served if back and stood.pin else None,
+            unpinned=f"v{stood.pin.number}" if going and stood.pin else None,
+            ended=under_way.name if going and under_way else None,
             is_change=any(each != getattr(stood, field) for field, each in changes.items()),
         )
         highest = version.number if version else self._highest(state, stand)
@@ -223,6 +251,7 @@ class Operator:
             serving_before=served,
             serving_after=_serving(record, name or stand.head_name),
             unreadable=unreadable,
+            going=going,
         )
 
     def _target(
@@ -291,20 +320,40 @@ class Operator:
 
 
 def _answer(plan: _Plan, *, is_dry_run: bool) -> dict[str, Any]:
-    return body_of(
+    body = body_of(
         plan.record,
         plan.was,
         serving=plan.serving_before if is_dry_run else plan.serving_after,
         unreadable=plan.unreadable,
         is_dry_run=is_dry_run,
     )
+    if is_dry_run and plan.going is not None:
+        body["would"] = dict(plan.going.body)
+    return body
 
 
-def _refuse_damaged(reader: LineReader, target: Version, stand: Stand) -> None:
-    """Refuse to make a head that nobody could load."""
-    taken = [
-        name for name in target.manifest.segments if stand.unreadable or name not in OF_THE_LOG
-    ]
+def _rewinding(
+    stood: ControlRecord, head: Version, target: Version | None, order: Order
+) -> Rewinding:
+    """A rewind to `target`, or a new beginning without one."""
+    kinds: dict[str, Literal["reset", "relearn"]] = {"reset": "reset", "relearn": "relearn"}
+    return Rewinding(
+        seq=stood.seq,
+        id=stood.command.id,
+        kind=kinds.get(order.command, "rewind"),
+        to=None if order.begins_anew else _pointer(target),
+        head=Pointer(number=head.number, id=head.id),
+        start=order.start_at,
+        skip=order.skip,
+        keeps_serving=order.keep_serving or order.begins_anew,
+        may_take_over=order.command != "relearn",
+    )
+
+
+def _refuse_damaged(reader: LineReader, target: Version, stand: Stand, *, is_rewind: bool) -> None:
+    """Refuse to go on from what nobody could load."""
+    is_whole = is_rewind or stand.unreadable
+    taken = [name for name in target.manifest.segments if is_whole or name not in OF_THE_LOG]
     reader.check_segments(target, taken)
 
 
@@ -339,8 +388,14 @@ def _head_then(command: Command) -> str | None:
     return command.to if verb.usual == "head" else command.from_ if verb.before == "head" else None
 
 
-def _serving(record: ControlRecord, head: str) -> str:
-    return f"v{record.pin.number}" if record.pin else head
+def _serving(record: ControlRecord | None, head: str) -> str:
+    """What these orders serve, whose rewind, if they have one, is under way."""
+    if record is None:
+        return head
+    if record.pin:
+        return f"v{record.pin.number}"
+    rewind = record.rewind
+    return f"v{rewind.to.number}" if rewind and rewind.to and not rewind.keeps_serving else head
 
 
 def _came_since(reader: LineReader, number: int) -> list[str]:

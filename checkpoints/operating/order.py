@@ -7,8 +7,10 @@ from msgspec import Struct
 from checkpoints.errors import BadCommand
 from checkpoints.operating.verbs import VERBS, Verb
 from checkpoints.records.control import Command
+from checkpoints.records.skips import skips_of
+from config.text.moments import moment_ms
 
-__all__ = ["REASON_MAX", "TAG", "Order", "Unsupported", "is_tag_name"]
+__all__ = ["REASON_MAX", "TAG", "Order", "is_tag_name"]
 
 REASON_MAX = 1000
 TAG = "(?!v[0-9]+$)[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
@@ -16,7 +18,9 @@ TAG = "(?!v[0-9]+$)[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 _STRAYS = {
     "mode": ("mode", "only rollback has modes"),
     "skip": ("skip", "only rollback replays"),
+    "keep_serving": ("keep_serving", "only a rewind can leave the head served"),
     "to": ("version", "leave it out: it is about the whole model"),
+    "start": ("start", "only relearn begins at another place"),
     "tag": (
         "tag",
         "only the command tag gives one; a version may be named by a tag that it has",
@@ -33,10 +37,6 @@ def is_tag_name(text: str) -> bool:
     return re.fullmatch(TAG, text, re.ASCII) is not None
 
 
-class Unsupported(BadCommand):
-    """A part of the contract that this release does not have yet. HTTP answers 501."""
-
-
 class Order(Struct, frozen=True, kw_only=True):
     """A command as it was given, by either door.
 
@@ -46,6 +46,8 @@ class Order(Struct, frozen=True, kw_only=True):
         to: The version meant, `v17` or the name of a tag. Rollback and pin need one.
         mode: Of a rollback.
         skip: What a rewind is to leave out.
+        start: Where relearning begins: `earliest`, or a time.
+        keep_serving: A rewind leaves the head served until it has caught up.
         tag: The name that `tag` gives to `to`, or to what is being served.
         expect: Refuse if the model was changed by another command since this version (`v17`).
         dry_run: Say what would happen and change nothing.
@@ -56,6 +58,8 @@ class Order(Struct, frozen=True, kw_only=True):
     to: str | None = None
     mode: str | None = None
     skip: tuple[str, ...] = ()
+    keep_serving: bool = False
+    start: str | None = None
     tag: str | None = None
     expect: str | None = None
     dry_run: bool = False
@@ -64,7 +68,6 @@ class Order(Struct, frozen=True, kw_only=True):
         """Refuse what cannot be right whatever the state of the model.
 
         Raises:
-            Unsupported: A rewind, or a part of one.
             BadCommand: Something is missing or malformed.
         """
         if self.command not in VERBS:
@@ -73,12 +76,14 @@ class Order(Struct, frozen=True, kw_only=True):
             advice = f"say why, in at most {REASON_MAX} characters; it goes to the audit"
             raise BadCommand(f"{self.command} needs a reason", advice=advice, field="reason")
         for field, (name, advice) in _STRAYS.items():
-            if field not in self.verb.takes and getattr(self, field) not in (None, ()):
+            if field not in self.verb.takes and getattr(self, field) not in (None, (), False):
                 raise BadCommand(f"{self.command} takes no {name}", advice=advice, field=field)
         if "to" in self.verb.needed and not self.to:
             raise BadCommand(f"{self.command} needs a version", advice="name one, as in v17")
         if "mode" in self.verb.takes:
             self._check_mode()
+        if "start" in self.verb.takes:
+            self._check_start()
         if "tag" in self.verb.takes and not is_tag_name(self.tag or ""):
             advice = "letters, digits, '.', '_', '-', at most 64, and not like a version"
             raise BadCommand(f"{self.tag!r} is no name for a tag", advice=advice, field="tag")
@@ -88,6 +93,31 @@ class Order(Struct, frozen=True, kw_only=True):
         """The row of its command."""
         return VERBS[self.command]
 
+    @property
+    def is_rewind(self) -> bool:
+        """Whether it has what came after a version replayed."""
+        return self.mode == "rewind"
+
+    @property
+    def begins_anew(self) -> bool:
+        """Whether the model begins untrained."""
+        return self.command in {"reset", "relearn"}
+
+    @property
+    def start_at(self) -> str | int | None:
+        """Where relearning begins: `earliest`, or milliseconds since 1970."""
+        return self.start if self.start in {None, "earliest"} else moment_ms(str(self.start))
+
+    @property
+    def makes_version(self) -> bool:
+        """Whether an older version becomes the head with the order itself."""
+        return self.verb.makes_version and not self.is_rewind
+
+    @property
+    def is_fencing(self) -> bool:
+        """Whether the line's learner has to begin again."""
+        return self.verb.is_fencing or self.is_rewind
+
     def is_same(self, command: Command) -> bool:
         """Whether `command` is what this order became; a tag may have moved since."""
         is_by_tag = self.to is None or not self.to.startswith("v")
@@ -96,19 +126,34 @@ class Order(Struct, frozen=True, kw_only=True):
         return (is_by_tag or self.to == command.to) and given == was
 
     def _check_mode(self) -> None:
-        if self.mode == "rewind":
-            raise Unsupported(
-                "rewinding (replaying what came between, with parts left out) comes with a later "
-                "release",
-                advice="--mode forget serves the old version now and goes on learning from it",
-            )
-        if self.mode != "forget":
+        if self.mode not in {"forget", "rewind"}:
             found = f"no mode {self.mode!r}" if self.mode else "no mode"
             raise BadCommand(
                 f"rollback was given {found}",
-                advice="--mode forget: what came after the version is forgotten, not replayed",
+                advice="--mode forget: what came after the version is forgotten; --mode rewind: "
+                "it is replayed, without what --skip names",
                 field="mode",
             )
+        if self.is_rewind:
+            self._check_skips()
+            return
         if self.skip:
             advice = "leave it out: what is forgotten is not replayed, so nothing is left out of it"
             raise BadCommand("forgetting takes no skip", advice=advice, field="skip")
+        if self.keep_serving:
+            advice = "leave it out, or rewind: what is gone back to is served at once"
+            raise BadCommand("forgetting keeps nothing serving", advice=advice,
+                             field="keep_serving")  # fmt: skip
+
+    def _check_start(self) -> None:
+        try:
+            _ = self.start_at
+        except ValueError as error:
+            raise BadCommand(f"earliest or a time: {error}", advice="", field="start") from error
+
+    def _check_skips(self) -> None:
+        try:
+            skips_of(self.skip)
+        except ValueError as error:
+            advice = "such as 0:1200-1300, id:order-7, source:till-3 or time:FROM/TO"
+            raise BadCommand(str(error), advice=advice, field="skip") from error

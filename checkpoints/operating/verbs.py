@@ -8,7 +8,7 @@ and its name in `checkpoints.records.control.CommandName`.
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from checkpoints.errors import BadCommand
 from checkpoints.records.control import CommandName, ControlRecord, Pointer
@@ -20,10 +20,13 @@ _TAGS_MAX = 100
 # What each field of an order is, for the help and for the document.
 FIELDS: Mapping[str, str] = {
     "to": "As in v17, or a tag.",
-    "mode": "forget; rewind comes with a later release.",
+    "mode": "forget what came after it, or rewind: replay that, without what --skip names.",
     "tag": "The name to give it.",
     "reason": "Why; it goes to the audit.",
-    "skip": "For rewind, with a later release.",
+    "skip": "Of a rewind, repeatable: [TOPIC/]PARTITION:FIRST-LAST (offsets, both included), "
+    "id:ID, source:NAME, time:FROM/TO.",
+    "start": "earliest, or a time (RFC 3339): the first record that is learned.",
+    "keep_serving": "Of a rewind: go on serving the head until the replay has caught up.",
     "expect": "Refuse if another command came since vN.",
     "dry_run": "Say what would happen, do nothing.",
 }
@@ -42,6 +45,8 @@ class Verb(Struct, frozen=True, kw_only=True):
         before: What its `from` is: the head, the version that was served, or where the tag stood.
         waits_for: The roles whose live processes must obey before it is in force.
         fences: Where no learner says to obey, the line is fenced.
+        is_fencing: The line is fenced with an order that changes anything: its learner begins
+            again.
         makes_version: It makes an older version the head, as a new one.
         needs_head: Whether a head that cannot be read keeps it from being done.
         is_minded: Whether `expect` minds it: it changes what is served or learned.
@@ -59,6 +64,7 @@ class Verb(Struct, frozen=True, kw_only=True):
     before: Literal["head", "served", "tag"] = "head"
     waits_for: tuple[str, ...] = ("api",)
     fences: bool = False
+    is_fencing: bool = False
     makes_version: bool = False
     needs_head: bool = True
     is_minded: bool = True
@@ -76,7 +82,7 @@ class Verb(Struct, frozen=True, kw_only=True):
     @property
     def needed(self) -> frozenset[str]:
         """The fields that must be given."""
-        left_out = {"skip"} if self.usual is None else {"skip", "to"}
+        left_out = {"skip", "keep_serving"} | ({"to"} if self.usual else set())
         return frozenset({"reason", *self.takes} - left_out)
 
 
@@ -112,13 +118,47 @@ _ROWS = (
     ),
     Verb(
         name="rollback",
-        takes=("to", "mode", "skip"),
+        takes=("to", "mode", "skip", "keep_serving"),
         changes=lambda _was, _target, _tag: {"pin": None},
         makes_version=True,
         needs_head=False,
-        help="Serve a version at once and learn on from it; what came between is forgotten.",
-        summary="Go back to a version, and forget what was learned after it",
+        help="Serve a version at once and learn on from it; what came between is forgotten, or "
+        "replayed without what spoilt it.",
+        summary="Go back to a version, and forget or replay what was learned after it",
         example={"to": "v1", "mode": "forget", "reason": "bad labels since noon"},
+    ),
+    Verb(
+        name="cancel",
+        changes=lambda _was, _target, _tag: {"rewind": UNSET},
+        waits_for=("api", "learner"),
+        is_fencing=True,
+        usual="head",
+        before="served",
+        help="End a rewind that is under way; the head stays as it was.",
+        summary="End a rewind that is under way, and leave the head as it was",
+        stood="no rewind was under way",
+        example={"reason": "the wrong version"},
+    ),
+    Verb(
+        name="reset",
+        changes=lambda _was, _target, _tag: {},
+        waits_for=("api", "learner"),
+        is_fencing=True,
+        needs_head=False,
+        help="Begin untrained where the log was read to; undone by a rollback.",
+        summary="Begin untrained at this place in the log",
+        example={"reason": "it learned from the wrong labels from the first"},
+    ),
+    Verb(
+        name="relearn",
+        takes=("start",),
+        changes=lambda _was, _target, _tag: {},
+        waits_for=("api", "learner"),
+        is_fencing=True,
+        help="Learn the log again by the model file as it is now, beside the version that is "
+        "served, until `release` lets it take over.",
+        summary="Learn the log again by the model file as it is now",
+        example={"start": "earliest", "reason": "a new learner"},
     ),
     Verb(
         name="freeze",

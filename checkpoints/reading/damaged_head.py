@@ -19,8 +19,8 @@ from checkpoints.errors import (
     UnknownFormat,
     UnknownKey,
 )
-from checkpoints.reading.reader import Damaged, LineReader, LineState, refuse_below
-from checkpoints.reading.standing_orders import standing_orders
+from checkpoints.reading.reader import Damaged, LineReader, LineState
+from checkpoints.reading.standing_orders import refuse_below, standing_orders
 from checkpoints.records.control import Control
 from checkpoints.records.line import Line
 from checkpoints.records.manifest import Unreadable, Version, open_version

@@ -19,8 +19,8 @@ from checkpoints.errors import (
     Tampered,
     TooLarge,
 )
-from checkpoints.reading.standing_orders import standing_orders
-from checkpoints.records.control import Control, open_control
+from checkpoints.reading.standing_orders import refuse_below, standing_orders
+from checkpoints.records.control import Control, Rewinding, open_control
 from checkpoints.records.line import Line
 from checkpoints.records.manifest import SegmentRef, Version, open_version
 from checkpoints.records.segments import unpack
@@ -63,8 +63,8 @@ class LineState(Struct, frozen=True, kw_only=True):
     Attributes:
         head: The newest version that verified; None before the first commit.
         control: The operators' standing orders; None before the first command.
-        serving: What is to answer predictions: the pinned version, else the head. None if a pin
-            names what cannot be read and nothing was served before.
+        serving: What is to answer predictions: the pinned version, else that to which a rewind is
+            under way, else the head. None if that cannot be read and nothing was served before.
         learner: The live learner's newest heartbeat, unsigned.
         head_id: The id of what stands as the head, believed or not.
         head_problem, control_problem, pin_problem: What was found and not obeyed, in the words
@@ -92,6 +92,11 @@ class LineState(Struct, frozen=True, kw_only=True):
     def is_frozen(self) -> bool:
         """Whether operators have ordered the learner to stand still."""
         return self.control is not None and self.control.record.frozen
+
+    @property
+    def rewinding(self) -> Rewinding | None:
+        """The rewind that is under way."""
+        return self.control.record.rewinding(_obeyed(self.head)) if self.control else None
 
     @property
     def control_seq(self) -> int:
@@ -277,7 +282,8 @@ class LineReader:
         return self._control.record.seq if self._control else 0
 
     def _to_serve(self) -> Version | None:
-        pin = self._control.record.pin if self._control else None
+        orders = self._control.record if self._control else None
+        pin = orders.serves(_obeyed(self._head)) if orders else None
         if pin is None:
             return self._head
         version = self.version_by_id(pin.id)
@@ -423,21 +429,10 @@ class LineReader:
             raise CheckpointCorrupt(f"{version} segment {name}", problem.why) from problem
 
 
+def _obeyed(head: Version | None) -> int:
+    return head.manifest.orders_seen if head else 0
+
+
 def _is_older(found: Control | None, seen: Control) -> bool:
     """Whether `found` is not what was seen, nor what has followed it."""
     return found is None or (found.id != seen.id and found.record.seq <= seen.record.seq)
-
-
-def refuse_below(line: Line, head: Version | None, control: Control) -> None:
-    """Refuse a head from before the operators' last order.
-
-    Raises:
-        Tampered: Somebody put an old version back, or took the head away.
-    """
-    last = control.record.last_version
-    if (head.number if head else 0) < last:
-        stands = head.manifest.name if head else "nothing"
-        raise Tampered(
-            f"{line} head",
-            f"{stands} stands there, but v{last} was the head when an operator ordered last",
-        )

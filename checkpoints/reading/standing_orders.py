@@ -8,10 +8,11 @@ the audit, and the manifest of the head, which names the newest command obeyed w
 from checkpoints.errors import Tampered
 from checkpoints.records.control import Control, open_control
 from checkpoints.records.line import Line
+from checkpoints.records.manifest import Version
 from checkpoints.records.signing import Verifier
 from checkpoints.stores.contract import Store
 
-__all__ = ["standing_orders"]
+__all__ = ["refuse_below", "standing_orders"]
 
 
 def standing_orders(
@@ -53,3 +54,18 @@ def _taken_back(line: Line, found: Control | None, known: str, mend: str) -> Tam
         advice=f"an operator's order was taken back: find out who wrote to Redis, then put it back "
         f"with {mend}",
     )
+
+
+def refuse_below(line: Line, head: Version | None, control: Control) -> None:
+    """Refuse a head from before the operators' last order.
+
+    Raises:
+        Tampered: Somebody put an old version back, or took the head away.
+    """
+    last = control.record.last_version
+    if (head.number if head else 0) < last:
+        stands = head.manifest.name if head else "nothing"
+        raise Tampered(
+            f"{line} head",
+            f"{stands} stands there, but v{last} was the head when an operator ordered last",
+        )

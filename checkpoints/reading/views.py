@@ -44,6 +44,7 @@ LIMIT_USUAL = 100
 LIMIT_MAX = 1000
 _LABELS_REFUSED = ("late", "unknown", "duplicate", "conflict")
 _ERROR_MAX = 1000
+_PROGRESS = ("records", "left", "records_per_second", "seconds_left")
 _STALE_MS = 5000  # a heartbeat older than this is a learner that is gone
 
 
@@ -86,9 +87,26 @@ def model_view(state: LineState, *, now_ms: int, serving: Version | None = None)
         "lag": _live(state.learner, now_ms).get("lag"),
         "advice": _live(state.learner, now_ms).get("advice"),
         "last_error": _last_error(_live(state.learner, now_ms)),
+        "rewind": _rewind(state, now_ms),
         "frozen": state.is_frozen,
         "pinned": f"v{record.pin.number}" if record and record.pin else None,
         "tags": {tag: f"v{p.number}" for tag, p in record.tags.items()} if record else {},
+    }
+
+
+def _rewind(state: LineState, now_ms: int) -> Body | None:
+    """The rewind under way, and how far its learner says it has come; None where there is none."""
+    order = state.rewinding
+    if order is None:
+        return None
+    told = _live(state.learner, now_ms).get("rewind")
+    known = told if isinstance(told, dict) and told.get("command_id") == order.id else {}
+    return {
+        "kind": order.kind,
+        "to": f"v{order.to.number}" if order.to else None,
+        "command_id": order.id,
+        "skip": list(order.skip),
+        **{name: known.get(name) for name in _PROGRESS},
     }
 
 
@@ -96,7 +114,7 @@ def learner_state(state: LineState, *, now_ms: int) -> str:
     """What the line's learner is doing: `stopped` if it has not been heard for five seconds."""
     beat = _live(state.learner, now_ms)
     doing = str(beat.get("state", "stopped"))
-    return "frozen" if state.is_frozen and doing in ("learning", "idle") else doing
+    return "frozen" if state.is_frozen and doing in ("learning", "rewinding", "idle") else doing
 
 
 def words_of_learner(beat: Beat | None) -> str | None:

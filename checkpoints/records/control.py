@@ -16,13 +16,14 @@ from checkpoints.errors import CheckpointCorrupt, Tampered
 from checkpoints.records.line import Line
 from checkpoints.records.signing import Signer, Verifier, decode, digest, normal
 
-__all__ = ["Command", "Control", "ControlRecord", "Pointer", "following", "open_control",
-           "seal_control"]  # fmt: skip
+__all__ = ["Command", "Control", "ControlRecord", "Pointer", "Rewinding", "following",
+           "open_control", "seal_control"]  # fmt: skip
 
 CONTROL_BYTES_MAX = 256 << 10
 AUDIT_KEPT = 10_000  # control records of one line; the oldest go first
 
-CommandName = Literal["pin", "unpin", "rollback", "freeze", "thaw", "tag", "import"]
+CommandName = Literal["pin", "unpin", "rollback", "cancel", "reset", "relearn", "freeze", "thaw",
+                      "tag", "import"]  # fmt: skip
 
 
 class Pointer(Struct, frozen=True, kw_only=True):
@@ -50,11 +51,56 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "from"
     outcome: str = "done"
 
 
+class Rewinding(Struct, frozen=True, kw_only=True):
+    """A new beginning that was ordered: the learner replays what came after a version (a rewind),
+    learns the log again by the model file as it is now (relearn), or begins untrained (reset).
+
+    Nothing else becomes the head until it has; so it stands as long as the head has obeyed no
+    command from `seq` on.
+
+    Attributes:
+        seq: The number of the command.
+        id: The command's.
+        kind: Which of them.
+        to: The version whose learner and place in the log a rewind goes on from.
+        start: Where relearning begins: "earliest", or milliseconds since 1970.
+        may_take_over: Whether it becomes the head when it has caught up.
+        head: The head when it was ordered, which stays the head until the replay has caught up.
+        skip: What is left out, as it was written.
+        keeps_serving: The head goes on being served meanwhile, and not the old version.
+    """
+
+    seq: int
+    id: str
+    kind: Literal["rewind", "reset", "relearn"] = "rewind"
+    to: Pointer | None
+    head: Pointer
+    start: str | int | None = None
+    skip: tuple[str, ...] = ()
+    keeps_serving: bool = False
+    may_take_over: bool = True
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return f"rewind to v{self.to.number}" if self.to else self.kind
+
+    @property
+    def pointers(self) -> tuple[Pointer, ...]:
+        """The versions that it needs."""
+        return (self.head, self.to) if self.to else (self.head,)
+
+    def is_over(self, orders_seen: int) -> bool:
+        """Whether a head that has obeyed the commands up to this one has taken its place."""
+        return orders_seen >= self.seq
+
+
 class ControlRecord(Struct, frozen=True, kw_only=True):
     """The standing orders of a line after `command`.
 
     `seq` counts commands from 1; `previous` is the id of the record before it. `last_version` is
     the highest number there was when the last command changed the model (what `--expect` reads).
+    `rewind` is the last rewind ordered, over or not, until another command ends it.
     """
 
     format: Literal[1] = 1
@@ -68,6 +114,7 @@ class ControlRecord(Struct, frozen=True, kw_only=True):
     frozen: bool = False
     tags: Mapping[str, Pointer] = field(default_factory=dict)
     last_version: int = 0
+    rewind: Rewinding | msgspec.UnsetType = msgspec.UNSET
 
     def __post_init__(self) -> None:
         if self.seq < 1 or (self.seq == 1) != (self.previous is None):
@@ -80,9 +127,24 @@ class ControlRecord(Struct, frozen=True, kw_only=True):
 
     @property
     def protected(self) -> frozenset[str]:
-        """Ids of the versions that retention may not drop: the pinned one and the tagged."""
+        """Ids of the versions that retention may not drop: the pinned one, the tagged, and what a
+        rewind is made of.
+        """
         tagged = (pointer.id for pointer in self.tags.values())
-        return frozenset(tagged) | ({self.pin.id} if self.pin else frozenset())
+        rewound = {each.id for each in self.rewind.pointers} if self.rewind else frozenset()
+        return frozenset(tagged) | ({self.pin.id} if self.pin else frozenset()) | rewound
+
+    def serves(self, orders_seen: int) -> Pointer | None:
+        """The version that these orders have served in the place of the head, if they do."""
+        rewind = self.rewinding(orders_seen)
+        old = rewind.to if rewind and not rewind.keeps_serving else None
+        return self.pin or old
+
+    def rewinding(self, orders_seen: int) -> Rewinding | None:
+        """The rewind that is under way, for a head that has obeyed the commands up to this one."""
+        if not self.rewind or self.rewind.is_over(orders_seen):
+            return None
+        return self.rewind
 
 
 class Control(Struct, frozen=True, kw_only=True):
@@ -111,6 +173,7 @@ def following(newest: Control | None, line: Line, *, command: Command, at_ms: in
         frozen=was.frozen,
         tags=was.tags,
         last_version=was.last_version,
+        rewind=was.rewind,
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from checkpoints.errors import CheckpointCorrupt, ReadFurther, Tampered
@@ -28,7 +28,8 @@ from checkpoints.records.manifest import (
     Unreadable,
     Version,
 )
-from checkpoints.records.segments import OF_THE_LOG
+from checkpoints.records.replay import Replay, joined
+from checkpoints.records.segments import OF_THE_LOG, OF_THE_VERSION
 from checkpoints.records.signing import Signer, Verifier, decode, normal
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "fold",
     "imported",
     "joined",
+    "lineage_in",
     "open_lineage",
     "rolled_back",
     "seal_lineage",
@@ -120,8 +122,10 @@ def rolled_back(
     if target.number > head.number:
         raise ValueError(f"{target} is newer than the head {head.manifest.name}")
     now, then = head.manifest, target.manifest
-    forgotten = now.learned_here + now.counts.forgotten - then.learned_here
-    if forgotten < 0 or _gap(now.offsets, then.offsets, now.begins):
+    if _gap(now.offsets, then.offsets, now.begins):
+        raise ReadFurther(target, now.name)
+    counts = _counts(now, then)
+    if counts.forgotten < 0:
         raise ReadFurther(target, now.name)
     back = Rollback(
         to=then.name,
@@ -144,8 +148,11 @@ def rolled_back(
         learn_errors=(),
         adopted=(),
         rollback=back,
+        rewind=UNSET,
         control_seq=control_seq,
-        **_taken_up(now, then, forgotten=forgotten),
+        counts=counts,
+        begins=_earliest(now.begins, then.begins),
+        **_taken_up(now, then),
     )
 
 
@@ -184,8 +191,10 @@ def imported(
         learn_errors=(),
         adopted=(),
         rollback=None,
+        rewind=UNSET,
         control_seq=control_seq,
-        **_taken_up(now, then, forgotten=forgotten),
+        counts=_learned_counts(now, then, forgotten=forgotten),
+        **_taken_up(now, then),
     )
 
 
@@ -223,13 +232,47 @@ def unlearned(
     )
 
 
-def _taken_up(now: Manifest, then: Manifest, *, forgotten: int) -> dict[str, Any]:
-    """The fields that say what was learned: the target's, but for what belongs to the log."""
+def _counts(now: Manifest, then: Manifest) -> Counts:
+    """The counts after going back: what was learned is the target's, what is the log's the head's.
+
+    Where a rewind or a new beginning lies between, the head has read the records from the target on
+    in its own way, and what it counted says nothing of them: all that the target and what waits do
+    not account for counts as forgotten.
+    """
+    forgotten = now.learned_here + now.counts.forgotten - then.learned_here
+    if (
+        forgotten >= 0
+        and now.counts.skipped == then.counts.skipped
+        and _earliest(now.begins, then.begins) == now.begins
+    ):
+        return _learned_counts(now, then, forgotten=forgotten)
+    of_the_log = {
+        "refused": then.counts.refused,
+        "refused_by": then.counts.refused_by,
+        "skipped": then.counts.skipped,
+    }
+    counts = replace(_learned_counts(now, then, forgotten=0), **of_the_log)
+    begins = _earliest(now.begins, then.begins)
+    left = advanced(replace(now, begins=begins)) - accounted(replace(now, counts=counts))
+    return replace(counts, forgotten=left)
+
+
+def _learned_counts(now: Manifest, then: Manifest, *, forgotten: int) -> Counts:
+    """What was learned is the target's, all else the head's."""
     learned = {name: getattr(then.counts, name) for name in _LEARNED}
+    return replace(now.counts, **learned, forgotten=forgotten)
+
+
+def _earliest(now: Offsets, then: Offsets) -> dict[str, dict[str, int]]:
+    """Where the target began; of partitions that it did not know, where the head did."""
+    return {topic: {**now.get(topic, {}), **then.get(topic, {})} for topic in {**now, **then}}
+
+
+def _taken_up(now: Manifest, then: Manifest) -> dict[str, Any]:
+    """The fields that say what was learned: the target's, but for what belongs to the log."""
     kept = {name: part for name, part in now.model_file.items() if name in _OF_THE_HEAD}
     return {
         "created_at_ms": then.created_at_ms,
-        "counts": replace(now.counts, **learned, forgotten=forgotten),
         "metrics": then.metrics,
         "calibration": then.calibration,
         "served": then.served,
@@ -244,7 +287,8 @@ def _taken_up(now: Manifest, then: Manifest, *, forgotten: int) -> dict[str, Any
 def _segments(now: Manifest, then: Manifest) -> dict[str, SegmentRef]:
     """The target's, but for the kinds that belong to a place in the log: these are the head's."""
     log = {kind: ref for kind, ref in now.segments.items() if kind in OF_THE_LOG}
-    return {kind: ref for kind, ref in then.segments.items() if kind not in OF_THE_LOG} | log
+    left = {name for name in then.segments if name in OF_THE_LOG or name in OF_THE_VERSION}
+    return {kind: ref for kind, ref in then.segments.items() if kind not in left} | log
 
 
 def _gap(then: Offsets, now: Offsets, begins: Offsets) -> dict[str, dict[str, tuple[int, int]]]:
@@ -259,27 +303,14 @@ def _gap(then: Offsets, now: Offsets, begins: Offsets) -> dict[str, dict[str, tu
     return gap
 
 
-def joined(runs: Iterable[Run]) -> tuple[Run, ...]:
-    """Runs in order, adjoining ones of one partition made one.
-
-    >>> joined([("t", 0, 0, 5), ("t", 0, 5, 9), ("t", 1, 0, 2), ("t", 0, 9, 10)])
-    (('t', 0, 0, 9), ('t', 1, 0, 2), ('t', 0, 9, 10))
-    """
-    whole: list[Run] = []
-    for topic, partition, first, following in runs:
-        if whole and whole[-1][:2] == (topic, partition) and whole[-1][3] == first:
-            whole[-1] = (topic, partition, whole[-1][2], following)
-        else:
-            whole.append((topic, partition, first, following))
-    return tuple(whole)
-
-
 class Lineage(Struct, frozen=True, kw_only=True):
     """What stands in for the pruned versions between a kept one and the one it went on from.
 
     To rebuild version `number`: take `base` (None: the untrained model), learn `runs` in order,
     leave out `learn_errors`. Its manifest alone would start at a parent that is gone.
-    `folded` are the ranges of version numbers, first and last, that this stands for.
+    `folded` are the ranges of version numbers, first and last, that this stands for. `skipped` is
+    what rewinds on the way have left out, which later ones leave out, too, and `forgotten` what
+    rollbacks have passed over; unset where none did.
     """
 
     format: Literal[1] = 1
@@ -291,6 +322,13 @@ class Lineage(Struct, frozen=True, kw_only=True):
     runs: tuple[Run, ...] = ()
     learn_errors: tuple[Place, ...] = ()
     folded: tuple[tuple[int, int], ...] = ()
+    skipped: tuple[Run, ...] | UnsetType = UNSET
+    forgotten: tuple[Run, ...] | UnsetType = UNSET
+
+    @property
+    def unlearned(self) -> tuple[Run, ...]:
+        """What it has passed over, for either reason."""
+        return (*(self.skipped or ()), *(self.forgotten or ()))
 
 
 def fold(
@@ -320,8 +358,15 @@ def fold(
 
 def _of(version: Version, lineages: Mapping[str, Lineage]) -> Lineage:
     """Its standing lineage, else what its own manifest says."""
-    if version.id in lineages:
-        return lineages[version.id]
+    return lineages[version.id] if version.id in lineages else lineage_in(version, None)
+
+
+def lineage_in(version: Version, replay: Replay | None) -> Lineage:
+    """What a version says itself of its lineage.
+
+    Args:
+        replay: Its segment of that name, which the version of a rewind has.
+    """
     manifest = version.manifest
     return Lineage(
         model=manifest.model,
@@ -329,8 +374,20 @@ def _of(version: Version, lineages: Mapping[str, Lineage]) -> Lineage:
         number=manifest.number,
         id=version.id,
         base=manifest.base,
-        runs=manifest.runs,
-        learn_errors=manifest.learn_errors,
+        runs=manifest.runs if replay is None else replay.runs,
+        learn_errors=manifest.learn_errors if replay is None else replay.raised,
+        skipped=(replay.skipped if replay else ()) or UNSET,
+        forgotten=_forgotten(manifest) or UNSET,
+    )
+
+
+def _forgotten(manifest: Manifest) -> tuple[Run, ...]:
+    """What a rollback's version passes over."""
+    gap = manifest.rollback.gap if manifest.rollback else {}
+    return tuple(
+        (topic, int(partition), first, following)
+        for topic, partitions in gap.items()
+        for partition, (first, following) in partitions.items()
     )
 
 
@@ -342,6 +399,8 @@ def _through(later: Lineage, earlier: Lineage) -> Lineage:
         runs=joined((*earlier.runs, *later.runs)),
         learn_errors=(*earlier.learn_errors, *later.learn_errors),
         folded=_ranges((*earlier.folded, (earlier.number, earlier.number), *later.folded)),
+        skipped=joined((*(earlier.skipped or ()), *(later.skipped or ()))) or UNSET,
+        forgotten=joined((*(earlier.forgotten or ()), *(later.forgotten or ()))) or UNSET,
     )
 
 

@@ -27,6 +27,7 @@ __all__ = [
     "Manifest",
     "Origin",
     "ReliabilityBin",
+    "Rewind",
     "Rollback",
     "SegmentRef",
     "TopicAnchors",
@@ -168,6 +169,28 @@ class Origin(Struct, frozen=True, kw_only=True):
     at_ms: int
 
 
+class Rewind(Struct, frozen=True, kw_only=True):
+    """What the version that a rewind made says of it; the order itself is in the audit.
+
+    What it has replayed, in which order, and what it left out is in its segment `replay`.
+
+    Attributes:
+        to: The version that it went on from, "v3"; None: it began untrained.
+        to_id: That version's id.
+        command_id: The order's.
+        skip: What was left out, as it was written.
+        skipped: How many records that were.
+        at_ms: When its replay was begun.
+    """
+
+    to: str | None
+    to_id: str | None
+    command_id: str
+    skip: tuple[str, ...] = ()
+    skipped: int = 0
+    at_ms: int
+
+
 class ReliabilityBin(Struct, frozen=True, kw_only=True):
     """Scored events whose probability lay in one bin: what was predicted, what came true."""
 
@@ -201,7 +224,8 @@ class Manifest(Struct, frozen=True, kw_only=True):
     is unset likewise. `metrics` has the windows of each score, its baselines, and the interval of
     its lifetime value; `served` are those of what the API answered, where they are kept.
     `calibration` is that of a model whose scores ask for it. `origin` is set of an imported version
-    and of all that go on from it.
+    and of all that go on from it. A "candidate" is how far a rewind has come; it stands on the
+    line's candidate, and never on the line itself.
     """
 
     format: Literal[1] = 1
@@ -209,7 +233,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     shard: int = 0
     number: int
     parent: str | None
-    kind: Literal["commit", "rollback", "rewind", "import"] = "commit"
+    kind: Literal["commit", "rollback", "rewind", "candidate", "import"] = "commit"
     created_at_ms: int
     counts: Counts
     metrics: Mapping[str, Mapping[str, float | None]]
@@ -225,6 +249,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     adopted: tuple[str, ...] = ()
     software: Mapping[str, str] = field(default_factory=dict)
     rollback: Rollback | None = None
+    rewind: Rewind | UnsetType = UNSET
     control_seq: int | UnsetType = UNSET
     late: Late | UnsetType = UNSET
     served: Mapping[str, Mapping[str, float | None]] | UnsetType = UNSET
@@ -239,6 +264,8 @@ class Manifest(Struct, frozen=True, kw_only=True):
             raise ValueError(f"v{self.number} is a {self.kind} with rollback={self.rollback}")
         if self.kind == "import" and isinstance(self.origin, UnsetType):
             raise ValueError(f"v{self.number} is an import, and says not of what")
+        if (self.kind in ("rewind", "candidate")) != bool(self.rewind):
+            raise ValueError(f"v{self.number} is a {self.kind} with rewind={self.rewind}")
         if any(at < 0 for of in self.offsets.values() for at in of.values()):
             raise ValueError(f"v{self.number} has a negative offset: {self.offsets}")
         if self.orders_seen < 0:
@@ -258,12 +285,13 @@ class Manifest(Struct, frozen=True, kw_only=True):
     def base(self) -> str | None:
         """The id of the version whose learner state this one went on from.
 
-        The parent, but for a rollback: that one took up the state of the version it names; and for
-        an import, which went on from none of this line.
+        The parent, but for a rollback and a rewind: these took up the state of the version they
+        name; and for an import, which went on from none of this line.
         """
         if self.kind == "import":
             return None
-        return self.rollback.to_id if self.rollback else self.parent
+        back = self.rollback or self.rewind
+        return back.to_id if back else self.parent
 
     @property
     def learned_elsewhere(self) -> int:
@@ -345,6 +373,8 @@ def open_version(
         raise Tampered(where, f"a version of {manifest.model}/{manifest.shard}, not of {line}")
     if role != _role(manifest):
         raise Tampered(f"{line} {manifest.name}", f"a {manifest.kind} signed by a {role} key")
+    if (manifest.kind == "candidate") != line.is_candidate:
+        raise Tampered(where, f"a {manifest.kind} of {line} stands where none belongs")
     return Version(id=found, manifest=manifest, envelope=envelope)
 
 

@@ -14,34 +14,39 @@ from checkpoints.errors import CheckpointCorrupt
 from checkpoints.records.manifest import SegmentRef
 from checkpoints.records.signing import digest
 
-__all__ = ["KINDS", "OF_THE_LOG", "pack", "unpack"]
+__all__ = ["KINDS", "OF_THE_LOG", "OF_THE_VERSION", "pack", "unpack"]
 
-# Each kind that a trainer writes, and whose it is; of some there are many, `kind.number`. A
+# Each kind that a version keeps, and whose it is; of some there are many, `kind.number`. A
 # rollback takes what is the learner's from the version that it goes back to, and what belongs to
-# a place in the log from the head.
-KINDS: Mapping[str, Literal["learner", "log"]] = {
+# a place in the log from the head; what tells of one version alone it leaves.
+KINDS: Mapping[str, Literal["learner", "log", "version"]] = {
     "model": "learner",
     "drifts": "learner",
     "slices": "learner",
     "window": "log",
     "join": "log",
     "pending": "log",
+    "replay": "version",
 }
 _LEVEL = 1
 
 
-class _OfTheLog:
-    """The names of all segments that belong to a place in the log.
+class _Names:
+    """The names of all segments that belong to one owner.
 
-    >>> "pending.7" in OF_THE_LOG, "model" in OF_THE_LOG
-    (True, False)
+    >>> "pending.7" in OF_THE_LOG, "model" in OF_THE_LOG, "replay" in OF_THE_VERSION
+    (True, False, True)
     """
 
+    def __init__(self, owner: Literal["log", "version"]) -> None:
+        self._owner = owner
+
     def __contains__(self, name: object) -> bool:
-        return KINDS.get(str(name).partition(".")[0]) == "log"
+        return KINDS.get(str(name).partition(".")[0]) == self._owner
 
 
-OF_THE_LOG = _OfTheLog()
+OF_THE_LOG = _Names("log")
+OF_THE_VERSION = _Names("version")
 
 
 def pack(raw: bytes) -> tuple[SegmentRef, bytes]:

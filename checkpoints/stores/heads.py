@@ -130,14 +130,15 @@ class Heads(Protocol):
         control: Control,
         version: Version | None = None,
         idempotency_key: str | None = None,
+        is_fencing: bool = False,
     ) -> Reply:
         """Make `control` the newest control record, and `version` the head where one comes along.
 
         One atomic change, compared against `control.record.previous`, the audit's highest number
         and, with a version, its parent (STALE); the versions and segments they name must be there
-        (TORN). A version bumps the fencing token, so a live learner finds itself FENCED. An
-        idempotency key is remembered for 24 hours: REPEATED carries the control envelope that it
-        stood for.
+        (TORN). A version bumps the fencing token, and so does `is_fencing`: a live learner finds
+        itself FENCED. An idempotency key is remembered for 24 hours: REPEATED carries the control
+        envelope that it stood for.
         """
 
     def fence(self, line: Line, *, by: str) -> None:
@@ -189,7 +190,8 @@ def named_by(control: Control, version: Version | None) -> frozenset[str]:
     operators out of every command.
     """
     record = control.record
-    pointers = (*record.tags.values(), *([record.pin] if record.pin else []))
+    rewound = record.rewind.pointers if record.rewind else ()
+    pointers = (*record.tags.values(), *([record.pin] if record.pin else []), *rewound)
     named = {point.id for point in pointers if f"v{point.number}" == record.command.to}
     if version is not None and version.manifest.rollback is not None:
         named.add(version.manifest.rollback.to_id)

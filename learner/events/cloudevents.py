@@ -13,6 +13,7 @@ import msgspec
 from learner.events.why_malformed import Malformed, why_malformed
 from learner.values import Event
 
+_SOURCE_HEADER = "weir-source"
 _STRUCTURED = b"application/cloudevents+json"
 
 
@@ -45,6 +46,25 @@ def attributes(headers: Sequence[tuple[str, bytes | None]]) -> Attributes | None
     if "ce_specversion" not in named:
         return None
     return Attributes(id=_text(named.get("ce_id")), time=_text(named.get("ce_time")))
+
+
+def source_of(value: bytes | None, headers: Sequence[tuple[str, bytes | None]]) -> str | None:
+    """Where a record comes from: CloudEvents' `source`, else the header `weir-source`.
+
+    >>> source_of(b"{}", [("weir-source", b"till-3")])
+    'till-3'
+    """
+    named = {name.lower(): content for name, content in headers}
+    own = _text(named.get(_SOURCE_HEADER))
+    found = attributes(headers)
+    if found is None:
+        return own
+    if not found.is_structured:
+        return _text(named.get("ce_source")) or own
+    try:
+        return _decode_envelope(value or b"").source
+    except (ValueError, RecursionError):
+        return own  # it is refused as an event, and may be told by its header all the same
 
 
 def unwrap(value: bytes, *, depth_max: int) -> tuple[bytes, Attributes] | Malformed:

@@ -1,6 +1,7 @@
 """Times as events write them (RFC 3339)."""
 
 import re
+from datetime import datetime
 
 _YEAR = "(?!0000)[0-9]{4}"
 _LEAP_YEAR = "(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:0[48]|[2468][048]|[13579][26])00)"
@@ -29,3 +30,15 @@ def is_rfc3339(text: str) -> bool:
     (False, False)
     """
     return _matches(text) is not None
+
+
+def time_ms(text: str) -> float:
+    """The milliseconds since 1970 of a time that `is_rfc3339`; a leap second is the next one.
+
+    >>> time_ms("1970-01-01t00:00:01.5z"), time_ms("2016-12-31T23:59:60Z")
+    (1500.0, 1483228800000.0)
+    """
+    upper = text.upper()
+    is_leap = upper[17:19] == "60"
+    whole = f"{upper[:17]}59{upper[19:]}" if is_leap else upper
+    return datetime.fromisoformat(whole).timestamp() * 1000 + (1000 if is_leap else 0)

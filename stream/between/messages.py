@@ -34,6 +34,7 @@ class Begin(_Message, tag=1):
         highest: The highest version number that anyone remembers.
         topic_ids: Kafka's id of each topic that is read, those that the head did not read included.
         first_offsets: Of their partitions: (topic, partition, first offset).
+        rewound: Where a rewind is under way; it takes over from the head.
     """
 
     token: str
@@ -41,6 +42,7 @@ class Begin(_Message, tag=1):
     highest: int
     topic_ids: dict[str, str]
     first_offsets: list[tuple[str, int, int]]
+    rewound: "Rewound | None" = None
 
 
 class Batch(_Message, tag=2):
@@ -52,6 +54,7 @@ class Batch(_Message, tag=2):
         anchor: Fingerprint of the last record.
         examples: Those that passed the screen.
         refused: The reasons of the others.
+        is_left_out: They are passed over by a rewind: there is no example, and no refusal.
     """
 
     first: int
@@ -59,6 +62,36 @@ class Batch(_Message, tag=2):
     anchor: Anchor
     examples: Examples
     refused: list[str]
+    is_left_out: bool = False
+
+
+class CaughtUp(_Message, tag=6):
+    """Everything that a rewind replays was sent before: the candidate is to take over."""
+
+
+class Rewound(_Message, tag=7):
+    """What a rewind goes on from, beside the head.
+
+    Attributes:
+        token: The fencing token of the line's candidate.
+        highest: The highest version number of the candidate.
+        is_reset: It begins untrained where the head stands, and takes its place at once.
+        start: The envelope of the version to restore: the one that was gone back to, or the newest
+            of the candidate; None: it begins untrained.
+        to: The envelope of the version that was gone back to, where there is one.
+        command_id: The order's.
+        skip: What is left out, as it was written.
+        control_seq: The number of the order.
+    """
+
+    token: str
+    highest: int
+    is_reset: bool
+    start: bytes | None
+    to: bytes | None
+    command_id: str
+    skip: tuple[str, ...]
+    control_seq: int
 
 
 class NewPartition(_Message, tag=3):
@@ -125,12 +158,14 @@ class Committed(_Message, tag=14):
         stall_s: How long learning stood still for it.
         work_s: What its making cost beside that, CPU seconds.
         interval_s: From its cut to the next.
+        is_candidate: It is the head of a rewind's candidate, and not of the line.
     """
 
     envelope: bytes
     stall_s: float = 0.0
     work_s: float = 0.0
     interval_s: float = 0.0
+    is_candidate: bool = False
 
 
 class CommitFailed(_Message, tag=15):
@@ -200,6 +235,7 @@ Message: TypeAlias = (
     | Batch
     | NewPartition
     | Passed
+    | CaughtUp
     | Cleared
     | Ready
     | Took
@@ -215,7 +251,7 @@ Message: TypeAlias = (
 )
 
 # The tags that stand behind the array's own byte.
-_TAKEN_IN_TURN = frozenset({2, 3, 5})
+_TAKEN_IN_TURN = frozenset({2, 3, 5, 6})
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Message).decode
 _encode_json = msgspec.json.Encoder().encode

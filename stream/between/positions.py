@@ -18,14 +18,23 @@ RUNS_MAX = 10_000
 
 @dataclass(slots=True)
 class Positions:
-    """The learner's place in each partition of its topics."""
+    """The learner's place in each partition of its topics.
+
+    Attributes:
+        runs: What was taken since the last cut, in order.
+        left_out: What was left out since the last cut.
+        skipped: Records left out since the line began.
+    """
 
     topic_ids: dict[str, str]
     begins: dict[PartitionKey, int]
     next_offsets: dict[PartitionKey, int]
     anchors: dict[PartitionKey, dict[str, Any]] = field(default_factory=dict)
     runs: list[list[Any]] = field(default_factory=list)
+    left_out: list[list[Any]] = field(default_factory=list)
+    skipped: int = 0
     _has_passed: bool = False
+    _is_run_over: bool = False
 
     @classmethod
     def from_manifest(
@@ -34,9 +43,11 @@ class Positions:
         offsets: dict[str, dict[str, int]],
         begins: dict[str, dict[str, int]],
         anchors: dict[str, dict[str, Any]],
+        skipped: int = 0,
     ) -> "Positions":
         """The positions that a committed manifest holds."""
         return cls(
+            skipped=skipped,
             topic_ids={topic: anchor["topic_id"] for topic, anchor in anchors.items()},
             begins=_flat(begins),
             next_offsets=_flat(offsets),
@@ -65,10 +76,21 @@ class Positions:
         self.next_offsets[key] = following
         self.anchors[key] = anchor
         run = self.runs[-1] if self.runs else None
-        if run is not None and (run[0], run[1]) == key:
+        if run is not None and (run[0], run[1]) == key and not self._is_run_over:
             run[3] = following
         else:
             self.runs.append([key[0], key[1], first, following])
+        self._is_run_over = False
+
+    def leave_out(self, key: PartitionKey, first: int, anchor: dict[str, Any], count: int) -> None:
+        """So many records from `first` to the one that `anchor` identifies were left out: they are
+        part of no run.
+        """
+        following = anchor["offset"] + 1
+        self.next_offsets[key], self.anchors[key] = following, anchor
+        self.left_out.append([key[0], key[1], first, following])
+        self.skipped += count
+        self._has_passed = self._is_run_over = True
 
     def passed(self, key: PartitionKey, following: int) -> None:
         """There is nothing to be taken before `following`."""
@@ -81,14 +103,19 @@ class Positions:
         """Whether anything was taken or passed since the last commit was cut."""
         return self._has_passed or bool(self.runs)
 
-    def cut(self) -> list[list[Any]]:
-        """The runs since the last cut, for a commit of these positions; new ones begin."""
-        runs, self.runs, self._has_passed = self.runs, [], False
-        return runs
+    def cut(self) -> tuple[list[list[Any]], list[list[Any]]]:
+        """The runs since the last cut, for a commit of these positions, and what was left out; new
+        ones begin.
+        """
+        cut = self.runs, self.left_out
+        self.runs, self.left_out, self._has_passed = [], [], False
+        return cut
 
-    def uncut(self, runs: list[list[Any]]) -> None:
-        """The commit was not made: its runs go before those that were begun since."""
-        self.runs, self._has_passed = runs + self.runs, True
+    def uncut(self, cut: tuple[list[list[Any]], list[list[Any]]]) -> None:
+        """The commit was not made: what it had cut goes before what was begun since."""
+        runs, left_out = cut
+        self.runs, self.left_out = runs + self.runs, left_out + self.left_out
+        self._has_passed = True
 
     def offsets_json(self) -> dict[str, dict[str, int]]:
         """`{topic: {partition: next}}`."""

@@ -20,9 +20,12 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 from checkpoints.records.line import Line
 from checkpoints.records.manifest import Version, open_version
+from checkpoints.records.replay import Replay
 from checkpoints.records.signing import Keys
 from checkpoints.stores.contract import Store
 from config.model_file import ModelFile
@@ -42,7 +45,7 @@ from stream.between.positions import Positions
 from stream.between.suspects import LogPosition
 from stream.commit.cadence import Cadence, coreless_s, lost_s
 from stream.commit.host_budget import Cores, HostBudget, cost_s
-from stream.commit.protocol import Cut, SnapshotFailedError, VersionMaker
+from stream.commit.protocol import Cut, Replaying, SnapshotFailedError, VersionMaker
 from stream.errors import StreamError
 
 # A version that takes longer to be written down than this will never be.
@@ -51,6 +54,16 @@ _WRITING_MAX_S = 300.0
 _SILENT_MAX_S = 60.0
 # Lets the learner and the source go first, where there is no core for all three.
 _NICENESS = 5
+
+
+def _replay(
+    runs: list[list[Any]], left_out: list[list[Any]], raised: tuple[LogPosition, ...]
+) -> Replay:
+    return Replay(
+        runs=tuple(tuple(run) for run in runs),
+        skipped=tuple(tuple(each) for each in left_out),
+        raised=raised,
+    )
 
 
 class CommitEndedError(StreamError):
@@ -75,6 +88,25 @@ class CommitLostError(StreamError):
         super().__init__(f"{line}: the commit's own process ended with {code}; restoring the head")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Where versions go.
+
+    Attributes:
+        line: Whose versions they are.
+        token: The fencing token.
+        head: The verified head, None for a line that begins.
+        highest: The highest number that anyone remembers; numbers begin above it.
+        note_number: Told each number before it is used.
+    """
+
+    line: Line
+    token: str
+    head: Version | None
+    highest: int
+    note_number: Callable[[int], None]
+
+
 class Committer:
     """Makes versions of one line, under one fencing token.
 
@@ -82,11 +114,10 @@ class Committer:
         open_store: Makes the forked process's own connection.
         keys: The learner key signs; what comes back is verified.
         model_file: Its sections go into each manifest.
-        token: The fencing token.
-        head: The verified head, None for a line that begins.
-        highest: The highest number that anyone remembers; numbers begin above it.
-        note_number: Told each number before it is used.
+        target: Where the versions go.
         tell: Sends a message to the source.
+        forgotten: Events that rollbacks had made the model forget.
+        replaying: Of a rewind, whose versions are the candidate's until it takes over.
         budget: What versions cost the host; None: nobody asks.
         place: Ours in it.
     """
@@ -95,23 +126,20 @@ class Committer:
         self,
         open_store: Callable[[], Store],
         keys: Keys,
-        line: Line,
         model_file: ModelFile,
         *,
-        token: str,
-        head: Version | None,
-        highest: int,
-        note_number: Callable[[int], None],
+        target: Target,
         tell: Callable[[Message], None],
+        forgotten: int = 0,
+        replaying: Replaying | None = None,
         budget: HostBudget | None = None,
         place: int = 0,
     ) -> None:
         self._budget, self._place, self._cores = budget, place, Cores()
         self._open_store, self._keys = open_store, keys
-        self._line, self._model_file = line, model_file
-        self._token, self._tell, self._note_number = token, tell, note_number
-        self._highest = max(highest, head.number if head else 0)
-        self.head = head
+        self._model_file, self._tell = model_file, tell
+        self._forgotten, self._replaying, self._replayed = forgotten, replaying, replaying
+        self.aim(target)
         self._cadence = Cadence(model_file.checkpoint.every_seconds)
         self._pid: int | None = None
         self._leaving: list[int] = []
@@ -119,9 +147,22 @@ class Committer:
         self._silent_at = 0.0
         self._stall_s = self._spent_s = 0.0  # of this version: by the clock, and of a core
         self._coreless_at: float | None = None
-        self._runs: list[list[object]] = []
+        self._cut: tuple[list[list[Any]], list[list[Any]]] = ([], [])
         self._announced: str | None = None
         self._is_cleared = self._is_given_up = False
+
+    def aim(self, target: Target) -> None:
+        """Have the versions to come go there; none is being made."""
+        head = target.head
+        self._line, self._token, self._note_number = target.line, target.token, target.note_number
+        self._highest = max(target.highest, head.number if head else 0)
+        self.head = head
+
+    def _obeyed(self, control_seq: int) -> int:
+        """The newest command that a version obeys; for a candidate there are none."""
+        if self._line.is_candidate:
+            return 0
+        return max(control_seq, self.head.manifest.orders_seen if self.head else 0)
 
     @property
     def is_busy(self) -> bool:
@@ -157,18 +198,25 @@ class Committer:
         """
         assert not self.is_busy, "one commit at a time"
         started, began_s = time.monotonic(), time.thread_time()
+        runs, left_out = self._cut = positions.cut()
+        if self._replaying is not None:
+            self._replayed = self._replaying.then(_replay(runs, left_out, learn_errors))
         cut = Cut(
             head=self.head,
             number=self._highest + 1,
             token=self._token,
             created_at_ms=int(time.time() * 1000),
-            runs=positions.cut(),
+            runs=runs,
+            skipped=positions.skipped,
+            forgotten=self._forgotten,
+            replaying=self._replayed,
             learn_errors=learn_errors,
             adopted=adopted,
-            control_seq=max(control_seq, self.head.manifest.orders_seen if self.head else 0),
+            control_seq=self._obeyed(control_seq),
         )
         self._note_number(cut.number)
-        trainer.drifts.settle(f"v{cut.number}")
+        if not self._line.is_candidate:
+            trainer.drifts.settle(f"v{cut.number}")
         trainer.seal()
         ours, theirs = pair()
 
@@ -183,11 +231,11 @@ class Committer:
             self._pid = fork(work)  # C1
         except OSError as error:  # no memory or no process left: the learner itself is unharmed
             ours.close()
-            positions.uncut(cut.runs)
+            positions.uncut(self._cut)
             raise SnapshotFailedError(f"{self._line} v{cut.number}", error) from error
         finally:
             theirs.close()
-        self._channel, self._runs = ours, cut.runs
+        self._channel = ours
         self._announced, self._is_cleared, self._is_given_up = None, False, False
         now = time.monotonic()
         self._stall_s, self._silent_at = now - started, now + _WRITING_MAX_S
@@ -238,12 +286,20 @@ class Committer:
         self._let_go()
         version = open_version(message.envelope, self._keys.verifier, self._line)
         self.head, self._highest = version, version.number  # C7
+        if not self._line.is_candidate:
+            self._replayed = None  # it has taken over
+        self._replaying = self._replayed
         self._stall_s += time.monotonic() - started
         self._spent_s += time.thread_time() - began_s
         lost = lost_s(self._coreless_at, message.work_s)
         host_s = self._paid(cost_s(self._spent_s, message.work_s))
         self._cadence.cost(spent_s=self._spent_s, lost_s=lost, host_s=host_s)
-        self._tell(Committed(message.envelope, self._stall_s, message.work_s, self.interval_s))
+        self._tell(
+            Committed(
+                message.envelope, self._stall_s, message.work_s, self.interval_s,
+                is_candidate=self._line.is_candidate,
+            )
+        )  # fmt: skip
         return version
 
     def _paid(self, seconds: float) -> float:
@@ -257,7 +313,7 @@ class Committer:
         self._reap()
         self._tell(message)
         if message.outcome == "snapshot_failed":
-            positions.uncut(self._runs)
+            positions.uncut(self._cut)
             raise SnapshotFailedError(f"{self._line} v{self._highest + 1}", message.what)
         raise CommitEndedError(message)
 

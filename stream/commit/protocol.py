@@ -27,11 +27,11 @@ import platform
 import resource
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version as installed
-from typing import Any
+from typing import Any, Literal
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType, structs
 
 from checkpoints.errors import (
     CheckpointError,
@@ -49,12 +49,14 @@ from checkpoints.records.manifest import (
     Counts,
     Late,
     Manifest,
+    Rewind,
     SegmentRef,
     TopicAnchors,
     Version,
     calibration_of,
     seal_version,
 )
+from checkpoints.records.replay import SEGMENT, Replay
 from checkpoints.records.segments import pack
 from checkpoints.records.signing import Signer
 from checkpoints.stores.contract import Store
@@ -96,6 +98,23 @@ class SnapshotFailedError(StreamError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Replaying:
+    """A rewind, as far as it has come.
+
+    Attributes:
+        rewind: As the manifest has it.
+        replay: What was replayed.
+    """
+
+    rewind: Rewind
+    replay: Replay = field(default_factory=Replay)
+
+    def then(self, later: Replay) -> "Replaying":
+        """The same, after more was replayed."""
+        return replace(self, replay=self.replay.then(later))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cut:
     """What a commit holds beside the trainer, fixed when it is cut.
 
@@ -104,6 +123,9 @@ class Cut:
         number: Of the version to be made.
         token: The fencing token.
         runs: Since the parent.
+        skipped: Records left out since the line began.
+        forgotten: Events that rollbacks have forgotten since then.
+        replaying: Of a rewind: what its version says of it; None of all others.
         learn_errors: Records on which learning raised since the parent, the first 1,000.
         adopted: Sections of the model file that changed.
         control_seq: The newest command obeyed, by this learner or by the one that made the head.
@@ -114,6 +136,9 @@ class Cut:
     token: str
     created_at_ms: int
     runs: list[list[Any]]
+    skipped: int
+    forgotten: int
+    replaying: "Replaying | None"
     learn_errors: tuple[LogPosition, ...]
     adopted: tuple[str, ...]
     control_seq: int
@@ -139,10 +164,15 @@ class VersionMaker:
         """Steps C2 to C6; how it went is told through the channel. The process's exit code."""
         try:
             has_begun = self._has_learned(cut)
-            there = cut.head.manifest.segments if cut.head and has_begun else {}
+            # What the head of a line wrote, a rewind's trainer has nothing in common with.
+            takes_over = cut.replaying is not None and not self._line.is_candidate
+            goes_on = cut.head and has_begun and not takes_over
+            there = cut.head.manifest.segments if cut.head and goes_on else {}
             snapshot = self._written_down(trainer, cut, there)  # C2
             self._try_out(snapshot, has_begun=has_begun)
             packed = {kind: pack(raw) for kind, raw in snapshot.segments.items()}
+            if cut.replaying is not None:
+                packed[SEGMENT] = pack(cut.replaying.replay.to_bytes())
             kept = {kind: there[kind] for kind in snapshot.kept}
             version = self._sealed(snapshot, packed, kept, positions, cut)  # C3
             self._channel.send(Working())
@@ -159,7 +189,8 @@ class VersionMaker:
     def _written_down(self, trainer: Trainer, cut: Cut, written: Collection[str] = ()) -> Snapshot:
         name = f"{self._line} v{cut.number}"
         try:
-            snapshot = trainer.snapshot(version=f"v{cut.number}", written=written)
+            named = None if self._line.is_candidate else f"v{cut.number}"
+            snapshot = trainer.snapshot(version=named, written=written)
         except PredictChangesError:
             raise  # nor would any later one be served
         except UnwritableError as error:
@@ -198,15 +229,17 @@ class VersionMaker:
             number=cut.number,
             parent=cut.head.id if cut.head else None,
             created_at_ms=cut.created_at_ms,
-            counts=_counts(snapshot, cut.head),
+            kind=_kind(self._line, cut),
+            counts=_counts(snapshot, cut),
             metrics=snapshot.metrics,
             calibration=calibration_of(snapshot.calibration),
             drift_total=snapshot.drift_total,
             offsets=positions.offsets_json(),
             anchors=_anchors(positions.anchors_json()),
             begins=positions.begins_json(),
-            runs=tuple(tuple(run) for run in cut.runs),
-            learn_errors=cut.learn_errors,
+            runs=tuple(tuple(run) for run in cut.runs) if cut.replaying is None else (),
+            learn_errors=cut.learn_errors if cut.replaying is None else (),
+            rewind=_rewind(cut),
             segments={**{kind: ref for kind, (ref, _) in packed.items()}, **kept},
             model_file=self._model_file.sections(),
             adopted=cut.adopted,
@@ -277,14 +310,26 @@ _OUTCOMES: tuple[tuple[type[Exception], str], ...] = (
 )
 
 
-def _counts(snapshot: Snapshot, head: Version | None) -> Counts:
-    before = head.manifest.counts if head else Counts()
+def _kind(line: Line, cut: Cut) -> Literal["commit", "rewind", "candidate"]:
+    if cut.replaying is None:
+        return "commit"
+    return "candidate" if line.is_candidate else "rewind"
+
+
+def _rewind(cut: Cut) -> Rewind | UnsetType:
+    if cut.replaying is None:
+        return UNSET
+    skipped = sum(following - first for *_, first, following in cut.replaying.replay.skipped)
+    return structs.replace(cut.replaying.rewind, skipped=skipped)
+
+
+def _counts(snapshot: Snapshot, cut: Cut) -> Counts:
     return Counts(
         learned=snapshot.learned,
         scored=snapshot.scored,
         refused=sum(snapshot.refused_by.values()),
-        skipped=before.skipped,
-        forgotten=before.forgotten,
+        skipped=cut.skipped,
+        forgotten=cut.forgotten,
         pending=snapshot.late.pending,
         labels=snapshot.late.labels,
         expired=snapshot.late.expired,

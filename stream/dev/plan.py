@@ -37,7 +37,7 @@ from stream.dev.jars import fetch_jars, user_cache
 _LEARNER_STOP_S = 12.0
 _API_STOP_S = 15.0  # its workers, then what it has still to log
 _FAILING = "failing"
-_TELLING = frozenset({"learning", "idle", "frozen", _FAILING})
+_TELLING = frozenset({"learning", "rewinding", "idle", "frozen", _FAILING})
 _READY_BYTES_MAX = 1 << 20
 
 

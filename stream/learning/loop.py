@@ -7,6 +7,7 @@ what the source sent; a commit is made beside it, by a process of its own (`comm
     learning   a batch is taken, learned, told     freeze ordered: freezing. Stop: stopping. Too
                                                    much uncommitted: full. The learner raised, the
                                                    head moved, the source is gone: ended
+    (a rewind learns like any line, on its candidate; caught up, it commits to the line itself)
     full       nothing is taken                    the commit under way is adopted: learning
     freezing   what was learned is committed       all is committed: frozen
     frozen     nothing is taken                    thaw ordered: learning. Stop: stopping
@@ -30,6 +31,7 @@ from learner.values import Refusal
 from stream.between.bell import HasFileno
 from stream.between.messages import (
     Batch,
+    CaughtUp,
     Channel,
     Cleared,
     Message,
@@ -43,7 +45,7 @@ from stream.between.positions import RUNS_MAX, Positions
 from stream.between.shared_numbers import SharedNumbers
 from stream.between.suspects import LogPosition, Suspects
 from stream.commit.cadence import Fallow
-from stream.commit.committer import Committer
+from stream.commit.committer import Committer, Target
 from stream.commit.protocol import SnapshotFailedError
 from stream.learning.careful import take_carefully
 from stream.learning.memory_limit import check_memory
@@ -73,6 +75,8 @@ class LearningLoop:
             again.
         memory_max: Bytes that the learner may hold.
         adopted: Sections of the model file that changed: a reason for a commit.
+        takes_over: Of a rewind: where its versions go when it has caught up.
+        commits_first: A version is made before anything is learned, as of a line that begins.
     """
 
     def __init__(
@@ -88,7 +92,10 @@ class LearningLoop:
         uncommitted_max: int,
         memory_max: int,
         adopted: tuple[str, ...] = (),
+        takes_over: Target | None = None,
+        commits_first: bool = False,
     ) -> None:
+        self._takes_over, self._commits_first = takes_over, commits_first
         self._trainer, self._positions = trainer, positions
         self._committer, self._channel, self._board = committer, channel, board
         self._suspects, self._to_be_tried, self._adopted = suspects, suspects.records, adopted
@@ -111,7 +118,7 @@ class LearningLoop:
         MemoryLimitError: The learner has grown beyond its limit.
             ChannelClosedError: The source is gone.
         """
-        if self._committer.head is None or self._adopted:
+        if self._committer.head is None or self._adopted or self._commits_first:
             self._commit()
             self._settle()
         while not self._board.stop:
@@ -158,12 +165,30 @@ class LearningLoop:
                 self._learn(message)
             case NewPartition(topic, partition, first):
                 self._positions.add_partition((topic, partition), first)
+            case CaughtUp():
+                self._take_over()
             case Passed(topic, partition, following):
                 self._positions.passed((topic, partition), following)
             case _:
                 raise AssertionError(f"{message} has no turn")
 
+    def _take_over(self) -> None:
+        """A rewind has replayed everything: its next version is the line's head."""
+        assert self._takes_over is not None, "no rewind is under way"
+        self._settle()
+        self._committer.aim(self._takes_over)
+        self._commit()
+        self._settle()
+
+    def _leave_out(self, batch: Batch) -> None:
+        key = (batch.examples.topic, batch.examples.partition)
+        self._positions.leave_out(key, batch.first, batch.anchor, batch.count)
+        self._channel.send(Took(0, [], []))
+
     def _learn(self, batch: Batch) -> None:
+        if batch.is_left_out:
+            self._leave_out(batch)
+            return
         examples = batch.examples
         detected, learned = self._trainer.drifts.total, self._trainer.tally.learned
         if self._to_be_tried:

@@ -7,14 +7,19 @@ and answers nobody; the store it asks for the head's segments, and never again.
 import gc
 import logging
 import select
+import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from msgspec import structs
+
+from checkpoints.reading.lineages import Lineages
 from checkpoints.reading.reader import LineReader
 from checkpoints.records.line import Line
-from checkpoints.records.manifest import Version, open_version
+from checkpoints.records.lineage import accounted
+from checkpoints.records.manifest import Rewind, Version, open_version
 from checkpoints.records.signing import Keys
 from checkpoints.stores.contract import Store
 from config.model_file import ModelFile
@@ -22,22 +27,34 @@ from config.processes.scratch import private_folder
 from config.settings import Settings
 from learner.trainer import Trainer
 from stream.between.bell import HasFileno
-from stream.between.messages import Begin, Channel, Finished, Ready
+from stream.between.messages import Begin, Channel, Finished, Ready, Rewound
 from stream.between.positions import Positions
 from stream.between.shared_numbers import SharedNumbers
 from stream.between.suspects import Suspects
-from stream.commit.committer import Committer
+from stream.commit.committer import Committer, Target
 from stream.commit.host_budget import HostBudget
+from stream.commit.protocol import Replaying
 from stream.commit.version_numbers import VersionNumbers
 from stream.exits import DONE, end_with
 from stream.learning.huge_pages import use_huge_pages
 from stream.learning.loop import LearningLoop
-from stream.learning.restore import Restored, restore
+from stream.learning.restore import Restored, positions_of, restore
 from stream.learning.trial import check_restorable
 
 log = logging.getLogger(__name__)
 
 _WAIT_S = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rewound:
+    """A rewind under way: what is restored (None: nothing), and what its versions say and where
+    they go (None: to the line).
+    """
+
+    start: Version | None
+    target: Target | None
+    replaying: Replaying
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,12 +112,23 @@ class LearnerProcess:
 
     def _learn(self, begin: Begin, scratch: Path) -> None:
         self.board.tick_learner()
-        head = None
-        if begin.head is not None:
-            head = open_version(begin.head, self.keys.verifier, self.line)
-        found = self._restored(head, scratch) if head else self._begun(scratch)
+        head = self._opened(begin.head, self.line) if begin.head is not None else None
+        target = Target(
+            line=self.line,
+            token=begin.token,
+            head=head,
+            highest=begin.highest,
+            note_number=self._note_number,
+        )
+        rewound = begin.rewound and self._rewound(begin.rewound)
+        start = rewound.start if rewound else head
+        if begin.rewound and begin.rewound.is_reset and head is not None:
+            found, forgotten = self._reset(head, scratch)
+        else:
+            found = self._restored(start, scratch) if start else self._begun(scratch)
+            forgotten = start.manifest.counts.forgotten if start else 0
         found.positions.begin(begin.topic_ids, begin.first_offsets)
-        self.channel.send(Ready(head.manifest.name if head else None))
+        self.channel.send(Ready(start.manifest.name if start else None))
         worker = LearningLoop(
             self.model_file,
             trainer=found.trainer,
@@ -108,16 +136,16 @@ class LearnerProcess:
             committer=Committer(
                 self.open_store,
                 self.keys,
-                self.line,
                 self.model_file,
-                token=begin.token,
-                head=head,
-                highest=begin.highest,
-                note_number=self._note_number,
+                target=(rewound and rewound.target) or target,
                 tell=self.channel.send,
+                forgotten=forgotten,
+                replaying=rewound.replaying if rewound else None,
                 budget=self.budget,
                 place=self.place,
             ),
+            takes_over=target if rewound else None,
+            commits_first=bool(rewound and rewound.target is None),
             channel=self.channel,
             board=self.board,
             suspects=self.suspects,
@@ -129,19 +157,65 @@ class LearnerProcess:
         self.board.learner_has_begun()
         worker.run()
 
+    def _opened(self, envelope: bytes, line: Line) -> Version:
+        return open_version(envelope, self.keys.verifier, line)
+
+    def _rewound(self, told: Rewound) -> "_Rewound":
+        """Where a rewind goes on from, and where its versions go."""
+        to = None if told.to is None else self._opened(told.to, self.line)
+        candidate = None
+        if told.start is not None and told.start != told.to:
+            candidate = self._opened(told.start, self.line.candidate)
+        replaying = Replaying(
+            rewind=Rewind(
+                to=to.manifest.name if to else None,
+                to_id=to.id if to else None,
+                command_id=told.command_id,
+                skip=told.skip,
+                at_ms=int(time.time() * 1000),
+            )
+        )
+        if told.is_reset:
+            return _Rewound(start=None, target=None, replaying=replaying)
+        if candidate is not None and candidate.manifest.rewind:
+            with closing(self.open_store()) as store:
+                lineages = Lineages(store, self.keys.verifier, candidate.manifest.line.candidate)
+                replay = lineages.replay_of(candidate)
+            replaying = Replaying(rewind=candidate.manifest.rewind, replay=replay)
+        target = Target(
+            line=self.line.candidate,
+            token=told.token,
+            head=candidate,
+            highest=told.highest,
+            note_number=lambda _number: None,  # the numbers that are used up are the line's
+        )
+        return _Rewound(start=candidate or to, target=target, replaying=replaying)
+
     def _note_number(self, number: int) -> None:
         self.board.highest = number
         self.numbers.note(number)
 
     def _restored(self, head: Version, scratch: Path) -> Restored:
         with closing(self.open_store()) as store:
-            reader = LineReader(store, self.keys.verifier, self.line)
+            is_candidate = head.manifest.kind == "candidate"
+            line = self.line.candidate if is_candidate else self.line
+            reader = LineReader(store, self.keys.verifier, line)
             found = restore(reader, head, self.model_file, scratch)
         log.info(
             "%s: going on from %s, %d learned", self.line, head.manifest.name,
             head.manifest.counts.learned,
         )  # fmt: skip
         return found
+
+    def _reset(self, head: Version, scratch: Path) -> tuple[Restored, int]:
+        """Untrained, where the head stands; what it had learned, or what waits, is forgotten."""
+        begun = self._begun(scratch)
+        now = head.manifest
+        begun.trainer.refused_by.update(now.counts.refused_by)
+        counts = structs.replace(now.counts, forgotten=0)
+        left = accounted(structs.replace(now, counts=counts)) - counts.refused - counts.skipped
+        positions = positions_of(now, self.model_file)
+        return replace(begun, positions=positions), left + now.counts.forgotten
 
     def _begun(self, scratch: Path) -> Restored:
         """A new line, untrained."""

@@ -22,7 +22,7 @@ _WAIT_S = 10.0
 _LOOK_S = 0.05
 _TELL_EVERY_S = 1.0
 # A learner in these goes on by itself; in others it stands still, or there is none.
-_GOES_ON = frozenset({"starting", "learning", "idle", "failing"})
+_GOES_ON = frozenset({"starting", "learning", "rewinding", "idle", "failing"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

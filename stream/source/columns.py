@@ -7,11 +7,11 @@ from typing import Any
 
 from config.model_file import ModelFile
 from learner.build import build_screen
-from learner.events.decode import Decode, answer_decoder, decoder, label_decoder
+from learner.events.decode import Decode, decoder
 from learner.events.examples import Examples
 from learner.events.screen import Screen
 from learner.values import Refusal, Served
-from stream.source.topics import takes_answers
+from stream.source.topics import other_decoders
 
 
 class Columns:
@@ -80,9 +80,7 @@ def columns_of(model_file: ModelFile, labels: str | None) -> Columns:
     Args:
         labels: The topic of labels alone, where one is read.
     """
-    others = {} if labels is None else {labels: label_decoder(model_file)}
-    if takes_answers(model_file):
-        others[model_file.topics.predictions] = answer_decoder(model_file)
+    others = other_decoders(model_file, labels)
     return Columns(decoder(model_file), build_screen(model_file), others)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from learner.events.examples import Examples
 from learner.values import Reason, Refusal
 from stream.between.messages import Batch, Took
 from stream.between.positions import fingerprint
@@ -32,6 +33,7 @@ class InFlight:
     records: Sequence[Any]
     refused: list[tuple[int, Refusal]]  # by the screen; places among the records
     bytes: int
+    is_left_out: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +59,17 @@ class Feed:
 
     def __init__(self, columns: Columns) -> None:
         self._columns = columns
-        self._polled: deque[tuple[str, int, Sequence[Any]]] = deque()
+        self._polled: deque[tuple[str, int, Sequence[Any], bool]] = deque()
         self._in_flight: deque[InFlight] = deque()
         self._records = self._bytes = 0
         self._batch_records = 1
 
-    def add(self, topic: str, partition: int, records: Sequence[Any]) -> None:
-        """Take records of one partition, in offset order, to be sent in turn."""
+    def add(
+        self, topic: str, partition: int, records: Sequence[Any], *, is_left_out: bool = False
+    ) -> None:
+        """Take records of one partition, in offset order, to be sent, or passed over, in turn."""
         if records:
-            self._polled.append((topic, partition, records))
+            self._polled.append((topic, partition, records, is_left_out))
 
     @property
     def wants_records(self) -> bool:
@@ -86,9 +90,13 @@ class Feed:
     def batches(self) -> Iterator[Batch]:
         """The next batches, as long as there is room; each counts as sent."""
         while self._polled and self.has_room:
-            topic, partition, records = self._polled.popleft()
+            topic, partition, records, is_left_out = self._polled.popleft()
+            if is_left_out:
+                yield self._left_out(topic, partition, records)
+                continue
             if len(records) > self._batch_records:
-                self._polled.appendleft((topic, partition, records[self._batch_records :]))
+                rest = records[self._batch_records :]
+                self._polled.appendleft((topic, partition, rest, False))
             yield self._batch(topic, partition, records[: self._batch_records])
 
     def took(self, message: Took) -> Taken:
@@ -96,7 +104,8 @@ class Feed:
         batch = self._in_flight.popleft()
         self._records -= len(batch.records)
         self._bytes -= batch.bytes
-        self._pace(len(batch.records), message.seconds)
+        if not batch.is_left_out:
+            self._pace(len(batch.records), message.seconds)
         refused = list(batch.refused)
         if message.refused:
             screened = {place for place, _ in refused}
@@ -114,6 +123,20 @@ class Feed:
         fitting = int(_BATCH_S / seconds * records) if seconds > 0.0 else _BATCH_RECORDS_MAX
         most = min(2 * self._batch_records, _BATCH_RECORDS_MAX)
         self._batch_records = max(1, min(fitting, most))
+
+    def _left_out(self, topic: str, partition: int, records: Sequence[Any]) -> Batch:
+        """A batch without an example: these are passed over."""
+        last = records[-1:]
+        self._in_flight.append(InFlight(topic, partition, last, [], 0, is_left_out=True))
+        self._records += 1
+        return Batch(
+            first=records[0].offset,
+            count=len(records),
+            anchor=fingerprint(last[0].offset, last[0].value, last[0].timestamp),
+            examples=Examples(topic, partition, [], [], [], []),
+            refused=[],
+            is_left_out=True,
+        )
 
     def _batch(self, topic: str, partition: int, records: Sequence[Any]) -> Batch:
         examples, refused = self._columns.of(topic, partition, records)

@@ -21,12 +21,13 @@ from collections.abc import Sequence
 from checkpoints.errors import StoreUnavailable
 from checkpoints.keeping.pruner import Pruner
 from checkpoints.records.line import Line
-from checkpoints.records.manifest import open_version
+from checkpoints.records.manifest import Version, open_version
 from checkpoints.records.signing import Verifier
 from config.model_file import ModelFile
 from stream.between.bell import HasFileno
 from stream.between.messages import (
     Announced,
+    CaughtUp,
     Channel,
     Cleared,
     CommitFailed,
@@ -43,16 +44,19 @@ from stream.exits import MovedError
 from stream.kafka.consumer import KafkaSource
 from stream.kafka.dead_letters import DeadLetters
 from stream.kafka.group_mirror import GroupMirror
+from stream.replay.in_order import Stretch
 from stream.source.columns import columns_of
 from stream.source.in_flight import Feed
 from stream.source.order_watch import OrderWatch
-from stream.source.reports.heartbeat import Status, Trouble
+from stream.source.reports.heartbeat import Speed, Status, Trouble
 from stream.source.reports.metrics import LearnerMetrics
 from stream.source.reports.not_finite_log import NotFiniteLog
 from stream.source.reports.refusal_log import RefusalLog
 from stream.source.reports.remedies import Remedies
+from stream.source.rewinding import Rewinder
 from stream.source.topics import labels_topic
-from stream.source.turns import Stretch, Turns
+from stream.source.turns import Stretch as Records
+from stream.source.turns import Turns
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +80,7 @@ class SourceLoop:
         board: What it and the keeper say beside that.
         status: Kept true here.
         positions: Those of the head; moved on as the learner takes batches.
+        rewind: Where one is under way: what is taken, until it has taken over.
     """
 
     def __init__(
@@ -94,7 +99,9 @@ class SourceLoop:
         pruner: Pruner,
         mirror: GroupMirror,
         metrics: LearnerMetrics,
+        rewind: Rewinder | None = None,
     ) -> None:
+        self._rewind, self._has_told = rewind, False
         self._line, self._verifier = line, verifier
         self._channel, self._board, self._status = channel, board, status
         self._positions, self._watch = positions, watch
@@ -103,6 +110,7 @@ class SourceLoop:
         self._labels = labels_topic(model_file, positions)
         self._feed = Feed(columns_of(model_file, self._labels))
         self._turns = Turns()
+        self._speed = Speed()
         self._refusals, self._remedies = RefusalLog(model_file.name), Remedies()
         self._not_finite = NotFiniteLog(model_file.name)
         self._advised: str | None = None
@@ -146,7 +154,7 @@ class SourceLoop:
         for batch in self._feed.batches():
             self._channel.post(batch)
             if self._status.state == "idle":
-                self._status.state = "learning"
+                self._status.state = self._status.at_work
 
     def _read_on(self) -> None:
         """Take what was fetched; where there is nothing, wait for anything to happen."""
@@ -154,9 +162,9 @@ class SourceLoop:
         is_idle = now - self._polled_at > _IDLE_AFTER_S
         fetching.pace(is_idle=is_idle)
         polled = self._source.poll(0) if fetching.has_news or not is_idle else []
-        ready = polled if self._labels is None else self._in_turn(polled, self._labels)
-        for topic, partition, records in ready:
-            self._feed.add(topic, partition, records)
+        ready = self._ready(polled)
+        for topic, partition, records, is_left_out in ready:
+            self._feed.add(topic, partition, records, is_left_out=is_left_out)
         if polled or ready:
             self._polled_at = now
             return
@@ -164,7 +172,20 @@ class SourceLoop:
         fetching.rest([self._channel, self._board.source_bell], due_s)
         self._board.source_bell.hush()
 
-    def _in_turn(self, polled: Sequence[Stretch], labels: str) -> list[Stretch]:
+    def _ready(self, polled: Sequence[Records]) -> list[Stretch]:
+        """What is to be taken, or passed over, now."""
+        if self._rewind is None or self._has_told:
+            return [Stretch(*each) for each in self._next(polled)]
+        if not self._rewind.is_replaying:
+            return self._rewind.pieces(Stretch(*each) for each in self._next(polled))
+        found, newer = self._rewind.replayed(polled, self._source)
+        found += [Stretch(*each) for each in self._next(newer)]
+        return self._rewind.pieces(found)
+
+    def _next(self, polled: Sequence[Records]) -> Sequence[Records]:
+        return polled if self._labels is None else self._in_turn(polled, self._labels)
+
+    def _in_turn(self, polled: Sequence[Records], labels: str) -> list[Records]:
         """What is to be taken now of what was read, in the order of events and labels."""
         turns, source = self._turns, self._source
         events = [key for key in self._positions.next_offsets if key[0] != labels]
@@ -184,7 +205,8 @@ class SourceLoop:
     @property
     def _is_all_taken(self) -> bool:
         """Whether the learner has taken all that was read."""
-        return self._feed.is_empty and self._turns.is_empty
+        is_replaying = self._rewind is not None and self._rewind.is_replaying
+        return self._feed.is_empty and self._turns.is_empty and not is_replaying
 
     def _await_learner(self) -> None:
         writers = [self._channel] if self._channel.has_unsent else []
@@ -205,7 +227,7 @@ class SourceLoop:
                 self._metrics.commit_failed(message.outcome)
                 self._status.trouble = self._status.trouble.added(message.what)
             case Ready():
-                self._status.state = "learning"
+                self._status.state = self._status.at_work
             case Finished():
                 self._is_finished = True
             case _:
@@ -223,6 +245,7 @@ class SourceLoop:
             refused[reason] = refused.get(reason, 0) + 1
         if refused:
             self._refusals.add(refused)
+        self._status.events_per_second = self._speed.took(taken.learned, message.seconds)
         self._remedies.took(taken.learned, (refusal for _, refusal in taken.refused))
         self._metrics.took(taken.learned, refused)
         for detector, direction in message.drifted:
@@ -230,13 +253,19 @@ class SourceLoop:
 
     def _clear(self, message: Announced) -> None:
         """A version is about to become the head: see that nothing stands against it."""
-        self._status.own_heads |= {message.version_id}
+        if self._rewind is None or self._has_told:
+            self._status.own_heads |= {message.version_id}
         self._dead_letters.flush()
         self._source.check_topics(self._positions)
         self._channel.post(Cleared(message.version_id))
 
     def _committed(self, message: Committed) -> None:
+        if message.is_candidate:
+            self._candidate_committed(message)
+            return
         version = open_version(message.envelope, self._verifier, self._line)
+        if version.manifest.rewind:
+            self._rewound(version)
         manifest = version.manifest
         self._status.own_heads = frozenset({version.id})
         self._status.version, self._status.trouble = manifest.name, Trouble()
@@ -245,17 +274,48 @@ class SourceLoop:
         self._not_finite.head_is(manifest.counts, time.monotonic())
         self._mirror.show(manifest)
         self._housekeeping_at = 0.0
+        self._prune(self._pruner, version)
+
+    def _candidate_committed(self, message: Committed) -> None:
+        """A rewind has come so far; the head is what it was."""
+        assert self._rewind is not None, "no rewind is under way"
+        self._status.trouble = Trouble()
+        version = open_version(message.envelope, self._verifier, self._line.candidate)
+        self._prune(self._rewind.pruner, version)
+
+    def _rewound(self, version: Version) -> None:
+        """A rewind, or a new beginning, is the head: this is a line like any other."""
+        log.info("%s: rewound, %s is the head", self._line, version.manifest.name)
+        self._watch.rewind_is_over(version.manifest.orders_seen)
+        if self._rewind is not None:
+            self._rewind.is_over()
+        self._rewind, self._status.rewind = None, None
+        self._metrics.rewinding(0)
+        self._status.at_work = "learning"
+        if self._status.state == "rewinding":
+            self._status.state = "learning"
+
+    def _prune(self, pruner: Pruner, version: Version) -> None:
         try:
-            self._pruner.committed(version)
+            pruner.committed(version)
         except StoreUnavailable as error:
             log.warning("pruning put off: %s", error)
 
+    def _see_whether_caught_up(self, rewind: Rewinder) -> None:
+        self._status.rewind = rewind.progress()
+        self._metrics.rewinding(rewind.left)
+        if rewind.has_caught_up(self._positions, self._source):
+            self._channel.post(CaughtUp())
+            self._has_told = True
+
     def _keep_up(self) -> None:
         """What is due by the clock."""
+        if self._rewind is not None and not self._has_told:
+            self._see_whether_caught_up(self._rewind)
         if self._board.is_frozen:
             self._status.state = "frozen"
         elif self._status.state == "frozen":
-            self._status.state = "learning"
+            self._status.state = self._status.at_work
         self._watch.see_news()
         if self._has_news and self._is_all_taken:
             self._take_in_partitions()
@@ -267,7 +327,8 @@ class SourceLoop:
             self._report_lag()  # where nothing comes it stays what it was
         self._refusals.say(now)
         self._advise()
-        self._has_news = self._source.has_new_partitions(self._positions)
+        if self._rewind is None or not self._rewind.is_replaying:
+            self._has_news = self._source.has_new_partitions(self._positions)
         if self._is_all_taken and not self._board.is_frozen:
             self._check_log(now)
 

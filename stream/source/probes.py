@@ -10,7 +10,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from stream.source.reports.heartbeat import Status
 
-_AT_WORK = frozenset({"learning", "idle", "frozen"})
+_AT_WORK = frozenset({"learning", "rewinding", "idle", "frozen"})
 
 
 class LearnerProbes:

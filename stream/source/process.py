@@ -24,6 +24,7 @@ from checkpoints.stores.heads import Granted, HeldBy
 from checkpoints.stores.patience import Patience
 from checkpoints.stores.presence import BEAT_TTL_S
 from checkpoints.stores.setup import SetupFinding
+from config.model.parts import Keep
 from config.model_file import ModelFile
 from config.processes.scratch import parent_of
 from config.settings import Settings
@@ -42,6 +43,13 @@ from stream.source.order_watch import OrderWatch
 from stream.source.probes import LearnerProbes
 from stream.source.reports.heartbeat import Status, Trouble
 from stream.source.reports.metrics import LearnerMetrics
+from stream.source.rewinding import (
+    Rewinder,
+    RewindStart,
+    begin_rewind,
+    rewind_ordered,
+    with_partitions_of,
+)
 from stream.source.store_check import StoreCheck
 from stream.source.topics import begun, topics_to_read
 
@@ -207,13 +215,14 @@ class SourceProcess:
         )
         self.status.own_heads = frozenset({head.id}) if head else frozenset()
         with contextlib.ExitStack() as stack:
-            watch = self._watch(granted, metrics, head, check)
+            rewind = self._rewind(head)
+            watch = self._watch(granted, metrics, head, check, rewind)
             watch.look()
             watch.start()
             stack.callback(watch.end)
-            positions = self._positions(head)
-            self._begin(granted, head, positions)
-            pruner = self._pruner(granted)
+            positions = self._positions(head, rewind)
+            self._begin(granted, head, positions, rewind)
+            pruner = self._pruner(self.line, granted, self.model_file.checkpoint.keep)
             if head is not None:
                 pruner.began(head)
             dead_letters = DeadLetters(self.settings.kafka, self.model_file.name)
@@ -244,14 +253,49 @@ class SourceProcess:
                 pruner=pruner,
                 mirror=mirror,
                 metrics=metrics,
+                rewind=self._rewinder(rewind, head),
             ).hold()
             self.status.state = "stopped"
             watch.end()
             watch.beat()
             self.store.release(self.line, holder=self.holder, token=granted.token)
 
+    def _rewind(self, head: Version | None) -> RewindStart | None:
+        """The rewind that is ordered, to be begun or gone on with."""
+        verifier = self.keys.verifier
+        order = rewind_ordered(self.store, verifier, self.line, head)
+        if order is None or head is None:
+            return None
+        self.status.at_work = "rewinding"
+        return begin_rewind(
+            self.store,
+            verifier,
+            self.line,
+            head=head,
+            order=order,
+            holder=self.holder,
+            first_offsets=lambda start: self._from_the_log(start).next_offsets,
+        )
+
+    def _from_the_log(self, start: str | int) -> Positions:
+        """Where each topic begins, or where it is from a time on."""
+        nowhere = Positions(topic_ids={}, begins={}, next_offsets={})
+        return begun(nowhere, self.settings.kafka, self.model_file.name, self.topics, start)
+
+    def _rewinder(self, start: RewindStart | None, head: Version | None) -> Rewinder | None:
+        if start is None or head is None or start.granted is None:
+            return None
+        keep = Keep(last=1, minutely=0, hourly=0, daily=0)
+        pruner = self._pruner(self.line.candidate, start.granted, keep)
+        return Rewinder(start, head, self.model_file, pruner=pruner, store=self.store)
+
     def _watch(
-        self, granted: Granted, metrics: LearnerMetrics, head: Version | None, check: StoreCheck
+        self,
+        granted: Granted,
+        metrics: LearnerMetrics,
+        head: Version | None,
+        check: StoreCheck,
+        rewind: RewindStart | None,
     ) -> OrderWatch:
         return OrderWatch(
             self.store,
@@ -265,18 +309,29 @@ class SourceProcess:
             metrics=metrics,
             check=check,
             orders_seen=head.manifest.orders_seen if head else 0,
+            rewind_id=rewind.order.id if rewind else None,
         )
 
-    def _positions(self, head: Version | None) -> Positions:
+    def _positions(self, head: Version | None, rewind: RewindStart | None) -> Positions:
         if head is None:
             return self._first_positions()
         return begun(
-            positions_of(head.manifest, self.model_file),
+            self._positions_at(head, rewind),
             self.settings.kafka,
             self.model_file.name,
             self.topics,
             "earliest",
         )
+
+    def _positions_at(self, head: Version, rewind: RewindStart | None) -> Positions:
+        """Those of the head; of a rewind, where it goes on."""
+        if rewind is None:
+            return positions_of(head.manifest, self.model_file)
+        if rewind.start is None:
+            topic_ids = {it: anchors.topic_id for it, anchors in head.manifest.anchors.items()}
+            begins = dict(rewind.begins)
+            return Positions(topic_ids=topic_ids, begins=begins, next_offsets=dict(begins))
+        return with_partitions_of(head, positions_of(rewind.start.manifest, self.model_file))
 
     def _first_positions(self) -> Positions:
         """Where a new line begins, if it may be begun."""
@@ -287,10 +342,15 @@ class SourceProcess:
         if mirrored and not self.options.abandon_history:
             evidence = f"Kafka's group {kafka_client.group_id(name)} has offsets"
             raise HistoryExistsError(name, evidence)
-        nowhere = Positions(topic_ids={}, begins={}, next_offsets={})
-        return begun(nowhere, self.settings.kafka, name, self.topics, self.options.start)
+        return self._from_the_log(self.options.start)
 
-    def _begin(self, granted: Granted, head: Version | None, positions: Positions) -> None:
+    def _begin(
+        self,
+        granted: Granted,
+        head: Version | None,
+        positions: Positions,
+        rewind: RewindStart | None,
+    ) -> None:
         """Let the learner restore the head, while we open the log."""
         highest = highest_mirrored(self.settings.kafka, self.model_file.name)
         self.channel.send(
@@ -300,15 +360,16 @@ class SourceProcess:
                 highest=max(granted.highest, highest, self.highest),
                 topic_ids=positions.topic_ids,
                 first_offsets=[(*key, at) for key, at in positions.begins.items()],
+                rewound=rewind.told() if rewind else None,
             )
         )
 
-    def _pruner(self, granted: Granted) -> Pruner:
+    def _pruner(self, line: Line, granted: Granted, keep: Keep) -> Pruner:
         return Pruner(
             self.store,
             self.keys.signer("learner"),
             self.keys.verifier,
-            self.line,
-            keep=self.model_file.checkpoint.keep,
+            line,
+            keep=keep,
             token=granted.token,
         )

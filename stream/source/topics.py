@@ -1,13 +1,14 @@
 """Which topics a line reads, and where it begins in those that it did not read before."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from checkpoints.exporting.importer import Beginning
 from config.model_file import ModelFile
 from config.settings import KafkaSettings
+from learner.events.decode import Decode, answer_decoder, label_decoder
 from stream.between.positions import Positions
 from stream.kafka import client as kafka_client
 from stream.kafka.consumer import first_offsets
@@ -47,6 +48,16 @@ def labels_topic(model_file: ModelFile, positions: Positions) -> str | None:
     topics = model_file.topics
     is_read = topics.labels != topics.events and topics.labels in positions.topic_ids
     return topics.labels if is_read else None
+
+
+def other_decoders(model_file: ModelFile, labels: str | None) -> Mapping[str, Decode]:
+    """What decodes the records of each topic whose records are not events; `labels` names that of
+    labels alone.
+    """
+    others = {} if labels is None else {labels: label_decoder(model_file)}
+    if takes_answers(model_file):
+        others[model_file.topics.predictions] = answer_decoder(model_file)
+    return others
 
 
 def begun(

@@ -125,10 +125,13 @@ class MemoryHeads(MemoryPart):
         control: Control,
         version: Version | None = None,
         idempotency_key: str | None = None,
+        is_fencing: bool = False,
     ) -> Reply:
         with self._change(line, "command") as books:
             reply = self._judge_command(books, control, version, idempotency_key)
             if reply.outcome is Outcome.OK:
+                if is_fencing or version is not None:
+                    self._fence(books, f"operator:{control.id[:16]}")
                 self._obey(books, control, version, idempotency_key)
                 self._tell(line)
         return reply
@@ -159,7 +162,6 @@ class MemoryHeads(MemoryPart):
         if key is not None:
             books.repeats[key] = (control.envelope, self._clock() + REPEATS_S)
         if version is not None:
-            self._fence(books, f"operator:{control.id[:16]}")
             self._adopt(books, version)
 
     def fence(self, line: Line, *, by: str) -> None:

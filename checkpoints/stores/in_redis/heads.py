@@ -100,6 +100,7 @@ class RedisHeads(RedisPart):
         control: Control,
         version: Version | None = None,
         idempotency_key: str | None = None,
+        is_fencing: bool = False,
     ) -> Reply:
         record = control.record
         arguments: dict[str, object] = {
@@ -111,6 +112,7 @@ class RedisHeads(RedisPart):
             "audit_kept": AUDIT_KEPT,
             "chunk_bytes": CHUNK_BYTES,
             "nonce": _nonce(f"{record.command.who[:80]}:{control.id[:16]}"),
+            "is_fencing": is_fencing or version is not None,
         }
         envelopes = [control.envelope]
         if version is not None:

@@ -11,6 +11,7 @@ from stream.between.shared_numbers import SharedNumbers
 
 # So many ends in a row, without a version between them, are no accident any more.
 FAILURES = 3
+_FADING = 0.99  # a batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +38,34 @@ class Trouble:
 
 
 @dataclass(slots=True)
+class Speed:
+    """How fast a learner learns while it does nothing else, lately.
+
+    >>> speed = Speed()
+    >>> speed.took(0, 0.0), speed.took(100, 0.01), round(speed.took(100, 0.03))
+    (None, 10000.0, 5012)
+    """
+
+    learned: float = 0.0
+    seconds: float = 0.0
+
+    def took(self, learned: int, seconds: float) -> float | None:
+        """A batch was learned in so many seconds; events a second, None while there were none."""
+        self.learned = _FADING * self.learned + learned
+        self.seconds = _FADING * self.seconds + seconds
+        return self.learned / self.seconds if self.learned and self.seconds else None
+
+
+@dataclass(slots=True)
 class Status:
     """What the source knows of its learner; its threads read it.
 
     Attributes:
         board: What the learner itself says.
         state: As `GET /v1/models/{model}` shows it (docs/reference/http.md).
+        at_work: What it is while there is something to do: learning, or rewinding.
+        rewind: How far a rewind has come.
+        events_per_second: How fast it learns while it does nothing else.
         version: The newest version committed, as `v17`.
         lag: Records still to be taken, by partition; None while that is not known.
         advice: Why most of what comes is refused, and what mends it; None where it is not so.
@@ -52,6 +75,9 @@ class Status:
 
     board: SharedNumbers
     state: str = "starting"
+    at_work: str = "learning"
+    rewind: dict[str, object] | None = None
+    events_per_second: float | None = None
     version: str | None = None
     lag: dict[PartitionKey, int] | None = None
     advice: str | None = None
@@ -61,7 +87,7 @@ class Status:
     @property
     def told_state(self) -> str:
         """The state, or `failing` where earlier lives came no further than this one."""
-        is_trying = self.state in {"starting", "learning"}
+        is_trying = self.state in {"starting", "learning", "rewinding"}
         return "failing" if is_trying and self.trouble.is_lasting else self.state
 
     @property
@@ -87,6 +113,8 @@ class Status:
             "version": self.version,
             "lag": self.lag_in_all,
             "advice": self.advice,
+            "rewind": self.rewind,
+            "events_per_second": self.events_per_second,
             "last_error": self.trouble.what,
             "uncommitted": self.board.uncommitted,
             "control_seq": self.board.obeyed_seq,

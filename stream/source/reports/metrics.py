@@ -76,6 +76,9 @@ class LearnerMetrics:
             ["model", "topic", "partition"],
             registry=registry,
         )
+        self._rewind_left = self._gauge(
+            "rewind_records_left", "Records that a rewind, or relearning, is still to replay."
+        )
         self._uncommitted = self._gauge(
             "checkpoint_uncheckpointed_events", "Records taken since the last commit."
         )
@@ -106,6 +109,10 @@ class LearnerMetrics:
     def drifted(self, detector: str, direction: str) -> None:
         """A detector raised its flag."""
         self._drifts.labels(self._model, detector, direction).inc()
+
+    def rewinding(self, left: int) -> None:
+        """How many records are still to be replayed; 0 where none is."""
+        self._rewind_left.set(left)
 
     def reading(self, lag: Mapping[PartitionKey, int], uncommitted: int) -> None:
         """How far the log is ahead, and how much is not yet committed."""

@@ -147,7 +147,6 @@ M = "/v1/models/{model}"
         (f"{M}/events", {"json": {"features": {}, "ts": "yesterday"}}, "422"),
         (f"{M}/labels", {"json": {"label": True}}, "422"),
         (f"{M}/rollback", {"json": {"to": "v1", "mode": "forget"}}, "422"),
-        (f"{M}/rollback", {"json": {"to": "v1", "mode": "rewind", "reason": "x"}}, "501"),
         (f"{M}/audit", {"params": {"limit": "1001"}}, "422"),
         (f"{M}/versions", {"params": {"limit": "1001"}}, "422"),
         (f"{M}/versions/{{version}}", {"version": "17"}, "422"),

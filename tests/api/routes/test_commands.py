@@ -129,12 +129,6 @@ def test_a_command_that_cannot_be_right_names_its_field(
     )
 
 
-@pytest.mark.parametrize("more", [{"mode": "rewind"}, {"mode": "rewind", "skip": ["id:a"]}])
-def test_a_rewind_is_for_a_later_release(refusing: Running, more: dict[str, Any]) -> None:
-    answer = refusing.post(f"{MODEL}/rollback", {"to": "v1", "reason": "x", **more})
-    assert (answer.status_code, answer.json()["code"]) == (501, "not_built")
-
-
 def test_a_version_that_never_was_is_not_found(api: Running) -> None:
     body = {"to": "v999", "mode": "forget", "reason": "x"}
     assert api.post(f"{MODEL}/rollback", body).status_code == 404

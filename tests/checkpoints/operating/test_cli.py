@@ -27,6 +27,9 @@ def weir(store):
     return command_line(store)
 
 
+SINCE = "2023-11-14T22:13:20"
+
+
 def test_a_rollback_says_that_it_removes_the_pin(weir):
     """So does its dry run; the way back names the pin too."""
     weir("pin", MODEL, "v1", *WHY)
@@ -35,6 +38,8 @@ def test_a_rollback_says_that_it_removes_the_pin(weir):
         "phishing: nothing was done; v1 is serving",
         "v3 would be the head; 20 learned events would be forgotten",
         "the pin of v1 would be removed",
+        f"2 versions and 20 records lie between, {SINCE}.003Z to {SINCE}.005Z",
+        "Accuracy: 0.5 then, 0.5 now",
     ]
     assert weir(*BACK)[1].splitlines() == [
         "phishing: rollback in force; serving v6",

@@ -16,7 +16,7 @@ from learner.trainer import Trainer
 from stream.between.messages import Announced, Cleared
 from stream.between.positions import Positions, fingerprint
 from stream.commit import committer as committing
-from stream.commit.committer import CommitLostError, Committer
+from stream.commit.committer import CommitLostError, Committer, Target
 from stream.commit.protocol import SnapshotFailedError, VersionMaker
 from tests.checkpoints.builders import LEARNER, VERIFIER
 from tests.config.processes.waiting import is_running, until
@@ -47,12 +47,14 @@ class Learning:
         self.committer = Committer(
             lambda: store,
             Keys(learner=LEARNER, operator=None, verifier=VERIFIER),
-            Line("phishing"),
             model,
-            token=granted.token,
-            head=None,
-            highest=0,
-            note_number=lambda _: None,
+            target=Target(
+                line=Line("phishing"),
+                token=granted.token,
+                head=None,
+                highest=0,
+                note_number=lambda _: None,
+            ),
             tell=self.told.append,
         )
 

@@ -2,7 +2,8 @@
 -- Write a control record, and with it a version where the command makes one.
 -- args: control = {id, seq, previous ('' for none)}, named = ids of versions that must be kept,
 --       idempotency ('' or a hash), repeats_s, control_bytes_max, audit_kept,
---       version (as in commit, absent for none), nonce = what the fence says of the operator
+--       version (as in commit, absent for none), is_fencing, nonce = what the fence says of the
+--       operator
 -- ARGV[2]: the control envelope; ARGV[3]: the version's
 -- Returns {OK | DUP | STALE | TORN} or {'REPEATED', the control envelope of the first time}.
 
@@ -38,8 +39,8 @@ if surplus > 0 then
   end
   redis.call('ZREMRANGEBYRANK', key('audit'), 0, surplus - 1)
 end
+if args.is_fencing then redis.call('SET', key('token'), next_token(args.nonce)) end
 if version then
-  redis.call('SET', key('token'), next_token(args.nonce))
   adopt(version, ARGV[3])
 else
   redis.call('PUBLISH', key('moved'), control.id)

@@ -1,0 +1,442 @@
+"""Rewinds amid kills: poison a stretch, go on, rewind without it, and be what never saw it.
+
+`python -m tests.stream.rewind_trial --trials 12 --kills 5` does that for each learner in turn, on
+one partition and on four, with labels that come late in some; every fourth rewind is cancelled, and
+must leave the head as it was. `--rebuild` makes random versions of each line again instead.
+
+The oracle stands in `rewind_truth.py`.
+"""
+
+import argparse
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from kafka import KafkaProducer
+
+from checkpoints.dev_server import ValkeyServer
+from checkpoints.errors import NotInForce
+from checkpoints.operating.in_force import Enforcement
+from checkpoints.operating.operator import Operator
+from checkpoints.operating.order import Order
+from checkpoints.records.manifest import Version
+from config.processes.scratch import private_folder
+from stream.dev.kafka_server import KafkaServer
+from tests.stream.rewind_truth import (
+    Taken,
+    apart,
+    learned,
+    order_of,
+    read_log,
+    rebuilt_apart,
+    taken_in,
+)
+from tests.stream.rig import Rig, rig
+
+LEARNERS = {
+    "logreg": "{river: [preprocessing.StandardScaler, linear_model.LogisticRegression]}",
+    "tree": "{river: [{tree.HoeffdingTreeClassifier: {grace_period: 50}}]}",
+    "arf": "{river: [{forest.ARFClassifier: {n_models: 10, seed: 42}}]}",
+    "vw": "{vw: '--loss_function logistic --link logistic -b 12'}",
+}
+# Events sent before the order, by what they cost.
+EVENTS = {"logreg": 4_000, "tree": 2_500, "arf": 700, "vw": 4_000}
+MODEL = """
+name: {name}
+task: binary
+learner: {learner}
+metrics: [Accuracy, LogLoss]
+drift: [{{on: error, detector: ADWIN}}]
+checkpoint: {{every_seconds: {every_seconds}, keep: {{last: {last}, minutely: 0}}}}
+"""
+LATE = "late_labels: {horizon: 1d}\n"
+VICTIMS = ("all", "learner", "source", "committer")
+WAYS = ("offsets", "source", "time")  # how the stretch is named
+_SECONDS = 1_700_000_000  # the `ts` of the first record
+_LIMIT_S = 120.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """What one trial is about; the seed makes it again."""
+
+    learner: str
+    partitions: int
+    late_topics: int = 0  # 0: each event has its label; 1: labels on the same topic; 2: their own
+    kills: int = 0
+    is_cancelled: bool = False
+    seed: int = 0
+    last: int = 300  # versions that are kept
+
+    def model_text(self, name: str) -> str:
+        """The model file."""
+        text = MODEL.format(
+            name=name, learner=LEARNERS[self.learner], every_seconds=0.03, last=self.last
+        )
+        return text + (LATE if self.late_topics == 2 else "")
+
+
+@dataclass(slots=True)
+class Result:
+    """What one trial came to; no problems is what is hoped for."""
+
+    kills: int = 0
+    is_cancelled: bool = False
+    problems: list[str] = field(default_factory=list)
+
+
+class Sender:
+    """Publishes records in turn, each with its time and its source.
+
+    Args:
+        case: How labels come.
+        rng: Which partition a record goes to.
+    """
+
+    def __init__(self, at: Rig, case: Case, rng: random.Random) -> None:
+        self._at, self._case, self._rng = at, case, rng
+        self._made, self._waiting = 0, list[dict[str, Any]]()
+        self._poison = rng.choice(("labels", "values"))
+        self.sent = 0
+
+    def send(self, events: int, *, is_bad: bool = False) -> None:
+        """So many events, and the labels that come meanwhile."""
+        topics = self._at.model_file.topics
+        source = b"bad" if is_bad else b"good"
+        with closing(KafkaProducer(bootstrap_servers=self._at.kafka, linger_ms=5)) as producer:
+            futures = []
+            for record in self._records(events, is_bad=is_bad):
+                is_lone = "features" not in record
+                is_elsewhere = is_lone and self._case.late_topics == 2
+                futures.append(
+                    producer.send(
+                        topics.labels if is_elsewhere else topics.events,
+                        value=msgspec.json.encode({**record, "ts": _SECONDS + self.sent}),
+                        headers=[("weir-source", source)],
+                        partition=self._rng.randrange(self._at.partitions),
+                    )
+                )
+                self.sent += 1
+            for future in futures:
+                future.get(timeout=30)
+
+    def _records(self, events: int, *, is_bad: bool) -> Iterator[dict[str, Any]]:
+        for _ in range(events):
+            event = self._event(is_bad=is_bad)
+            if not self._case.late_topics:
+                yield event
+                continue
+            yield {name: event[name] for name in ("id", "features")}
+            self._waiting.append({name: event[name] for name in ("id", "label")})
+            while self._waiting and self._rng.random() < 0.55:
+                yield self._waiting.pop(self._rng.randrange(len(self._waiting)))
+
+    def _event(self, *, is_bad: bool) -> dict[str, Any]:
+        self._made += 1
+        a, b, c = (self._rng.uniform(-1, 1) for _ in range(3))
+        label = (a + b > 0) != (self._rng.random() < 0.1)
+        times = 1_000 if is_bad and self._poison == "values" else 1
+        return {
+            "id": f"e-{self._made}",
+            "features": {"a": a * times, "b": b * times, "c": c},
+            "label": label != (is_bad and self._poison == "labels"),
+        }
+
+
+def rewind_trial(*, kafka: str, redis: str, folder: Path, name: str, case: Case) -> Result:
+    """Poison, go on, rewind amid kills, go on; what came of it against what must."""
+    rng = random.Random(case.seed)
+    text, result = case.model_text(name), Result()
+    given = {"kafka": kafka, "redis": redis, "folder": folder, "model_text": text}
+    with rig(**given, partitions=case.partitions) as at, private_folder(None) as scratch:
+        process, sender = at.start(), Sender(at, case, rng)
+        good, bad, head = spoil(at, sender, EVENTS[case.learner])
+        way = rng.choice(WAYS)
+        before, end = order_of(at, head), sender.sent
+        ordered = order_rewind(at, good, skip=skips(way, good, bad), rng=rng)
+        sender.send(EVENTS[case.learner] // 20)
+        process = _kill_amid(at, process, case.kills, rng, result)
+        if case.is_cancelled:
+            result.is_cancelled = cancel(at)
+        sender.send(EVENTS[case.learner] // 20)
+        until_all_is_learned(at, sender.sent)
+        left_out = set() if result.is_cancelled else stretch(good, bad)
+        result.problems += _problems(at, before, left_out, scratch)
+        result.problems += _line_problems(at, head, ordered, result)
+        if len(before) != end:
+            result.problems.append(f"{len(before)} records in the order of {end}")
+    return result
+
+
+def spoil(at: Rig, sender: Sender, events: int) -> tuple[Version, Version, Version]:
+    """Good events, bad ones, good ones again: the version after each stretch."""
+    versions = []
+    for share, is_bad in ((0.4, False), (0.15, True), (0.45, False)):
+        sender.send(int(events * share), is_bad=is_bad)
+        until_all_is_learned(at, sender.sent)
+        head = at.head()
+        assert head is not None
+        versions.append(head)
+        if not is_bad:
+            operator(at).run(at.line, tag_order(head))
+    return versions[0], versions[1], versions[2]
+
+
+def until_all_is_learned(at: Rig, sent: int) -> None:
+    """The head stands behind all that was sent, and no rewind is under way."""
+    at.until(lambda: at.consumed() == sent and at.reader().checked().rewinding is None,
+             f"all {sent} are learned", _LIMIT_S)  # fmt: skip
+
+
+def operator(at: Rig, *, limit_s: float = 10.0) -> Operator:
+    """Orders for the line, waited for so long."""
+    enforcement = Enforcement(store=at.store, limit_s=limit_s)
+    signer = at.keys.signer("operator")
+    return Operator(at.store, signer, at.keys.verifier, who="trial", enforcement=enforcement)
+
+
+def tag_order(version: Version) -> Order:
+    """So that it is kept."""
+    name = version.manifest.name
+    return Order(command="tag", to=name, tag=f"at-{name}", reason="trial")
+
+
+def skips(way: str, good: Version, bad: Version) -> tuple[str, ...]:
+    """The stretch between two versions, as an operator writes it."""
+    if way == "source":
+        return ("source:bad",)
+    if way == "time":
+        begin, end = (sum(sum(of.values()) for of in version.manifest.offsets.values())
+                      for version in (good, bad))  # fmt: skip
+        return (f"time:{_moment(begin)}/{_moment(end)}",)
+    return tuple(
+        f"{topic}/{partition}:{first}-{following - 1}"
+        for topic, partition, first, following in _runs_between(good, bad)
+    )
+
+
+def _moment(place: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(_SECONDS + place))
+
+
+def _runs_between(good: Version, bad: Version) -> Iterator[tuple[str, int, int, int]]:
+    for topic, partitions in bad.manifest.offsets.items():
+        for partition, end in partitions.items():
+            first = good.manifest.offsets.get(topic, {}).get(partition, 0)
+            if first < end:
+                yield topic, int(partition), first, end
+
+
+def stretch(good: Version, bad: Version) -> set[Taken]:
+    """Every record between two versions."""
+    return set(taken_in(_runs_between(good, bad)))
+
+
+def order_rewind(at: Rig, to: Version, *, skip: Sequence[str], rng: random.Random) -> str:
+    """Order it, and do not wait; the id of the command."""
+    keeps = rng.random() < 0.5
+    order = Order(command="rollback", to=to.manifest.name, mode="rewind", skip=tuple(skip),
+                  keep_serving=keeps, reason="trial")  # fmt: skip
+    with suppress(NotInForce):
+        operator(at, limit_s=0.0).run(at.line, order)
+    return at.reader().audit(limit=1)[0].record.command.id
+
+
+def cancel(at: Rig) -> bool:
+    """Whether there was anything left to cancel."""
+    with suppress(NotInForce):
+        operator(at, limit_s=0.0).run(at.line, Order(command="cancel", reason="trial"))
+    return at.reader().audit(limit=1)[0].record.command.outcome == "done"
+
+
+def _kill_amid(at: Rig, process: Any, kills: int, rng: random.Random, result: Result) -> Any:
+    """Kill a learner or one of its processes so often, or until it is rewound; who learns now."""
+    wanted = rng.randint(1, kills) if kills else 0
+    while result.kills < wanted:
+        _wait_a_while(at, rng)
+        if at.reader().checked().rewinding is None:
+            return process
+        victim = rng.choice(VICTIMS)
+        if victim == "all":
+            at.kill(process)
+            process = at.start()
+            result.kills += 1
+        else:
+            result.kills += at.kill_part(victim)
+    return process
+
+
+def _wait_a_while(at: Rig, rng: random.Random) -> None:
+    """Some time in a rewind: while it begins, while it replays, while it takes over."""
+    if rng.random() < 0.3:
+        time.sleep(rng.uniform(0.0, 0.8))
+        return
+    before, deadline = at.store.head(at.line.candidate), time.monotonic() + 5
+    while at.store.head(at.line.candidate) == before and time.monotonic() < deadline:
+        time.sleep(0.003)
+    time.sleep(rng.expovariate(1 / 0.05))
+
+
+def _problems(at: Rig, before: list[Taken], left_out: set[Taken], scratch: Path) -> list[str]:
+    """Whether the head is what it must be, and came by it in the right order."""
+    head = at.head()
+    assert head is not None
+    log = read_log(at, head.manifest.offsets)
+    order, found = order_of(at, head), []
+    everything = {(*key, offset) for key, records in log.items() for offset in range(len(records))}
+    if sorted(order) != sorted(everything - left_out):
+        wrong = sorted(everything - left_out - set(order)), sorted(set(order) & left_out)
+        found.append(f"{len(order)} in its order; lost {wrong[0][:3]}, not left out {wrong[1][:3]}")
+    if order[: len(before) - len(left_out)] != [each for each in before if each not in left_out]:
+        found.append("what was read before was replayed in another order")
+    if len(log) == 1:
+        order = sorted(everything - left_out)
+    found += apart(at, head, *learned(at, log, order, scratch), scratch)
+    if head.manifest.counts.skipped != len(left_out):
+        found.append(f"{head.manifest.counts.skipped} skipped for {len(left_out)}")
+    return found
+
+
+def _line_problems(at: Rig, was: Version, ordered: str, result: Result) -> list[str]:
+    """Whether the old head was followed by the rewind's version, or, cancelled, by a commit."""
+    found = []
+    versions = at.reader().versions(limit=1000)
+    made = [each for each in versions if each.manifest.rewind]
+    children = [each for each in versions if each.manifest.parent == was.id]
+    if len(children) != 1:
+        found.append(f"{len(children)} versions follow {was}")
+    wanted = [] if result.is_cancelled else [ordered]
+    if [each.manifest.rewind.command_id for each in made if each.manifest.rewind] != wanted:
+        found.append(f"{len(made)} versions of a rewind")
+    elif made and made[0].manifest.parent != was.id:
+        found.append(f"{made[0]} does not follow {was}")
+    with suppress(AssertionError):
+        at.until(lambda: at.store.head(at.line.candidate) is None, "the candidate goes", 10)
+        return found
+    return [*found, "the candidate is still there"]
+
+
+def rebuild_trial(
+    *, kafka: str, redis: str, folder: Path, name: str, case: Case, versions: int
+) -> Result:
+    """Make so many random versions again of a line that was rewound once."""
+    rng = random.Random(case.seed)
+    text, result = case.model_text(name), Result()
+    given = {"kafka": kafka, "redis": redis, "folder": folder, "model_text": text}
+    with rig(**given, partitions=case.partitions) as at, private_folder(None) as scratch:
+        process, sender = at.start(), Sender(at, case, rng)
+        good, bad, _ = spoil(at, sender, EVENTS[case.learner])
+        order_rewind(at, good, skip=skips(rng.choice(WAYS), good, bad), rng=rng)
+        until_all_is_learned(at, sender.sent)
+        for _ in range(10):
+            sender.send(EVENTS[case.learner] // 40)
+            time.sleep(0.05)
+        until_all_is_learned(at, sender.sent)
+        at.stop(process)
+        kept = [each for each in at.reader().versions(limit=1000) if each.manifest.counts.learned]
+        for version in rng.sample(kept, min(versions, len(kept))):
+            is_whole = rng.random() < 0.2
+            result.problems += rebuilt_apart(at, version, scratch, is_whole=is_whole)
+    return result
+
+
+def cases(seed: int, *, kills: int = 0) -> Iterator[Case]:
+    """Trials without end: each learner, on one partition and on four, with late labels in some."""
+    while True:
+        for learner in LEARNERS:
+            rng = random.Random(seed)
+            yield Case(
+                learner=learner,
+                partitions=rng.choice((1, 1, 4)),
+                late_topics=rng.choice((0, 0, 1, 2)),
+                kills=kills,
+                is_cancelled=rng.random() < 0.25,
+                seed=seed,
+                last=rng.choice((4, 300)),
+            )
+            seed += 1
+
+
+def rebuild_cases(seed: int) -> list[Case]:
+    """Each learner on one partition and on four; of one, labels come late."""
+    found = [
+        Case(learner=learner, partitions=partitions, seed=seed, last=300 if partitions == 1 else 40)
+        for learner in LEARNERS
+        for partitions in (1, 4)
+    ]
+    return [*found, Case(learner="tree", partitions=4, late_topics=2, seed=seed)]
+
+
+def campaign(servers: Mapping[str, Any], *, trials: int, kills: int, seed: int) -> int:
+    """So many trials; how many problems there were."""
+    began, killed, cancelled, bad = time.monotonic(), 0, 0, 0
+    for done, case in enumerate(islice(cases(seed, kills=kills), trials), start=1):
+        name = f"rewind-{case.learner}-{case.partitions}-{case.seed}"
+        result = rewind_trial(**servers, name=name, case=case)
+        killed, cancelled = killed + result.kills, cancelled + result.is_cancelled
+        bad += _told(name, case, result.problems)
+        spent = time.monotonic() - began
+        print(
+            f"rewinds: {done} of {trials} trials, {killed} kills, {bad} problems, "
+            f"{spent / done * (trials - done):.0f} s left",
+            file=sys.stderr,
+            flush=True,
+        )
+    took = time.monotonic() - began
+    print(f"rewinds: {trials} trials, {cancelled} cancelled, {killed} kills, {bad} problems, "
+          f"{took:.0f} s", flush=True)  # fmt: skip
+    return bad
+
+
+def rebuild_campaign(servers: Mapping[str, Any], *, versions: int, seed: int) -> int:
+    """So many versions of each line made again; how many problems there were."""
+    bad = 0
+    for case in rebuild_cases(seed):
+        began = time.monotonic()
+        name = f"rebuild-{case.learner}-{case.partitions}-{case.late_topics}-{case.seed}"
+        result = rebuild_trial(**servers, name=name, case=case, versions=versions)
+        bad += _told(name, case, result.problems)
+        took = time.monotonic() - began
+        print(f"{name}: {versions} versions made again, {len(result.problems)} problems, "
+              f"{took:.0f} s", flush=True)  # fmt: skip
+    return bad
+
+
+def _told(name: str, case: Case, problems: list[str]) -> int:
+    for problem in problems:
+        print(f"{name}: {problem} ({case})", flush=True)
+    return len(problems)
+
+
+def main() -> int:
+    """Run the campaign; 1 if any trial found a problem."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--trials", type=int, default=48)
+    parser.add_argument("--kills", type=int, default=6, help="of each trial, at most")
+    parser.add_argument("--rebuild", action="store_true", help="make random versions again")
+    parser.add_argument("--versions", type=int, default=20, help="of each line, with --rebuild")
+    parser.add_argument("--seed", type=int, default=0)
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        base = Path(folder)
+        for name in ("kafka", "redis"):
+            (base / name).mkdir()
+        with KafkaServer(base / "kafka") as kafka, ValkeyServer(base / "redis") as redis:
+            servers = {"kafka": kafka.address, "redis": redis.url, "folder": base}
+            if asked.rebuild:
+                bad = rebuild_campaign(servers, versions=asked.versions, seed=asked.seed)
+            else:
+                bad = campaign(servers, trials=asked.trials, kills=asked.kills, seed=asked.seed)
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
