@@ -36,7 +36,7 @@ from api.routes.predict import PATH, Predictor
 from api.routes.straight import Scope as AsgiScope
 from api.routes.straight import Send, Straight
 from api.serving.served import Served, ServedLine
-from checkpoints.operating.going_back import AskLog
+from checkpoints.reading.going_back import AskLog
 from checkpoints.records.line import Line
 from checkpoints.records.signing import Keys
 from checkpoints.stores.contract import Store

@@ -48,7 +48,7 @@ from api.processes.workers import Workers, books_of
 from api.routes.events import Publisher
 from api.serving.follow import Following
 from checkpoints.errors import StoreForbidden
-from checkpoints.operating.going_back import AskLog
+from checkpoints.reading.going_back import AskLog
 from checkpoints.records.line import Line
 from checkpoints.records.signing import Keys
 from checkpoints.stores.contract import Store

@@ -15,9 +15,9 @@ from api.openapi.problem_examples import BAD_ORDER, CHANGED, NO_STORE, NO_VERSIO
 from api.routes.command_bodies import OrderBody, body_of
 from api.serving.served import ServedLine
 from checkpoints.errors import BadCommand, Conflict
-from checkpoints.operating.going_back import AskLog
 from checkpoints.operating.operator import Operator, Order
 from checkpoints.operating.verbs import AT_BOTH_DOORS, Verb
+from checkpoints.reading.going_back import AskLog
 from checkpoints.records.signing import Keys
 from checkpoints.stores.contract import Store
 

@@ -29,11 +29,11 @@ from checkpoints.compatibility import adopted_sections, check_software
 from checkpoints.errors import BadCommand, CheckpointCorrupt, Stale
 from checkpoints.exporting.container import ExportedVersion, carried
 from checkpoints.operating.answers import body_of, outcome_of
-from checkpoints.operating.going_back import Going
 from checkpoints.operating.in_force import Enforcement
 from checkpoints.operating.order import Order
 from checkpoints.operating.verbs import VERBS
 from checkpoints.reading.damaged_head import damaged_head
+from checkpoints.reading.going_back import Going
 from checkpoints.reading.reader import LineReader, LineState
 from checkpoints.records.control import Command, ControlRecord, following, seal_control
 from checkpoints.records.line import Line

@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from checkpoints.operating.going_back import Going
 from checkpoints.operating.verbs import VERBS
+from checkpoints.reading.going_back import Going
 from checkpoints.records.control import Command, ControlRecord
 from checkpoints.records.manifest import Unreadable
 

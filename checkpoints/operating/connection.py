@@ -7,8 +7,8 @@ import typer
 from msgspec import Struct
 
 from checkpoints.errors import CheckpointError
-from checkpoints.operating.going_back import AskLog
 from checkpoints.operating.not_found import no_such_model
+from checkpoints.reading.going_back import AskLog
 from checkpoints.reading.reader import LineReader, LineState
 from checkpoints.records.line import Line
 from checkpoints.records.signing import Keys

@@ -33,12 +33,12 @@ from checkpoints.errors import (
     Stale,
 )
 from checkpoints.operating.answers import NOTHING_CHANGED, body_of, outcome_of
-from checkpoints.operating.going_back import AskLog, Going, going_back
 from checkpoints.operating.in_force import Enforcement
 from checkpoints.operating.not_found import VersionDropped, dropped, named_number, no_such_model
 from checkpoints.operating.order import Order
 from checkpoints.operating.verbs import VERBS
 from checkpoints.reading.damaged_head import Stand, stand_of
+from checkpoints.reading.going_back import AskLog, Going, going_back
 from checkpoints.reading.reader import LineReader, LineState
 from checkpoints.records.control import (
     Command,
@@ -202,7 +202,13 @@ class Operator:
         version = going = None
         if verb.makes_version and target is not None:
             _refuse_damaged(reader, target, stand, is_rewind=order.is_rewind)
-            going = going_back(stand.head, target, order, learner=state.learner)
+            going = going_back(
+                stand.head,
+                target,
+                is_rewind=order.is_rewind,
+                skip=order.skip,
+                learner=state.learner,
+            )
             if order.is_rewind and self._ask_log is not None:
                 self._ask_log(target.manifest, stand.head.manifest)
         if order.makes_version and target is not None:

@@ -15,7 +15,7 @@ from stream.between.positions import PartitionKey
 HELD_MAX = 20_000
 
 
-class Stretch(NamedTuple):
+class Piece(NamedTuple):
     """Consecutive records of one partition; `is_left_out`: they are passed over, not taken."""
 
     topic: str
@@ -72,14 +72,14 @@ class InOrder:
 
     def ready(
         self, position: Callable[[PartitionKey], int], *, down_to: int | None = None
-    ) -> list[Stretch]:
+    ) -> list[Piece]:
         """What is to be taken now, in order.
 
         Args:
             position: Up to where a partition was read.
             down_to: Only until so many runs are left; what stands behind the last is not given.
         """
-        found: list[Stretch] = []
+        found: list[Piece] = []
         while len(self._runs) > (down_to or 0):
             topic, partition, first, following = self._runs[0]
             key = (topic, partition)
@@ -95,9 +95,9 @@ class InOrder:
             self.left -= following - first
         return found if down_to is not None else found + self._rest(position)
 
-    def _rest(self, position: Callable[[PartitionKey], int]) -> list[Stretch]:
+    def _rest(self, position: Callable[[PartitionKey], int]) -> list[Piece]:
         """What stands behind the last run: up to where it was read before, it is left out."""
-        found: list[Stretch] = []
+        found: list[Piece] = []
         for key, until in self._until.items():
             found += self._stretch(key, until, is_left_out=True)
         self.is_done = all(position(key) >= until for key, until in self._until.items())
@@ -112,10 +112,10 @@ class InOrder:
             read.clear()
         return found
 
-    def _stretch(self, key: PartitionKey, end: int, *, is_left_out: bool) -> list[Stretch]:
+    def _stretch(self, key: PartitionKey, end: int, *, is_left_out: bool) -> list[Piece]:
         """What was read of a partition before an offset, taken off."""
         read = self._read[key]
         taken = []
         while read and read[0].offset < end:
             taken.append(read.popleft())
-        return [Stretch(*key, taken, is_left_out)] if taken else []
+        return [Piece(*key, taken, is_left_out)] if taken else []

@@ -10,7 +10,7 @@ from learner.events.cloudevents import source_of
 from learner.events.decode import decoder
 from learner.events.times import time_ms
 from learner.values import Event
-from stream.replay.in_order import Stretch
+from stream.replay.in_order import Piece
 from stream.source.topics import other_decoders
 
 
@@ -28,7 +28,7 @@ class LeftOut:
         others = other_decoders(model_file, None if labels == self._events else labels)
         self._decode, self._others = decoder(model_file), others
 
-    def split(self, stretch: Stretch) -> Iterator[Stretch]:
+    def split(self, stretch: Piece) -> Iterator[Piece]:
         """The stretch in pieces, those that are left out told from the others."""
         if stretch.is_left_out or not self._means_any(stretch):
             yield stretch
@@ -37,9 +37,9 @@ class LeftOut:
         for is_left_out, records in groupby(
             stretch.records, lambda record: self._means(topic, partition, record)
         ):
-            yield Stretch(topic, partition, list(records), is_left_out)
+            yield Piece(topic, partition, list(records), is_left_out)
 
-    def _means_any(self, stretch: Stretch) -> bool:
+    def _means_any(self, stretch: Piece) -> bool:
         """Whether a record of it may be left out; by offsets that is told by the ends."""
         skips = self._skips
         if skips.asks_content or skips.sources:
@@ -78,6 +78,6 @@ def _time_ms(ts: str | float | None, record: Any) -> float:
     return time_ms(ts) if isinstance(ts, str) else ts * 1000
 
 
-def taken_of(left_out: LeftOut, stretches: Sequence[Stretch]) -> list[Stretch]:
+def taken_of(left_out: LeftOut, stretches: Sequence[Piece]) -> list[Piece]:
     """The stretches, split where something is left out."""
     return [piece for stretch in stretches for piece in left_out.split(stretch)]

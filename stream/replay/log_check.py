@@ -9,7 +9,7 @@ from kafka import TopicPartition
 from kafka.admin import OffsetSpec
 from kafka.errors import KafkaError
 
-from checkpoints.operating.going_back import AskLog, CannotReplay
+from checkpoints.reading.going_back import AskLog, CannotReplay
 from checkpoints.records.manifest import Manifest
 from config.settings import KafkaSettings
 from stream.errors import KafkaUnavailableError

@@ -44,7 +44,7 @@ from stream.exits import MovedError
 from stream.kafka.consumer import KafkaSource
 from stream.kafka.dead_letters import DeadLetters
 from stream.kafka.group_mirror import GroupMirror
-from stream.replay.in_order import Stretch
+from stream.replay.in_order import Piece
 from stream.source.columns import columns_of
 from stream.source.in_flight import Feed
 from stream.source.order_watch import OrderWatch
@@ -55,8 +55,7 @@ from stream.source.reports.refusal_log import RefusalLog
 from stream.source.reports.remedies import Remedies
 from stream.source.rewinding import Rewinder
 from stream.source.topics import labels_topic
-from stream.source.turns import Stretch as Records
-from stream.source.turns import Turns
+from stream.source.turns import Stretch, Turns
 
 log = logging.getLogger(__name__)
 
@@ -172,20 +171,20 @@ class SourceLoop:
         fetching.rest([self._channel, self._board.source_bell], due_s)
         self._board.source_bell.hush()
 
-    def _ready(self, polled: Sequence[Records]) -> list[Stretch]:
+    def _ready(self, polled: Sequence[Stretch]) -> list[Piece]:
         """What is to be taken, or passed over, now."""
         if self._rewind is None or self._has_told:
-            return [Stretch(*each) for each in self._next(polled)]
+            return [Piece(*each) for each in self._next(polled)]
         if not self._rewind.is_replaying:
-            return self._rewind.pieces(Stretch(*each) for each in self._next(polled))
+            return self._rewind.pieces(Piece(*each) for each in self._next(polled))
         found, newer = self._rewind.replayed(polled, self._source)
-        found += [Stretch(*each) for each in self._next(newer)]
+        found += [Piece(*each) for each in self._next(newer)]
         return self._rewind.pieces(found)
 
-    def _next(self, polled: Sequence[Records]) -> Sequence[Records]:
+    def _next(self, polled: Sequence[Stretch]) -> Sequence[Stretch]:
         return polled if self._labels is None else self._in_turn(polled, self._labels)
 
-    def _in_turn(self, polled: Sequence[Records], labels: str) -> list[Records]:
+    def _in_turn(self, polled: Sequence[Stretch], labels: str) -> list[Stretch]:
         """What is to be taken now of what was read, in the order of events and labels."""
         turns, source = self._turns, self._source
         events = [key for key in self._positions.next_offsets if key[0] != labels]

@@ -35,7 +35,7 @@ from config.model_file import ModelFile
 from stream.between.messages import Rewound
 from stream.between.positions import PartitionKey, Positions
 from stream.kafka.consumer import KafkaSource
-from stream.replay.in_order import InOrder, Stretch
+from stream.replay.in_order import InOrder, Piece
 from stream.replay.left_out import LeftOut, taken_of
 
 log = logging.getLogger(__name__)
@@ -215,7 +215,7 @@ class Rewinder:
 
     def replayed(
         self, polled: Sequence[tuple[str, int, list[Any]]], source: KafkaSource
-    ) -> tuple[list[Stretch], list[tuple[str, int, list[Any]]]]:
+    ) -> tuple[list[Piece], list[tuple[str, int, list[Any]]]]:
         """What is to be taken now of what was read, in the old order; and, once that is all, what
         was read beyond it, which has its turn as on any line.
         """
@@ -226,7 +226,7 @@ class Rewinder:
         source.hold(self._in_order.to_hold())
         return found, newer
 
-    def pieces(self, stretches: Iterable[Stretch]) -> list[Stretch]:
+    def pieces(self, stretches: Iterable[Piece]) -> list[Piece]:
         """The stretches, with what is left out told from the rest."""
         return taken_of(self._left_out, list(stretches))
 

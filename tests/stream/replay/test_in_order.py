@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checkpoints.records.replay import joined
-from stream.replay.in_order import HELD_MAX, InOrder, Stretch
+from stream.replay.in_order import HELD_MAX, InOrder, Piece
 from tests.effort import examples
 
 Key = tuple[str, int]
@@ -78,7 +78,7 @@ def test_every_interleaving_of_polls_hands_out_the_old_order_and_then_what_is_ne
         if key not in order.to_hold():
             order.add(key, log.read(key, most))
         found += order.ready(log.positions.__getitem__)
-        found += [Stretch(*each) for each in order.newer()]
+        found += [Piece(*each) for each in order.newer()]
 
     there = {(key, at) for key, of in log.records.items() for at in of}
     known = [each for each in told(found) if each[1] < until[each[0]]]
@@ -92,7 +92,7 @@ def test_every_interleaving_of_polls_hands_out_the_old_order_and_then_what_is_ne
         assert [at for each in found if each[:2] == key for at in offsets_of(each)] == of
 
 
-def told(stretches: list[Stretch], *, is_left_out: bool = False) -> list[tuple[Key, int]]:
+def told(stretches: list[Piece], *, is_left_out: bool = False) -> list[tuple[Key, int]]:
     return [
         ((each.topic, each.partition), at)
         for each in stretches
@@ -101,7 +101,7 @@ def told(stretches: list[Stretch], *, is_left_out: bool = False) -> list[tuple[K
     ]
 
 
-def offsets_of(stretch: Stretch) -> list[int]:
+def offsets_of(stretch: Piece) -> list[int]:
     return [record.offset for record in stretch.records]
 
 
@@ -154,6 +154,6 @@ def test_what_is_new_waits_until_all_that_is_old_is_taken():
     order.add(("e", 0), [Record(at) for at in (1, 2, 3)])
     assert told(order.ready(positions.__getitem__)) == [(("e", 0), 1)]
     assert order.is_done
-    newer = {each[:2]: offsets_of(Stretch(*each)) for each in order.newer()}
+    newer = {each[:2]: offsets_of(Piece(*each)) for each in order.newer()}
     assert newer == {("e", 0): [2, 3], ("e", 1): [0, 1, 2]}
     assert order.newer() == []

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from checkpoints.records.skips import skips_of
 from config.model_file import parse_model_file
-from stream.replay.in_order import Stretch
+from stream.replay.in_order import Piece
 from stream.replay.left_out import LeftOut, taken_of
 from tests.effort import examples
 
@@ -37,7 +37,7 @@ def a_record(value=b'{"features": {"a": 1}, "label": true}', *, headers=(), offs
 def is_left_out(skip, record, *, topic=EVENTS, partition=0, model=MODEL):
     skips = skips_of([skip] if isinstance(skip, str) else skip)
     left_out = LeftOut(skips, parse_model_file(model))
-    (piece,) = left_out.split(Stretch(topic, partition, [record]))
+    (piece,) = left_out.split(Piece(topic, partition, [record]))
     assert piece[:3] == (topic, partition, [record])
     return piece.is_left_out
 
@@ -72,7 +72,7 @@ def test_a_stretch_is_split_where_something_is_left_out(offsets, spans):
     """Nothing is lost, and the pieces follow each other."""
     skips = skips_of([f"0:{first}-{first + more}" for first, more in spans])
     records = [a_record(offset=at) for at in offsets]
-    pieces = taken_of(LeftOut(skips, parse_model_file(MODEL)), [Stretch(EVENTS, 0, records)])
+    pieces = taken_of(LeftOut(skips, parse_model_file(MODEL)), [Piece(EVENTS, 0, records)])
 
     assert [record for piece in pieces for record in piece.records] == records
     assert all(piece.records for piece in pieces)
@@ -84,7 +84,7 @@ def test_a_stretch_is_split_where_something_is_left_out(offsets, spans):
 
 
 def test_what_was_left_out_before_stays_so_unasked():
-    stretch = Stretch(EVENTS, 0, [a_record(None)], is_left_out=True)
+    stretch = Piece(EVENTS, 0, [a_record(None)], is_left_out=True)
     assert taken_of(LeftOut(skips_of([]), parse_model_file(MODEL)), [stretch]) == [stretch]
 
 

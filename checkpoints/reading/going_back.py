@@ -6,13 +6,12 @@ asked by a function that is handed in, since nothing here reads a log.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from msgspec import Struct, field
 
 from checkpoints.errors import Refused
-from checkpoints.operating.order import Order
 from checkpoints.reading.views import timestamp
 from checkpoints.records.manifest import Manifest, Offsets, Version
 from checkpoints.records.skips import Skips, skips_of
@@ -51,18 +50,21 @@ class Going(Struct, frozen=True, kw_only=True):
     body: Mapping[str, Any] = field(default_factory=dict)
 
 
-def going_back(head: Version, to: Version, order: Order, *, learner: Beat | None) -> Going:
-    """What `order` would do to the line.
+def going_back(
+    head: Version, to: Version, *, is_rewind: bool, skip: Sequence[str] = (), learner: Beat | None
+) -> Going:
+    """What going back from the head to a version would do to the line.
 
     Args:
+        skip: What a rewind leaves out, as it is written.
         learner: The heartbeat, which says how fast the line learns.
     """
     now, then = head.manifest, to.manifest
     between = max(0, _ever_learned(now) - _ever_learned(then))
-    skips = skips_of(order.skip)
+    skips = skips_of(skip)
     forgotten = max(0, now.counts.learned - then.counts.learned)
     replayed = 0
-    if order.is_rewind:
+    if is_rewind:
         forgotten = min(between, _offsets_left_out(skips, now, then))
         replayed = between - forgotten
     rate = _rate(learner)
