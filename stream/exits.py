@@ -17,7 +17,13 @@ from learner.errors import RestoreError, SpecError, UnlearnableError
 from learner.trainer import LearnFailedError
 from stream.between.messages import Channel, Failed, LastWords, Raised
 from stream.commit.committer import CommitEndedError, CommitLostError
-from stream.errors import DeadLettersStuckError, KafkaUnavailableError, StreamError
+from stream.errors import (
+    DeadLettersStuckError,
+    KafkaUnavailableError,
+    StreamError,
+    TopicAwayError,
+    TopicLostError,
+)
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +69,11 @@ def end_with(error: Exception, keeper: Channel) -> int:
             return _again(error, keeper, "; restoring the head")
         case _ if isinstance(error, _FOR_GOOD):
             return _say(error, keeper)
+        case TopicLostError():
+            return _again(error, keeper, "")
+        case TopicAwayError():
+            _again(error, keeper, "")
+            return AGAIN_LATER
         case KafkaUnavailableError() | DeadLettersStuckError() | StoreUnavailable():
             _again(error, keeper, "; going on from the head once it answers")
             return AGAIN_LATER

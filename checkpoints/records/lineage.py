@@ -49,11 +49,12 @@ _LEARNED = ("learned", "scored", "unscored", "nonfinite")
 
 def advanced(manifest: Manifest) -> int:
     """Offsets the line has moved since it began, over all partitions; gaps count."""
-    return sum(
+    moved = sum(
         next_offset - manifest.begins.get(topic, {}).get(partition, 0)
         for topic, partitions in manifest.offsets.items()
         for partition, next_offset in partitions.items()
     )
+    return moved + sum(lost.records for lost in manifest.lost_topics.values())
 
 
 def accounted(manifest: Manifest) -> int:
@@ -116,14 +117,15 @@ def rolled_back(
         raise ValueError(f"{target} is newer than the head {head.manifest.name}")
     now, then = head.manifest, target.manifest
     forgotten = now.counts.learned + now.counts.forgotten - then.counts.learned
-    if forgotten < 0 or _gap(now.offsets, then.offsets, now.begins):
+    offsets = _comparable(then, now)
+    if forgotten < 0 or _gap(now.offsets, offsets, now.begins):
         raise ReadFurther(target, now.name)
     back = Rollback(
         to=then.name,
         to_id=target.id,
         mode="forget",
         forgotten=max(0, now.counts.learned - then.counts.learned),
-        gap=_gap(then.offsets, now.offsets, now.begins),
+        gap=_gap(offsets, now.offsets, now.begins),
         reason=reason,
         who=who,
         command_id=command_id,
@@ -165,6 +167,12 @@ def _segments(now: Manifest, then: Manifest) -> dict[str, SegmentRef]:
     """The target's, but for the kinds that belong to a place in the log: these are the head's."""
     log = {kind: ref for kind, ref in now.segments.items() if kind in OF_THE_LOG}
     return {kind: ref for kind, ref in then.segments.items() if kind not in OF_THE_LOG} | log
+
+
+def _comparable(then: Manifest, now: Manifest) -> Offsets:
+    """The offsets of `then`, but for topics that were begun anew since: they are of another log."""
+    before, after = then.lost_topics, now.lost_topics
+    return {topic: of for topic, of in then.offsets.items() if before.get(topic) == after.get(topic)}
 
 
 def _gap(then: Offsets, now: Offsets, begins: Offsets) -> dict[str, dict[str, tuple[int, int]]]:

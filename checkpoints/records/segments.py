@@ -26,6 +26,7 @@ KINDS: Mapping[str, Literal["learner", "log"]] = {
     "window": "log",
     "join": "log",
     "pending": "log",
+    "answers": "log",
 }
 _LEVEL = 1
 

@@ -34,6 +34,7 @@ class Begin(_Message, tag=1):
         highest: The highest version number that anyone remembers.
         topic_ids: Kafka's id of each topic that is read, those that the head did not read included.
         first_offsets: Of their partitions: (topic, partition, first offset).
+        lost: Topics of labels that the head knows otherwise, and that are begun anew.
     """
 
     token: str
@@ -41,6 +42,7 @@ class Begin(_Message, tag=1):
     highest: int
     topic_ids: dict[str, str]
     first_offsets: list[tuple[str, int, int]]
+    lost: list[str] = []
 
 
 class Batch(_Message, tag=2):

@@ -31,7 +31,7 @@ from dataclasses import dataclass
 from importlib.metadata import version as installed
 from typing import Any
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from checkpoints.errors import (
     CheckpointError,
@@ -46,6 +46,7 @@ from checkpoints.records.line import Line
 from checkpoints.records.lineage import check_counts
 from checkpoints.records.manifest import (
     Anchor,
+    BegunAnew,
     Counts,
     Late,
     Manifest,
@@ -214,6 +215,7 @@ class VersionMaker:
             control_seq=cut.control_seq,
             late=_late(snapshot),
             served=UNSET if snapshot.served is None else snapshot.served,
+            begun_anew=_begun_anew(positions.begun_anew),
         )
         check_counts(manifest)
         return seal_version(manifest, self._signer)
@@ -278,11 +280,13 @@ _OUTCOMES: tuple[tuple[type[Exception], str], ...] = (
 
 def _counts(snapshot: Snapshot, head: Version | None) -> Counts:
     before = head.manifest.counts if head else Counts()
+    # Answers that are only scored are records read and not learned; operators skip others.
+    answers = snapshot.late.answers - (head.manifest.answers_read if head else 0)
     return Counts(
         learned=snapshot.learned,
         scored=snapshot.scored,
         refused=sum(snapshot.refused_by.values()),
-        skipped=before.skipped,
+        skipped=before.skipped + answers,
         forgotten=before.forgotten,
         pending=snapshot.late.pending,
         labels=snapshot.late.labels,
@@ -294,12 +298,13 @@ def _counts(snapshot: Snapshot, head: Version | None) -> Counts:
 
 
 def _chunks(trainer: Trainer) -> Packed:
-    return {name: pack(raw) for name, raw in trainer.join.pending.segments().items()}
+    return {name: pack(raw) for name, raw in trainer.join.segments().items()}
 
 
 def _late(snapshot: Snapshot) -> Late:
     delays = {f"{seconds:.6g}": count for seconds, count in snapshot.late.delays.items()}
-    return Late(oldest_ms=snapshot.late.oldest_ms, delays=delays)
+    late = snapshot.late
+    return Late(oldest_ms=late.oldest_ms, delays=delays, answers=late.answers)
 
 
 def _conflict(outcome: Outcome, version: Version, token: str) -> Conflict:
@@ -316,6 +321,10 @@ def _anchors(nested: dict[str, dict[str, Any]]) -> dict[str, TopicAnchors]:
         )
         for topic, of in nested.items()
     }
+
+
+def _begun_anew(lost: dict[str, dict[str, int]]) -> dict[str, BegunAnew] | UnsetType:
+    return {topic: BegunAnew(**each) for topic, each in lost.items()} or UNSET
 
 
 def _cpu_s() -> float:

@@ -99,7 +99,7 @@ class LearnerProcess:
         if begin.head is not None:
             head = open_version(begin.head, self.keys.verifier, self.line)
         found = self._restored(head, scratch) if head else self._begun(scratch)
-        found.positions.begin(begin.topic_ids, begin.first_offsets)
+        found.positions.begin(begin.topic_ids, begin.first_offsets, begin.lost)
         self.channel.send(Ready(head.manifest.name if head else None))
         worker = LearningLoop(
             self.model_file,

@@ -119,7 +119,10 @@ def positions_of(manifest: Manifest, model_file: ModelFile) -> Positions:
     """Where the log goes on after this version; where it begins for a model that begins anew."""
     plain = _plain(manifest)
     found = Positions.from_manifest(
-        offsets=plain["offsets"], begins=plain["begins"], anchors=plain["anchors"]
+        offsets=plain["offsets"],
+        begins=plain["begins"],
+        anchors=plain["anchors"],
+        begun_anew=plain.get("begun_anew", {}),
     )
     if not _is_anew(manifest, model_file):
         return found

@@ -23,6 +23,7 @@ from checkpoints.keeping.pruner import Pruner
 from checkpoints.records.line import Line
 from checkpoints.records.manifest import open_version
 from checkpoints.records.signing import Verifier
+from config.model.late_labels import answers_are_events
 from config.model_file import ModelFile
 from learner.build import build_screen
 from learner.events.decode import answer_decoder, decoder, label_decoder
@@ -53,7 +54,7 @@ from stream.source.reports.metrics import LearnerMetrics
 from stream.source.reports.not_finite_log import NotFiniteLog
 from stream.source.reports.refusal_log import RefusalLog
 from stream.source.reports.remedies import Remedies
-from stream.source.topics import labels_topic, takes_answers
+from stream.source.topics import answers_beside, labels_topic
 from stream.source.turns import Stretch, Turns
 
 log = logging.getLogger(__name__)
@@ -103,6 +104,7 @@ class SourceLoop:
         self._source, self._dead_letters, self._pruner = source, dead_letters, pruner
         self._mirror, self._metrics = mirror, metrics
         self._labels = labels_topic(model_file, positions)
+        self._beside = answers_beside(model_file)
         self._feed = Feed(_columns(model_file, self._labels))
         self._turns = Turns()
         self._refusals, self._remedies = RefusalLog(model_file.name), Remedies()
@@ -156,7 +158,8 @@ class SourceLoop:
         is_idle = now - self._polled_at > _IDLE_AFTER_S
         fetching.pace(is_idle=is_idle)
         polled = self._source.poll(0) if fetching.has_news or not is_idle else []
-        ready = polled if self._labels is None else self._in_turn(polled, self._labels)
+        beside, rest = _apart(polled, self._beside)
+        ready = beside + (rest if self._labels is None else self._in_turn(rest, self._labels))
         for topic, partition, records in ready:
             self._feed.add(topic, partition, records)
         if polled or ready:
@@ -169,7 +172,8 @@ class SourceLoop:
     def _in_turn(self, polled: Sequence[Stretch], labels: str) -> list[Stretch]:
         """What is to be taken now of what was read, in the order of events and labels."""
         turns, source = self._turns, self._source
-        events = [key for key in self._positions.next_offsets if key[0] != labels]
+        apart = {labels, self._beside}
+        events = [key for key in self._positions.next_offsets if key[0] not in apart]
         for topic, partition, records in polled:
             if topic != labels and records:
                 turns.add_events((topic, partition), records)
@@ -319,9 +323,15 @@ class SourceLoop:
             self._status.state, self._status.trouble = "idle", Trouble()
 
 
+def _apart(polled: Sequence[Stretch], topic: str | None) -> tuple[list[Stretch], list[Stretch]]:
+    """What is of this topic, and the rest."""
+    return [each for each in polled if each[0] == topic], [each for each in polled if each[0] != topic]
+
+
 def _columns(model_file: ModelFile, labels: str | None) -> Columns:
     """What decodes the records of each topic."""
-    others = {} if labels is None else {labels: label_decoder(model_file)}
-    if takes_answers(model_file):
-        others[model_file.topics.predictions] = answer_decoder(model_file)
+    are_events = answers_are_events(model_file.late_labels)
+    others = {model_file.topics.predictions: answer_decoder(model_file, are_events=are_events)}
+    if labels is not None:
+        others[labels] = label_decoder(model_file)
     return Columns(decoder(model_file), build_screen(model_file), others)
