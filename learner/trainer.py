@@ -127,7 +127,7 @@ class Trainer:
         self, model_file: ModelFile, scratch: Path | None = None, saved: Saved | None = None
     ) -> None:
         self._scores = scores_of(model_file, model_file.metrics)
-        self._slices = Slices(model_file)
+        self._slices = Slices(model_file, self._scores)
         self._detectors = Detectors(model_file.drift, model_file.task)
         wants = self._scores.wants_probabilities
         self._estimator: Estimator = (
@@ -177,7 +177,7 @@ class Trainer:
             )
             for each, slices in (
                 (self._estimator, self._slices or None),
-                (self._replayed, self._slices),
+                (self._replayed, self._slices if self._scores.feeds else None),
             )
         )
 

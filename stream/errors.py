@@ -102,8 +102,8 @@ class TopicLostError(StreamError):
 
     def __init__(self, model: str, topic: str, why: str) -> None:
         super().__init__(
-            f"model {model}: what {topic} held is lost: {why}. It is read from its earliest record "
-            "on; labels that it held and that no version has joined are to be sent again"
+            f"model {model}: what {topic} held is lost: {why}. It is begun at its earliest record; "
+            "labels that it held and that no version has joined are to be sent again"
         )
         self.topic, self.why = topic, why
 

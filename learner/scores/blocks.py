@@ -24,12 +24,20 @@ class Terms:
         windows: Length of the rolling window in scored events, and the fading factor.
         labels: The admissible ones, where the file lists them.
         value: The section `value`, where there is one.
+        has_beside: Whether what stands beside a score is kept, too: its fading value, its
+            baselines, how sure it is.
     """
 
     task: TaskName
     windows: Windows
     labels: tuple[Any, ...] | None = None
     value: Mapping[str, Any] | None = field(default=None)
+    has_beside: bool = True
+
+    @property
+    def fading(self) -> float | None:
+        """The fading factor; None where nothing fades."""
+        return self.windows.fading if self.has_beside else None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -40,10 +48,11 @@ class Block:
         ys: The truths.
         predicted: The labels or numbers predicted.
         probabilities: By native label, one's own; None in place of each where no score reads them.
-        baselines: What each baseline would have predicted; None before the first truth.
+        baselines: What each baseline would have predicted; None before the first truth. None of
+            them where nobody asks.
     """
 
     ys: list[Any]
     predicted: list[Any]
     probabilities: list[Any]
-    baselines: Sequence[list[Any]]
+    baselines: Sequence[list[Any]] = ()

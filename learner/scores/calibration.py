@@ -16,8 +16,8 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from learner.scores.blocks import Block, Terms
-from learner.scores.means import Interval, RunningMean
-from learner.scores.tally import Names, State, Tally, mean_of
+from learner.scores.means import Interval, RunningMean, mean_of
+from learner.scores.tally import Names, State, Tally
 from learner.tasks import TASKS
 
 BINS = 10
@@ -36,7 +36,7 @@ class CalibrationTally(Tally):
         self._forecasts = _many if TASKS[terms.task].has_many else _positive
         self._bounds: Interval = (0.0, 2.0 if TASKS[terms.task].has_many else 1.0)
         self._bins = _Bins()
-        self._brier = RunningMean(terms.windows.fading)
+        self._brier = RunningMean(terms.fading)
         self._recent: deque[Forecast] = deque(maxlen=terms.windows.rolling)
 
     def update(self, block: Block) -> None:

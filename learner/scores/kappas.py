@@ -30,6 +30,7 @@ class KappaTally(Tally):
 
     kind: ClassVar[str] = "kappa"
     is_shared: ClassVar[bool] = True
+    reads_baselines: ClassVar[bool] = True
 
     def __init__(self, names: Names, terms: Terms) -> None:
         super().__init__(names)

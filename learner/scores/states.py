@@ -17,8 +17,8 @@ from typing import Any, ClassVar, TypeAlias
 from river import metrics, stats
 
 from learner.scores.blocks import Block, Terms
-from learner.scores.means import Interval, RunningMean
-from learner.scores.tally import Names, Pair, State, Tally, mean_after, mean_of
+from learner.scores.means import Interval, RunningMean, mean_after, mean_of
+from learner.scores.tally import Names, Pair, State, Tally
 
 # (truth, predicted label or number, probabilities) -> this event's loss.
 Loss: TypeAlias = Callable[[Any, Any, Any], float]
@@ -43,7 +43,8 @@ class PairTally(Tally):
         self._pairs: Counter[LabelPair] = Counter()
         self._recent: deque[LabelPair] = deque(maxlen=terms.windows.rolling)
         self._foreseen: tuple[Counter[LabelPair], ...] = (Counter(), Counter())
-        self._hits = RunningMean(terms.windows.fading)
+        self._hits = RunningMean(terms.fading)
+        self._has_beside = terms.has_beside
         self._matrices: dict[str, Any] = {}
 
     def update(self, block: Block) -> None:
@@ -52,6 +53,8 @@ class PairTally(Tally):
         pairs = list(zip(ys, predicted, strict=True))
         self._pairs.update(pairs)
         self._recent.extend(pairs)
+        if not self._has_beside:
+            return
         for counts, foreseen in zip(self._foreseen, block.baselines, strict=True):
             counts.update(zip(ys, foreseen, strict=True))
         if "Accuracy" in self.names:
@@ -175,8 +178,8 @@ class MeanTally(Tally):
     ) -> None:
         super().__init__(names)
         self._loss, self._present, self._bounds = loss, present, bounds
-        self._reads_labels = reads_labels
-        self._mean = RunningMean(terms.windows.fading)
+        self._foresees = reads_labels and terms.has_beside
+        self._mean = RunningMean(terms.fading)
         self._recent: deque[float] = deque(maxlen=terms.windows.rolling)
         self._foreseen: list[tuple[float, float]] = [(0.0, 0.0), (0.0, 0.0)]
 
@@ -184,7 +187,7 @@ class MeanTally(Tally):
         losses = list(map(self._loss, block.ys, block.predicted, block.probabilities))
         self._recent.extend(losses)
         self._mean.update(losses)
-        if self._reads_labels:
+        if self._foresees:
             self._foresee(block)
 
     def _foresee(self, block: Block) -> None:
@@ -193,10 +196,9 @@ class MeanTally(Tally):
             # Before the first label there was no prediction, which is not scored.
             begin = int(foreseen[0] is None)
             pairs = zip(block.ys[begin:], foreseen[begin:], strict=True)
-            count, mean = mean_after(
+            self._foreseen[place] = mean_after(
                 *self._foreseen[place], (loss(y, predicted, None) for y, predicted in pairs)
             )
-            self._foreseen[place] = count, mean or 0.0
 
     def lifetime(self, _: str) -> float | None:
         return self._present(self._mean.mean) if self._mean.count else None
@@ -311,11 +313,14 @@ class SquaresTally(RiverTally):
 
     def __init__(self, names: Names, terms: Terms) -> None:
         super().__init__(names, terms)
+        self._has_beside = terms.has_beside
         self._truths = stats.Var()
         self._residuals = [0.0, 0.0]
 
     def update(self, block: Block) -> None:
         super().update(block)
+        if not self._has_beside:
+            return
         # Before the first label there was no prediction, which is not scored.
         begin = int(block.baselines[0][0] is None)
         ys = block.ys[begin:]

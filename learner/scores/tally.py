@@ -24,11 +24,13 @@ class Tally(ABC):
     Attributes:
         kind: Names the class in a dump.
         is_shared: One serves all scores of its class, else each has its own.
+        reads_baselines: Its own scores do.
         names: The scores it serves.
     """
 
     kind: ClassVar[str]
     is_shared: ClassVar[bool] = False
+    reads_baselines: ClassVar[bool] = False
 
     def __init__(self, names: Names) -> None:
         self.names = names
@@ -67,16 +69,3 @@ class Tally(ABC):
 
 
 MakeTally: TypeAlias = Callable[[Names, Terms], Tally]
-
-
-def mean_of(losses: Iterable[float]) -> float | None:
-    """The mean, in the arithmetic of River's `stats.Mean`; None of no losses."""
-    return mean_after(0.0, 0.0, losses)[1]
-
-
-def mean_after(count: float, mean: float, losses: Iterable[float]) -> tuple[float, float | None]:
-    """How many there are with these, and the mean of all."""
-    for loss in losses:
-        count += 1.0
-        mean += (1.0 / count) * (loss - mean)
-    return count, mean if count else None

@@ -67,10 +67,16 @@ def lose_what_is_lost(
 ) -> list[TopicLostError]:
     """Topics whose log is not the one of these positions, and may be another; these are read no
     more until they are begun anew.
+
+    Raises:
+        TopicMissingError: There are none of the labels at all.
     """
     found = []
     for topic in sorted(losable(model_file) & positions.topic_ids.keys()):
-        why = disagreement(kafka, model_file.name, positions.of(topic))
+        if topic == answers_beside(model_file) and not _is_there(kafka, topic):
+            why: str | None = "it was deleted"
+        else:
+            why = disagreement(kafka, model_file.name, positions.of(topic))
         if why is not None:
             positions.lose(topic)
             found.append(TopicLostError(model_file.name, topic, why))

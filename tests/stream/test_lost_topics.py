@@ -57,7 +57,7 @@ def test_labels_made_anew_while_it_is_stopped(place):
         assert (head.counts.learned, head.counts.pending, head.counts.refused) == (COUNT, 0, 0)
         assert accounted(head) == advanced(head) == 2 * COUNT
         assert labels_view(head)["topic_lost"] == 1
-        at.until(lambda: "was deleted and recreated" in at.beat()["last_error"], "it is said")
+        at.until(lambda: "deleted and recreated" in str(at.beat()["last_error"]), "it is said")
 
 
 def test_labels_made_anew_under_a_running_learner(place):
@@ -83,8 +83,7 @@ def test_labels_made_anew_under_a_running_learner(place):
         assert (counts(at).learned, counts(at).forgotten) == (50, 10)
 
 
-@pytest.mark.parametrize("is_running", [True, False], ids=["running", "stopped"])
-def test_labels_that_retention_overtakes(place, is_running):
+def test_labels_that_retention_overtakes(place):
     """They were never read: the learner goes on with the first that is left."""
     made = events(COUNT, seed=3)
     with rig(**place) as at:
@@ -92,13 +91,11 @@ def test_labels_that_retention_overtakes(place, is_running):
         send(at, made, 0, COUNT, labels=False)
         send(at, made, 0, 10, labels=True)
         at.until(lambda: at.head() and counts(at).labels == 10, "the first are joined")
-        paused = at.pause(process) if is_running else at.stop(process) or []
+        assert at.stop(process) == 0
         send(at, made, 10, 30, labels=True)
         with closing(KafkaAdminClient(bootstrap_servers=at.kafka)) as admin:
             admin.delete_records({TopicPartition(at.model_file.topics.labels, 0): 20})
-        at.wake(paused)
-        if not is_running:
-            at.start()
+        at.start()
         at.until(lambda: counts(at).labels == 20, "what is left is joined")
         send(at, made, 30, 40, labels=True)
         at.until(lambda: counts(at).labels == 30, "what comes is joined")
