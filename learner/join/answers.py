@@ -42,7 +42,7 @@ class Answers:
         horizon_s = inf if late is None or late.horizon is None else late.horizon
         self._horizon_ms = horizon_s * 1000
         self._limit, self._labels_max = limits.pending, limits.duplicates
-        self.waiting = Pending(PREFIX)
+        self.waiting = Pending(prefix=PREFIX)
         self._labels: OrderedDict[str, Any] = OrderedDict()
         self.read = 0
 

@@ -29,8 +29,8 @@ class Pending:
     """Events in the order in which they came, each found by its id.
 
     Args:
-        prefix: Of its segments' names.
         key: From an id to its place in the index.
+        prefix: Of its segments' names.
 
     >>> pending = Pending()
     >>> pending.add(Waiting("a", 5, {"n": 1.0}, None, True, None))
@@ -43,7 +43,7 @@ class Pending:
     ({'n': 1.0}, 0)
     """
 
-    def __init__(self, prefix: str = EVENTS, key: Callable[[str], int] = key_of) -> None:
+    def __init__(self, key: Callable[[str], int] = key_of, *, prefix: str = EVENTS) -> None:
         self._prefix, self._key = prefix, key
         self._rows = Rows()
         self._chunks: list[Chunk] = []
