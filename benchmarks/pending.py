@@ -166,7 +166,9 @@ def _labelled(first: int, count: int) -> Iterator[bytes]:
 
 
 def _labels(first: int, count: int) -> Iterator[bytes]:
-    return (_encode({"id": f"event-{n:08}", "label": n % 2 == 0}) for n in range(first, first + count))
+    return (
+        _encode({"id": f"event-{n:08}", "label": n % 2 == 0}) for n in range(first, first + count)
+    )
 
 
 def main() -> int:

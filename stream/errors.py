@@ -117,7 +117,7 @@ class TopicAwayError(StreamError):
     exit_code = 3
 
     def __init__(self, model: str, missing: TopicMissingError) -> None:
-        super().__init__(f"model {model}: {missing}. It is waited for")
+        super().__init__(f"model {model}: {missing}; it is waited for")
 
 
 class UnreadableLogError(StreamError):

@@ -44,6 +44,9 @@ _FOR_GOOD = (
     UnlearnableError,
 )
 
+# Going on from the head once they are back.
+_WAITED_FOR = (KafkaUnavailableError, DeadLettersStuckError, StoreUnavailable, TopicAwayError)
+
 
 class MovedError(StreamError):
     """The head moved by another's hand: a rollback, or another learner."""
@@ -63,18 +66,13 @@ def end_with(error: Exception, keeper: Channel) -> int:
         case LearnFailedError():
             keeper.send(Raised(error.topic, error.partition, error.offset, error.what))
             return AGAIN
-        case CommitLostError():
+        case CommitLostError() | TopicLostError():
             return _again(error, keeper, "")
         case CommitEndedError(outcome="superseded"):
             return _again(error, keeper, "; restoring the head")
         case _ if isinstance(error, _FOR_GOOD):
             return _say(error, keeper)
-        case TopicLostError():
-            return _again(error, keeper, "")
-        case TopicAwayError():
-            _again(error, keeper, "")
-            return AGAIN_LATER
-        case KafkaUnavailableError() | DeadLettersStuckError() | StoreUnavailable():
+        case _ if isinstance(error, _WAITED_FOR):
             _again(error, keeper, "; going on from the head once it answers")
             return AGAIN_LATER
         case Conflict():

@@ -172,7 +172,9 @@ def _segments(now: Manifest, then: Manifest) -> dict[str, SegmentRef]:
 def _comparable(then: Manifest, now: Manifest) -> Offsets:
     """The offsets of `then`, but for topics that were begun anew since: they are of another log."""
     before, after = then.lost_topics, now.lost_topics
-    return {topic: of for topic, of in then.offsets.items() if before.get(topic) == after.get(topic)}
+    return {
+        topic: of for topic, of in then.offsets.items() if before.get(topic) == after.get(topic)
+    }
 
 
 def _gap(then: Offsets, now: Offsets, begins: Offsets) -> dict[str, dict[str, tuple[int, int]]]:

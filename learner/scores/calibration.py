@@ -39,11 +39,13 @@ class CalibrationTally(Tally):
         self._brier = RunningMean(terms.fading)
         self._recent: deque[Forecast] = deque(maxlen=terms.windows.rolling)
 
-    def update(self, block: Block) -> None:
-        forecasts = self._forecasts(block)
-        self._recent.extend(forecasts)
-        self._bins.update(forecasts)
-        self._brier.update(loss for _, _, loss in forecasts)
+    def rows(self, block: Block) -> list[Forecast]:
+        return self._forecasts(block)
+
+    def take(self, rows: list[Forecast], _: Block) -> None:
+        self._recent.extend(rows)
+        self._bins.update(rows)
+        self._brier.update([loss for _, _, loss in rows])
 
     def lifetime(self, name: str) -> float | None:
         if not self._brier.count:

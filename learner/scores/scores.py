@@ -101,14 +101,14 @@ class Scores:
         for feed in self.feeds:
             feed(y, y_pred, probabilities)
 
-    def extend(self, block: Block, places: Sequence[int]) -> None:
-        """The same of these events of a block, whose probabilities are nobody else's."""
-        self.under_way += [block.ys[place] for place in places]
-        self._predicted += [block.predicted[place] for place in places]
-        if self.wants_probabilities:
-            self._probabilities += [block.probabilities[place] for place in places]
-        if len(self.under_way) >= BLOCK_EVENTS:
-            self.settle()
+    def count(self, block: Block) -> None:
+        """The same of a block of events, whose probabilities are nobody else's."""
+        if self._foresees:
+            block.baselines = self._baselines.foresee(block.ys)
+        for tally in self._fed:
+            tally.update(block)
+        if self._follow is not None:
+            self._follow(block)
 
     def followed_by(self, follow: Callable[[Block], None]) -> None:
         """Hand each block on, once it is counted; also where no score reads it."""
@@ -206,14 +206,10 @@ class Scores:
             ys=self.under_way[:],
             predicted=self._predicted[:],
             probabilities=self._probabilities[:] or [None] * len(self.under_way),
-            baselines=self._baselines.foresee(self.under_way) if self._foresees else (),
         )
         for part in (self.under_way, self._predicted, self._probabilities):
             part.clear()
-        for tally in self._fed:
-            tally.update(block)
-        if self._follow is not None:
-            self._follow(block)
+        self.count(block)
 
 
 def scores_of(model_file: ModelFile, names: Sequence[str], *, has_beside: bool = True) -> Scores:

@@ -6,7 +6,7 @@ own: pickle them before the next event.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable
 from typing import Any, ClassVar, TypeAlias
 
 from learner.scores.blocks import Block, Terms
@@ -26,6 +26,7 @@ class Tally(ABC):
         is_shared: One serves all scores of its class, else each has its own.
         reads_baselines: Its own scores do.
         names: The scores it serves.
+        row: Names what it reads of an event: equal names, equal rows.
     """
 
     kind: ClassVar[str]
@@ -34,10 +35,22 @@ class Tally(ABC):
 
     def __init__(self, names: Names) -> None:
         self.names = names
+        self.row: Hashable = self.kind if self.is_shared else (self.kind, names)
 
     @abstractmethod
+    def rows(self, block: Block) -> list[Any]:
+        """What it reads of each of these events."""
+
     def update(self, block: Block) -> None:
         """Take these scored events."""
+        rows = block.rows.get(self.row)
+        if rows is None:
+            rows = block.rows[self.row] = self.rows(block)
+        self.take(rows, block)
+
+    @abstractmethod
+    def take(self, rows: list[Any], block: Block) -> None:
+        """Take these scored events, of which it reads the rows; it keeps the rows unchanged."""
 
     @abstractmethod
     def lifetime(self, name: str) -> float | None:

@@ -120,7 +120,7 @@ class _Values:
         for value, found in places.items():
             known = self._known(value)
             self._counts[known] += len(found)
-            self.scores[known].extend(block, found)
+            self.scores[known].count(block.part(found))
 
     def _known(self, value: str) -> str:
         """The value itself, or `other` where there are too many."""

@@ -41,7 +41,7 @@ def _is_there(kafka: KafkaSettings, topic: str) -> bool:
 
 
 def answers_beside(model_file: ModelFile) -> str | None:
-    """The topic of answers that are no events: they are scored as they come, and wait for nobody."""
+    """The topic of answers that are no events: they are scored as they come, waiting for nobody."""
     late = model_file.late_labels
     return None if answers_are_events(late) else model_file.topics.predictions
 
@@ -54,9 +54,9 @@ def labels_topic(model_file: ModelFile, positions: Positions) -> str | None:
 
 
 def losable(model_file: ModelFile) -> frozenset[str]:
-    """Topics that may be deleted and made anew, or lose records, without an end of learning: that of
-    labels alone, which may be sent again, and that of answers that are only scored. What an event
-    was, no later record tells.
+    """Topics that may be made anew, or lose records, without an end of learning: that of labels
+    alone, which may be sent again, and that of answers that are only scored. What an event was, no
+    later record tells.
     """
     apart = {model_file.topics.labels, answers_beside(model_file)} - {model_file.topics.events}
     return frozenset(topic for topic in apart if topic is not None)

@@ -9,7 +9,7 @@ pytestmark = pytest.mark.timeout(240)
 
 
 def test_a_line_with_events_that_wait(at: Place, unique_name: str) -> None:
-    found = pending.measure(at.servers, events=600, joined=20, rounds=1, name=unique_name)
+    found = pending.measure(at.servers, events=600, joined=20, rounds=2, name=unique_name)
 
     assert len(found) == 8
     assert found["an empty line, MB"] > 0

@@ -13,7 +13,7 @@ ON = {"late_labels": {"horizon": "1h"}, "log": {"predictions": 1.0}}
 
 
 class Line:
-    """One learner, its events topic and its predictions topic; restored before each record or not."""
+    """One learner, its events and its predictions; restored before each record or not."""
 
     def __init__(self, *, restarts=False, **more):
         self.file = file_of(**{**ON, **more})

@@ -6,9 +6,9 @@ import pytest
 from river import datasets
 
 from learner.trainer import Trainer
+from learner.values import Event
 from tests.learner.streams import model_file
 from tests.learner.taking import Taking
-from learner.values import Event
 
 LEARNER = {"river": ["preprocessing.StandardScaler", "linear_model.LogisticRegression"]}
 
