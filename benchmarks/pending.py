@@ -36,8 +36,7 @@ late_labels: {{horizon: 30d}}
 """
 FEATURES = 20
 _JOINED = 1_000  # between two commits
-_ROUNDS = 5  # of commits with and without
-_COMMITS = 4  # a round
+_ROUNDS = 20  # of a commit with and one without
 _LIMIT_S = 1_200.0
 _SETTLED_S = 5.0
 _encode = msgspec.json.Encoder().encode
@@ -47,8 +46,15 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def measure(servers: Servers, *, events: int, joined: int = _JOINED, rounds: int = _ROUNDS,
-            name: str = "pending", say: Callable[[str], None] = _say) -> dict[str, float]:  # fmt: skip
+def measure(
+    servers: Servers,
+    *,
+    events: int,
+    joined: int = _JOINED,
+    rounds: int = _ROUNDS,
+    name: str = "pending",
+    say: Callable[[str], None] = _say,
+) -> dict[str, float]:
     """All figures of one line."""
     with rig(
         kafka=servers.kafka,
@@ -69,9 +75,9 @@ def measure(servers: Servers, *, events: int, joined: int = _JOINED, rounds: int
         say(f"{events:,} wait after {time.perf_counter() - began:.0f} s")
         full_mb = _memory_mb(at)
         stalls = _stalls(at, joined, rounds)
-        learner_s = _again(at, lambda: at.kill_part("learner"))
+        learner_s = _again(at, lambda: at.kill_part("learner"), 1)
         at.kill(process)
-        whole_s = _again(at, at.start)
+        whole_s = _again(at, at.start, 2)
         after_mb = _memory_mb(at)
     return {
         "an empty line, MB": empty_mb,
@@ -89,27 +95,33 @@ def _stalls(at: Rig, joined: int, rounds: int) -> dict[bool, list[float]]:
     """Seconds that learning stood still for a commit in which so many were joined, or none."""
     commits = Commits(f"http://127.0.0.1:{at.metrics_port}/metrics")
     commits.look()
-    topics, sent = at.model_file.topics, 0
     found: dict[bool, list[float]] = {True: [], False: []}
-    for turn in range(rounds * _COMMITS):
+    for turn in range(rounds):
         for is_joined in (True, False) if turn % 2 else (False, True):
-            first, known = turn * joined, len(commits.stalls_s)
-            values = _labels(first, joined) if is_joined else _labelled(first + joined, joined)
-            _send(at, topics.labels if is_joined else topics.events, values)
-            sent += joined
-            until(lambda: commits.look() > known, "it commits", limit_s=_LIMIT_S)
-            _until(at, lambda: _counts(at).learned >= joined + sent, "it is committed")
-            commits.look()
-            found[is_joined] += commits.stalls_s[known : known + 1]
+            before = _counts(at).learned
+            if is_joined:
+                _send(at, at.model_file.topics.labels, _labels(turn * joined, joined))
+            else:
+                _send(at, at.model_file.topics.events, _labelled((turn + 1) * joined, joined))
+            found[is_joined].append(_next_stall(at, commits, before + joined))
     return found
 
 
-def _again(at: Rig, end: Callable[[], object]) -> float:
-    """Seconds from there until an event is learned that was sent before."""
+def _next_stall(at: Rig, commits: Commits, goal: int) -> float:
+    """Of the next commit; returns when so many are learned, which may take one more."""
+    known = len(commits.stalls_s)
+    until(lambda: commits.look() > known, "it commits", limit_s=_LIMIT_S)
+    _until(at, lambda: _counts(at).learned >= goal, "all is committed")
+    commits.look()
+    return commits.stalls_s[known]
+
+
+def _again(at: Rig, end: Callable[[], object], turn: int) -> float:
+    """Seconds from there until a version has an event that was sent right after it."""
     before = _counts(at).learned
     began = time.perf_counter()
     end()
-    _send(at, at.model_file.topics.events, _labelled(1 << 40, 1))
+    _send(at, at.model_file.topics.events, _labelled(turn << 40, 1))
     learned_at = until(lambda: _counts(at).learned > before, "it learns", limit_s=_LIMIT_S)
     return learned_at - began
 

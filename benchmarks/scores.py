@@ -1,8 +1,8 @@
 """`python -m benchmarks.scores`: what ten scores and three slices cost beside Accuracy alone.
 
 CPU of a trainer that admits, predicts, scores and learns Phishing again and again, from examples in
-memory, and of the snapshot that a version is made of: one model file, then the other, round after round,
-each time in the other order.
+memory, and of the snapshot that a version is made of: one model file, then the other, round after
+round, each time in the other order.
 """
 
 import argparse

@@ -325,9 +325,8 @@ class SourceLoop:
 
 def _apart(polled: Sequence[Stretch], topic: str | None) -> tuple[list[Stretch], list[Stretch]]:
     """What is of this topic, and the rest."""
-    return [each for each in polled if each[0] == topic], [
-        each for each in polled if each[0] != topic
-    ]
+    rest = [each for each in polled if each[0] != topic]
+    return [each for each in polled if each[0] == topic], rest
 
 
 def _columns(model_file: ModelFile, labels: str | None) -> Columns:
