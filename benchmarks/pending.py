@@ -67,18 +67,17 @@ def measure(
         process = at.start()
         _send(at, at.model_file.topics.events, _labelled(0, joined))
         _until(at, lambda: _counts(at).learned == joined, "the first are learned")
-        empty_mb = _memory_mb(at)
-        say(f"empty: {empty_mb:.0f} MB")
+        empty_mb = _memory_mb(at, say)
         began = time.perf_counter()
         _send(at, at.model_file.topics.events, _unlabelled(events))
         _until(at, lambda: _counts(at).pending == events, "all wait", say)
         say(f"{events:,} wait after {time.perf_counter() - began:.0f} s")
-        full_mb = _memory_mb(at)
+        full_mb = _memory_mb(at, say)
         stalls = _stalls(at, joined, rounds)
         learner_s = _again(at, lambda: at.kill_part("learner"), 1)
         at.kill(process)
         whole_s = _again(at, at.start, 2)
-        after_mb = _memory_mb(at)
+        after_mb = _memory_mb(at, say)
     return {
         "an empty line, MB": empty_mb,
         "above it, MB": full_mb - empty_mb,
@@ -126,12 +125,13 @@ def _again(at: Rig, end: Callable[[], object], turn: int) -> float:
     return learned_at - began
 
 
-def _memory_mb(at: Rig) -> float:
+def _memory_mb(at: Rig, say: Callable[[str], None]) -> float:
     """PSS of source and learner, once versions have been made and nothing is under way."""
     until(lambda: at.beat().get("state") == "idle", "it is idle", limit_s=_LIMIT_S)
     time.sleep(_SETTLED_S)
-    pids = (at.part("source"), at.part("learner"))
-    return sum(proportional_mb(pid) for pid in pids if pid is not None)
+    found = {part: proportional_mb(at.part(part) or 0) for part in ("source", "learner")}
+    say(", ".join(f"{part} {found[part]:.0f} MB" for part in found))
+    return sum(found.values())
 
 
 def _counts(at: Rig) -> Any:

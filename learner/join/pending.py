@@ -76,6 +76,8 @@ class Pending:
         heapq.heappush(self._times, (waiting.timestamp, number))
         self._not_before = min(self._not_before, waiting.timestamp)
         self._number += 1
+        if len(self._new) >= ROWS_MAX:  # where versions are rare: in pieces it takes half the room
+            self.seal()
 
     def get(self, event_id: str) -> Waiting | None:
         """The event that waits under this id."""
