@@ -47,6 +47,7 @@ from stream.kafka.consumer import KafkaSource
 from stream.kafka.dead_letters import DeadLetters
 from stream.kafka.group_mirror import GroupMirror
 from stream.source.columns import Columns
+from stream.source.give_back import give_back
 from stream.source.in_flight import Feed
 from stream.source.order_watch import OrderWatch
 from stream.source.reports.heartbeat import Status, Trouble
@@ -65,6 +66,8 @@ _HOUSEKEEPING_S = 1.0
 # Without a record for so long a line is idle: fetches wait for one, and Kafka is asked seldom.
 _IDLE_AFTER_S = 1.0
 _IDLE_CHECK_S = 15.0
+# A line that has caught up gives memory back, and no more often than this.
+_GIVE_BACK_S = 60.0
 # Events of a partition that wait for labels to be read, which go before them.
 _HELD_MAX = 20_000
 
@@ -111,6 +114,7 @@ class SourceLoop:
         self._not_finite = NotFiniteLog(model_file.name)
         self._advised: str | None = None
         self._housekeeping_at = self._checked_at = 0.0
+        self._gave_back_at = 0.0
         self._polled_at = time.monotonic()  # that there were records
         self._has_news = self._is_finished = False
 
@@ -271,11 +275,18 @@ class SourceLoop:
         self._housekeeping_at = now + _HOUSEKEEPING_S
         if self._status.state != "idle" or now - self._polled_at < _IDLE_CHECK_S:
             self._report_lag()  # where nothing comes it stays what it was
+        if self._status.state == "idle" and self._gave_back_at < self._polled_at:
+            self._give_back(now)
         self._refusals.say(now)
         self._advise()
         self._has_news = self._source.has_new_partitions(self._positions)
         if self._is_all_taken and not self._board.is_frozen:
             self._check_log(now)
+
+    def _give_back(self, now: float) -> None:
+        if now - self._gave_back_at > _GIVE_BACK_S:
+            self._gave_back_at = now
+            give_back()
 
     def _check_log(self, now: float) -> None:
         """See that the topics are still those that were read, and pass over gaps: for an idle line
