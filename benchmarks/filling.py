@@ -112,7 +112,7 @@ class Streams:
         if topic not in self._events:
             make_topic(self.kafka, topic)
         here = self._events.get(topic, 0)
-        batches = _batches(FORMATS[form](phishing()))
+        batches = in_batches(FORMATS[form](phishing()))
         missing = -(-max(0, count - here) // BATCH_EVENTS)
         append(self.kafka, topic, itertools.islice(itertools.cycle(batches), missing))
         self._events[topic] = here + missing * BATCH_EVENTS
@@ -122,12 +122,13 @@ class Streams:
         """The topic of that name, with so many values, once; filled when it is first asked for."""
         if topic not in self._events:
             make_topic(self.kafka, topic)
-            append(self.kafka, topic, _batches(itertools.islice(values(), count)))
+            append(self.kafka, topic, in_batches(itertools.islice(values(), count)))
             self._events[topic] = count
         return topic
 
 
-def _batches(values: Iterable[bytes]) -> Iterator[bytes]:
+def in_batches(values: Iterable[bytes]) -> Iterator[bytes]:
+    """These values, so many in each batch as a producer would send."""
     rest = iter(values)
     while batch := list(itertools.islice(rest, BATCH_EVENTS)):
         yield batch_of(batch)

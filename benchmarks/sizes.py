@@ -54,7 +54,7 @@ def label(size: str) -> str:
 
 
 @dataclass(slots=True)
-class _Commits:
+class Commits:
     """The commits of a learner, each told apart by two readings of its metrics.
 
     The histogram's buckets are coarse, its sum is not: what a commit adds to it is its stall.
@@ -103,7 +103,7 @@ def at_size(
         at.start()
         at.until(lambda: at.head() is not None, "the line begins")
         with serving(servers, text) as url:
-            commits = _Commits(f"http://127.0.0.1:{at.metrics_port}/metrics")
+            commits = Commits(f"http://127.0.0.1:{at.metrics_port}/metrics")
             predict = f"{url}/v1/models/{at.line.model}/predict"
             ages = _ages(predict, commits, seconds, _SETTLED.get(size, 1))
         between_s = commits.between_s
@@ -120,7 +120,7 @@ def at_size(
     }
 
 
-def _ages(url: str, commits: _Commits, seconds: float, settled: int) -> list[float]:
+def _ages(url: str, commits: Commits, seconds: float, settled: int) -> list[float]:
     """The served model's age in seconds while the learner learns.
 
     From a version on that was made when the cadence had forgotten how the API started.
@@ -158,7 +158,7 @@ def _reading(url: str) -> tuple[int, float]:
     return body["learned"], body["age_seconds"]
 
 
-def _freeze_and_thaw(at: Rig, streams: Streams, commits: _Commits, count: int) -> None:
+def _freeze_and_thaw(at: Rig, streams: Streams, commits: Commits, count: int) -> None:
     """Have the learner commit, until so many stalls are known."""
     operator = Operator(at.store, at.keys.signer("operator"), at.keys.verifier, who="benchmark")
     while len(commits.stalls_s) < count:

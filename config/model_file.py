@@ -20,8 +20,8 @@ from pydantic import (
 )
 
 from config.errors import Mistake, ModelFileError
-from config.model.answer_log import AnswerLog, log_misfit, needed_by
-from config.model.late_labels import LateLabels
+from config.model.answer_log import AnswerLog, log_misfit
+from config.model.late_labels import LateLabels, answers_are_events
 from config.model.parts import (
     Checkpoint,
     Drift,
@@ -99,8 +99,14 @@ class ModelFile(ModelFilePart):
     def answer_log(self) -> AnswerLog | None:
         """Which answers of the API are written down; None: none."""
         if self.log is None:
-            return AnswerLog() if needed_by(self.late_labels) else None
+            return AnswerLog() if answers_are_events(self.late_labels) else None
         return self.log if self.log.predictions else None
+
+    @property
+    def scores_answers(self) -> bool:
+        """Whether the learner reads answers of the API for the served scores, beside its events."""
+        late = self.late_labels
+        return late is not None and late.features == "events" and self.answer_log is not None
 
     def sections(self) -> dict[str, JsonValue]:
         """Each section's content with the defaults filled in, as plain JSON, for the manifest.

@@ -144,7 +144,7 @@ def progressive_steps(
         detectors: Fed with each error: 0 or 1 for classes, the distance for regression.
         tally: Counts what happened.
         is_regression: Whether the error is a distance.
-        slices: Fed with each scored event as well; None: there are none.
+        slices: Fed with the features of each event before it is scored; None: there are none.
         watch: Hears of what is not scored; of the rest it hears as one of `scores.feeds`.
     """
     learn: Any = _learning(estimator, scores)  # what it returns depends on `is_within`
@@ -179,10 +179,10 @@ def progressive_steps(
                     nonfinite += (
                         probabilities is not None and not reads_chances and are_wild(probabilities)
                     )
+                    if feed_slices is not None:
+                        feed_slices(x)
                     for feed in feeds:
                         feed(y, predicted, probabilities)
-                    if feed_slices is not None:
-                        feed_slices(x, y, predicted, probabilities)
                     error = abs(y - predicted) if is_regression else int(predicted != y)
                     for detection in detect(error, scored):
                         found.append((place, detection))

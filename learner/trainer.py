@@ -134,8 +134,7 @@ class Trainer:
         watch: Watch | None = None,
     ) -> None:
         self._scores = scores_of(model_file, model_file.metrics)
-        self._served = ServedScores(scores_of(model_file, model_file.metrics))
-        self._slices = Slices(model_file)
+        self._slices = Slices(model_file, self._scores)
         self._detectors = Detectors(model_file.drift, model_file.task)
         wants = self._scores.wants_probabilities
         self._estimator: Estimator = (
@@ -148,6 +147,11 @@ class Trainer:
         self._labels = TASKS[model_file.task].labels(model_file)
         self._gate = Gate(model_file, self._labels)
         self.join = Join(model_file)
+        self._served = ServedScores(
+            scores_of(model_file, model_file.metrics),
+            self._labels,
+            self.join.answers if model_file.scores_answers else None,
+        )
         self.refused_by: Counter[str] = Counter()
         self._joiner = Joiner(
             model_file,
@@ -158,6 +162,7 @@ class Trainer:
             refused_by=self.refused_by,
         )
         self.model_file = model_file
+        self._tells_served = model_file.scores_answers or self.join.takes_answers
         self._name_and_key = name_and_key(model_file, self._estimator)
         self.tally = ExampleCounts()
         self.drifts = DriftLog()
@@ -182,7 +187,7 @@ class Trainer:
             )
             for each, slices in (
                 (self._estimator, self._slices or None),
-                (self._replayed, self._slices),
+                (self._replayed, self._slices if self._scores.feeds else None),
             )
         )
 
@@ -213,6 +218,9 @@ class Trainer:
             LearnFailedError: The learner raised when it learned. This trainer must not be used
                 again.
         """
+        if self.join.is_beside(examples):
+            self._served.read(self.join.answers, examples, clock_ms=self.join.clock_ms)
+            return []
         if self.join.is_for_all(examples):
             refused = self._take_all(examples, 0, len(examples.xs))
             self.join.passed(examples)
@@ -279,7 +287,9 @@ class Trainer:
             raise LearnFailedError(examples, place, error.cause) from error
         self._slices.age_s = None
         if waiting.served is not None:
-            self._served.add(y, self._labels.read(waiting.served))
+            self._served.add(y, waiting.served)
+        else:
+            self._served.labelled(waiting.id, y)
         self._gate.ids.add(waiting.id, y)
         self._last_x = waiting.x
         self._note(examples, [place], found)
@@ -334,6 +344,7 @@ class Trainer:
         self._note(examples, admitted.places, found)
         if admitted.xs:
             self._last_x = admitted.xs[-1]
+        self._served.all_labelled(examples, admitted.places, admitted.ys)
         return len(examples.xs), list(admitted.refused)
 
     def _note(self, examples: Examples, places: Sequence[int], found: Found) -> None:
@@ -362,8 +373,7 @@ class Trainer:
 
     def seal(self) -> None:
         """Put what waits in order for the next snapshots, which write what is new of it."""
-        if self.join.pending.has_unsealed:
-            self.join.pending.seal()
+        self.join.seal()
 
     def snapshot(self, *, version: str | None, written: Collection[str] = ()) -> Snapshot:
         """The state now, to be restored elsewhere or later.
@@ -404,12 +414,12 @@ class Trainer:
                 "drifts": self.drifts.to_json(),
                 **self._slices.segments(),
                 SEGMENT: self.join.dump(),
-                **self.join.pending.segments(written),
+                **self.join.segments(written),
             },
-            kept=tuple(name for name in self.join.pending.names if name in written),
+            kept=tuple(name for name in self.join.names if name in written),
             metrics=self._scores.report(),
             calibration=self._scores.calibration(),
-            served=self._served.scores.report() if self.join.takes_answers else None,
+            served=self._served.scores.report() if self._tells_served else None,
             drift_total=self.drifts.total,
             refused_by=dict(self.refused_by),
             late=self.join.told(),

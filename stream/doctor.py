@@ -31,7 +31,9 @@ from stream.errors import StreamError
 from stream.kafka import client as kafka_client
 from stream.kafka.consumer import KafkaSource
 from stream.kafka.group_mirror import highest_mirrored
+from stream.learning.restore import positions_of
 from stream.learning.trial import check_restorable
+from stream.source.topics import lose_what_is_lost
 
 _CONNECT_S = 3.0
 # Topic ids, by which a recreated topic is told from the old one, came with Kafka 2.8.
@@ -233,7 +235,7 @@ def _head_findings(
         mend = "nothing, if Redis lost its last commits: they are learned again, as newer versions"
         yield warning(about, what, mend)
     yield from _change_findings(about, model_file, head)
-    yield from _log_findings(kafka, client, about, head)
+    yield from _log_findings(kafka, client, model_file, head)
 
 
 def _change_findings(about: str, model_file: ModelFile, head: Manifest) -> Iterator[Finding]:
@@ -252,13 +254,13 @@ def _change_findings(about: str, model_file: ModelFile, head: Manifest) -> Itera
 
 
 def _log_findings(
-    kafka: KafkaSettings, client: KafkaAdminClient, about: str, head: Manifest
+    kafka: KafkaSettings, client: KafkaAdminClient, model_file: ModelFile, head: Manifest
 ) -> Iterator[Finding]:
-    plain = msgspec.to_builtins(head)
-    positions = Positions.from_manifest(
-        offsets=plain["offsets"], begins=plain["begins"], anchors=plain["anchors"]
-    )
+    about, positions = f"model {head.model}", positions_of(head, model_file)
     try:
+        for lost in lose_what_is_lost(positions, kafka, model_file):
+            mend = "nothing; the learner reads it from its earliest record on"
+            yield warning(about, f"{lost.topic} is not what {head.name} has read: {lost.why}", mend)
         KafkaSource(kafka, head.model, positions).close()
     except StreamError as problem:
         yield _as_error(about, problem)

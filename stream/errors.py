@@ -105,7 +105,34 @@ class LogDisagreesError(StreamError):
             "back. To give up what was learned instead, delete the model's keys in Redis "
             f"(weir:{{{model}/0}}:*), then say `weir learn --new --abandon-history`"
         )
-        self.topic, self.partition, self.offset = topic, partition, offset
+        self.topic, self.partition, self.offset, self.why = topic, partition, offset, why
+
+
+class TopicLostError(StreamError):
+    """A topic that the learner may lose is not the one that was read: it is begun anew.
+
+    Operator: nothing, where it was made anew on purpose. Labels that it held and that no version
+    has joined are lost with it; their events wait on, up to the horizon. Send them again.
+    """
+
+    def __init__(self, model: str, topic: str, why: str) -> None:
+        super().__init__(
+            f"model {model}: what {topic} held is lost: {why}. It is begun at its earliest record; "
+            "labels that it held and that no version has joined are to be sent again"
+        )
+        self.topic, self.why = topic, why
+
+
+class TopicAwayError(StreamError):
+    """A topic was deleted under a learner at work that may lose it, and is waited for.
+
+    Operator: make it again (`weir learn --create-topics` does so by itself).
+    """
+
+    exit_code = 3
+
+    def __init__(self, model: str, missing: TopicMissingError) -> None:
+        super().__init__(f"model {model}: {missing}; it is waited for")
 
 
 class UnreadableLogError(StreamError):

@@ -17,7 +17,13 @@ from learner.errors import RestoreError, SpecError, UnlearnableError
 from learner.trainer import LearnFailedError
 from stream.between.messages import Channel, Failed, LastWords, Raised
 from stream.commit.committer import CommitEndedError, CommitLostError
-from stream.errors import DeadLettersStuckError, KafkaUnavailableError, StreamError
+from stream.errors import (
+    DeadLettersStuckError,
+    KafkaUnavailableError,
+    StreamError,
+    TopicAwayError,
+    TopicLostError,
+)
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +44,9 @@ _FOR_GOOD = (
     UnlearnableError,
 )
 
+# Going on from the head once they are back.
+_WAITED_FOR = (KafkaUnavailableError, DeadLettersStuckError, StoreUnavailable, TopicAwayError)
+
 
 class MovedError(StreamError):
     """The head moved by another's hand: a rollback, or another learner."""
@@ -57,13 +66,13 @@ def end_with(error: Exception, keeper: Channel) -> int:
         case LearnFailedError():
             keeper.send(Raised(error.topic, error.partition, error.offset, error.what))
             return AGAIN
-        case CommitLostError():
+        case CommitLostError() | TopicLostError():
             return _again(error, keeper, "")
         case CommitEndedError(outcome="superseded"):
             return _again(error, keeper, "; restoring the head")
         case _ if isinstance(error, _FOR_GOOD):
             return _say(error, keeper)
-        case KafkaUnavailableError() | DeadLettersStuckError() | StoreUnavailable():
+        case _ if isinstance(error, _WAITED_FOR):
             _again(error, keeper, "; going on from the head once it answers")
             return AGAIN_LATER
         case Conflict():

@@ -140,6 +140,7 @@ class LabelsView(Strict):
     unknown: int
     duplicate: int
     conflict: int
+    topic_lost: int
     delay: Delay
 
 

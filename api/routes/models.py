@@ -316,7 +316,8 @@ _CALIBRATION_EXAMPLE: dict[str, Any] = {
 }
 _LABELS_EXAMPLE: dict[str, Any] = {
     "pending": 120, "oldest_at": _AT, "matched": 1130, "expired": 0, "late": 0, "unknown": 2,
-    "duplicate": 1, "conflict": 0, "delay": {"p50": 61.7, "p90": 349.0, "p99": 1397.0},
+    "duplicate": 1, "conflict": 0, "topic_lost": 0,
+    "delay": {"p50": 61.7, "p90": 349.0, "p99": 1397.0},
 }  # fmt: skip
 _DRIFTS_EXAMPLE: dict[str, Any] = {
     "total": 1,

@@ -197,6 +197,7 @@ def labels_view(manifest: Manifest) -> Body:
         "matched": counts.labels,
         "expired": counts.expired,
         **refused,
+        "topic_lost": sum(lost.times for lost in manifest.lost_topics.values()),
         "delay": {f"p{percent}": _percentile(delays, percent) for percent in (50, 90, 99)},
     }
 

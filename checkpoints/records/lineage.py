@@ -56,11 +56,12 @@ _LEARNED = ("learned", "scored", "unscored", "nonfinite")
 
 def advanced(manifest: Manifest) -> int:
     """Offsets the line has moved since it began, over all partitions; gaps count."""
-    return sum(
+    moved = sum(
         next_offset - manifest.begins.get(topic, {}).get(partition, 0)
         for topic, partitions in manifest.offsets.items()
         for partition, next_offset in partitions.items()
     )
+    return moved + sum(lost.records for lost in manifest.lost_topics.values())
 
 
 def accounted(manifest: Manifest) -> int:
@@ -122,7 +123,8 @@ def rolled_back(
     if target.number > head.number:
         raise ValueError(f"{target} is newer than the head {head.manifest.name}")
     now, then = head.manifest, target.manifest
-    if _gap(now.offsets, then.offsets, now.begins):
+    offsets = _comparable(then, now)
+    if _gap(now.offsets, offsets, now.begins):
         raise ReadFurther(target, now.name)
     counts = _counts(now, then)
     if counts.forgotten < 0:
@@ -132,7 +134,7 @@ def rolled_back(
         to_id=target.id,
         mode="forget",
         forgotten=max(0, now.learned_here - then.learned_here),
-        gap=_gap(then.offsets, now.offsets, now.begins),
+        gap=_gap(offsets, now.offsets, now.begins),
         reason=reason,
         who=who,
         command_id=command_id,
@@ -289,6 +291,14 @@ def _segments(now: Manifest, then: Manifest) -> dict[str, SegmentRef]:
     log = {kind: ref for kind, ref in now.segments.items() if kind in OF_THE_LOG}
     left = {name for name in then.segments if name in OF_THE_LOG or name in OF_THE_VERSION}
     return {kind: ref for kind, ref in then.segments.items() if kind not in left} | log
+
+
+def _comparable(then: Manifest, now: Manifest) -> Offsets:
+    """The offsets of `then`, but for topics that were begun anew since: they are of another log."""
+    before, after = then.lost_topics, now.lost_topics
+    return {
+        topic: of for topic, of in then.offsets.items() if before.get(topic) == after.get(topic)
+    }
 
 
 def _gap(then: Offsets, now: Offsets, begins: Offsets) -> dict[str, dict[str, tuple[int, int]]]:

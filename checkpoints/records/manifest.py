@@ -21,6 +21,7 @@ __all__ = [
     "BASELINES",
     "SCORE_WINDOWS",
     "Anchor",
+    "BegunAnew",
     "Calibration",
     "Counts",
     "Late",
@@ -97,10 +98,12 @@ class Late(Struct, frozen=True, kw_only=True):
     Attributes:
         oldest_ms: The earliest time of an event that waits; None where none does.
         delays: Labels by how long they took: the upper end of each bin in seconds, as text.
+        answers: Answers of the API that were read to be scored alone; they count as skipped.
     """
 
     oldest_ms: int | None = None
     delays: Mapping[str, int] = field(default_factory=dict)
+    answers: int = 0
 
 
 class Anchor(Struct, frozen=True, kw_only=True):
@@ -116,6 +119,18 @@ class TopicAnchors(Struct, frozen=True, kw_only=True):
 
     topic_id: str
     partitions: Mapping[str, Anchor]
+
+
+class BegunAnew(Struct, frozen=True, kw_only=True):
+    """A topic of labels that was lost, and is read from its earliest record on since.
+
+    Attributes:
+        times: How often that was.
+        records: Offsets that the line had moved in it until then.
+    """
+
+    times: int
+    records: int
 
 
 class Unreadable(Struct, frozen=True, kw_only=True):
@@ -225,7 +240,8 @@ class Manifest(Struct, frozen=True, kw_only=True):
     its lifetime value; `served` are those of what the API answered, where they are kept.
     `calibration` is that of a model whose scores ask for it. `origin` is set of an imported version
     and of all that go on from it. A "candidate" is how far a rewind has come; it stands on the
-    line's candidate, and never on the line itself.
+    line's candidate, and never on the line itself. `begun_anew` has the topics of labels that were
+    lost, by name; offsets and anchors are those of what has the name now.
     """
 
     format: Literal[1] = 1
@@ -254,6 +270,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     late: Late | UnsetType = UNSET
     served: Mapping[str, Mapping[str, float | None]] | UnsetType = UNSET
     origin: Origin | UnsetType = UNSET
+    begun_anew: Mapping[str, BegunAnew] | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         if self.number < 1:
@@ -307,6 +324,16 @@ class Manifest(Struct, frozen=True, kw_only=True):
     def orders_seen(self) -> int:
         """The number of the newest command obeyed when it was made; 0 for none, or unknown."""
         return 0 if isinstance(self.control_seq, UnsetType) else self.control_seq
+
+    @property
+    def answers_read(self) -> int:
+        """As `Late.answers`; none in versions written before there was such a count."""
+        return 0 if isinstance(self.late, UnsetType) else self.late.answers
+
+    @property
+    def lost_topics(self) -> Mapping[str, BegunAnew]:
+        """Topics of labels that were lost and begun anew, by name."""
+        return {} if isinstance(self.begun_anew, UnsetType) else self.begun_anew
 
     @property
     def unreadable(self) -> Unreadable | None:

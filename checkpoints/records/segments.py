@@ -27,6 +27,7 @@ KINDS: Mapping[str, Literal["learner", "log", "version"]] = {
     "join": "log",
     "pending": "log",
     "replay": "version",
+    "answers": "log",
 }
 _LEVEL = 1
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from config.model.late_labels import LateLabels
+from config.model.late_labels import LateLabels, answers_are_events
 from config.model.parts import ModelFilePart
 
 _WHOLE = 1 << 64
@@ -35,14 +35,9 @@ class AnswerLog(ModelFilePart):
         return place < self.predictions * _WHOLE
 
 
-def needed_by(late_labels: LateLabels | None) -> bool:
-    """Whether answers wait for labels, so that each must be written down with its features."""
-    return late_labels is not None and late_labels.features != "events"
-
-
 def log_misfit(answer_log: AnswerLog, late_labels: LateLabels | None) -> str | None:
     """Why answers cannot be logged like that, if they cannot."""
-    if not needed_by(late_labels) or (answer_log.predictions >= 1 and answer_log.features):
+    if not answers_are_events(late_labels) or (answer_log.predictions >= 1 and answer_log.features):
         return None
     return (
         "must hold every answer with its features where `late_labels.features` has them wait for "

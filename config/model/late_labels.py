@@ -42,3 +42,8 @@ class LateLabels(ModelFilePart):
         if task == "binary" and (type(label) not in {bool, int} or label not in (0, 1)):
             return f"default of a binary task is true or false, not {label!r}"
         return None
+
+
+def answers_are_events(late_labels: LateLabels | None) -> bool:
+    """Whether an answer of the API is an event that waits for its label."""
+    return late_labels is not None and late_labels.features != "events"

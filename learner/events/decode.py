@@ -43,6 +43,14 @@ class AnswerRecord(msgspec.Struct, kw_only=True):
     probabilities: dict[str, float | None] | None = None
 
 
+class ServedRecord(msgspec.Struct, kw_only=True):
+    """Of the log of predictions: what the served scores are made of."""
+
+    prediction_id: str
+    prediction: Scalar = None
+    probabilities: dict[str, float | None] | None = None
+
+
 class EventRecord(Event, forbid_unknown_fields=True):
     """An event as JSON. What is no field of it has a name there that nobody knows."""
 
@@ -79,14 +87,19 @@ def label_decoder(model_file: ModelFile) -> Decode:
     return decode
 
 
-def answer_decoder(model_file: ModelFile) -> Decode:
-    """The decoder for a model's predictions topic: each answer is an event under its id.
+def answer_decoder(model_file: ModelFile, *, are_events: bool) -> Decode:
+    """The decoder for a model's predictions topic.
+
+    Args:
+        are_events: Each answer is an event under its id, and refused if it was logged without its
+            features; else they are left out.
 
     Returns:
-        As `decoder`; an answer that was logged without its features is refused.
+        As `decoder`.
     """
     record_limit, levels = model_file.limits.record, model_file.limits.depth + 1
-    decode_answer = msgspec.json.Decoder(AnswerRecord).decode
+    kind: type[AnswerRecord | ServedRecord] = AnswerRecord if are_events else ServedRecord
+    decode_answer, names = msgspec.json.Decoder(kind).decode, kind.__struct_fields__
 
     def decode(value: bytes | None, headers: Headers = ()) -> Event | Refusal:
         del headers
@@ -97,10 +110,9 @@ def answer_decoder(model_file: ModelFile) -> Decode:
         try:
             answer = decode_answer(value)
         except (ValueError, RecursionError) as error:
-            names = AnswerRecord.__struct_fields__
             return _refusal(why_malformed(value, error, depth_max=levels, fields=names))
         return Event(
-            features=answer.features,
+            features=answer.features if isinstance(answer, AnswerRecord) else None,
             id=answer.prediction_id,
             served=(answer.prediction, answer.probabilities),
         )

@@ -16,6 +16,8 @@ import msgspec
 _U32, _I64, _U64 = "I", "q", "Q"
 
 ROWS_MAX = 8192
+# Of a key, which had 64 bits at first.
+_KEY = (1 << 56) - 1
 
 
 class Row(NamedTuple):
@@ -118,7 +120,7 @@ class Chunk:
     def index(self) -> Iterator[tuple[int, int]]:
         """Key and number of each that still waits."""
         rows = zip(self._live, self._keys, self._numbers, strict=True)
-        return ((key, number) for is_live, key, number in rows if is_live)
+        return ((key & _KEY, number) for is_live, key, number in rows if is_live)
 
     def _place(self, number: int) -> int:
         return bisect_left(self._numbers, number)
@@ -127,7 +129,7 @@ class Chunk:
         return self._blob[self._ends[place - 1] if place else 0 : self._ends[place]]
 
     def _row(self, place: int) -> Row:
-        number, key, time = self._numbers[place], self._keys[place], self._times[place]
+        number, key, time = self._numbers[place], self._keys[place] & _KEY, self._times[place]
         return Row(number, key, time, self._packed(place))
 
     def _drop(self, place: int) -> None:

@@ -13,15 +13,17 @@ timestamp of the records passed, so a replay in the same order decides the same.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from config.model.late_labels import answers_are_events
 from config.model_file import ModelFile
 from learner.events.examples import Examples
 from learner.events.packing import packed, unpacked
 from learner.events.recent_ids import EXPIRED, UNKNOWN, RecentIds
+from learner.join.answers import Answers
 from learner.join.delays import Delays
 from learner.join.pending import Pending
 from learner.join.rows import Waiting
@@ -48,6 +50,7 @@ class LateTold:
         pending: Events that wait, and labels that wait for theirs.
         oldest_ms: The earliest time of their records; None where none waits.
         labels, expired: As of `Join`.
+        answers: Answers of the API that were read for the served scores alone.
         delays: Labels by how long they took: the upper end of each bin, in seconds.
     """
 
@@ -55,6 +58,7 @@ class LateTold:
     oldest_ms: int | None
     labels: int
     expired: int
+    answers: int
     delays: Mapping[float, int]
 
 
@@ -70,6 +74,8 @@ class Join:
         expired: Events let go without a label.
         delays: From an event to its label.
         early: Labels that wait for their event, and the time of each.
+        answers: What the API answered, where no answer is an event.
+        takes_answers: Whether one is.
     """
 
     def __init__(self, model_file: ModelFile) -> None:
@@ -83,7 +89,13 @@ class Join:
         self.delays = Delays()
         self.early: OrderedDict[str, tuple[Any, int]] = OrderedDict()
         self._early_max = model_file.limits.duplicates
-        self.takes_answers = late is not None and late.features != "events"
+        self.answers = Answers(model_file)
+        self.takes_answers = answers_are_events(late)
+        self._beside = None if self.takes_answers else model_file.topics.predictions
+
+    def is_beside(self, examples: Examples) -> bool:
+        """Whether these are answers of the API that are no events: they tell no log time either."""
+        return examples.topic == self._beside
 
     def is_for_all(self, examples: Examples) -> bool:
         """Whether these are all to be learned as they come."""
@@ -119,7 +131,8 @@ class Join:
         """All of these were taken. What is let go by the time of the last ones, which may be
         records that were refused, is let go before the next example: wherever a batch ends.
         """
-        self.clock_ms = max(self.clock_ms, examples.newest)
+        if not self.is_beside(examples):
+            self.clock_ms = max(self.clock_ms, examples.newest)
 
     def wait(self, waiting: Waiting, ids: RecentIds) -> None:
         """An event waits from here on; where there are too many, the first one is let go."""
@@ -197,11 +210,32 @@ class Join:
             oldest_ms=self.pending.oldest_ms,
             labels=self.labels,
             expired=self.expired,
+            answers=self.answers.read,
             delays=self.delays.by_end(),
         )
 
+    def seal(self) -> None:
+        """Put what waits in order for the next versions, which write what is new of it."""
+        for each in self._waiting:
+            if each.has_unsealed:
+                each.seal()
+
+    def segments(self, written: Collection[str] = ()) -> dict[str, bytes]:
+        """What waits, in pieces that never change, but for those that are written. After `seal`."""
+        found = (each.segments(written) for each in self._waiting)
+        return {name: raw for segments in found for name, raw in segments.items()}
+
+    @property
+    def names(self) -> list[str]:
+        """Of all those pieces."""
+        return [name for each in self._waiting for name in each.names]
+
+    @property
+    def _waiting(self) -> tuple[Pending, Pending]:
+        return self.pending, self.answers.waiting
+
     def dump(self) -> bytes:
-        """What changes from version to version. After `pending.seal`."""
+        """What changes from version to version. After `seal`."""
         return packed(
             {
                 "pending": self.pending.state(),
@@ -210,6 +244,7 @@ class Join:
                 "expired": self.expired,
                 "delays": self.delays.counts,
                 "early": [(name, *each) for name, each in self.early.items()],
+                "answers": self.answers.state(),
             }
         )
 
@@ -224,6 +259,8 @@ class Join:
         )  # fmt: skip
         self.delays = Delays(state["delays"])
         self.early = OrderedDict((name, (label, ms)) for name, label, ms in state["early"])
+        if "answers" in state:  # versions written before they were read have none
+            self.answers.restore(state["answers"], segments)
 
     def _kind(self, examples: Examples, place: int) -> Move:
         event_id = None if examples.ids is None else examples.ids[place]

@@ -1,7 +1,7 @@
 """Events that wait for their label, by id: bounded, written in pieces, the same after a restart.
 
 A new event is one string of bytes; at each version what is new becomes a chunk, which is written
-once. The index has a number for each, 64 bits of its id's hash to the number of its arrival; what
+once. The index has a number for each, 56 bits of its id's hash to the number of its arrival; what
 two ids share there is told apart by the ids themselves.
 """
 
@@ -17,12 +17,14 @@ from learner.join.chunks import ROWS_MAX, Chunk, Row, tidied
 from learner.join.rows import Rows, Waiting
 
 # Segments of a version are named so; the rest of the name is the chunk's serial.
-PREFIX = "pending."
+EVENTS = "pending."
 
 
 def key_of(event_id: str) -> int:
-    """64 bits of the id's hash, the same in every process."""
-    return int.from_bytes(blake2b(event_id.encode(), digest_size=8).digest(), "little")
+    """56 bits of the id's hash, the same in every process: such a number takes 32 bytes, one of 64
+    bits 48.
+    """
+    return int.from_bytes(blake2b(event_id.encode(), digest_size=8).digest()[:7], "little")
 
 
 class Pending:
@@ -30,6 +32,7 @@ class Pending:
 
     Args:
         key: From an id to its place in the index.
+        prefix: Of its segments' names.
 
     >>> pending = Pending()
     >>> pending.add(Waiting("a", 5, {"n": 1.0}, None, True, None))
@@ -42,8 +45,8 @@ class Pending:
     ({'n': 1.0}, 0)
     """
 
-    def __init__(self, key: Callable[[str], int] = key_of) -> None:
-        self._key = key
+    def __init__(self, key: Callable[[str], int] = key_of, *, prefix: str = EVENTS) -> None:
+        self._prefix, self._key = prefix, key
         self._rows = Rows()
         self._chunks: list[Chunk] = []
         self._begin(next_number=0, next_serial=0)
@@ -75,6 +78,8 @@ class Pending:
         heapq.heappush(self._times, (waiting.timestamp, number))
         self._not_before = min(self._not_before, waiting.timestamp)
         self._number += 1
+        if len(self._new) >= ROWS_MAX:  # where versions are rare: in pieces it takes half the room
+            self.seal()
 
     def get(self, event_id: str) -> Waiting | None:
         """The event that waits under this id."""
@@ -94,11 +99,11 @@ class Pending:
                 return self._take_out(row.number)
         return self._take_out(next(iter(self._new)))
 
-    def pop_before(self, time_ms: int) -> Waiting | None:
+    def pop_before(self, time_ms: float) -> Waiting | None:
         """The event of the earliest time, if that is before this one; it waits no longer."""
         return self._take_out(self._oldest()[1]) if self.has_before(time_ms) else None
 
-    def has_before(self, time_ms: int) -> bool:
+    def has_before(self, time_ms: float) -> bool:
         """Whether the earliest time is before this one. Asked often, and seldom so."""
         if self._not_before >= time_ms:
             return False
@@ -126,13 +131,13 @@ class Pending:
 
     def segments(self, written: Collection[str] = ()) -> dict[str, bytes]:
         """Each sealed chunk's bytes by its segment's name, but for those that are written."""
-        named = {f"{PREFIX}{chunk.serial}": chunk for chunk in self._chunks}
+        named = {f"{self._prefix}{chunk.serial}": chunk for chunk in self._chunks}
         return {name: each.to_bytes() for name, each in named.items() if name not in written}
 
     @property
     def names(self) -> list[str]:
         """The segments of all sealed chunks."""
-        return [f"{PREFIX}{chunk.serial}" for chunk in self._chunks]
+        return [f"{self._prefix}{chunk.serial}" for chunk in self._chunks]
 
     def state(self) -> dict[str, Any]:
         """What changes: who waits of each chunk, and what numbers come next. After `seal`."""
@@ -149,7 +154,7 @@ class Pending:
         """Continue from a `state` and the segments that belong to it."""
         self._rows = Rows(state["layouts"])
         self._chunks = [
-            Chunk.from_bytes(int(serial), segments[f"{PREFIX}{serial}"], live)
+            Chunk.from_bytes(int(serial), segments[f"{self._prefix}{serial}"], live)
             for serial, live in state["live"].items()
         ]
         next_number, next_serial = state["next"]

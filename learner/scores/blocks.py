@@ -4,7 +4,7 @@ An event costs its loop one call, whatever is scored. A block is only a saving: 
 event by event, so that no bit depends on where blocks are cut.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,12 +24,20 @@ class Terms:
         windows: Length of the rolling window in scored events, and the fading factor.
         labels: The admissible ones, where the file lists them.
         value: The section `value`, where there is one.
+        has_beside: Whether what stands beside a score is kept, too: its fading value, its
+            baselines, how sure it is.
     """
 
     task: TaskName
     windows: Windows
     labels: tuple[Any, ...] | None = None
     value: Mapping[str, Any] | None = field(default=None)
+    has_beside: bool = True
+
+    @property
+    def fading(self) -> float | None:
+        """The fading factor; None where nothing fades."""
+        return self.windows.fading if self.has_beside else None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -40,10 +48,27 @@ class Block:
         ys: The truths.
         predicted: The labels or numbers predicted.
         probabilities: By native label, one's own; None in place of each where no score reads them.
-        baselines: What each baseline would have predicted; None before the first truth.
+        baselines: What each baseline would have predicted; None before the first truth. None of
+            them where nobody asks.
+        rows: What a tally reads of each event, by the tally's `row`: tallies that read the same
+            have it from one another, and so does a slice from the whole.
     """
 
     ys: list[Any]
     predicted: list[Any]
     probabilities: list[Any]
-    baselines: Sequence[list[Any]]
+    baselines: Sequence[list[Any]] = ()
+    rows: dict[Hashable, list[Any]] = field(default_factory=dict)
+
+    def part(self, places: Sequence[int]) -> "Block":
+        """The events at these places, with the rows that are there, and no baselines."""
+
+        def at(column: list[Any]) -> list[Any]:
+            return list(map(column.__getitem__, places))
+
+        return Block(
+            ys=at(self.ys),
+            predicted=at(self.predicted),
+            probabilities=at(self.probabilities),
+            rows={row: at(column) for row, column in self.rows.items()},
+        )

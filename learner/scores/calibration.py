@@ -16,8 +16,8 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from learner.scores.blocks import Block, Terms
-from learner.scores.means import Interval, RunningMean
-from learner.scores.tally import EventLoss, Names, State, Tally, mean_of
+from learner.scores.means import Interval, RunningMean, mean_of
+from learner.scores.tally import EventLoss, Names, State, Tally
 from learner.tasks import TASKS
 
 BINS = 10
@@ -36,14 +36,16 @@ class CalibrationTally(Tally):
         self._forecasts = _many if TASKS[terms.task].has_many else _positive
         self._bounds: Interval = (0.0, 2.0 if TASKS[terms.task].has_many else 1.0)
         self._bins = _Bins()
-        self._brier = RunningMean(terms.windows.fading)
+        self._brier = RunningMean(terms.fading)
         self._recent: deque[Forecast] = deque(maxlen=terms.windows.rolling)
 
-    def update(self, block: Block) -> None:
-        forecasts = self._forecasts(block)
-        self._recent.extend(forecasts)
-        self._bins.update(forecasts)
-        self._brier.update(loss for _, _, loss in forecasts)
+    def rows(self, block: Block) -> list[Forecast]:
+        return self._forecasts(block)
+
+    def take(self, rows: list[Forecast], _: Block) -> None:
+        self._recent.extend(rows)
+        self._bins.update(rows)
+        self._brier.update([loss for _, _, loss in rows])
 
     def lifetime(self, name: str) -> float | None:
         if not self._brier.count:

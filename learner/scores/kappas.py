@@ -30,14 +30,18 @@ class KappaTally(Tally):
 
     kind: ClassVar[str] = "kappa"
     is_shared: ClassVar[bool] = True
+    reads_baselines: ClassVar[bool] = True
 
     def __init__(self, names: Names, terms: Terms) -> None:
         super().__init__(names)
         self._asked, self._right = [0] * _COLUMNS, [0] * _COLUMNS
         self._recent: deque[Hits] = deque(maxlen=terms.windows.rolling)
 
-    def update(self, block: Block) -> None:
-        columns: list[list[bool | None]] = [list(map(eq, block.ys, block.predicted))]
+    def rows(self, block: Block) -> list[bool | None]:
+        return list(map(eq, block.ys, block.predicted))
+
+    def take(self, rows: list[bool | None], block: Block) -> None:
+        columns = [rows]
         for foreseen in block.baselines:
             hits = list(map(eq, block.ys, foreseen))
             columns.append([None, *hits[1:]] if foreseen[0] is None else hits)

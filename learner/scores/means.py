@@ -16,11 +16,25 @@ _TIGHTEST = 10_000
 _RHO2 = (-2 * log(_ALPHA) + log(-2 * log(_ALPHA)) + 1) / _TIGHTEST
 
 
+def mean_of(losses: Iterable[float]) -> float | None:
+    """The mean, in the arithmetic of River's `stats.Mean`; None of no losses."""
+    count, mean = mean_after(0.0, 0.0, losses)
+    return mean if count else None
+
+
+def mean_after(count: float, mean: float, losses: Iterable[float]) -> tuple[float, float]:
+    """How many there are with these, and the mean of all; of none as it was."""
+    for loss in losses:
+        count += 1.0
+        mean += (1.0 / count) * (loss - mean)
+    return count, mean
+
+
 class RunningMean:
     """The mean of what `update` was given, the fading mean, and the spread.
 
     Args:
-        factor: Weight of an event relative to the next.
+        factor: Weight of an event relative to the next; None: the mean is all that is asked.
 
     >>> mean = RunningMean(0.5)
     >>> mean.update([1.0, 0.0, 1.0])
@@ -30,14 +44,18 @@ class RunningMean:
 
     __slots__ = ("_factor", "_faded", "_mass", "_squares", "count", "mean")
 
-    def __init__(self, factor: float) -> None:
+    def __init__(self, factor: float | None) -> None:
         self._factor = factor
         self.count = self.mean = self._faded = self._mass = self._squares = 0.0
 
     def update(self, losses: Iterable[float]) -> None:
         """Take the losses of these events, in order."""
+        factor = self._factor
+        if factor is None:
+            self.count, self.mean = mean_after(self.count, self.mean, losses)
+            return
         count, mean, squares = self.count, self.mean, self._squares
-        faded, mass, factor = self._faded, self._mass, self._factor
+        faded, mass = self._faded, self._mass
         for loss in losses:
             off = loss - mean
             squares += off * off

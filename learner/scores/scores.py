@@ -40,12 +40,15 @@ class Scores:
         windows: Length of the rolling window in scored events, and the fading factor.
         labels: The admissible ones, where the model file lists them.
         value: Its section `value`, which the score of that name needs.
+        has_beside: Whether what stands beside each score is kept, too; else it has no fading
+            value, no baselines and no interval.
 
     Attributes:
         wants_probabilities: `update` needs the probabilities; a learner that has none does not
             do for these scores.
         wants_loss: `add_loss` must be called for every example learned.
         feeds: What `update` calls, one after the other; a loop that is in a hurry may itself.
+        under_way: The truths of the events that are not counted yet.
 
     Raises:
         SpecError: A name is unknown, or does not suit the task; with the nearest right one.
@@ -66,19 +69,23 @@ class Scores:
         *,
         labels: tuple[Any, ...] | None = None,
         value: Mapping[str, Any] | None = None,
+        has_beside: bool = True,
     ) -> None:
         for position, name in enumerate(names):
             _check(name, task, f"metrics[{position}]")
             if name == "Value" and value is None:
                 raise SpecError(f"metrics[{position}]", "Value needs the section `value:`")
         self._names = tuple(names)
-        self._terms = Terms(task=task, windows=windows, labels=labels, value=value)
+        self._terms = Terms(
+            task=task, windows=windows, labels=labels, value=value, has_beside=has_beside
+        )
         self._baselines: Baselines = (
             ClassBaselines() if TASKS[task].has_classes else NumberBaselines()
         )
         reads = set(map(_reads, names))
         self.wants_probabilities, self.wants_loss = "probabilities" in reads, "vw_loss" in reads
-        self._ys: list[Any] = []
+        self.under_way: list[Any] = []
+        self._follow: Callable[[Block], None] | None = None
         self._predicted: list[Any] = []
         self._probabilities: list[Any] = []
         self._use(_fresh(self._names, self._terms))
@@ -94,14 +101,19 @@ class Scores:
         for feed in self.feeds:
             feed(y, y_pred, probabilities)
 
-    def extend(self, scored: Sequence[tuple[Any, Any, Any]]) -> None:
-        """The same of many events, each its truth, its prediction, and its own probabilities."""
-        self._ys += [y for y, _, _ in scored]
-        self._predicted += [predicted for _, predicted, _ in scored]
-        if self.wants_probabilities:
-            self._probabilities += [chances for _, _, chances in scored]
-        if len(self._ys) >= BLOCK_EVENTS:
-            self._settle()
+    def count(self, block: Block) -> None:
+        """The same of a block of events, whose probabilities are nobody else's."""
+        if self._foresees:
+            block.baselines = self._baselines.foresee(block.ys)
+        for tally in self._fed:
+            tally.update(block)
+        if self._follow is not None:
+            self._follow(block)
+
+    def followed_by(self, follow: Callable[[Block], None]) -> None:
+        """Hand each block on, once it is counted; also where no score reads it."""
+        self._follow = follow
+        self._use(self._tallies)
 
     def add_loss(self, loss: float, weight: float) -> None:
         """Take the loss that Vowpal Wabbit reports for an example, times its weight, and that."""
@@ -120,26 +132,21 @@ class Scores:
             where it reads probabilities; and `low` and `high`, between which the lifetime value
             lies, of means over events.
         """
-        self._settle()
+        self.settle()
         by_name = {name: tally for tally in self._tallies for name in tally.names}
         return {name: self._told(name, by_name[name]) for name in self._names}
 
     def _told(self, name: str, tally: Tally) -> dict[str, float | None]:
-        baselines = zip(self._baselines.names, tally.baselines(name), strict=True)
-        low, high = tally.interval(name) or (None, None)
-        told = {
-            "lifetime": tally.lifetime(name),
-            "rolling": tally.rolling(name),
-            "fading": tally.fading(name),
-            **dict(baselines),
-            "low": low,
-            "high": high,
-        }
+        told = {"lifetime": tally.lifetime(name), "rolling": tally.rolling(name)}
+        if self._terms.has_beside:
+            told |= {"fading": tally.fading(name)}
+            told |= dict(zip(self._baselines.names, tally.baselines(name), strict=True))
+            told["low"], told["high"] = tally.interval(name) or (None, None)
         return {key: _finite(value) for key, value in told.items()}
 
     def rolling(self) -> dict[str, float | None]:
         """The rolling value of every score, as `report` has it, for a part of its price."""
-        self._settle()
+        self.settle()
         by_name = {name: tally for tally in self._tallies for name in tally.names}
         return {name: _finite(by_name[name].rolling(name)) for name in self._names}
 
@@ -150,14 +157,14 @@ class Scores:
 
     def calibration(self) -> dict[str, Any] | None:
         """The reliability diagram over the life; None where neither ECE nor Brier is listed."""
-        self._settle()
+        self.settle()
         found = (tally for tally in self._tallies if isinstance(tally, CalibrationTally))
         tally = next(found, None)
         return None if tally is None else tally.report()
 
     def dump(self) -> list[dict[str, Any]]:
         """The state, to be pickled before the next update: it shares what is updated."""
-        self._settle()
+        self.settle()
         baselines = {"kind": _BASELINES, "names": [], "state": self._baselines.dump()}
         tallies = [
             {"kind": tally.kind, "names": list(tally.names), "state": tally.dump()}
@@ -184,12 +191,13 @@ class Scores:
     def _use(self, tallies: list[Tally]) -> None:
         self._tallies = tallies
         self._fed = [tally for tally in tallies if not isinstance(tally, LossTally)]
-        self.feeds: list[Feed] = [self._feed()] if self._fed else []
+        self._foresees = self._terms.has_beside or any(it.reads_baselines for it in self._fed)
+        self.feeds: list[Feed] = [self._feed()] if self._fed or self._follow else []
 
     def _feed(self) -> Feed:
         """Puts an event into the block. It is called for every event: it looks nothing up."""
-        ys, predicted, chances = self._ys, self._predicted, self._probabilities
-        wants, settle = self.wants_probabilities, self._settle
+        ys, predicted, chances = self.under_way, self._predicted, self._probabilities
+        wants, settle = self.wants_probabilities, self.settle
 
         def feed(y: Any, y_pred: Any, probabilities: Any) -> None:
             ys.append(y)
@@ -201,24 +209,25 @@ class Scores:
 
         return feed
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
         """Count the events of the block."""
-        if not self._ys:
+        if not self.under_way:
             return
         block = Block(
-            ys=self._ys[:],
+            ys=self.under_way[:],
             predicted=self._predicted[:],
-            probabilities=self._probabilities[:] or [None] * len(self._ys),
-            baselines=self._baselines.foresee(self._ys),
+            probabilities=self._probabilities[:] or [None] * len(self.under_way),
         )
-        for part in (self._ys, self._predicted, self._probabilities):
+        for part in (self.under_way, self._predicted, self._probabilities):
             part.clear()
-        for tally in self._fed:
-            tally.update(block)
+        self.count(block)
 
 
-def scores_of(model_file: ModelFile, names: Sequence[str]) -> Scores:
+def scores_of(model_file: ModelFile, names: Sequence[str], *, has_beside: bool = True) -> Scores:
     """These scores, as the model file has them.
+
+    Args:
+        has_beside: As `Scores`.
 
     Raises:
         SpecError: As `Scores`.
@@ -229,6 +238,7 @@ def scores_of(model_file: ModelFile, names: Sequence[str]) -> Scores:
         model_file.scores,
         labels=model_file.labels,
         value=model_file.value,
+        has_beside=has_beside,
     )
 
 

@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from itertools import repeat
 from math import inf
 from operator import eq
 from typing import Any, ClassVar, TypeAlias
@@ -17,8 +18,8 @@ from typing import Any, ClassVar, TypeAlias
 from river import metrics, stats
 
 from learner.scores.blocks import Block, Terms
-from learner.scores.means import Interval, RunningMean
-from learner.scores.tally import EventLoss, Names, Pair, State, Tally, mean_after, mean_of
+from learner.scores.means import Interval, RunningMean, mean_after, mean_of
+from learner.scores.tally import EventLoss, Names, Pair, State, Tally
 
 # (truth, predicted label or number, probabilities) -> this event's loss.
 Loss: TypeAlias = Callable[[Any, Any, Any], float]
@@ -43,19 +44,23 @@ class PairTally(Tally):
         self._pairs: Counter[LabelPair] = Counter()
         self._recent: deque[LabelPair] = deque(maxlen=terms.windows.rolling)
         self._foreseen: tuple[Counter[LabelPair], ...] = (Counter(), Counter())
-        self._hits = RunningMean(terms.windows.fading)
+        self._hits = RunningMean(terms.fading)
+        self._has_beside = terms.has_beside
         self._matrices: dict[str, Any] = {}
 
-    def update(self, block: Block) -> None:
+    def rows(self, block: Block) -> list[LabelPair]:
+        return list(zip(block.ys, block.predicted, strict=True))
+
+    def take(self, rows: list[LabelPair], block: Block) -> None:
         self._matrices.clear()
-        ys, predicted = block.ys, block.predicted
-        pairs = list(zip(ys, predicted, strict=True))
-        self._pairs.update(pairs)
-        self._recent.extend(pairs)
+        self._pairs.update(rows)
+        self._recent.extend(rows)
+        if not self._has_beside:
+            return
         for counts, foreseen in zip(self._foreseen, block.baselines, strict=True):
-            counts.update(zip(ys, foreseen, strict=True))
+            counts.update(zip(block.ys, foreseen, strict=True))
         if "Accuracy" in self.names:
-            self._hits.update(map(eq, ys, predicted))
+            self._hits.update(map(eq, block.ys, block.predicted))
 
     def lifetime(self, name: str) -> float | None:
         return self._over(name, "lifetime", lambda: self._pairs)
@@ -132,14 +137,16 @@ class CurveTally(Tally):
         self._thresholds: list[float] = river_metric("ROCAUC").thresholds
         self._edges = [*self._thresholds, inf]
 
-    def update(self, block: Block) -> None:
+    def rows(self, block: Block) -> list[LabelPair]:
         thresholds, edges = self._thresholds, self._edges
-        pairs = [
+        return [
             (y, edges[bisect_left(thresholds, probabilities.get(True, 0.0))])
             for y, probabilities in zip(block.ys, block.probabilities, strict=True)
         ]
-        self._pairs.update(pairs)
-        self._recent.extend(pairs)
+
+    def take(self, rows: list[LabelPair], _: Block) -> None:
+        self._pairs.update(rows)
+        self._recent.extend(rows)
 
     def lifetime(self, name: str) -> float | None:
         return _over_pairs(name, self._pairs) if _has_both(self._pairs) else None
@@ -178,16 +185,18 @@ class MeanTally(Tally):
     ) -> None:
         super().__init__(names)
         self._loss, self._present, self._bounds = loss, present, bounds
-        self._reads_labels = reads_labels
-        self._mean = RunningMean(terms.windows.fading)
+        self._reads_labels, self._foresees = reads_labels, reads_labels and terms.has_beside
+        self._mean = RunningMean(terms.fading)
         self._recent: deque[float] = deque(maxlen=terms.windows.rolling)
         self._foreseen: list[tuple[float, float]] = [(0.0, 0.0), (0.0, 0.0)]
 
-    def update(self, block: Block) -> None:
-        losses = list(map(self._loss, block.ys, block.predicted, block.probabilities))
-        self._recent.extend(losses)
-        self._mean.update(losses)
-        if self._reads_labels:
+    def rows(self, block: Block) -> list[float]:
+        return list(map(self._loss, block.ys, block.predicted, block.probabilities))
+
+    def take(self, rows: list[float], block: Block) -> None:
+        self._recent.extend(rows)
+        self._mean.update(rows)
+        if self._foresees:
             self._foresee(block)
 
     def _foresee(self, block: Block) -> None:
@@ -195,11 +204,8 @@ class MeanTally(Tally):
         for place, foreseen in enumerate(block.baselines):
             # Before the first label there was no prediction, which is not scored.
             begin = int(foreseen[0] is None)
-            pairs = zip(block.ys[begin:], foreseen[begin:], strict=True)
-            count, mean = mean_after(
-                *self._foreseen[place], (loss(y, predicted, None) for y, predicted in pairs)
-            )
-            self._foreseen[place] = count, mean or 0.0
+            losses = map(loss, block.ys[begin:], foreseen[begin:], repeat(None))
+            self._foreseen[place] = mean_after(*self._foreseen[place], losses)
 
     def lifetime(self, _: str) -> float | None:
         return self._present(self._mean.mean) if self._mean.count else None
@@ -257,8 +263,13 @@ class LossTally(Tally):
         self._factor = terms.windows.fading
         self._recent: deque[tuple[float, float]] = deque(maxlen=terms.windows.rolling)
 
-    def update(self, block: Block) -> None:
+    def rows(self, block: Block) -> list[Any]:
         """Nothing: the loss is Vowpal Wabbit's own and comes by `add`."""
+        raise AssertionError(f"fed with {len(block.ys)} events")
+
+    def take(self, rows: list[Any], _: Block) -> None:
+        """As `rows`."""
+        raise AssertionError(f"fed with {len(rows)} events")
 
     def add(self, loss: float, weight: float) -> None:
         """Take one learned example's loss, already multiplied by its weight."""
@@ -298,11 +309,14 @@ class RiverTally(Tally):
         self._reads_labels = getattr(self._metric, "requires_labels", True)
         self._recent: deque[tuple[Any, Any]] = deque(maxlen=terms.windows.rolling)
 
-    def update(self, block: Block) -> None:
+    def rows(self, block: Block) -> list[tuple[Any, Any]]:
         predicted = block.predicted if self._reads_labels else block.probabilities
-        for y, prediction in zip(block.ys, predicted, strict=True):
+        return list(zip(block.ys, predicted, strict=True))
+
+    def take(self, rows: list[tuple[Any, Any]], _: Block) -> None:
+        self._recent.extend(rows)
+        for y, prediction in rows:
             self._metric.update(y, prediction)
-            self._recent.append((y, prediction))
 
     def lifetime(self, _: str) -> float | None:
         return _value_of(self._metric, self._recent)
@@ -326,11 +340,14 @@ class SquaresTally(RiverTally):
 
     def __init__(self, names: Names, terms: Terms) -> None:
         super().__init__(names, terms)
+        self._has_beside = terms.has_beside
         self._truths = stats.Var()
         self._residuals = [0.0, 0.0]
 
-    def update(self, block: Block) -> None:
-        super().update(block)
+    def take(self, rows: list[tuple[Any, Any]], block: Block) -> None:
+        super().take(rows, block)
+        if not self._has_beside:
+            return
         # Before the first label there was no prediction, which is not scored.
         begin = int(block.baselines[0][0] is None)
         ys = block.ys[begin:]

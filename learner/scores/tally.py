@@ -6,7 +6,7 @@ own: pickle them before the next event.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
 
@@ -25,18 +25,33 @@ class Tally(ABC):
     Attributes:
         kind: Names the class in a dump.
         is_shared: One serves all scores of its class, else each has its own.
+        reads_baselines: Its own scores do.
         names: The scores it serves.
+        row: Names what it reads of an event: equal names, equal rows.
     """
 
     kind: ClassVar[str]
     is_shared: ClassVar[bool] = False
+    reads_baselines: ClassVar[bool] = False
 
     def __init__(self, names: Names) -> None:
         self.names = names
+        self.row: Hashable = self.kind if self.is_shared else (self.kind, names)
 
     @abstractmethod
+    def rows(self, block: Block) -> list[Any]:
+        """What it reads of each of these events."""
+
     def update(self, block: Block) -> None:
         """Take these scored events."""
+        rows = block.rows.get(self.row)
+        if rows is None:
+            rows = block.rows[self.row] = self.rows(block)
+        self.take(rows, block)
+
+    @abstractmethod
+    def take(self, rows: list[Any], block: Block) -> None:
+        """Take these scored events, of which it reads the rows; it keeps the rows unchanged."""
 
     @abstractmethod
     def lifetime(self, name: str) -> float | None:
@@ -85,16 +100,3 @@ class EventLoss:
 
 
 MakeTally: TypeAlias = Callable[[Names, Terms], Tally]
-
-
-def mean_of(losses: Iterable[float]) -> float | None:
-    """The mean, in the arithmetic of River's `stats.Mean`; None of no losses."""
-    return mean_after(0.0, 0.0, losses)[1]
-
-
-def mean_after(count: float, mean: float, losses: Iterable[float]) -> tuple[float, float | None]:
-    """How many there are with these, and the mean of all."""
-    for loss in losses:
-        count += 1.0
-        mean += (1.0 / count) * (loss - mean)
-    return count, mean if count else None

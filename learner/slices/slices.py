@@ -8,18 +8,19 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
 from config.model.slices import LABEL_AGE, VALUES_MAX
 from config.model_file import ModelFile
-from learner.scores.blocks import BLOCK_EVENTS
+from learner.scores.blocks import Block
 from learner.scores.scores import Scores, scores_of
 from learner.slices.values import OTHER, age_name, value_of
 
 SEGMENT = "slices"
-_WINDOWS = ("lifetime", "rolling")
+# Of an event: its place in the block, its features, how long its label took.
+Row: TypeAlias = tuple[int, Any, float | None]
 
 
 class Slices:
@@ -27,50 +28,49 @@ class Slices:
 
     Args:
         model_file: Its sections `slices` and `metrics`.
+        scores: Those of all events, which hand on what they have counted.
 
     Attributes:
         age_s: Of the next event, how long its label took; None: it came with it.
 
     >>> from config.model_file import parse_model_file
     >>> text = "{name: m, task: binary, learner: {river: [dummy.NoChangeClassifier]}, slices: [c]}"
-    >>> slices = Slices(parse_model_file(text))
-    >>> slices.feed({"c": "TR"}, True, True, None)
+    >>> model_file = parse_model_file(text)
+    >>> scores = scores_of(model_file, model_file.metrics)
+    >>> slices = Slices(model_file, scores)
+    >>> slices.feed({"c": "TR"})
+    >>> scores.update(True, True, None)
     >>> found = slices.report()["c"][0]
     >>> found["value"], found["scored"], found["metrics"]["Accuracy"]["lifetime"]
     ('TR', 1, 1.0)
     """
 
-    def __init__(self, model_file: ModelFile) -> None:
+    def __init__(self, model_file: ModelFile, scores: Scores) -> None:
         names = [name for name in model_file.metrics if name != "VWLoss"]  # a sum over all
 
         def make() -> Scores:
-            return scores_of(model_file, names)
+            return scores_of(model_file, names, has_beside=False)
 
         self._by_feature = [
             (value_of(each), _Values(each.feature, each.bins, make)) for each in model_file.slices
         ]
         self._by_age = _Values(LABEL_AGE, None, make)
-        self._wants_chances = make().wants_probabilities
-        self._xs: list[Any] = []
-        self._ages: list[float | None] = []
-        self._scored: list[tuple[Any, Any, Any]] = []
+        self._scores, self._under_way = scores, scores.under_way
+        self._rows: list[Row] = []
         self.age_s: float | None = None
+        if scores.feeds or self._by_feature:
+            scores.followed_by(self._count)
 
     def __bool__(self) -> bool:
         return bool(self._by_feature)
 
-    def feed(self, x: Any, y: Any, predicted: Any, probabilities: Any) -> None:
-        """One event was scored, as in `Scores.update`."""
-        self._xs.append(x)
-        self._ages.append(self.age_s)
-        chances = dict(probabilities) if self._wants_chances else None
-        self._scored.append((y, predicted, chances))
-        if len(self._xs) >= BLOCK_EVENTS:
-            self._settle()
+    def feed(self, x: Any) -> None:
+        """The event with these features is scored next."""
+        self._rows.append((len(self._under_way), x, self.age_s))
 
     def report(self) -> dict[str, list[dict[str, Any]]]:
         """Of each slice its values, those with the most events first, `other` last."""
-        self._settle()
+        self._scores.settle()
         return {each.name: each.report() for each in self._all() if each.scores}
 
     def segments(self) -> dict[str, bytes]:
@@ -80,7 +80,7 @@ class Slices:
 
     def dump(self) -> list[dict[str, Any]]:
         """The state, to be pickled before the next update."""
-        self._settle()
+        self._scores.settle()
         return [each.dump() for each in self._all() if each.scores]
 
     def restore(self, dumped: Iterable[Mapping[str, Any]]) -> None:
@@ -93,18 +93,13 @@ class Slices:
     def _all(self) -> list[_Values]:
         return [*(values for _, values in self._by_feature), self._by_age]
 
-    def _settle(self) -> None:
-        """Count the events of the block."""
-        if not self._xs:
-            return
+    def _count(self, block: Block) -> None:
+        """Count those events of the block that were fed."""
+        rows, self._rows = self._rows, []
         for value, values in self._by_feature:
-            values.add(list(map(value, self._xs)), self._scored)
-        late = [place for place, age in enumerate(self._ages) if age is not None]
-        if late:
-            ages = [age_name(self._ages[place] or 0.0) for place in late]
-            self._by_age.add(ages, [self._scored[place] for place in late])
-        for column in (self._xs, self._ages, self._scored):
-            column.clear()
+            values.add([(place, value(x)) for place, x, _ in rows], block)
+        by_age = [(place, age_name(age_s)) for place, _, age_s in rows if age_s is not None]
+        self._by_age.add(by_age, block)
 
 
 class _Values:
@@ -117,15 +112,15 @@ class _Values:
         self.scores: dict[str, Scores] = {}
         self._counts: dict[str, int] = {}
 
-    def add(self, values: Sequence[str], scored: Sequence[tuple[Any, Any, Any]]) -> None:
-        """Score these, each with its value."""
+    def add(self, valued: Sequence[tuple[int, str]], block: Block) -> None:
+        """Score these events of the block, each with its value."""
         places = defaultdict(list)
-        for place, value in enumerate(values):
+        for place, value in valued:
             places[value].append(place)
         for value, found in places.items():
             known = self._known(value)
             self._counts[known] += len(found)
-            self.scores[known].extend([scored[place] for place in found])
+            self.scores[known].count(block.part(found))
 
     def _known(self, value: str) -> str:
         """The value itself, or `other` where there are too many."""
@@ -142,10 +137,7 @@ class _Values:
             {
                 "value": value,
                 "scored": self._counts[value],
-                "metrics": {
-                    name: {window: told[window] for window in _WINDOWS}
-                    for name, told in self.scores[value].report().items()
-                },
+                "metrics": self.scores[value].report(),
             }
             for value in ordered
         ]

@@ -9,9 +9,20 @@ from typing import Any
 from config.model.slices import Slice
 
 ABSENT, OTHER, NO_NUMBER = "absent", "other", "no number"
+_TEXTS_MAX = 1_000  # more values than are told apart; only a saving
 # Seconds; what people wait for: a click, a session, a day, a week.
 _AGES_S = (60, 3600, 86_400, 604_800)
 _AGE_NAMES = ("<1m", "1m-1h", "1h-1d", "1d-7d", ">=7d")
+
+
+class _Texts(dict[tuple[type, Any], str]):
+    """The JSON text of each value that is asked for; some of them are remembered."""
+
+    def __missing__(self, key: tuple[type, Any]) -> str:
+        text = json.dumps(key[1])
+        if len(self) < _TEXTS_MAX:
+            self[key] = text
+        return text
 
 
 def value_of(each: Slice) -> Callable[[Any], str]:
@@ -23,7 +34,7 @@ def value_of(each: Slice) -> Callable[[Any], str]:
     >>> [by_age({"age": age}) for age in (7, 18, 30.5, "old")], by_age({})
     (['<18', '18-30.5', '>=30.5', 'no number'], 'absent')
     """
-    name, bins = each.feature, each.bins
+    name, bins, texts = each.feature, each.bins, _Texts()
     outer, _, inner = name.partition(".")
     names = None if bins is None else bin_names(bins)
 
@@ -35,7 +46,7 @@ def value_of(each: Slice) -> Callable[[Any], str]:
         if bins is not None and names is not None and found is not ABSENT:
             is_number = isinstance(found, int | float) and not isinstance(found, bool)
             return names[bisect_right(bins, found)] if is_number else NO_NUMBER
-        return found if isinstance(found, str) else json.dumps(found)
+        return found if isinstance(found, str) else texts[found.__class__, found]
 
     return value
 

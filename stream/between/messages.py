@@ -35,6 +35,7 @@ class Begin(_Message, tag=1):
         topic_ids: Kafka's id of each topic that is read, those that the head did not read included.
         first_offsets: Of their partitions: (topic, partition, first offset).
         rewound: Where a rewind is under way; it takes over from the head.
+        lost: Topics of labels that the head knows otherwise, and that are begun anew.
     """
 
     token: str
@@ -43,6 +44,7 @@ class Begin(_Message, tag=1):
     topic_ids: dict[str, str]
     first_offsets: list[tuple[str, int, int]]
     rewound: "Rewound | None" = None
+    lost: list[str] = []
 
 
 class Batch(_Message, tag=2):

@@ -8,6 +8,7 @@ order the partitions were interleaved, so that a version can be rebuilt to ident
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 PartitionKey: TypeAlias = tuple[str, int]
@@ -24,12 +25,14 @@ class Positions:
         runs: What was taken since the last cut, in order.
         left_out: What was left out since the last cut.
         skipped: Records left out since the line began.
+        begun_anew: Topics that were lost: how often (`times`), and the `records` read until then.
     """
 
     topic_ids: dict[str, str]
     begins: dict[PartitionKey, int]
     next_offsets: dict[PartitionKey, int]
     anchors: dict[PartitionKey, dict[str, Any]] = field(default_factory=dict)
+    begun_anew: dict[str, dict[str, int]] = field(default_factory=dict)
     runs: list[list[Any]] = field(default_factory=list)
     left_out: list[list[Any]] = field(default_factory=list)
     skipped: int = 0
@@ -44,6 +47,7 @@ class Positions:
         begins: dict[str, dict[str, int]],
         anchors: dict[str, dict[str, Any]],
         skipped: int = 0,
+        begun_anew: Mapping[str, Mapping[str, int]] = MappingProxyType({}),
     ) -> "Positions":
         """The positions that a committed manifest holds."""
         return cls(
@@ -56,14 +60,45 @@ class Positions:
                 for topic, anchor in anchors.items()
                 for partition, found in anchor["partitions"].items()
             },
+            begun_anew={topic: dict(lost) for topic, lost in begun_anew.items()},
         )
+
+    def of(self, topic: str) -> "Positions":
+        """Those of one topic alone."""
+
+        def part(of_all: dict[PartitionKey, Any]) -> dict[PartitionKey, Any]:
+            return {key: found for key, found in of_all.items() if key[0] == topic}
+
+        return Positions(
+            topic_ids={topic: self.topic_ids[topic]},
+            begins=part(self.begins),
+            next_offsets=part(self.next_offsets),
+            anchors=part(self.anchors),
+        )
+
+    def lose(self, topic: str) -> None:
+        """What was read of this topic is gone. It is read no more until it is begun anew."""
+        lost = self.begun_anew.setdefault(topic, {"times": 0, "records": 0})
+        lost["times"] += 1
+        for key in self.of(topic).next_offsets:
+            lost["records"] += self.next_offsets.pop(key) - self.begins.pop(key)
+            self.anchors.pop(key, None)
+        del self.topic_ids[topic]
+        self._has_passed = True
 
     def add_partition(self, key: PartitionKey, first: int) -> None:
         """Begin a partition at offset `first`."""
         self.begins[key] = self.next_offsets[key] = first
 
-    def begin(self, topic_ids: Mapping[str, str], firsts: Iterable[tuple[str, int, int]]) -> None:
-        """Begin in each topic and partition that was not read before."""
+    def begin(
+        self,
+        topic_ids: Mapping[str, str],
+        firsts: Iterable[tuple[str, int, int]],
+        lost: Iterable[str] = (),
+    ) -> None:
+        """Begin in each topic and partition that was not read before, or is lost."""
+        for topic in lost:
+            self.lose(topic)
         self.topic_ids.update(topic_ids)
         for topic, partition, first in firsts:
             if (topic, partition) not in self.next_offsets:

@@ -117,6 +117,7 @@ class Committer:
         target: Where the versions go.
         tell: Sends a message to the source.
         forgotten: Events that rollbacks had made the model forget.
+        answers: Answers that were only scored, up to where this learner goes on.
         replaying: Of a rewind, whose versions are the candidate's until it takes over.
         budget: What versions cost the host; None: nobody asks.
         place: Ours in it.
@@ -131,6 +132,7 @@ class Committer:
         target: Target,
         tell: Callable[[Message], None],
         forgotten: int = 0,
+        answers: int = 0,
         replaying: Replaying | None = None,
         budget: HostBudget | None = None,
         place: int = 0,
@@ -138,6 +140,7 @@ class Committer:
         self._budget, self._place, self._cores = budget, place, Cores()
         self._open_store, self._keys = open_store, keys
         self._model_file, self._tell = model_file, tell
+        self._answers = answers
         self._forgotten, self._replaying, self._replayed = forgotten, replaying, replaying
         self.aim(target)
         self._cadence = Cadence(model_file.checkpoint.every_seconds)
@@ -209,6 +212,7 @@ class Committer:
             runs=runs,
             skipped=positions.skipped,
             forgotten=self._forgotten,
+            answers=self._answers,
             replaying=self._replayed,
             learn_errors=learn_errors,
             adopted=adopted,

@@ -46,6 +46,7 @@ from checkpoints.records.line import Line
 from checkpoints.records.lineage import check_counts
 from checkpoints.records.manifest import (
     Anchor,
+    BegunAnew,
     Counts,
     Late,
     Manifest,
@@ -125,6 +126,7 @@ class Cut:
         runs: Since the parent.
         skipped: Records left out since the line began.
         forgotten: Events that rollbacks have forgotten since then.
+        answers: Answers that were only scored, up to where this learner went on.
         replaying: Of a rewind: what its version says of it; None of all others.
         learn_errors: Records on which learning raised since the parent, the first 1,000.
         adopted: Sections of the model file that changed.
@@ -138,6 +140,7 @@ class Cut:
     runs: list[list[Any]]
     skipped: int
     forgotten: int
+    answers: int
     replaying: "Replaying | None"
     learn_errors: tuple[LogPosition, ...]
     adopted: tuple[str, ...]
@@ -248,6 +251,7 @@ class VersionMaker:
             late=_late(snapshot),
             served=UNSET if snapshot.served is None else snapshot.served,
             origin=cut.head.manifest.origin if cut.head else UNSET,
+            begun_anew=_begun_anew(positions.begun_anew),
         )
         check_counts(manifest)
         return seal_version(manifest, self._signer)
@@ -324,11 +328,13 @@ def _rewind(cut: Cut) -> Rewind | UnsetType:
 
 
 def _counts(snapshot: Snapshot, cut: Cut) -> Counts:
+    # Answers that are only scored are records read and not learned; operators skip others.
+    answers = snapshot.late.answers - cut.answers
     return Counts(
         learned=snapshot.learned,
         scored=snapshot.scored,
         refused=sum(snapshot.refused_by.values()),
-        skipped=cut.skipped,
+        skipped=cut.skipped + answers,
         forgotten=cut.forgotten,
         pending=snapshot.late.pending,
         labels=snapshot.late.labels,
@@ -340,12 +346,13 @@ def _counts(snapshot: Snapshot, cut: Cut) -> Counts:
 
 
 def _chunks(trainer: Trainer) -> Packed:
-    return {name: pack(raw) for name, raw in trainer.join.pending.segments().items()}
+    return {name: pack(raw) for name, raw in trainer.join.segments().items()}
 
 
 def _late(snapshot: Snapshot) -> Late:
     delays = {f"{seconds:.6g}": count for seconds, count in snapshot.late.delays.items()}
-    return Late(oldest_ms=snapshot.late.oldest_ms, delays=delays)
+    late = snapshot.late
+    return Late(oldest_ms=late.oldest_ms, delays=delays, answers=late.answers)
 
 
 def _conflict(outcome: Outcome, version: Version, token: str) -> Conflict:
@@ -362,6 +369,10 @@ def _anchors(nested: dict[str, dict[str, Any]]) -> dict[str, TopicAnchors]:
         )
         for topic, of in nested.items()
     }
+
+
+def _begun_anew(lost: dict[str, dict[str, int]]) -> dict[str, BegunAnew] | UnsetType:
+    return {topic: BegunAnew(**each) for topic, each in lost.items()} or UNSET
 
 
 def _cpu_s() -> float:

@@ -21,7 +21,7 @@ from kafka.errors import (
 from kafka.protocol.consumer.offsets import IsolationLevel
 
 from config.settings import KafkaSettings
-from stream.between.positions import PartitionKey, Positions, fingerprint
+from stream.between.positions import PartitionKey, Positions
 from stream.errors import (
     KafkaUnavailableError,
     LogDisagreesError,
@@ -31,11 +31,11 @@ from stream.errors import (
 from stream.kafka import client as kafka_client
 from stream.kafka import fast_records
 from stream.kafka.fetching import Fetching
+from stream.kafka.log_check import LogCheck, check_id
 
 log = logging.getLogger(__name__)
 
 _POLL_RECORDS = 2_000
-_ANCHOR_TIMEOUT_MS = 10_000
 _WAITING_TIMEOUT_MS = 1_000
 
 Batch = tuple[str, int, list[Any]]
@@ -63,10 +63,10 @@ class KafkaSource:
         fast_records.use_in(self._consumer)
         self.fetching = Fetching(self._consumer, fetch_wait_ms)
         self._admin: Any = None
-        self._ends: dict[Any, int] = {}
+        self._ends: dict[PartitionKey, int] = {}
         try:
             self._admin = kafka_client.admin(kafka)
-            self._check_log(positions)
+            self._ends = LogCheck(self._consumer, kafka, model).ends(positions)
             self._assign(positions)
         except BaseException:
             self.close()
@@ -223,11 +223,10 @@ class KafkaSource:
             found = kafka_client.described(self._admin, names)
         except KafkaError as error:
             raise KafkaUnavailableError(self._address, error) from error
-        for name, topic_id in positions.topic_ids.items():
+        for name in names:
             if name not in found:
                 raise TopicMissingError(name, self._address)
-            if found[name].topic_id != topic_id:
-                self._refuse_topic(positions, found[name])
+            check_id(found[name], positions, self._model)
 
     def close(self) -> None:
         """Close the consumer; what it still held is read again by the next one."""
@@ -251,65 +250,6 @@ class KafkaSource:
         for partition in partitions:
             self._consumer.seek(partition, positions.next_offsets[tuple(partition)])
 
-    def _check_log(self, positions: Positions) -> None:
-        """Stop before the first read if this is not the log that the head was learned from."""
-        topics = kafka_client.require(self._kafka, positions.topic_ids)
-        for name, topic_id in positions.topic_ids.items():
-            if topics[name].topic_id != topic_id:
-                self._refuse_topic(positions, topics[name])
-        keys = [TopicPartition(*key) for key in positions.next_offsets]
-        try:
-            begins = self._consumer.beginning_offsets(keys, timeout_ms=_ANCHOR_TIMEOUT_MS)
-            ends = self._consumer.end_offsets(keys, timeout_ms=_ANCHOR_TIMEOUT_MS)
-        except KafkaError as error:
-            raise KafkaUnavailableError(self._address, error) from error
-        self._ends = {tuple(key): end for key, end in ends.items()}
-        for key in keys:
-            self._check_range(key, positions, begins[key], ends[key])
-            self._check_anchor(key, positions, begins[key])
-
-    def _refuse_topic(self, positions: Positions, found: kafka_client.Topic) -> None:
-        first = min(key for key in positions.next_offsets if key[0] == found.name)
-        why = f"the topic was deleted and recreated (id {found.topic_id})"
-        offset = positions.next_offsets[first]
-        raise LogDisagreesError(self._model, first[0], first[1], offset, why)
-
-    def _check_range(self, key: TopicPartition, positions: Positions, begin: int, end: int) -> None:
-        next_offset = positions.next_offsets[tuple(key)]
-        if next_offset < begin:
-            why = f"retention has deleted what comes next (the log begins at {begin})"
-        elif next_offset > end:
-            why = f"the log ends at {end}, before what was learned"
-        else:
-            return
-        raise LogDisagreesError(self._model, key.topic, key.partition, next_offset, why)
-
-    def _check_anchor(self, key: TopicPartition, positions: Positions, begin: int) -> None:
-        anchor = positions.anchors.get(tuple(key))
-        if anchor is None:
-            return
-        if anchor["offset"] < begin:
-            log.warning("model %s: the anchor of %s-%d has expired", self._model, *key)
-            return
-        record = self._read_one(key, anchor["offset"])
-        if record is None or record.offset != anchor["offset"]:
-            log.warning("model %s: the anchor of %s-%d was compacted", self._model, *key)
-            return
-        if fingerprint(record.offset, record.value, record.timestamp) != anchor:
-            why = "the record there is not the one that was learned"
-            raise LogDisagreesError(self._model, key.topic, key.partition, anchor["offset"], why)
-
-    def _read_one(self, key: TopicPartition, offset: int) -> Any:
-        self._consumer.assign([key])
-        self._consumer.seek(key, offset)
-        try:
-            polled = self._consumer.poll(timeout_ms=_ANCHOR_TIMEOUT_MS, max_records=1)
-        except OffsetOutOfRangeError:
-            return None
-        except KafkaError as error:
-            raise KafkaUnavailableError(self._address, error) from error
-        return next(iter(polled.get(key, ())), None)
-
     def _lost(self, error: Exception) -> LogDisagreesError:
         partitions = getattr(error, "args", [None])[0]
         first = next(iter(partitions)) if isinstance(partitions, Mapping) and partitions else None
@@ -319,6 +259,22 @@ class KafkaSource:
         offset = self._consumer.position(where) or 0
         why = f"the log no longer has this offset ({type(error).__name__})"
         return LogDisagreesError(self._model, where.topic, where.partition, offset, why)
+
+
+def disagreement(kafka: KafkaSettings, model: str, positions: Positions) -> str | None:
+    """Why this is not the log of these positions; None where it is.
+
+    Raises:
+        TopicMissingError, KafkaUnavailableError: It cannot be seen.
+    """
+    consumer = _consumer(kafka, model)
+    try:
+        LogCheck(consumer, kafka, model).ends(positions)
+    except LogDisagreesError as error:
+        return error.why
+    finally:
+        consumer.close(autocommit=False)
+    return None
 
 
 def first_offsets(

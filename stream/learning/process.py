@@ -127,7 +127,8 @@ class LearnerProcess:
         else:
             found = self._restored(start, scratch) if start else self._begun(scratch)
             forgotten = start.manifest.counts.forgotten if start else 0
-        found.positions.begin(begin.topic_ids, begin.first_offsets)
+        is_reset = begin.rewound is not None and begin.rewound.is_reset
+        found.positions.begin(begin.topic_ids, begin.first_offsets, begin.lost)
         self.channel.send(Ready(start.manifest.name if start else None))
         worker = LearningLoop(
             self.model_file,
@@ -140,6 +141,7 @@ class LearnerProcess:
                 target=(rewound and rewound.target) or target,
                 tell=self.channel.send,
                 forgotten=forgotten,
+                answers=start.manifest.answers_read if start and not is_reset else 0,
                 replaying=rewound.replaying if rewound else None,
                 budget=self.budget,
                 place=self.place,

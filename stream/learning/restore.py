@@ -123,6 +123,7 @@ def positions_of(manifest: Manifest, model_file: ModelFile) -> Positions:
         begins=plain["begins"],
         anchors=plain["anchors"],
         skipped=manifest.counts.skipped,
+        begun_anew=plain.get("begun_anew", {}),
     )
     if not _is_anew(manifest, model_file):
         return found

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from checkpoints.reading.difference import Stretch
 from checkpoints.records.manifest import Manifest
+from config.model.late_labels import answers_are_events
 from config.model_file import ModelFile
 from config.settings import KafkaSettings
 from learner.events.decode import Decode, answer_decoder, decoder, label_decoder
@@ -62,7 +63,9 @@ class EventLog:
         self._limits = {span[:2]: span for span in self._all_there_is()}
         topics = model_file.topics
         self._decoders: dict[str, Decode] = {
-            topics.predictions: answer_decoder(model_file),
+            topics.predictions: answer_decoder(
+                model_file, are_events=answers_are_events(model_file.late_labels)
+            ),
             topics.labels: label_decoder(model_file),
             topics.events: decoder(model_file),
         }

@@ -46,6 +46,7 @@ from stream.kafka.dead_letters import DeadLetters
 from stream.kafka.group_mirror import GroupMirror
 from stream.replay.in_order import Piece
 from stream.source.columns import columns_of
+from stream.source.give_back import give_back
 from stream.source.in_flight import Feed
 from stream.source.order_watch import OrderWatch
 from stream.source.reports.heartbeat import Speed, Status, Trouble
@@ -54,7 +55,7 @@ from stream.source.reports.not_finite_log import NotFiniteLog
 from stream.source.reports.refusal_log import RefusalLog
 from stream.source.reports.remedies import Remedies
 from stream.source.rewinding import Rewinder
-from stream.source.topics import labels_topic
+from stream.source.topics import answers_beside, labels_topic
 from stream.source.turns import Stretch, Turns
 
 log = logging.getLogger(__name__)
@@ -65,6 +66,8 @@ _HOUSEKEEPING_S = 1.0
 # Without a record for so long a line is idle: fetches wait for one, and Kafka is asked seldom.
 _IDLE_AFTER_S = 1.0
 _IDLE_CHECK_S = 15.0
+# A line that has caught up gives memory back, and no more often than this.
+_GIVE_BACK_S = 60.0
 # Events of a partition that wait for labels to be read, which go before them.
 _HELD_MAX = 20_000
 
@@ -107,6 +110,7 @@ class SourceLoop:
         self._source, self._dead_letters, self._pruner = source, dead_letters, pruner
         self._mirror, self._metrics = mirror, metrics
         self._labels = labels_topic(model_file, positions)
+        self._beside = answers_beside(model_file)
         self._feed = Feed(columns_of(model_file, self._labels))
         self._turns = Turns()
         self._speed = Speed()
@@ -114,6 +118,7 @@ class SourceLoop:
         self._not_finite = NotFiniteLog(model_file.name)
         self._advised: str | None = None
         self._housekeeping_at = self._checked_at = 0.0
+        self._gave_back_at = 0.0
         self._polled_at = time.monotonic()  # that there were records
         self._has_news = self._is_finished = False
 
@@ -182,12 +187,14 @@ class SourceLoop:
         return self._rewind.pieces(found)
 
     def _next(self, polled: Sequence[Stretch]) -> Sequence[Stretch]:
-        return polled if self._labels is None else self._in_turn(polled, self._labels)
+        beside, rest = _apart(polled, self._beside)
+        return beside + (rest if self._labels is None else self._in_turn(rest, self._labels))
 
     def _in_turn(self, polled: Sequence[Stretch], labels: str) -> list[Stretch]:
         """What is to be taken now of what was read, in the order of events and labels."""
         turns, source = self._turns, self._source
-        events = [key for key in self._positions.next_offsets if key[0] != labels]
+        apart = {labels, self._beside}
+        events = [key for key in self._positions.next_offsets if key[0] not in apart]
         for topic, partition, records in polled:
             if topic != labels and records:
                 turns.add_events((topic, partition), records)
@@ -324,12 +331,19 @@ class SourceLoop:
         self._housekeeping_at = now + _HOUSEKEEPING_S
         if self._status.state != "idle" or now - self._polled_at < _IDLE_CHECK_S:
             self._report_lag()  # where nothing comes it stays what it was
+        if self._status.state == "idle" and self._gave_back_at < self._polled_at:
+            self._give_back(now)
         self._refusals.say(now)
         self._advise()
         if self._rewind is None or not self._rewind.is_replaying:
             self._has_news = self._source.has_new_partitions(self._positions)
         if self._is_all_taken and not self._board.is_frozen:
             self._check_log(now)
+
+    def _give_back(self, now: float) -> None:
+        if now - self._gave_back_at > _GIVE_BACK_S:
+            self._gave_back_at = now
+            give_back()
 
     def _check_log(self, now: float) -> None:
         """See that the topics are still those that were read, and pass over gaps: for an idle line
@@ -375,3 +389,9 @@ class SourceLoop:
         is_done = not is_behind and not uncommitted and lag is not None and not any(lag.values())
         if is_done and self._status.state == "learning":
             self._status.state, self._status.trouble = "idle", Trouble()
+
+
+def _apart(polled: Sequence[Stretch], topic: str | None) -> tuple[list[Stretch], list[Stretch]]:
+    """What is of this topic, and the rest."""
+    rest = [each for each in polled if each[0] != topic]
+    return [each for each in polled if each[0] == topic], rest

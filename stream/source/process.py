@@ -31,7 +31,15 @@ from config.settings import Settings
 from stream.between.messages import Begin, Channel
 from stream.between.positions import Positions
 from stream.between.shared_numbers import SharedNumbers
-from stream.errors import HistoryExistsError, NoHeadError, ServersAwayError
+from stream.errors import (
+    HistoryExistsError,
+    LogDisagreesError,
+    NoHeadError,
+    ServersAwayError,
+    TopicAwayError,
+    TopicLostError,
+    TopicMissingError,
+)
 from stream.exits import DONE, end_with
 from stream.kafka import client as kafka_client
 from stream.kafka.consumer import KafkaSource
@@ -51,7 +59,7 @@ from stream.source.rewinding import (
     with_partitions_of,
 )
 from stream.source.store_check import StoreCheck
-from stream.source.topics import begun, topics_to_read
+from stream.source.topics import begun, losable, lose_what_is_lost, topics_to_read
 
 log = logging.getLogger(__name__)
 
@@ -111,6 +119,7 @@ class SourceProcess:
     wait_limit_s: float | None
     fetch_wait_ms: int
     topics: list[str] = field(init=False)
+    lost: list[TopicLostError] = field(default_factory=list)
     status: Status = field(init=False)
     store: Store = field(init=False)
 
@@ -122,8 +131,20 @@ class SourceProcess:
         try:
             self._run()
         except Exception as error:
-            return end_with(error, self.keeper)
+            return end_with(self._forgiven(error), self.keeper)
         return DONE
+
+    def _forgiven(self, error: Exception) -> Exception:
+        """What is said of a topic that may be lost: the next life begins it anew, or waits for it.
+        One that never was is a mistake of whoever starts us.
+        """
+        was_at_work = self.wait_limit_s is None or self.board.has_begun("source")
+        match error:
+            case LogDisagreesError() if error.topic in losable(self.model_file):
+                return TopicLostError(self.model_file.name, error.topic, error.why)
+            case TopicMissingError() if was_at_work and error.topic in losable(self.model_file):
+                return TopicAwayError(self.model_file.name, error)
+        return error
 
     def _run(self) -> None:
         settings = self.settings
@@ -315,13 +336,12 @@ class SourceProcess:
     def _positions(self, head: Version | None, rewind: RewindStart | None) -> Positions:
         if head is None:
             return self._first_positions()
-        return begun(
-            self._positions_at(head, rewind),
-            self.settings.kafka,
-            self.model_file.name,
-            self.topics,
-            "earliest",
-        )
+        kafka, positions = self.settings.kafka, self._positions_at(head, rewind)
+        self.lost = lose_what_is_lost(positions, kafka, self.model_file)
+        for lost in self.lost:
+            log.warning("%s", lost)
+            self.status.lost = str(lost)
+        return begun(positions, kafka, self.model_file.name, self.topics, "earliest")
 
     def _positions_at(self, head: Version, rewind: RewindStart | None) -> Positions:
         """Those of the head; of a rewind, where it goes on."""
@@ -361,6 +381,7 @@ class SourceProcess:
                 topic_ids=positions.topic_ids,
                 first_offsets=[(*key, at) for key, at in positions.begins.items()],
                 rewound=rewind.told() if rewind else None,
+                lost=[lost.topic for lost in self.lost],
             )
         )
 

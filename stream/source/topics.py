@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from checkpoints.exporting.importer import Beginning
+from config.model.late_labels import answers_are_events
 from config.model_file import ModelFile
 from config.settings import KafkaSettings
 from learner.events.decode import Decode, answer_decoder, label_decoder
 from stream.between.positions import Positions
+from stream.errors import TopicLostError
 from stream.kafka import client as kafka_client
-from stream.kafka.consumer import first_offsets
+from stream.kafka.consumer import disagreement, first_offsets
 from stream.kafka.group_mirror import highest_mirrored
 
 log = logging.getLogger(__name__)
@@ -19,28 +21,34 @@ log = logging.getLogger(__name__)
 
 def topics_to_read(kafka: KafkaSettings, model_file: ModelFile) -> list[str]:
     """The events topic; the labels topic, if it is another: the model file asks for it by
-    `late_labels`, or it is there; and the predictions topic, if answers of the API wait for labels.
+    `late_labels`, or it is there; and the predictions topic: answers of the API wait for labels, or
+    it is there and they are scored.
 
     Raises:
         TopicMissingError: One that the model needs does not exist, or its dead letters have none.
     """
     events, labels = model_file.topics.events, model_file.topics.labels
     needed = [events]
-    if labels != events and (
-        model_file.late_labels is not None or kafka_client.describe(kafka, [labels])
-    ):
+    if labels != events and (model_file.late_labels is not None or _is_there(kafka, labels)):
         needed.append(labels)
-    if takes_answers(model_file):
-        needed.append(model_file.topics.predictions)
+    answers = model_file.topics.predictions
+    if answers_are_events(model_file.late_labels) or (
+        model_file.scores_answers and _is_there(kafka, answers)
+    ):
+        needed.append(answers)
     letters = [kafka_client.dead_letter_topic(topic) for topic in needed]
     kafka_client.require(kafka, [*needed, *letters])
     return needed
 
 
-def takes_answers(model_file: ModelFile) -> bool:
-    """Whether an answer of the API is an event that waits for its label."""
+def _is_there(kafka: KafkaSettings, topic: str) -> bool:
+    return bool(kafka_client.describe(kafka, [topic]))
+
+
+def answers_beside(model_file: ModelFile) -> str | None:
+    """The topic of answers that are no events: they are scored as they come, waiting for nobody."""
     late = model_file.late_labels
-    return late is not None and late.features != "events"
+    return None if answers_are_events(late) else model_file.topics.predictions
 
 
 def labels_topic(model_file: ModelFile, positions: Positions) -> str | None:
@@ -54,10 +62,41 @@ def other_decoders(model_file: ModelFile, labels: str | None) -> Mapping[str, De
     """What decodes the records of each topic whose records are not events; `labels` names that of
     labels alone.
     """
-    others = {} if labels is None else {labels: label_decoder(model_file)}
-    if takes_answers(model_file):
-        others[model_file.topics.predictions] = answer_decoder(model_file)
+    are_events = answers_are_events(model_file.late_labels)
+    others = {model_file.topics.predictions: answer_decoder(model_file, are_events=are_events)}
+    if labels is not None:
+        others[labels] = label_decoder(model_file)
     return others
+
+
+def losable(model_file: ModelFile) -> frozenset[str]:
+    """Topics that may be made anew, or lose records, without an end of learning: that of labels
+    alone, which may be sent again, and that of answers that are only scored. What an event was, no
+    later record tells.
+    """
+    apart = {model_file.topics.labels, answers_beside(model_file)} - {model_file.topics.events}
+    return frozenset(topic for topic in apart if topic is not None)
+
+
+def lose_what_is_lost(
+    positions: Positions, kafka: KafkaSettings, model_file: ModelFile
+) -> list[TopicLostError]:
+    """Topics whose log is not the one of these positions, and may be another; these are read no
+    more until they are begun anew.
+
+    Raises:
+        TopicMissingError: There are none of the labels at all.
+    """
+    found = []
+    for topic in sorted(losable(model_file) & positions.topic_ids.keys()):
+        if topic == answers_beside(model_file) and not _is_there(kafka, topic):
+            why: str | None = "it was deleted"
+        else:
+            why = disagreement(kafka, model_file.name, positions.of(topic))
+        if why is not None:
+            positions.lose(topic)
+            found.append(TopicLostError(model_file.name, topic, why))
+    return found
 
 
 def begun(

@@ -19,12 +19,12 @@ from checkpoints.records.lineage import joined, open_lineage
 from checkpoints.records.manifest import Manifest, Run, version_number
 from checkpoints.records.signing import Verifier
 from checkpoints.stores.records import Records
+from config.model.late_labels import answers_are_events
 from config.model_file import ModelFile
 from config.settings import KafkaSettings
 from stream.errors import StreamError
 from stream.kafka import client as kafka_client
 from stream.kafka.log_reader import LogReader, Span
-from stream.source.topics import takes_answers
 from stream.trying.progress import say
 from stream.trying.sources import Stretches, in_stretches
 from stream.trying.trial import Stretch
@@ -181,7 +181,7 @@ def whole_stretch(kafka: KafkaSettings, model_file: ModelFile) -> LogStretch:
         model_file.late_labels is not None or bool(kafka_client.describe(kafka, [topics.labels]))
     )
     others = [topics.labels] if has_labels else []
-    others += [topics.predictions] if takes_answers(model_file) else []
+    others += [topics.predictions] if answers_are_events(model_file.late_labels) else []
     found = {**events, **kafka_client.require(kafka, others)}
     with closing(LogReader(kafka)) as reader:
         spans = [span for topic in found.values() for span in reader.spans(topic, None)]

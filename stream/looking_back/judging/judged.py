@@ -73,7 +73,8 @@ class Jury:
             losses[place] = self._loss(judged)
             scored.append((judged.y, label, chances or {}))
         scores = scores_of(self._model_file, self._metrics)
-        scores.extend(scored)
+        for y, label, chances in scored:
+            scores.update(y, label, chances)
         report = scores.report()
         return Judgement(
             losses=losses,

@@ -71,6 +71,7 @@ class Status:
         advice: Why most of what comes is refused, and what mends it; None where it is not so.
         own_heads: The ids of heads that are ours: the last committed, and one being committed.
         trouble: What ended earlier lives, until a version is made or there is nothing to do.
+        lost: What was lost of the log when this life began, and is not learned; None: nothing.
     """
 
     board: SharedNumbers
@@ -83,6 +84,7 @@ class Status:
     advice: str | None = None
     own_heads: frozenset[str] = frozenset()
     trouble: Trouble = field(default_factory=Trouble)
+    lost: str | None = None
 
     @property
     def told_state(self) -> str:
@@ -115,7 +117,7 @@ class Status:
             "advice": self.advice,
             "rewind": self.rewind,
             "events_per_second": self.events_per_second,
-            "last_error": self.trouble.what,
+            "last_error": self.trouble.what or self.lost,
             "uncommitted": self.board.uncommitted,
             "control_seq": self.board.obeyed_seq,
             "at_ms": int(time.time() * 1000),

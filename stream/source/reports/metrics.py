@@ -62,6 +62,9 @@ class LearnerMetrics:
         self._pending = self._gauge("label_join_pending", "Events that wait for their label.")
         self._matched = self._gauge("label_join_matched", "Labels joined with their event.")
         self._expired = self._gauge("label_join_expired", "Events let go without a label.")
+        self._lost = self._gauge(
+            "label_topic_lost", "Times that a topic of labels was lost, and read anew."
+        )
         self._version = self._gauge("model_active_version", "The head's number.")
         self._size = self._gauge("model_size_bytes", "Bytes of the head's payload, unpacked.")
         self._scores = Gauge(
@@ -139,6 +142,7 @@ class LearnerMetrics:
         self._pending.set(counts.pending)
         self._matched.set(counts.labels)
         self._expired.set(counts.expired)
+        self._lost.set(sum(lost.times for lost in manifest.lost_topics.values()))
         self._size.set(manifest.segments["model"].raw_bytes)
         for name, windows in manifest.metrics.items():
             for window in SCORE_WINDOWS:

@@ -20,7 +20,7 @@ from checkpoints.records.lineage import (
     rolled_back,
     seal_lineage,
 )
-from checkpoints.records.manifest import Counts, Version
+from checkpoints.records.manifest import BegunAnew, Counts, Version
 from tests.checkpoints.builders import LEARNER, OPERATOR, VERIFIER, a_rollback, a_version, ref_of
 
 LINE = Line("phishing")
@@ -114,6 +114,26 @@ def test_too_many_counted_is_refused() -> None:
 def test_gaps_in_the_offsets_are_no_loss() -> None:
     one = a_life(learned=10, refused=2, number=1).manifest
     check_counts(replace(one, offsets={"events": {"0": 15}}))
+
+
+def test_a_topic_that_was_begun_anew_is_no_gap_and_stays_counted() -> None:
+    one = a_life(learned=10, refused=2, number=1)
+    offsets = {**one.manifest.offsets, "labels": {"0": 7}}
+    begins = {**one.manifest.begins, "labels": {"0": 0}}
+    counts = replace(one.manifest.counts, labels=7)
+    two = a_version(LINE, number=2, parent=one, counts=counts, offsets=offsets, begins=begins)
+    anew = {"labels": BegunAnew(times=1, records=7)}
+    three = a_version(
+        LINE, number=3, parent=two, counts=replace(counts, labels=9), begun_anew=anew,
+        offsets={**offsets, "labels": {"0": 2}}, begins=begins,
+    )  # fmt: skip
+    check_counts(three.manifest)
+    assert accounted(three.manifest) == advanced(three.manifest)
+    back = a_rollback(three, two, number=4).manifest
+    assert back.rollback is not None
+    assert back.rollback.gap == {"labels": {"0": (0, 2)}}
+    assert (back.lost_topics, back.offsets) == (anew, three.manifest.offsets)
+    assert accounted(back) == advanced(back)
 
 
 # Folding ---------------------------------------------------------------------------------------

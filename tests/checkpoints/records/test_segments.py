@@ -13,5 +13,7 @@ def test_each_kind_that_a_trainer_or_a_rewind_writes_says_whose_it_is():
     taking = Taking(trainer.model_file)
     for offset, label in enumerate([True, True, None]):
         taking.one(trainer, Event(features={"a": 1}, label=label), offset=offset)
+    answer = Event(id="x", served=(True, None))
+    taking.one(trainer, answer, topic=trainer.model_file.topics.predictions)
     written = trainer.snapshot(version="v1").segments
     assert {name.partition(".")[0] for name in written} | {"replay"} == KINDS.keys()

@@ -159,3 +159,23 @@ def test_a_heartbeat_tells_the_status():
     }  # fmt: skip
     assert (beat["last_error"], isinstance(beat["at_ms"], int)) == (None, True)
     assert isinstance(beat["pid"], int)
+
+
+def test_a_lost_topic_is_begun_anew_and_what_was_read_of_it_stays_counted():
+    """Another log under its name: offsets and anchors of the old one mean nothing there."""
+    at = Positions(
+        topic_ids={"events": "id-1", "labels": "id-2"},
+        begins={("events", 0): 0, ("labels", 0): 5},
+        next_offsets={("events", 0): 0, ("labels", 0): 5},
+    )
+    at.took(("labels", 0), 5, fingerprint(14, b"x", 1))
+    at.cut()
+
+    at.begin({"events": "id-1", "labels": "id-3"}, [("labels", 0, 2), ("labels", 1, 0)], ["labels"])
+    assert at.begun_anew == {"labels": {"times": 1, "records": 10}}
+    assert at.offsets_json() == {"events": {"0": 0}, "labels": {"0": 2, "1": 0}}
+    assert at.begins_json() == at.offsets_json()
+    assert at.anchors_json()["labels"] == {"topic_id": "id-3", "partitions": {}}
+    assert at.has_moved, "a version tells of it"
+    at.lose("labels")
+    assert at.begun_anew == {"labels": {"times": 2, "records": 10}}
