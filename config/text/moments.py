@@ -1,6 +1,8 @@
 """Moments as people type them: RFC 3339, with a time zone."""
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+
+_EPOCH, _MS = datetime.fromtimestamp(0, UTC), timedelta(milliseconds=1)
 
 
 def moment_ms(text: str) -> int:
@@ -18,4 +20,4 @@ def moment_ms(text: str) -> int:
         raise ValueError(f"{text!r} is no time (RFC 3339), such as 2026-11-20T12:00:00Z") from None
     if moment.tzinfo is None:
         raise ValueError(f"{text} has no time zone: end it with Z")
-    return int(moment.timestamp() * 1000)
+    return (moment - _EPOCH) // _MS
