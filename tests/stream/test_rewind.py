@@ -1,4 +1,4 @@
-"""Rewinds on a real broker and a real store: what was left out was never seen, nothing else is lost.
+"""Rewinds on a real broker and a real store: what is left out was never seen, all else is learned.
 
 Hundreds of them amid kills: `python -m tests.stream.rewind_trial`.
 """
@@ -94,8 +94,8 @@ class Line:
 
 def kept(place: dict[str, Any]) -> dict[str, Any]:
     """The place, with a model of which retention drops nothing meanwhile."""
-    every = "every_seconds: 0.05"
-    return {**place, "model_text": place["model_text"].replace(every, f"{every}, keep: {{last: 500}}")}
+    every, text = "every_seconds: 0.05", place["model_text"]
+    return {**place, "model_text": text.replace(every, f"{every}, keep: {{last: 500}}")}
 
 
 def slow(place: dict[str, Any]) -> dict[str, Any]:
@@ -295,7 +295,7 @@ def test_what_the_log_has_lost_cannot_be_replayed(place):
         ask = log_check(lambda: at.settings("test").kafka)
 
         for dry_run in (True, False):
-            with pytest.raises(CannotReplay, match="lost offset 50.*begins at 60") as refused:
+            with pytest.raises(CannotReplay, match=r"lost offset 50.*begins at 60") as refused:
                 line.rewind(good, ask_log=ask, dry_run=dry_run)
             assert refused.value.exit_code == 6
         assert at.reader().checked().control is None

@@ -442,6 +442,7 @@ def test_retention_drops_nothing_that_a_rewind_is_made_of(store, steady, operato
 # --- as it is typed ----------------------------------------------------------------------------
 
 WHY = ("--reason", "because")
+SINCE, STAYS = "2023-11-14T22:13:20", "v5 stays the head until that has caught up"
 REWIND = ("rollback", LINE.model, "v2", "--mode", "rewind", "--skip", SKIP[0], *WHY)
 
 
@@ -451,15 +452,13 @@ def test_the_command_line_says_what_is_replayed_and_how_to_follow_it(store, vers
     assert weir(*REWIND, "--dry-run") == (0, "\n".join([
         "phishing: nothing was done; v5 is serving",
         "25 learned events would be replayed after v2, 5 left out",
-        "3 versions and 30 records lie between, 2023-11-14T22:13:20.002Z to "
-        "2023-11-14T22:13:20.005Z",
+        f"3 versions and 30 records lie between, {SINCE}.002Z to {SINCE}.005Z",
         "Accuracy: 0.5 then, 0.5 now",
         "",
     ]))  # fmt: skip
     assert weir(*REWIND) == (0, "\n".join([
         "phishing: rollback in force; serving v2",
-        "25 learned events are replayed after v2, 5 left out; v5 stays the head until that has "
-        "caught up",
+        f"25 learned events are replayed after v2, 5 left out; {STAYS}",
         "to follow it: weir status phishing; to end it: weir cancel phishing --reason …",
         "",
     ]))  # fmt: skip

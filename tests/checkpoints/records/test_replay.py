@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import msgspec
 import pytest
 from hypothesis import given, settings
@@ -36,7 +38,7 @@ def test_joined_runs_are_the_same_records_in_as_few_runs_as_may_be(stretches):
     found = joined(runs)
     assert places(found) == places(runs)
     assert joined(found) == found
-    for (*key, _, end), (*next_key, begin, _) in zip(found, found[1:], strict=False):
+    for (*key, _, end), (*next_key, begin, _) in pairwise(found):
         assert (key, end) != (next_key, begin)
 
 
@@ -56,7 +58,9 @@ def test_a_replay_in_pieces_is_the_replay_in_one(taken, left_out, cut, other_cut
     assert Replay.from_bytes(found.to_bytes()) == found
 
 
-@pytest.mark.parametrize("raw", [b"", b"\xff", b"\x93\x01\x02\x03", b"\x91\x91\x94\x01\x02\x03\x04"])
+@pytest.mark.parametrize(
+    "raw", [b"", b"\xff", b"\x93\x01\x02\x03", b"\x91\x91\x94\x01\x02\x03\x04"]
+)
 def test_what_is_no_replay_is_not_read_as_one(raw):
     with pytest.raises((msgspec.DecodeError, msgspec.ValidationError)):
         Replay.from_bytes(raw)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -78,9 +79,8 @@ def test_both_offsets_are_included(topic, partition, first, more, offset):
 def test_the_last_moment_of_a_span_is_not_in_it(first, length):
     found = skips_of([f"time:{moment(first)}/{moment(first + length)}"])
     assert found.times == (TimeSkip(from_ms=first, to_ms=first + length),)
-    assert [found.has_time(at) for at in (first - 1, first, first + length - 1, first + length)] == [
-        False, True, True, False,
-    ]  # fmt: skip
+    around = (first - 1, first, first + length - 1, first + length)
+    assert [found.has_time(at) for at in around] == [False, True, True, False]
     assert found.has_time(first + 0.5)
 
 
@@ -94,7 +94,7 @@ def test_the_last_moment_of_a_span_is_not_in_it(first, length):
         ("0:5-", "is no skip"),
         ("0:-5-9", "is no skip"),
         ("0: 5-9", "is no skip"),
-        ("0:٥-٩", "is no skip"),
+        ("0:\u0665-\u0669", "is no skip"),
         ("0:5-9\n", "is no skip"),
         ("a b/0:5-9", "is no skip"),
         ("a/b/0:5-9", "is no skip"),
@@ -128,9 +128,5 @@ def test_there_is_a_limit_to_how_many():
 @settings(max_examples=examples(300))
 @given(st.text(max_size=60))
 def test_any_text_means_something_or_is_refused_by_a_value_error(text):
-    try:
-        found = skips_of([text])
-    except ValueError as error:
-        assert str(error)
-    else:
-        assert found != Skips()
+    with suppress(ValueError):
+        assert skips_of([text]) != Skips()
