@@ -307,7 +307,7 @@ class Operator:
         """The answer that was given when this idempotency key was first used."""
         control = open_control(envelope, self._verifier, line)
         record, command = control.record, control.record.command
-        if not order.is_same(command):
+        if not (order.is_same(command) and _replays_as(order, record)):
             raise Conflict(
                 f"this Idempotency-Key stood for {command.command} {command.to or ''} before",
                 advice="use a new key for a new command",
@@ -354,6 +354,14 @@ def _rewinding(
         keeps_serving=order.keep_serving or order.begins_anew,
         may_take_over=order.command != "relearn",
     )
+
+
+def _replays_as(order: Order, record: ControlRecord) -> bool:
+    """Whether a rewind that was ordered leaves out, and has served, what this order says."""
+    if not order.is_rewind or not record.rewind:
+        return True
+    ordered = (record.rewind.skip, record.rewind.keeps_serving)
+    return ordered == (order.skip, order.keep_serving)
 
 
 def _refuse_damaged(reader: LineReader, target: Version, stand: Stand, *, is_rewind: bool) -> None:

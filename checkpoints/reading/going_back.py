@@ -110,11 +110,20 @@ def _records_between(now: Offsets, then: Offsets, begins: Offsets) -> int:
 def _offsets_left_out(skips: Skips, now: Manifest, then: Manifest) -> int:
     """How many of the offsets to be replayed stand in the skips by offset."""
     events = now.model_file.get("topics", {}).get("events", f"{now.model}.events")
-    left_out: set[range] = set()
+    spans: dict[tuple[str, str], list[tuple[int, int]]] = {}
     for skip in skips.offsets:
         topic, partition = skip.topic or events, str(skip.partition)
-        first = max(skip.first, then.offsets.get(topic, {}).get(partition, 0))
+        begin = now.begins.get(topic, {}).get(partition, 0)
+        first = max(skip.first, then.offsets.get(topic, {}).get(partition, begin))
         end = min(skip.last + 1, now.offsets.get(topic, {}).get(partition, 0))
-        if first < end:
-            left_out.add(range(first, end))
-    return sum(map(len, left_out))
+        spans.setdefault((topic, partition), []).append((first, end))
+    return sum(map(_length, spans.values()))
+
+
+def _length(spans: list[tuple[int, int]]) -> int:
+    """How many offsets of one partition stand in any of these."""
+    length = at = 0
+    for first, end in sorted(spans):
+        length += max(0, end - max(first, at))
+        at = max(at, end)
+    return length

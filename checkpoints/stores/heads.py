@@ -149,7 +149,8 @@ class Heads(Protocol):
         """
 
     def remove(self, line: Line, *, by: str) -> str | None:
-        """Remove everything of the line; None, or the holder of the lease that stands against it.
+        """Remove everything of the line, its candidate included; None, or the holder of the lease
+        that stands against it.
 
         Repeated, it goes on where a call was cut short. Until it is over no learner gets the line.
         """
@@ -157,7 +158,9 @@ class Heads(Protocol):
     # Reading -----------------------------------------------------------------------------------
 
     def lines(self) -> list[Line]:
-        """The lines that have a head, in order; of very many in a large Redis perhaps not all."""
+        """The lines that have a head, in order, no candidate among them; of very many in a large
+        Redis perhaps not all.
+        """
 
     def head(self, line: Line) -> bytes | None:
         """The envelope of the head, None when nothing was ever committed."""

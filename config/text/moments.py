@@ -1,6 +1,8 @@
 """Moments as people type them: RFC 3339, with a time zone."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+
+_EPOCH, _MS = datetime.fromtimestamp(0, UTC), timedelta(milliseconds=1)
 
 
 def moment_ms(text: str) -> int:
@@ -19,6 +21,6 @@ def moment_ms(text: str) -> int:
         raise ValueError(f"{text!r} is no time (RFC 3339), such as 2026-11-20T12:00:00Z") from None
     if moment.tzinfo is None:
         raise ValueError(f"{text} has no time zone: end it with Z")
-    if not datetime(1970, 1, 1, tzinfo=UTC) <= moment <= datetime.max.replace(tzinfo=UTC):
+    if not _EPOCH <= moment <= datetime.max.replace(tzinfo=UTC):
         raise ValueError(f"{text} is no time of the years 1970 to 9999")
-    return int(moment.timestamp() * 1000)
+    return (moment - _EPOCH) // _MS

@@ -1,7 +1,7 @@
 """Times as events write them (RFC 3339)."""
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 _YEAR = "(?!0000)[0-9]{4}"
 _LEAP_YEAR = "(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:0[48]|[2468][048]|[13579][26])00)"
@@ -16,6 +16,7 @@ RFC_3339 = (
     rf"{_DAY}[Tt ]{_HOUR_AND_MINUTE}:(?:[0-5][0-9]|60)(?:\.[0-9]+)?"
     f"(?:[Zz]|[+-]{_HOUR_AND_MINUTE})"
 )
+_EPOCH, _MS = datetime.fromtimestamp(0, UTC), timedelta(milliseconds=1)
 _matches = re.compile(RFC_3339).fullmatch
 
 
@@ -41,4 +42,4 @@ def time_ms(text: str) -> float:
     upper = text.upper()
     is_leap = upper[17:19] == "60"
     whole = f"{upper[:17]}59{upper[19:]}" if is_leap else upper
-    return datetime.fromisoformat(whole).timestamp() * 1000 + (1000 if is_leap else 0)
+    return (datetime.fromisoformat(whole) - _EPOCH) / _MS + (1000 if is_leap else 0)

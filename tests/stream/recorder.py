@@ -1,6 +1,7 @@
 """A learner that remembers what it learned: the witness of the kill tests."""
 
 import random
+import time
 from typing import Any
 
 from river import linear_model, preprocessing
@@ -34,3 +35,11 @@ class HeavyRecorder(Recorder):
     def learn_one(self, x: dict[str, Any], y: bool) -> None:
         super().learn_one(x, y)
         self.ballast = random.Random(x["n"]).randbytes(256 << 10)
+
+
+class UnhurriedRecorder(Recorder):
+    """Which takes its time for each event."""
+
+    def learn_one(self, x: dict[str, Any], y: bool) -> None:
+        time.sleep(0.01)
+        super().learn_one(x, y)

@@ -151,22 +151,28 @@ class Sender:
         }
 
 
-def rewind_trial(*, kafka: str, redis: str, folder: Path, name: str, case: Case) -> Result:
-    """Poison, go on, rewind amid kills, go on; what came of it against what must."""
-    rng = random.Random(case.seed)
+def rewind_trial(
+    *, kafka: str, redis: str, folder: Path, name: str, case: Case, share: float = 1.0
+) -> Result:
+    """Poison, go on, rewind amid kills, go on; what came of it against what must.
+
+    Args:
+        share: Of the usual number of events.
+    """
+    rng, count = random.Random(case.seed), int(EVENTS[case.learner] * share)
     text, result = case.model_text(name), Result()
     given = {"kafka": kafka, "redis": redis, "folder": folder, "model_text": text}
     with rig(**given, partitions=case.partitions) as at, private_folder(None) as scratch:
         process, sender = at.start(), Sender(at, case, rng)
-        good, bad, head = spoil(at, sender, EVENTS[case.learner])
+        good, bad, head = spoil(at, sender, count)
         way = rng.choice(WAYS)
         before, end = order_of(at, head), sender.sent
         ordered = order_rewind(at, good, skip=skips(way, good, bad), rng=rng)
-        sender.send(EVENTS[case.learner] // 20)
+        sender.send(count // 20)
         process = _kill_amid(at, process, case.kills, rng, result)
         if case.is_cancelled:
             result.is_cancelled = cancel(at)
-        sender.send(EVENTS[case.learner] // 20)
+        sender.send(count // 20)
         until_all_is_learned(at, sender.sent)
         left_out = set() if result.is_cancelled else stretch(good, bad)
         result.problems += _problems(at, before, left_out, scratch)
@@ -325,19 +331,20 @@ def _line_problems(at: Rig, was: Version, ordered: str, result: Result) -> list[
 
 
 def rebuild_trial(
-    *, kafka: str, redis: str, folder: Path, name: str, case: Case, versions: int
-) -> Result:
+    *, kafka: str, redis: str, folder: Path, name: str, case: Case, versions: int,
+    share: float = 1.0,
+) -> Result:  # fmt: skip
     """Make so many random versions again of a line that was rewound once."""
-    rng = random.Random(case.seed)
+    rng, count = random.Random(case.seed), int(EVENTS[case.learner] * share)
     text, result = case.model_text(name), Result()
     given = {"kafka": kafka, "redis": redis, "folder": folder, "model_text": text}
     with rig(**given, partitions=case.partitions) as at, private_folder(None) as scratch:
         process, sender = at.start(), Sender(at, case, rng)
-        good, bad, _ = spoil(at, sender, EVENTS[case.learner])
+        good, bad, _ = spoil(at, sender, count)
         order_rewind(at, good, skip=skips(rng.choice(WAYS), good, bad), rng=rng)
         until_all_is_learned(at, sender.sent)
         for _ in range(10):
-            sender.send(EVENTS[case.learner] // 40)
+            sender.send(count // 40)
             time.sleep(0.05)
         until_all_is_learned(at, sender.sent)
         at.stop(process)

@@ -22,7 +22,7 @@ from kafka import KafkaProducer, TopicPartition
 from checkpoints.errors import CheckpointError
 from checkpoints.reading.reader import LineReader
 from checkpoints.records.line import Line
-from checkpoints.records.manifest import Version
+from checkpoints.records.manifest import Version, open_version
 from checkpoints.records.signing import Keys, make_keys
 from checkpoints.stores.in_redis.connection import RedisConnection
 from checkpoints.stores.in_redis.store import RedisStore
@@ -208,6 +208,13 @@ class Rig:
     def head(self) -> Version | None:
         """The verified head."""
         return self.reader().checked().head
+
+    def candidate(self) -> Version | None:
+        """How far a rewind has come; None where none has a version yet."""
+        envelope = self.store.head(self.line.candidate)
+        if not envelope:
+            return None
+        return open_version(envelope, self.keys.verifier, self.line.candidate)
 
     def beat(self) -> dict[str, Any]:
         """The newest word of the learner."""

@@ -176,12 +176,14 @@ class MemoryHeads(MemoryPart):
             if books.lease is not None and books.lease[1] > self._clock():
                 return books.lease[0]
             del self._lines[line]
+            self._lines.pop(line.candidate, None)
             self._tell(line)
         return None
 
     def lines(self) -> list[Line]:
         with self._lock:
-            return sorted(line for line, books in self._lines.items() if books.head)
+            found = (line for line, books in self._lines.items() if books.head)
+            return sorted(line for line in found if not line.is_candidate)
 
     def head(self, line: Line) -> bytes | None:
         with self._reading(line) as books:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from checkpoints.errors import CheckpointCorrupt, Tampered
@@ -16,11 +17,13 @@ from checkpoints.records.lineage import (
     check_counts,
     fold,
     joined,
+    lineage_in,
     open_lineage,
     rolled_back,
     seal_lineage,
 )
-from checkpoints.records.manifest import BegunAnew, Counts, Version
+from checkpoints.records.manifest import BegunAnew, Counts, Rewind, Version
+from checkpoints.records.replay import Replay
 from tests.checkpoints.builders import LEARNER, OPERATOR, VERIFIER, a_rollback, a_version, ref_of
 
 LINE = Line("phishing")
@@ -184,6 +187,57 @@ def test_several_pruned_at_once_fold_into_the_next_kept() -> None:
     assert folded[three.id].runs == (("events", 0, 0, 30),)
     assert folded[three.id].folded == ((1, 2),)
     assert fold([two, three], [], {}) == {}
+
+
+def a_rewind(number: int, *, to: Version, head: Version) -> Version:
+    """Whose replay is in a segment."""
+    return a_version(
+        LINE, number=number, parent=head, kind="rewind",
+        rewind=Rewind(to=to.manifest.name, to_id=to.id, command_id="c", at_ms=1),
+        segments={"model": ref_of(b"m"), "replay": ref_of(b"r")},
+    )  # fmt: skip
+
+
+def test_what_a_pruned_rewind_replayed_and_left_out_stays_with_what_went_on_from_it() -> None:
+    one = a_life(learned=10, refused=0, number=1)
+    two = a_life(learned=10, refused=0, before=one, number=2)
+    three = a_rewind(3, to=one, head=two)
+    four = a_life(learned=5, refused=0, before=two, number=4)
+    four = a_version(LINE, number=4, parent=three, runs=four.manifest.runs)
+    replay = Replay(
+        runs=(("events", 0, 15, 20),), skipped=(("events", 0, 10, 15),), raised=(("events", 0, 16),)
+    )
+    standing = {three.id: lineage_in(three, replay)}
+
+    folded = fold([one, two, four], [three], standing)
+
+    assert set(folded) == {four.id}
+    assert folded[four.id] == Lineage(
+        model="phishing", number=4, id=four.id, base=one.id, runs=(("events", 0, 15, 25),),
+        learn_errors=(("events", 0, 16),), folded=((3, 3),), skipped=(("events", 0, 10, 15),),
+    )  # fmt: skip
+    envelope = seal_lineage(folded[four.id], LEARNER)
+    assert open_lineage(envelope, VERIFIER, LINE, version_id=four.id) == folded[four.id]
+
+
+def test_what_a_pruned_rollback_has_passed_over_is_told() -> None:
+    one = a_life(learned=10, refused=0, number=1)
+    two = a_life(learned=20, refused=0, before=one, number=2)
+    back = a_rollback(two, one, number=3)
+    four = a_version(LINE, number=4, parent=back, runs=(("events", 0, 30, 31),))
+
+    folded = fold([one, four], [two, back], {})[four.id]
+
+    assert folded.forgotten == folded.unlearned == (("events", 0, 10, 30),)
+    assert folded.skipped is UNSET
+
+
+def test_a_lineage_from_before_there_were_rewinds_has_the_same_bytes() -> None:
+    two = a_life(learned=1, refused=0, number=2)
+    envelope = seal_lineage(lineage_in(two, None), LEARNER)
+    assert b"skipped" not in envelope
+    assert b"forgotten" not in envelope
+    assert open_lineage(envelope, VERIFIER, LINE, version_id=two.id).unlearned == ()
 
 
 def test_runs_of_other_partitions_are_not_joined() -> None:

@@ -32,6 +32,7 @@ from tests.checkpoints.builders import (
     ref_of,
 )
 from tests.checkpoints.stores.beat_contract import BeatContract
+from tests.checkpoints.stores.candidate_contract import CandidateContract
 from tests.checkpoints.stores.damage_contract import DamageContract
 from tests.checkpoints.stores.fence_contract import FenceContract
 from tests.checkpoints.stores.remove_contract import RemoveContract
@@ -40,7 +41,7 @@ AnyStore = MemoryStore | RedisStore
 NOTHING = Position(head=None, control=None, learner=None)
 
 
-class StoreContract(DamageContract, BeatContract, FenceContract, RemoveContract):
+class StoreContract(DamageContract, BeatContract, FenceContract, RemoveContract, CandidateContract):
     """Give fixtures `store` (either kind), `line` (fresh) and `wait_s` (let leases run out)."""
 
     # Taking the line ---------------------------------------------------------------------------

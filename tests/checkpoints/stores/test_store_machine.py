@@ -23,11 +23,12 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from checkpoints.dev_server import ValkeyServer
 from checkpoints.errors import CheckpointCorrupt
-from checkpoints.records.control import Control
+from checkpoints.records.control import Control, Rewinding
 from checkpoints.records.line import Line
 from checkpoints.records.manifest import Version
 from checkpoints.stores.heads import Granted
@@ -54,6 +55,7 @@ AnyStore = MemoryStore | RedisStore
 CONTENTS = {f"small {n}": b"model number %d  " % n for n in range(2)}
 CONTENTS["large"] = b"a large model   ".ljust(MIB + 1)
 contents = st.sampled_from(list(CONTENTS))
+unversioned = st.sampled_from(["unpin"] * 4 + ["rewind", "cancel"])
 deaths = st.sampled_from(["none", "none", "none", "before", "after"])
 
 
@@ -244,10 +246,27 @@ class StoreMachine(RuleBasedStateMachine):
         control = self.an_order("pin", to=version.manifest.name, pin=pointer(version))
         self.order(control, None, {target}, death)
 
-    @rule(death=deaths)
-    def unpin(self, death: str) -> None:
-        """An operator unpins, or repeats the order whose answer was lost."""
-        self.order(self.an_order("unpin", pin=None), None, set(), death)
+    @rule(data=st.data(), death=deaths, command=unversioned)
+    def order_without_a_version(self, data: st.DataObject, death: str, command: str) -> None:
+        """An operator unpins; or has what came after a version replayed, which may be gone, or
+        ends that: whoever learns is fenced with it.
+        """
+        if command == "rewind" and self.model.head:
+            self.rewind(data, death)
+        elif command == "cancel":
+            cancel = self.an_order("cancel", rewind=UNSET)
+            self.order(cancel, None, set(), death, is_fencing=True)
+        else:
+            self.order(self.an_order("unpin", pin=None), None, set(), death)
+
+    def rewind(self, data: st.DataObject, death: str) -> None:
+        target = self.versions[data.draw(st.sampled_from(list(self.model.ever)), label="target")]
+        ordered = Rewinding(
+            seq=len(self.ordered) + 1, id=f"w{next(self.orders)}", to=pointer(target),
+            head=pointer(self.versions[self.model.head or ""]),
+        )  # fmt: skip
+        control = self.an_order("rollback", to=target.manifest.name, rewind=ordered)
+        self.order(control, None, {target.id}, death, is_fencing=True)
 
     @precondition(lambda self: self.control)
     @rule(data=st.data())
@@ -278,12 +297,17 @@ class StoreMachine(RuleBasedStateMachine):
     def an_order(self, command: str, **changes: Any) -> Control:
         return a_control(self.line, self.control, command=command, **changes)
 
-    def order(self, control: Control, version: Version | None, names: set[str], death: str) -> None:
+    def order(
+        self, control: Control, version: Version | None, names: set[str], death: str,
+        *, is_fencing: bool = False,
+    ) -> None:  # fmt: skip
         kept = self.seen(version) if version else None
         previous = control.record.previous
         expected = self.model.answer_command(control.id, previous, kept, names)
         reply = self.attempt(
-            lambda: self.store.command(self.line, control=control, version=version),
+            lambda: self.store.command(
+                self.line, control=control, version=version, is_fencing=is_fencing
+            ),
             "command", death,
         )  # fmt: skip
         assert reply is None or reply.outcome == expected
@@ -294,6 +318,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.model.obey(control.id, control.envelope)
         if version is not None and kept is not None:
             self.model.adopt(version.id, kept)
+        if is_fencing or version is not None:
             self.model.token = "the operator's"
 
     @precondition(lambda self: self.sessions and self.model.kept)
@@ -414,6 +439,13 @@ class FencesNobody(MemoryStore):
         self.on_step("fence.after")
 
 
+class FencesWithVersionsOnly(MemoryStore):
+    """A mutant: a rewind leaves the learner of before at work."""
+
+    def command(self, line: Line, *, is_fencing: bool = False, **given: Any) -> Any:
+        return super().command(line, **given)
+
+
 class ForgetsHighest(MemoryStore):
     """A mutant: numbers may be used again."""
 
@@ -456,6 +488,7 @@ class NamesLostOrders(MemoryStore):
         ForgetsTheParent,
         ForgetsTheFence,
         FencesNobody,
+        FencesWithVersionsOnly,
         ForgetsHighest,
         LosesSharedSegments,
         TrustsThePointer,
@@ -468,7 +501,7 @@ def test_the_machine_catches_a_store_that_is_wrong(mutant: type[MemoryStore]) ->
         run_state_machine_as_test(
             machine_over(mutant),
             settings=settings(
-                max_examples=200, stateful_step_count=40, deadline=None, database=None,
+                max_examples=400, stateful_step_count=40, deadline=None, database=None,
                 suppress_health_check=QUIET, report_multiple_bugs=False, print_blob=False,
                 derandomize=True, phases=[Phase.generate],
             ),

@@ -126,7 +126,7 @@ def test_it_stops_where_so_many_runs_are_left(given_, down_to):
 
 
 def test_a_partition_that_is_far_ahead_is_held_until_its_turn():
-    """Only so many of its records wait, whatever the others have; the one due never does."""
+    """Only so many of its records wait, whatever the others have; what is due is never held."""
     ahead, due = ("e", 0), ("e", 1)
     order = InOrder([(*due, 0, 1), (*ahead, 0, HELD_MAX + 2)], until={ahead: HELD_MAX + 2, due: 1})
     order.add(ahead, [Record(at) for at in range(HELD_MAX + 1)])

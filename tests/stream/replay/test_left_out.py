@@ -80,7 +80,7 @@ def test_a_stretch_is_split_where_something_is_left_out(offsets, spans):
         for record in piece.records:
             meant = any(first <= record.offset <= first + more for first, more in spans)
             assert piece.is_left_out == meant
-    assert all(a.is_left_out != b.is_left_out for a, b in pairwise(pieces))
+    assert all(piece.is_left_out != following.is_left_out for piece, following in pairwise(pieces))
 
 
 def test_what_was_left_out_before_stays_so_unasked():
