@@ -83,6 +83,7 @@ class Pruner:
             return
         protected = {head.id} | self._store.in_use(self._line)
         protected |= control.record.protected if control else frozenset()
+        protected |= _served_for(head)
         kept_numbers = to_keep(
             _kept(self._versions),
             keep=self._keep,
@@ -108,6 +109,12 @@ class Pruner:
         self._versions = kept
         ids = {v.id for v in kept}
         self._lineages = {i: e for i, e in {**self._lineages, **lineages}.items() if i in ids}
+
+
+def _served_for(head: Version) -> set[str]:
+    """The id of the version that is served for a head that is held back."""
+    held = head.manifest.held_back(released=0)
+    return {held.good.id} if held else set()
 
 
 def _kept(versions: Sequence[Version]) -> list[Kept]:

@@ -41,7 +41,8 @@ class Verb(Struct, frozen=True, kw_only=True):
         takes: Which of `FIELDS` it takes besides `EVERY`.
         changes: Which standing orders it changes, and to what, given the orders as they stood, the
             version meant, and the order's tag.
-        usual: What it means where `to` is not given: the head, or the version that is served.
+        usual: What it means where `to` is not given: the head, the version that is served, or the
+            head if that is held back.
         before: What its `from` is: the head, the version that was served, or where the tag stood.
         waits_for: The roles whose live processes must obey before it is in force.
         fences: Where no learner says to obey, the line is fenced.
@@ -59,7 +60,7 @@ class Verb(Struct, frozen=True, kw_only=True):
     name: CommandName
     takes: tuple[str, ...] = ()
     changes: Callable[[ControlRecord, Pointer | None, str | None], Mapping[str, Any]]
-    usual: Literal["head", "served"] | None = None
+    usual: Literal["head", "served", "held"] | None = None
     before: Literal["head", "served", "tag"] = "head"
     waits_for: tuple[str, ...] = ("api",)
     fences: bool = False
@@ -189,6 +190,17 @@ _ROWS = (
         summary="Give a version a name, which also keeps it",
         stood="{tag} is {to} already",
         example={"to": "v1", "tag": "stable", "reason": "good all week"},
+    ),
+    Verb(
+        name="release",
+        changes=lambda _was, target, _tag: {"released": target} if target else {},
+        waits_for=("api", "learner"),
+        usual="held",
+        before="served",
+        help="Serve the head although the publish gate holds it back.",
+        summary="Serve the head that the publish gate holds back",
+        stood="nothing is held",
+        example={"reason": "the scores fell with the season, not with the model"},
     ),
 )
 VERBS: Mapping[str, Verb] = {each.name: each for each in _ROWS}

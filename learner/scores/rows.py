@@ -23,6 +23,7 @@ from learner.scores.states import (
     MeanTally,
     Present,
     SquaresTally,
+    river_metric,
 )
 from learner.scores.tally import MakeTally
 from learner.tasks import TASKS
@@ -39,11 +40,13 @@ class Score:
         tally: Makes what remembers it, and has its values. Scores of one class share it.
         reads: What it is fed with; `vw_loss` is what Vowpal Wabbit tells as it learns.
         tasks: Those it suits, of a score of our own; else River's metric of its name says it.
+        is_bigger_better: Of a score of our own: whether a greater value is a better one.
     """
 
     tally: MakeTally
     reads: Literal["labels", "probabilities", "vw_loss"]
     tasks: Collection[TaskName] = ()
+    is_bigger_better: bool = True
 
 
 def _absolute(y: float, y_pred: float, _: object) -> float:
@@ -110,6 +113,9 @@ def _mean_of_chances(loss: Loss) -> Score:
 
 
 _CLASSES: Collection[TaskName] = [name for name, task in TASKS.items() if task.has_classes]
+_calibration = Score(
+    tally=CalibrationTally, reads="probabilities", tasks=_CLASSES, is_bigger_better=False
+)
 
 SCORES = {
     "MAE": _mean(_absolute),
@@ -124,8 +130,19 @@ SCORES = {
     "ROCAUC": Score(tally=CurveTally, reads="probabilities"),
     "KappaT": Score(tally=KappaTally, reads="labels", tasks=_CLASSES),
     "KappaM": Score(tally=KappaTally, reads="labels", tasks=_CLASSES),
-    "Brier": Score(tally=CalibrationTally, reads="probabilities", tasks=_CLASSES),
-    "ECE": Score(tally=CalibrationTally, reads="probabilities", tasks=_CLASSES),
+    "Brier": _calibration,
+    "ECE": _calibration,
     "Value": Score(tally=ValueTally, reads="labels", tasks=TASKS.keys()),
-    "VWLoss": Score(tally=LossTally, reads="vw_loss", tasks=TASKS.keys()),
+    "VWLoss": Score(tally=LossTally, reads="vw_loss", tasks=TASKS.keys(), is_bigger_better=False),
 }
+
+
+def is_bigger_better(name: str) -> bool:
+    """Whether a greater value of this score is a better one.
+
+    >>> [is_bigger_better(name) for name in ("Accuracy", "RMSE", "ECE")]
+    [True, False, False]
+    """
+    if name in SCORES and SCORES[name].tasks:
+        return SCORES[name].is_bigger_better
+    return bool(river_metric(name).bigger_is_better)

@@ -185,6 +185,7 @@ class Committer:
         positions: Positions,
         *,
         control_seq: int,
+        released: int = 0,
         learn_errors: tuple[LogPosition, ...] = (),
         adopted: tuple[str, ...] = (),
     ) -> None:
@@ -192,6 +193,7 @@ class Committer:
 
         Args:
             control_seq: The newest command obeyed.
+            released: The number of the version that was let through the publish gate last.
 
         Raises:
             SnapshotFailedError: The system gives no process for it; nothing has changed.
@@ -213,6 +215,7 @@ class Committer:
             learn_errors=learn_errors,
             adopted=adopted,
             control_seq=self._obeyed(control_seq),
+            released=released,
         )
         self._note_number(cut.number)
         if not self._line.is_candidate:

@@ -47,6 +47,7 @@ from checkpoints.records.lineage import check_counts
 from checkpoints.records.manifest import (
     Anchor,
     Counts,
+    Gate,
     Late,
     Manifest,
     Rewind,
@@ -71,6 +72,7 @@ from learner.trial.unwritable import UnwritableError
 from stream.between.messages import Announced, Channel, Cleared, CommitFailed, Committed, Working
 from stream.between.positions import Positions
 from stream.between.suspects import LogPosition
+from stream.commit.publishing import gate_of
 from stream.errors import StreamError
 from stream.learning.trial import check_snapshot
 
@@ -129,6 +131,7 @@ class Cut:
         learn_errors: Records on which learning raised since the parent, the first 1,000.
         adopted: Sections of the model file that changed.
         control_seq: The newest command obeyed, by this learner or by the one that made the head.
+        released: The number of the version that operators have let through the publish gate last.
     """
 
     head: Version | None
@@ -142,6 +145,7 @@ class Cut:
     learn_errors: tuple[LogPosition, ...]
     adopted: tuple[str, ...]
     control_seq: int
+    released: int
 
 
 class VersionMaker:
@@ -247,9 +251,22 @@ class VersionMaker:
             control_seq=cut.control_seq,
             late=_late(snapshot),
             served=UNSET if snapshot.served is None else snapshot.served,
+            gate=self._gate(snapshot, cut),
         )
         check_counts(manifest)
         return seal_version(manifest, self._signer)
+
+    def _gate(self, snapshot: Snapshot, cut: Cut) -> Gate | UnsetType:
+        if self._line.is_candidate:  # it is never served
+            return UNSET
+        return gate_of(
+            snapshot,
+            self._model_file,
+            head=cut.head,
+            is_rewind=cut.replaying is not None,
+            at_ms=cut.created_at_ms,
+            released=cut.released,
+        )
 
     def _insist(
         self, version: Version, packed: Packed, cut: Cut, chunks: Callable[[], Packed]

@@ -207,7 +207,7 @@ class OrderWatch(threading.Thread):
         if (rewind.id if rewind else None) != self._rewind_id:
             self._has_moved()  # the next life carries it out, or goes on from the head
             return
-        self._board.frozen = record.frozen
+        self._board.frozen, self._board.released = record.frozen, record.let_through
         self._board.control_seq = record.seq
         self._board.ring()
 

@@ -42,6 +42,7 @@ from stream.source.loop import SourceLoop
 from stream.source.order_watch import OrderWatch
 from stream.source.probes import LearnerProbes
 from stream.source.reports.heartbeat import Status, Trouble
+from stream.source.reports.held_log import HeldLog
 from stream.source.reports.metrics import LearnerMetrics
 from stream.source.rewinding import (
     Rewinder,
@@ -253,6 +254,7 @@ class SourceProcess:
                 pruner=pruner,
                 mirror=mirror,
                 metrics=metrics,
+                held=HeldLog(metrics, head.manifest if head else None),
                 rewind=self._rewinder(rewind, head),
             ).hold()
             self.status.state = "stopped"

@@ -63,6 +63,7 @@ class LearnerMetrics:
         self._matched = self._gauge("label_join_matched", "Labels joined with their event.")
         self._expired = self._gauge("label_join_expired", "Events let go without a label.")
         self._version = self._gauge("model_active_version", "The head's number.")
+        self._held = self._gauge("model_held", "Whether the publish gate holds the head back.")
         self._size = self._gauge("model_size_bytes", "Bytes of the head's payload, unpacked.")
         self._scores = Gauge(
             "weir_model_metric",
@@ -145,6 +146,10 @@ class LearnerMetrics:
                 value = windows.get(window)
                 gauge = self._scores.labels(self._model, name, window)
                 gauge.set(float("nan") if value is None else value)
+
+    def held(self, is_held: bool) -> None:
+        """Whether the publish gate holds the head back."""
+        self._held.set(is_held)
 
     def dependency(self, name: str, *, is_up: bool) -> None:
         """Whether Kafka or Redis answered."""
