@@ -249,7 +249,7 @@ class Gate(Struct, frozen=True, kw_only=True):
     Attributes:
         rule: As the model file had it.
         best: The best value of the versions let through within the last window; None until a
-            first window is full, and where they had none: nothing is held against it.
+            first window is full: nothing is held.
         best_scored: Events that the version of that value had scored; without one, where the
             first window begins.
         held: Set where the version is held back.

@@ -74,18 +74,15 @@ def let_through(manifest: Manifest, released: int) -> Gate | UnsetType:
     gate = manifest.gate
     if isinstance(gate, UnsetType) or gate.held is None or manifest.held_back(released):
         return gate
-    return Gate(
-        rule=gate.rule,
-        best=_rolling(manifest.metrics, gate.rule),
-        best_scored=manifest.counts.scored,
-    )
+    return begun_with(gate.rule, metrics=manifest.metrics, scored=manifest.counts.scored)
 
 
 def begun_with(rule: GateRule, *, metrics: Scores, scored: int) -> Gate:
     """The gate of a version that goes on from no other: open at once, if its window is full."""
-    if scored < rule.window:
+    value = _rolling(metrics, rule)
+    if value is None or scored < rule.window:
         return Gate(rule=rule, best_scored=0)
-    return Gate(rule=rule, best=_rolling(metrics, rule), best_scored=scored)
+    return Gate(rule=rule, best=value, best_scored=scored)
 
 
 def _is_held(gate: Gate, value: float | None) -> bool:
@@ -97,16 +94,12 @@ def _is_held(gate: Gate, value: float | None) -> bool:
 
 def _passed(gate: Gate, value: float | None, scored: int) -> Gate:
     """The gate of a version with this value that is let through."""
+    if value is None:
+        return replace(gate, held=None)
     is_old = scored - gate.best_scored >= gate.rule.window
-    if is_old or _is_better(gate, value):
+    if is_old or (gate.best is not None and gate.rule.is_better(value, gate.best)):
         return Gate(rule=gate.rule, best=value, best_scored=scored)
     return replace(gate, held=None)
-
-
-def _is_better(gate: Gate, value: float | None) -> bool:
-    if value is None or gate.best is None:
-        return False
-    return gate.rule.is_better(value, gate.best)
 
 
 def _measure(rule: GateRule) -> tuple[str, int]:
