@@ -159,7 +159,7 @@ class RewindUnderWay(Strict):
     seconds_left: float | None
 
 
-class HeldBack(Strict):
+class HeldHead(Strict):
     """The head, held back by the publish gate: what is served instead, and by which values.
 
     `value` is the rolling one of the head; `best` is what it is compared with.
@@ -204,7 +204,7 @@ class ModelView(Strict):
     advice: str | None
     last_error: str | None
     rewind: RewindUnderWay | None
-    held: HeldBack | None
+    held: HeldHead | None
     frozen: bool
     pinned: str | None
     tags: dict[str, str]

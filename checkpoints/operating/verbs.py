@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from msgspec import UNSET, Struct
+from msgspec.structs import replace
 
 from checkpoints.errors import BadCommand
 from checkpoints.records.control import CommandName, ControlRecord, Pointer
@@ -91,6 +92,13 @@ def _name(was: ControlRecord, target: Pointer | None, tag: str | None) -> Mappin
         advice = "move one that is no longer needed"
         raise BadCommand(f"there are {_TAGS_MAX} tags already", advice=advice, field="tag")
     return {"tags": tags}
+
+
+def _release(was: ControlRecord, target: Pointer | None, _tag: str | None) -> Mapping[str, Any]:
+    changes: dict[str, Any] = {"released": target} if target else {}
+    if was.rewind and not was.rewind.may_take_over:
+        changes["rewind"] = replace(was.rewind, may_take_over=True)
+    return changes
 
 
 _ROWS = (
@@ -193,12 +201,13 @@ _ROWS = (
     ),
     Verb(
         name="release",
-        changes=lambda _was, target, _tag: {"released": target} if target else {},
+        changes=_release,
         waits_for=("api", "learner"),
         usual="held",
         before="served",
-        help="Serve the head although the publish gate holds it back.",
-        summary="Serve the head that the publish gate holds back",
+        help="Serve the head although the publish gate holds it back; let what is relearned take "
+        "over when it has caught up.",
+        summary="Serve the head that is held back, or let what is relearned take over",
         stood="nothing is held",
         example={"reason": "the scores fell with the season, not with the model"},
     ),

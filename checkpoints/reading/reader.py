@@ -21,8 +21,9 @@ from checkpoints.errors import (
 )
 from checkpoints.reading.standing_orders import refuse_below, standing_orders
 from checkpoints.records.control import Control, Rewinding, open_control, served_instead
+from checkpoints.records.gate import HeldBack
 from checkpoints.records.line import Line
-from checkpoints.records.manifest import HeldBack, SegmentRef, Version, open_version
+from checkpoints.records.manifest import SegmentRef, Version, open_version
 from checkpoints.records.segments import unpack
 from checkpoints.records.signing import Verifier
 from checkpoints.stores.contract import Store

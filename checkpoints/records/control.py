@@ -13,8 +13,8 @@ import msgspec
 from msgspec import Struct, field
 
 from checkpoints.errors import CheckpointCorrupt, Tampered
-from checkpoints.records.line import Line
-from checkpoints.records.manifest import Manifest, Pointer
+from checkpoints.records.line import Line, Pointer
+from checkpoints.records.manifest import Manifest
 from checkpoints.records.signing import Signer, Verifier, decode, digest, normal
 
 __all__ = ["Command", "Control", "ControlRecord", "Pointer", "Rewinding", "following",

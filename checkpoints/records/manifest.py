@@ -14,6 +14,7 @@ from typing import Any, Literal
 from msgspec import UNSET, Struct, UnsetType, convert, field
 
 from checkpoints.errors import CheckpointCorrupt, Tampered
+from checkpoints.records.gate import HeldBack, PublishGate
 from checkpoints.records.line import Line
 from checkpoints.records.signing import Signer, Verifier, decode, digest, normal
 
@@ -23,12 +24,8 @@ __all__ = [
     "Anchor",
     "Calibration",
     "Counts",
-    "Gate",
-    "GateRule",
-    "HeldBack",
     "Late",
     "Manifest",
-    "Pointer",
     "ReliabilityBin",
     "Rewind",
     "Rollback",
@@ -54,18 +51,6 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 Offsets = Mapping[str, Mapping[str, int]]  # topic -> partition -> next offset
 Run = tuple[str, int, int, int]  # topic, partition, first offset, next offset
 Place = tuple[str, int, int]  # topic, partition, offset
-
-
-class Pointer(Struct, frozen=True, kw_only=True):
-    """A version, by number for people and by id for certainty."""
-
-    number: int
-    id: str
-
-    @property
-    def name(self) -> str:
-        """As people write it: `v17`."""
-        return f"v{self.number}"
 
 
 class SegmentRef(Struct, frozen=True, kw_only=True):
@@ -205,62 +190,6 @@ def calibration_of(found: Mapping[str, Any] | None) -> Calibration | UnsetType:
     return UNSET if found is None else convert(found, Calibration)
 
 
-class GateRule(Struct, frozen=True, kw_only=True):
-    """By what the publish gate judges.
-
-    Attributes:
-        score: Its name; the rolling value counts.
-        margin: How much worse than the best a version may be, in the score's own unit.
-        window: Scored events of the rolling value.
-        is_bigger_better: Whether a greater value is a better one.
-    """
-
-    score: str
-    margin: float
-    window: int
-    is_bigger_better: bool
-
-    def is_better(self, value: float, best: float) -> bool:
-        """Whether `value` is better than `best`, by however little."""
-        return value > best if self.is_bigger_better else value < best
-
-    def is_worse(self, value: float, best: float) -> bool:
-        """Whether `value` is worse than `best` by more than the margin."""
-        if self.is_bigger_better:
-            return value < best - self.margin
-        return value > best + self.margin
-
-
-class HeldBack(Struct, frozen=True, kw_only=True):
-    """A version that the publish gate holds back.
-
-    Attributes:
-        good: What is served in its place: the last version that was let through.
-        since_ms: When the first of those held back for it was cut (Unix, UTC).
-    """
-
-    good: Pointer
-    since_ms: int
-
-
-class Gate(Struct, frozen=True, kw_only=True):
-    """How the publish gate has judged a version, and what it judges the next one by.
-
-    Attributes:
-        rule: As the model file had it.
-        best: The best value of the versions let through within the last window; None until a
-            first window is full: nothing is held.
-        best_scored: Events that the version of that value had scored; without one, where the
-            first window begins.
-        held: Set where the version is held back.
-    """
-
-    rule: GateRule
-    best: float | None = None
-    best_scored: int
-    held: HeldBack | None = None
-
-
 class Manifest(Struct, frozen=True, kw_only=True):
     """One version of one model line. Its id is the SHA-256 of its signed envelope.
 
@@ -300,7 +229,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     control_seq: int | UnsetType = UNSET
     late: Late | UnsetType = UNSET
     served: Mapping[str, Mapping[str, float | None]] | UnsetType = UNSET
-    gate: Gate | UnsetType = UNSET
+    gate: PublishGate | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         if self.number < 1:

@@ -20,14 +20,9 @@ from collections.abc import Mapping
 from msgspec import UnsetType
 from msgspec.structs import replace
 
-from checkpoints.records.manifest import (
-    Gate,
-    GateRule,
-    HeldBack,
-    Manifest,
-    Pointer,
-    Version,
-)
+from checkpoints.records.gate import GateRule, HeldBack, PublishGate
+from checkpoints.records.line import Pointer
+from checkpoints.records.manifest import Manifest, Version
 
 __all__ = ["begun_with", "judged", "let_through"]
 
@@ -42,7 +37,7 @@ def judged(
     scored: int,
     at_ms: int,
     released: int,
-) -> Gate:
+) -> PublishGate:
     """The gate of the version that follows `head`.
 
     Args:
@@ -53,10 +48,10 @@ def judged(
         released: The number of the version that operators have let through last, 0 for none.
     """
     before = let_through(head.manifest, released) if head else None
-    if head is None or not isinstance(before, Gate):
-        return Gate(rule=rule, best_scored=head.manifest.counts.scored if head else 0)
+    if head is None or not isinstance(before, PublishGate):
+        return PublishGate(rule=rule, best_scored=head.manifest.counts.scored if head else 0)
     if before.held is None and _measure(rule) != _measure(before.rule):
-        return Gate(rule=rule, best_scored=head.manifest.counts.scored)
+        return PublishGate(rule=rule, best_scored=head.manifest.counts.scored)
     gate = replace(before, rule=rule if rule.score == before.rule.score else before.rule)
     value = _rolling(metrics, gate.rule)
     if _is_held(gate, value):
@@ -65,7 +60,7 @@ def judged(
     return _passed(gate, value, scored)
 
 
-def let_through(manifest: Manifest, released: int) -> Gate | UnsetType:
+def let_through(manifest: Manifest, released: int) -> PublishGate | UnsetType:
     """The gate of a version, open where operators have let it through: its own value counts.
 
     Args:
@@ -77,28 +72,28 @@ def let_through(manifest: Manifest, released: int) -> Gate | UnsetType:
     return begun_with(gate.rule, metrics=manifest.metrics, scored=manifest.counts.scored)
 
 
-def begun_with(rule: GateRule, *, metrics: Scores, scored: int) -> Gate:
+def begun_with(rule: GateRule, *, metrics: Scores, scored: int) -> PublishGate:
     """The gate of a version that goes on from no other: open at once, if its window is full."""
     value = _rolling(metrics, rule)
     if value is None or scored < rule.window:
-        return Gate(rule=rule, best_scored=0)
-    return Gate(rule=rule, best=value, best_scored=scored)
+        return PublishGate(rule=rule, best_scored=0)
+    return PublishGate(rule=rule, best=value, best_scored=scored)
 
 
-def _is_held(gate: Gate, value: float | None) -> bool:
+def _is_held(gate: PublishGate, value: float | None) -> bool:
     """Without a value nothing begins to be held, and nothing that is held is let through."""
     if value is None or gate.best is None:
         return gate.held is not None
     return gate.rule.is_worse(value, gate.best)
 
 
-def _passed(gate: Gate, value: float | None, scored: int) -> Gate:
+def _passed(gate: PublishGate, value: float | None, scored: int) -> PublishGate:
     """The gate of a version with this value that is let through."""
     if value is None:
         return replace(gate, held=None)
     is_old = scored - gate.best_scored >= gate.rule.window
     if is_old or (gate.best is not None and gate.rule.is_better(value, gate.best)):
-        return Gate(rule=gate.rule, best=value, best_scored=scored)
+        return PublishGate(rule=gate.rule, best=value, best_scored=scored)
     return replace(gate, held=None)
 
 

@@ -42,12 +42,12 @@ from checkpoints.errors import (
     StoreUnavailable,
     TooLarge,
 )
+from checkpoints.records.gate import PublishGate
 from checkpoints.records.line import Line
 from checkpoints.records.lineage import check_counts
 from checkpoints.records.manifest import (
     Anchor,
     Counts,
-    Gate,
     Late,
     Manifest,
     Rewind,
@@ -256,7 +256,7 @@ class VersionMaker:
         check_counts(manifest)
         return seal_version(manifest, self._signer)
 
-    def _gate(self, snapshot: Snapshot, cut: Cut) -> Gate | UnsetType:
+    def _gate(self, snapshot: Snapshot, cut: Cut) -> PublishGate | UnsetType:
         if self._line.is_candidate:  # it is never served
             return UNSET
         return gate_of(

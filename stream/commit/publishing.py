@@ -2,7 +2,8 @@
 
 from msgspec import UNSET, UnsetType
 
-from checkpoints.records.manifest import Gate, GateRule, Version
+from checkpoints.records.gate import GateRule, PublishGate
+from checkpoints.records.manifest import Version
 from checkpoints.records.publish_gate import begun_with, judged
 from config.model_file import ModelFile
 from learner.scores.rows import is_bigger_better
@@ -19,7 +20,7 @@ def gate_of(
     is_rewind: bool,
     at_ms: int,
     released: int,
-) -> Gate | UnsetType:
+) -> PublishGate | UnsetType:
     """The gate of the version that holds `snapshot`; unset where the model file has none.
 
     Args:

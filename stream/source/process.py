@@ -311,7 +311,7 @@ class SourceProcess:
             metrics=metrics,
             check=check,
             orders_seen=head.manifest.orders_seen if head else 0,
-            rewind_id=rewind.order.id if rewind else None,
+            rewind=rewind.order if rewind else None,
         )
 
     def _positions(self, head: Version | None, rewind: RewindStart | None) -> Positions:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from checkpoints.records.gate import GateRule, HeldBack, PublishGate
 from checkpoints.records.line import Line
-from checkpoints.records.manifest import Gate, GateRule, HeldBack, Version
+from checkpoints.records.manifest import Version
 from checkpoints.stores.contract import Store
 from tests.checkpoints.builders import committed, pointer
 
@@ -13,10 +14,10 @@ RULE = GateRule(score="Accuracy", margin=0.05, window=1000, is_bigger_better=Tru
 SINCE_MS = 1_700_000_000_000
 
 
-def held_for(good: Version) -> Gate:
+def held_for(good: Version) -> PublishGate:
     """The gate of a version that is held back, and `good` served in its place."""
     held = HeldBack(good=pointer(good), since_ms=SINCE_MS)
-    return Gate(rule=RULE, best=0.9, best_scored=1000, held=held)
+    return PublishGate(rule=RULE, best=0.9, best_scored=1000, held=held)
 
 
 def held_back(store: Store, line: Line, token: str, head: Version, good: Version) -> Version:

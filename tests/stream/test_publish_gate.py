@@ -19,7 +19,8 @@ import pytest
 
 from checkpoints.operating.operator import Operator
 from checkpoints.operating.order import Order
-from checkpoints.records.manifest import Gate, Version
+from checkpoints.records.gate import PublishGate
+from checkpoints.records.manifest import Version
 from checkpoints.records.publish_gate import judged
 from tests.stream.rig import Rig, rig
 
@@ -211,9 +212,9 @@ def release(at: Rig) -> None:
     operator.run(at.line, Order(command="release", reason="test"))
 
 
-def judged_anew(head: Version, version: Version, released: int) -> Gate:
+def judged_anew(head: Version, version: Version, released: int) -> PublishGate:
     now = version.manifest
-    assert isinstance(now.gate, Gate)
+    assert isinstance(now.gate, PublishGate)
     return judged(
         now.gate.rule, head, metrics=now.metrics, scored=now.counts.scored,
         at_ms=now.created_at_ms, released=released,

@@ -2,7 +2,8 @@
 
 import logging
 
-from checkpoints.records.manifest import Gate, HeldBack, Manifest
+from checkpoints.records.gate import HeldBack, PublishGate
+from checkpoints.records.manifest import Manifest
 from stream.source.reports.metrics import LearnerMetrics
 
 log = logging.getLogger(__name__)
@@ -43,7 +44,7 @@ class HeldLog:
 
 
 def _say_held(head: Manifest, held: HeldBack) -> None:
-    assert isinstance(head.gate, Gate), "it is held"
+    assert isinstance(head.gate, PublishGate), "it is held"
     rule = head.gate.rule
     log.warning(
         "%s: %s is held back and %s is served: rolling %s %s is worse than %s by more than %s. "

@@ -110,6 +110,19 @@ def test_every_order_says_what_is_served(store, operator, versions):
     assert state(store).held is None
 
 
+def test_what_is_relearned_may_take_over(store, operator, versions):
+    """The head stays until it has caught up; what the gate holds back is let through besides."""
+    operator.run(LINE, order("relearn", start="earliest"))
+    before = audit(store)[0].rewind
+
+    operator.run(LINE, order("release"))
+
+    found = audit(store)[0]
+    assert (before.may_take_over, found.rewind.may_take_over) == (False, True)
+    assert (found.rewind.id, found.released) == (before.id, pointer(versions[3]))
+    assert operator.run(LINE, order("release"))["changed"] is False
+
+
 def test_the_command_line_says_it(store, versions):
     """Status and release."""
     run = command_line(store)

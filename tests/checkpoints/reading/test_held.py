@@ -5,7 +5,7 @@ import pytest
 from checkpoints.errors import NoSuchVersion
 from checkpoints.reading.reader import LineReader
 from checkpoints.reading.views import model_view
-from checkpoints.records.manifest import HeldBack
+from checkpoints.records.gate import HeldBack
 from checkpoints.stores.in_memory.store import MemoryStore
 from tests.checkpoints.builders import (
     VERIFIER,

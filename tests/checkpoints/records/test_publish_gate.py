@@ -4,9 +4,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import UNSET
 
+from checkpoints.records.gate import GateRule, HeldBack, PublishGate
 from checkpoints.records.line import Line
 from checkpoints.records.lineage import rolled_back
-from checkpoints.records.manifest import Counts, Gate, GateRule, HeldBack, Version
+from checkpoints.records.manifest import Counts, Version
 from checkpoints.records.publish_gate import begun_with, judged
 from tests.checkpoints.builders import a_version, pointer
 from tests.effort import examples
@@ -76,7 +77,7 @@ def test_what_is_worse_by_more_than_the_margin_is_held_for_the_last_good_one():
     line.commit(0.3, scored=1200)
 
     assert line.held() == HeldBack(good=pointer(good), since_ms=first.manifest.created_at_ms)
-    assert isinstance(line.head.manifest.gate, Gate)
+    assert isinstance(line.head.manifest.gate, PublishGate)
     assert line.head.manifest.gate.best == 0.9
 
 
@@ -170,7 +171,7 @@ def test_a_version_made_before_the_release_was_known_is_let_through_by_it():
     assert line.held() is None
     line.commit(0.47, scored=1300)
     assert line.held() is None
-    assert line.head.manifest.gate == Gate(rule=RULE, best=0.49, best_scored=1200)
+    assert line.head.manifest.gate == PublishGate(rule=RULE, best=0.49, best_scored=1200)
 
 
 def test_without_a_value_nothing_begins_or_ends():
@@ -190,7 +191,7 @@ def test_another_score_or_window_begins_anew_and_a_standing_hold_goes_on_by_its_
     line = armed(0.9)
     line.rule = GateRule(score="LogLoss", margin=0.1, window=1000, is_bigger_better=False)
     line.commit(0.3, scored=1100)
-    assert line.head.manifest.gate == Gate(rule=line.rule, best_scored=FULL)
+    assert line.head.manifest.gate == PublishGate(rule=line.rule, best_scored=FULL)
 
     held = armed(0.9)
     held.commit(0.5, scored=1100)
@@ -214,7 +215,7 @@ def test_a_rollback_is_let_through_and_held_against_what_follows():
 
     assert to_good.gate == good.manifest.gate
     assert to_good.held_back(0) is to_bad.held_back(0) is None
-    assert to_bad.gate == Gate(rule=RULE, best=0.5, best_scored=1100)
+    assert to_bad.gate == PublishGate(rule=RULE, best=0.5, best_scored=1100)
 
 
 def test_a_line_that_is_rewound_begins_with_its_own_value():
@@ -222,8 +223,8 @@ def test_a_line_that_is_rewound_begins_with_its_own_value():
     full = begun_with(RULE, metrics=metrics(0.8), scored=4000)
     untrained = begun_with(RULE, metrics=metrics(None), scored=0)
 
-    assert full == Gate(rule=RULE, best=0.8, best_scored=4000)
-    assert untrained == Gate(rule=RULE, best_scored=0)
+    assert full == PublishGate(rule=RULE, best=0.8, best_scored=4000)
+    assert untrained == PublishGate(rule=RULE, best_scored=0)
 
 
 def test_a_version_of_earlier_has_no_gate():
