@@ -6,7 +6,8 @@ after a step:
 
     C1  The process is forked: the snapshot is cut.             Nothing has changed.
     C2  The state is written down and its size is checked.      Nothing has changed.
-    C3  The manifest is sealed with the learner's key.          Nothing has changed.
+    C3  The publish gate judges it, and the manifest is sealed  Nothing has changed.
+        with the learner's key.
     C4  The segments are written.                               Orphans, which expire by themselves.
     C5  The version is announced, and cleared by the source:    Nothing has changed; the letters
         the dead letters below its offsets are acknowledged,    may be written again, same id.
