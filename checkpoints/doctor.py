@@ -140,6 +140,9 @@ def _line_findings(
         return
     yield fine(about, _head_in_words(state.head))
     yield from _orders(about, state.control)
+    if state.held is not None:
+        what = f"{state.head.manifest.name} is held back and {state.held.good.name} is served"
+        yield warning(about, what, f"`weir status {reader.line}` says by which score")
     yield _room(about, reader, state.head, model_file.checkpoint.keep, bytes_free)
 
 

@@ -32,6 +32,7 @@ from config.model.parts import (
     ScoreWindows,
     Topics,
 )
+from config.model.publish import Publish
 from config.model.slices import Slices
 from config.model.value import Value, misfit
 from config.terms import Label, MissingWord, Module, Name, Text, is_model_name
@@ -81,6 +82,7 @@ class ModelFile(ModelFilePart):
     checkpoint: Checkpoint = Checkpoint()
     late_labels: LateLabels | None = None
     log: AnswerLog | None = None
+    publish: Publish | None = None
     trust: Annotated[tuple[Module, ...], Listed] = Field(default=(), validate_default=True)
 
     _source: Source = PrivateAttr(default_factory=lambda: Source(file="model file"))
@@ -214,6 +216,14 @@ class ModelFile(ModelFilePart):
         if misfit:
             raise wrong(misfit)
         return log
+
+    @field_validator("publish")
+    @classmethod
+    def _score_is_kept(cls, publish: Publish | None, info: ValidationInfo) -> Publish | None:
+        misfit = publish and "metrics" in info.data and publish.misfit(info.data["metrics"])
+        if misfit:
+            raise wrong(misfit)
+        return publish
 
     @field_validator("trust")
     @classmethod

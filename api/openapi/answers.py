@@ -160,6 +160,21 @@ class RewindUnderWay(Strict):
     seconds_left: float | None
 
 
+class HeldHead(Strict):
+    """The head, held back by the publish gate: what is served instead, and by which values.
+
+    `value` is the rolling one of the head; `best` is what it is compared with.
+    """
+
+    version: str
+    good: str
+    score: str
+    value: float | None
+    best: float | None
+    margin: float
+    since: str
+
+
 class ModelView(Strict):
     """One version, the head; `serving` is what this process answers with."""
 
@@ -190,6 +205,7 @@ class ModelView(Strict):
     advice: str | None
     last_error: str | None
     rewind: RewindUnderWay | None
+    held: HeldHead | None
     frozen: bool
     pinned: str | None
     tags: dict[str, str]

@@ -286,8 +286,8 @@ _MODEL_EXAMPLE: dict[str, Any] = {
     "refused_by": {}, "skipped": 0, "forgotten": 0, "pending": 0, "expired": 0,
     "labels": 0,
     "metrics": {"Accuracy": 0.89}, "drifts": 0, "offsets": {"phishing.events": {"0": 1250}},
-    "lag": 0, "last_error": None, "advice": None, "rewind": None, "frozen": False, "pinned": None,
-    "tags": {},
+    "lag": 0, "last_error": None, "advice": None, "rewind": None, "held": None, "frozen": False,
+    "pinned": None, "tags": {},
 }  # fmt: skip
 _VERSION_EXAMPLE: dict[str, Any] = {
     "version": "v17", "id": _ID, "parent": "9b02" * 16, "kind": "commit", "created_at": _AT,

@@ -84,6 +84,7 @@ class Pruner:
         protected = {head.id} | self._store.in_use(self._line)
         protected |= control.record.protected if control else frozenset()
         protected |= _origins(self._versions)
+        protected |= _served_for(head)
         kept_numbers = to_keep(
             _kept(self._versions),
             keep=self._keep,
@@ -141,3 +142,9 @@ def _is_fallow(version: Version, previous: Version | None) -> bool:
     now, then = version.manifest, previous.manifest
     was_scored_alike = now.counts.scored == then.counts.scored and now.metrics == then.metrics
     return now.counts.learned == then.counts.learned and was_scored_alike and not now.adopted
+
+
+def _served_for(head: Version) -> set[str]:
+    """The id of the version that is served for a head that is held back."""
+    held = head.manifest.held_back(released=0)
+    return {held.good.id} if held else set()

@@ -44,6 +44,7 @@ def status(at: Connection, model: Model) -> Told:
     facts = {key: body[key] for key in keys} | {"not finite": body["nonfinite"]}
     facts |= {name: _scored(of) for name, of in state.head.manifest.metrics.items()}
     told = {key: body[key] for key in ("pending", "expired", "last_error", "advice") if body[key]}
+    told |= {"held": _held(body["held"])} if body["held"] else {}
     return Told(body=body, lines=_facts({**facts, "refused": _refused(body), **told}))
 
 
@@ -169,6 +170,14 @@ def _entry(reader: LineReader, state: LineState, version: str) -> Entry:
     except CheckpointError as problem:
         found = (each for each in reader.kept() if f"v{each.number}" == version)
         return next(found, Damaged(number=0, id="", problem=problem))
+
+
+def _held(held: Mapping[str, Any]) -> str:
+    """What holds the head back."""
+    return (
+        f"{held['version']}, by rolling {held['score']}: {short(held['value'])}, the best of late "
+        f"{short(held['best'])}, margin {short(held['margin'])}; since {held['since']}"
+    )
 
 
 def _refused(body: Mapping[str, Any]) -> str:

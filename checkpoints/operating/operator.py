@@ -215,7 +215,8 @@ class Operator:
             version = self._version_back(state, stand, target, order, command_id)
         name = version.manifest.name if version else None
         under_way = was.rewinding(stand.head.manifest.orders_seen) if was else None
-        served = _serving(replace(was, rewind=under_way or UNSET) if was else None, stand.head_name)
+        stood_before = replace(was, rewind=under_way or UNSET) if was else None
+        served = _serving(stood_before, _published(stand, was))
         command = Command(
             id=command_id,
             command=verb.name,
@@ -255,7 +256,7 @@ class Operator:
             was=was,
             version=version,
             serving_before=served,
-            serving_after=_serving(record, name or stand.head_name),
+            serving_after=_serving(record, name or _published(stand, record)),
             unreadable=unreadable,
             going=going,
         )
@@ -265,7 +266,11 @@ class Operator:
     ) -> Version | None:
         """The version meant by `to`; what will be served after an unpin is the head."""
         if order.to is None:
-            usual = {"head": state.head, "served": state.serving or state.head}
+            usual = {
+                "head": state.head,
+                "served": state.serving or state.head,
+                "held": state.head if state.held else None,
+            }
             return usual[order.verb.usual] if order.verb.usual else None
         tags = state.control.record.tags if state.control else {}
         if order.to in tags:
@@ -319,7 +324,7 @@ class Operator:
         return body_of(
             record,
             before[0].record if before else None,
-            serving=_serving(record, head),
+            serving=_serving(record, _let_through(reader, head, record)),
             unreadable=_unreadable_of(reader, command),
             is_dry_run=False,
         )
@@ -399,7 +404,25 @@ def _from(order: Order, stood: ControlRecord, stand: Stand, served: str) -> str 
 def _head_then(command: Command) -> str | None:
     """The head when the command was given, where the command says it."""
     verb = VERBS[command.command]
-    return command.to if verb.usual == "head" else command.from_ if verb.before == "head" else None
+    if verb.usual in ("head", "held"):
+        return command.to
+    return command.from_ if verb.before == "head" else None
+
+
+def _published(stand: Stand, orders: ControlRecord | None) -> str:
+    """What is served of a line that no order pins or rewinds: as a rule the head."""
+    held = stand.head.manifest.held_back(orders.let_through if orders else 0)
+    is_head = stand.head.manifest.name == stand.head_name
+    return held.good.name if held and is_head else stand.head_name
+
+
+def _let_through(reader: LineReader, head: str, orders: ControlRecord) -> str:
+    """The same of a head of earlier; its own name once it is not kept any more."""
+    try:
+        held = reader.version(version_number(head)).manifest.held_back(orders.let_through)
+    except NoSuchVersion:
+        return head
+    return held.good.name if held else head
 
 
 def _serving(record: ControlRecord | None, head: str) -> str:

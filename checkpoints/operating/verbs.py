@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from msgspec import UNSET, Struct
+from msgspec.structs import replace
 
 from checkpoints.errors import BadCommand
 from checkpoints.records.control import CommandName, ControlRecord, Pointer
@@ -41,7 +42,8 @@ class Verb(Struct, frozen=True, kw_only=True):
         takes: Which of `FIELDS` it takes besides `EVERY`.
         changes: Which standing orders it changes, and to what, given the orders as they stood, the
             version meant, and the order's tag.
-        usual: What it means where `to` is not given: the head, or the version that is served.
+        usual: What it means where `to` is not given: the head, the version that is served, or the
+            head if that is held back.
         before: What its `from` is: the head, the version that was served, or where the tag stood.
         waits_for: The roles whose live processes must obey before it is in force.
         fences: Where no learner says to obey, the line is fenced.
@@ -60,7 +62,7 @@ class Verb(Struct, frozen=True, kw_only=True):
     name: CommandName
     takes: tuple[str, ...] = ()
     changes: Callable[[ControlRecord, Pointer | None, str | None], Mapping[str, Any]]
-    usual: Literal["head", "served"] | None = None
+    usual: Literal["head", "served", "held"] | None = None
     before: Literal["head", "served", "tag"] = "head"
     waits_for: tuple[str, ...] = ("api",)
     fences: bool = False
@@ -92,6 +94,13 @@ def _name(was: ControlRecord, target: Pointer | None, tag: str | None) -> Mappin
         advice = "move one that is no longer needed"
         raise BadCommand(f"there are {_TAGS_MAX} tags already", advice=advice, field="tag")
     return {"tags": tags}
+
+
+def _release(was: ControlRecord, target: Pointer | None, _tag: str | None) -> Mapping[str, Any]:
+    changes: dict[str, Any] = {"released": target} if target else {}
+    if was.rewind and not was.rewind.may_take_over:
+        changes["rewind"] = replace(was.rewind, may_take_over=True)
+    return changes
 
 
 _ROWS = (
@@ -200,6 +209,18 @@ _ROWS = (
         help="Serve an exported version at once and learn on from it.",
         summary="Go on from a version of another store",
         example={"reason": "tried in staging for a week"},
+    ),
+    Verb(
+        name="release",
+        changes=_release,
+        waits_for=("api", "learner"),
+        usual="held",
+        before="served",
+        help="Serve the head although the publish gate holds it back; let what is relearned take "
+        "over when it has caught up.",
+        summary="Serve the head that is held back, or let what is relearned take over",
+        stood="nothing is held",
+        example={"reason": "the scores fell with the season, not with the model"},
     ),
 )
 VERBS: Mapping[str, Verb] = {each.name: each for each in _ROWS}

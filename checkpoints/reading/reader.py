@@ -20,7 +20,8 @@ from checkpoints.errors import (
     TooLarge,
 )
 from checkpoints.reading.standing_orders import refuse_below, standing_orders
-from checkpoints.records.control import Control, Rewinding, open_control
+from checkpoints.records.control import Control, Rewinding, open_control, served_instead
+from checkpoints.records.gate import HeldBack
 from checkpoints.records.line import Line
 from checkpoints.records.manifest import SegmentRef, Version, open_version
 from checkpoints.records.segments import unpack
@@ -64,7 +65,8 @@ class LineState(Struct, frozen=True, kw_only=True):
         head: The newest version that verified; None before the first commit.
         control: The operators' standing orders; None before the first command.
         serving: What is to answer predictions: the pinned version, else that to which a rewind is
-            under way, else the head. None if that cannot be read and nothing was served before.
+            under way, else the last that the publish gate let through, as a rule the head. None if
+            that cannot be read and nothing was served before.
         learner: The live learner's newest heartbeat, unsigned.
         head_id: The id of what stands as the head, believed or not.
         head_problem, control_problem, pin_problem: What was found and not obeyed, in the words
@@ -97,6 +99,12 @@ class LineState(Struct, frozen=True, kw_only=True):
     def rewinding(self) -> Rewinding | None:
         """The rewind that is under way."""
         return self.control.record.rewinding(_obeyed(self.head)) if self.control else None
+
+    @property
+    def held(self) -> HeldBack | None:
+        """What holds the head back, if the publish gate does."""
+        released = self.control.record.let_through if self.control else 0
+        return self.head.manifest.held_back(released) if self.head else None
 
     @property
     def control_seq(self) -> int:
@@ -283,12 +291,13 @@ class LineReader:
 
     def _to_serve(self) -> Version | None:
         orders = self._control.record if self._control else None
-        pin = orders.serves(_obeyed(self._head)) if orders else None
-        if pin is None:
+        instead = served_instead(orders, self._head.manifest if self._head else None)
+        if instead is None:
             return self._head
-        version = self.version_by_id(pin.id)
-        if version.number != pin.number:
-            raise Tampered(f"{self._line} pin", f"v{pin.number} is pinned by the id of {version}")
+        version = self.version_by_id(instead.id)
+        if version.number != instead.number:
+            what = f"{instead.name} is to be served, by the id of {version}"
+            raise Tampered(f"{self._line} serving", what)
         return version
 
     def version_by_id(self, version_id: str) -> Version:

@@ -88,6 +88,7 @@ def model_view(state: LineState, *, now_ms: int, serving: Version | None = None)
         "advice": _live(state.learner, now_ms).get("advice"),
         "last_error": _last_error(_live(state.learner, now_ms)),
         "rewind": _rewind(state, now_ms),
+        "held": _held(state),
         "frozen": state.is_frozen,
         "pinned": f"v{record.pin.number}" if record and record.pin else None,
         "tags": {tag: f"v{p.number}" for tag, p in record.tags.items()} if record else {},
@@ -107,6 +108,23 @@ def _rewind(state: LineState, now_ms: int) -> Body | None:
         "command_id": order.id,
         "skip": list(order.skip),
         **{name: known.get(name) for name in _PROGRESS},
+    }
+
+
+def _held(state: LineState) -> Body | None:
+    """What holds the head back; None where nothing does."""
+    held, head = state.held, state.head
+    if held is None or head is None or isinstance(head.manifest.gate, UnsetType):
+        return None
+    gate = head.manifest.gate
+    return {
+        "version": head.manifest.name,
+        "good": held.good.name,
+        "score": gate.rule.score,
+        "value": head.manifest.metrics.get(gate.rule.score, {}).get("rolling"),
+        "best": gate.best,
+        "margin": gate.rule.margin,
+        "since": timestamp(held.since_ms),
     }
 
 

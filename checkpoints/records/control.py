@@ -13,24 +13,18 @@ import msgspec
 from msgspec import Struct, field
 
 from checkpoints.errors import CheckpointCorrupt, Tampered
-from checkpoints.records.line import Line
+from checkpoints.records.line import Line, Pointer
+from checkpoints.records.manifest import Manifest
 from checkpoints.records.signing import Signer, Verifier, decode, digest, normal
 
 __all__ = ["Command", "Control", "ControlRecord", "Pointer", "Rewinding", "following",
-           "open_control", "seal_control"]  # fmt: skip
+           "open_control", "seal_control", "served_instead"]  # fmt: skip
 
 CONTROL_BYTES_MAX = 256 << 10
 AUDIT_KEPT = 10_000  # control records of one line; the oldest go first
 
 CommandName = Literal["pin", "unpin", "rollback", "cancel", "reset", "relearn", "freeze", "thaw",
-                      "tag", "import"]  # fmt: skip
-
-
-class Pointer(Struct, frozen=True, kw_only=True):
-    """A version, by number for people and by id for certainty."""
-
-    number: int
-    id: str
+                      "tag", "import", "release"]  # fmt: skip
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "from"}):
@@ -100,7 +94,8 @@ class ControlRecord(Struct, frozen=True, kw_only=True):
 
     `seq` counts commands from 1; `previous` is the id of the record before it. `last_version` is
     the highest number there was when the last command changed the model (what `--expect` reads).
-    `rewind` is the last rewind ordered, over or not, until another command ends it.
+    `rewind` is the last rewind ordered, over or not, until another command ends it. `released` is
+    the version that was let through the publish gate last.
     """
 
     format: Literal[1] = 1
@@ -115,6 +110,7 @@ class ControlRecord(Struct, frozen=True, kw_only=True):
     tags: Mapping[str, Pointer] = field(default_factory=dict)
     last_version: int = 0
     rewind: Rewinding | msgspec.UnsetType = msgspec.UNSET
+    released: Pointer | msgspec.UnsetType = msgspec.UNSET
 
     def __post_init__(self) -> None:
         if self.seq < 1 or (self.seq == 1) != (self.previous is None):
@@ -133,6 +129,11 @@ class ControlRecord(Struct, frozen=True, kw_only=True):
         tagged = (pointer.id for pointer in self.tags.values())
         rewound = {each.id for each in self.rewind.pointers} if self.rewind else frozenset()
         return frozenset(tagged) | ({self.pin.id} if self.pin else frozenset()) | rewound
+
+    @property
+    def let_through(self) -> int:
+        """The number of the version that was let through the publish gate last, 0 for none."""
+        return self.released.number if self.released else 0
 
     def serves(self, orders_seen: int) -> Pointer | None:
         """The version that these orders have served in the place of the head, if they do."""
@@ -174,7 +175,19 @@ def following(newest: Control | None, line: Line, *, command: Command, at_ms: in
         tags=was.tags,
         last_version=was.last_version,
         rewind=was.rewind,
+        released=was.released,
     )
+
+
+def served_instead(orders: ControlRecord | None, head: Manifest | None) -> Pointer | None:
+    """What is served in the place of `head`: the pinned version, else that to which a rewind is
+    under way, else the last that the publish gate let through. None: the head itself.
+    """
+    ordered = orders.serves(head.orders_seen if head else 0) if orders else None
+    if ordered or head is None:
+        return ordered
+    held = head.held_back(orders.let_through if orders else 0)
+    return held.good if held else None
 
 
 def seal_control(record: ControlRecord, signer: Signer) -> Control:

@@ -1,4 +1,4 @@
-"""The name of one model line: a model and one of its shards."""
+"""The name of one model line, a model and one of its shards, and of a version of it."""
 
 from __future__ import annotations
 
@@ -54,3 +54,15 @@ class Line(Struct, frozen=True, order=True):
         """For people: most models have one shard, which goes without saying."""
         name = f"{self.model}/{self.shard}" if self.shard else self.model
         return f"{name}'s candidate" if self.is_candidate else name
+
+
+class Pointer(Struct, frozen=True, kw_only=True):
+    """A version, by number for people and by id for certainty."""
+
+    number: int
+    id: str
+
+    @property
+    def name(self) -> str:
+        """As people write it: `v17`."""
+        return f"v{self.number}"

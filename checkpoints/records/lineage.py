@@ -28,6 +28,7 @@ from checkpoints.records.manifest import (
     Unreadable,
     Version,
 )
+from checkpoints.records.publish_gate import let_through
 from checkpoints.records.replay import Replay, joined
 from checkpoints.records.segments import OF_THE_LOG, OF_THE_VERSION
 from checkpoints.records.signing import Signer, Verifier, decode, normal
@@ -279,6 +280,7 @@ def _taken_up(now: Manifest, then: Manifest) -> dict[str, Any]:
         "calibration": then.calibration,
         "served": then.served,
         "drift_total": then.drift_total,
+        "gate": let_through(then, now.number),
         "segments": _segments(now, then),
         "model_file": {**then.model_file, **kept},
         "software": then.software,

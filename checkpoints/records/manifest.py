@@ -14,6 +14,7 @@ from typing import Any, Literal
 from msgspec import UNSET, Struct, UnsetType, convert, field
 
 from checkpoints.errors import CheckpointCorrupt, Tampered
+from checkpoints.records.gate import HeldBack, PublishGate
 from checkpoints.records.line import Line
 from checkpoints.records.signing import Signer, Verifier, decode, digest, normal, signer_of
 
@@ -239,9 +240,10 @@ class Manifest(Struct, frozen=True, kw_only=True):
     is unset likewise. `metrics` has the windows of each score, its baselines, and the interval of
     its lifetime value; `served` are those of what the API answered, where they are kept.
     `calibration` is that of a model whose scores ask for it. `origin` is set of an imported version
-    and of all that go on from it. A "candidate" is how far a rewind has come; it stands on the
-    line's candidate, and never on the line itself. `begun_anew` has the topics of labels that were
-    lost, by name; offsets and anchors are those of what has the name now.
+    and of all that go on from it; `gate` where the model file has a publish gate, whose arithmetic
+    `publish_gate.py` has. A "candidate" is how far a rewind has come; it stands on the line's
+    candidate, and never on the line itself. `begun_anew` has the topics of labels that were lost,
+    by name; offsets and anchors are those of what has the name now.
     """
 
     format: Literal[1] = 1
@@ -271,6 +273,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     served: Mapping[str, Mapping[str, float | None]] | UnsetType = UNSET
     origin: Origin | UnsetType = UNSET
     begun_anew: Mapping[str, BegunAnew] | UnsetType = UNSET
+    gate: PublishGate | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         if self.number < 1:
@@ -340,6 +343,16 @@ class Manifest(Struct, frozen=True, kw_only=True):
         """The damaged head that this rollback replaced, if it did."""
         found = self.rollback.unreadable if self.rollback else UNSET
         return None if isinstance(found, UnsetType) else found
+
+    def held_back(self, released: int) -> HeldBack | None:
+        """What holds it back, if the publish gate does.
+
+        Args:
+            released: The number of the version that operators have let through last, 0 for none:
+                what is held back for an older one is so no more.
+        """
+        held = None if isinstance(self.gate, UnsetType) else self.gate.held
+        return held if held and held.good.number >= released else None
 
     @property
     def bytes(self) -> int:

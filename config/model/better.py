@@ -7,6 +7,15 @@ LOWER_IS_BETTER = frozenset(
 )
 
 
+def is_bigger_better(score: str) -> bool:
+    """Whether a greater value of this score is a better one.
+
+    >>> [is_bigger_better(name) for name in ("Accuracy", "RMSE", "ECE")]
+    [True, False, False]
+    """
+    return score not in LOWER_IS_BETTER
+
+
 def is_better(score: str, one: float, other: float) -> bool:
     """Whether `one` is the better value of this score.
 

@@ -39,13 +39,11 @@ class Score:
         tally: Makes what remembers it, and has its values. Scores of one class share it.
         reads: What it is fed with; `vw_loss` is what Vowpal Wabbit tells as it learns.
         tasks: Those it suits, of a score of our own; else River's metric of its name says it.
-        more_is_better: Of a score of our own; else likewise.
     """
 
     tally: MakeTally
     reads: Literal["labels", "probabilities", "vw_loss"]
     tasks: Collection[TaskName] = ()
-    more_is_better: bool = False
 
 
 def _absolute(y: float, y_pred: float, _: object) -> float:
@@ -124,10 +122,10 @@ SCORES = {
     "LogLoss": _mean_of_chances(_log_loss),
     "CrossEntropy": _mean_of_chances(_cross_entropy),
     "ROCAUC": Score(tally=CurveTally, reads="probabilities"),
-    "KappaT": Score(tally=KappaTally, reads="labels", tasks=_CLASSES, more_is_better=True),
-    "KappaM": Score(tally=KappaTally, reads="labels", tasks=_CLASSES, more_is_better=True),
+    "KappaT": Score(tally=KappaTally, reads="labels", tasks=_CLASSES),
+    "KappaM": Score(tally=KappaTally, reads="labels", tasks=_CLASSES),
     "Brier": Score(tally=CalibrationTally, reads="probabilities", tasks=_CLASSES),
     "ECE": Score(tally=CalibrationTally, reads="probabilities", tasks=_CLASSES),
-    "Value": Score(tally=ValueTally, reads="labels", tasks=TASKS.keys(), more_is_better=True),
+    "Value": Score(tally=ValueTally, reads="labels", tasks=TASKS.keys()),
     "VWLoss": Score(tally=LossTally, reads="vw_loss", tasks=TASKS.keys()),
 }

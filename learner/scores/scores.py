@@ -273,18 +273,6 @@ def suited_names(task: TaskName) -> list[str]:
     ]
 
 
-def more_is_better(name: str) -> bool:
-    """Whether a greater value of this score is the better one.
-
-    >>> more_is_better("Accuracy"), more_is_better("MAE"), more_is_better("KappaT")
-    (True, False, True)
-    """
-    own = SCORES.get(name)
-    if own is not None and own.tasks:
-        return own.more_is_better
-    return bool(river_metric(name).bigger_is_better)
-
-
 def _is_metric(name: str) -> bool:
     found = getattr(metrics, name, None)
     return inspect.isclass(found) and issubclass(found, base.Metric | base.ClusteringMetric)

@@ -17,6 +17,7 @@ _BYTES_EACH = 8
 class _Place(IntEnum):
     stop = 0
     frozen = auto()
+    released = auto()
     control_seq = auto()
     source_ticked = auto()
     learner_ticked = auto()
@@ -86,8 +87,17 @@ class SharedNumbers:
         self._numbers[_Place.frozen] = value
 
     @property
+    def released(self) -> int:
+        """The number of the version that was let through the publish gate last, 0 for none."""
+        return self._numbers[_Place.released]
+
+    @released.setter
+    def released(self, value: int) -> None:
+        self._numbers[_Place.released] = value
+
+    @property
     def control_seq(self) -> int:
-        """The newest operator command seen; set after `frozen`."""
+        """The newest operator command seen; set after `frozen` and `released`."""
         return self._numbers[_Place.control_seq]
 
     @control_seq.setter

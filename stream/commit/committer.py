@@ -23,8 +23,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec import UNSET, UnsetType
+
 from checkpoints.records.line import Line
-from checkpoints.records.manifest import Version, open_version
+from checkpoints.records.manifest import Origin, Version, open_version
 from checkpoints.records.replay import Replay
 from checkpoints.records.signing import Keys
 from checkpoints.stores.contract import Store
@@ -118,6 +120,7 @@ class Committer:
         tell: Sends a message to the source.
         forgotten: Events that rollbacks had made the model forget.
         answers: Answers that were only scored, up to where this learner goes on.
+        origin: Of an exported version, where it goes on from one.
         replaying: Of a rewind, whose versions are the candidate's until it takes over.
         budget: What versions cost the host; None: nobody asks.
         place: Ours in it.
@@ -133,6 +136,7 @@ class Committer:
         tell: Callable[[Message], None],
         forgotten: int = 0,
         answers: int = 0,
+        origin: Origin | UnsetType = UNSET,
         replaying: Replaying | None = None,
         budget: HostBudget | None = None,
         place: int = 0,
@@ -140,7 +144,7 @@ class Committer:
         self._budget, self._place, self._cores = budget, place, Cores()
         self._open_store, self._keys = open_store, keys
         self._model_file, self._tell = model_file, tell
-        self._answers = answers
+        self._answers, self._origin = answers, origin
         self._forgotten, self._replaying, self._replayed = forgotten, replaying, replaying
         self.aim(target)
         self._cadence = Cadence(model_file.checkpoint.every_seconds)
@@ -188,6 +192,7 @@ class Committer:
         positions: Positions,
         *,
         control_seq: int,
+        released: int = 0,
         learn_errors: tuple[LogPosition, ...] = (),
         adopted: tuple[str, ...] = (),
     ) -> None:
@@ -195,6 +200,7 @@ class Committer:
 
         Args:
             control_seq: The newest command obeyed.
+            released: The number of the version that was let through the publish gate last.
 
         Raises:
             SnapshotFailedError: The system gives no process for it; nothing has changed.
@@ -213,10 +219,12 @@ class Committer:
             skipped=positions.skipped,
             forgotten=self._forgotten,
             answers=self._answers,
+            origin=self._origin,
             replaying=self._replayed,
             learn_errors=learn_errors,
             adopted=adopted,
             control_seq=self._obeyed(control_seq),
+            released=released,
         )
         self._note_number(cut.number)
         if not self._line.is_candidate:

@@ -6,7 +6,8 @@ after a step:
 
     C1  The process is forked: the snapshot is cut.             Nothing has changed.
     C2  The state is written down and its size is checked.      Nothing has changed.
-    C3  The manifest is sealed with the learner's key.          Nothing has changed.
+    C3  The publish gate judges it, and the manifest is sealed  Nothing has changed.
+        with the learner's key.
     C4  The segments are written.                               Orphans, which expire by themselves.
     C5  The version is announced, and cleared by the source:    Nothing has changed; the letters
         the dead letters below its offsets are acknowledged,    may be written again, same id.
@@ -42,6 +43,7 @@ from checkpoints.errors import (
     StoreUnavailable,
     TooLarge,
 )
+from checkpoints.records.gate import PublishGate
 from checkpoints.records.line import Line
 from checkpoints.records.lineage import check_counts
 from checkpoints.records.manifest import (
@@ -50,6 +52,7 @@ from checkpoints.records.manifest import (
     Counts,
     Late,
     Manifest,
+    Origin,
     Rewind,
     SegmentRef,
     TopicAnchors,
@@ -72,6 +75,7 @@ from learner.trial.unwritable import UnwritableError
 from stream.between.messages import Announced, Channel, Cleared, CommitFailed, Committed, Working
 from stream.between.positions import Positions
 from stream.between.suspects import LogPosition
+from stream.commit.publishing import gate_of
 from stream.errors import StreamError
 from stream.learning.trial import check_snapshot
 
@@ -127,10 +131,12 @@ class Cut:
         skipped: Records left out since the line began.
         forgotten: Events that rollbacks have forgotten since then.
         answers: Answers that were only scored, up to where this learner went on.
+        origin: Of an exported version, where the learner goes on from one.
         replaying: Of a rewind: what its version says of it; None of all others.
         learn_errors: Records on which learning raised since the parent, the first 1,000.
         adopted: Sections of the model file that changed.
         control_seq: The newest command obeyed, by this learner or by the one that made the head.
+        released: The number of the version that operators have let through the publish gate last.
     """
 
     head: Version | None
@@ -141,10 +147,12 @@ class Cut:
     skipped: int
     forgotten: int
     answers: int
+    origin: Origin | UnsetType
     replaying: "Replaying | None"
     learn_errors: tuple[LogPosition, ...]
     adopted: tuple[str, ...]
     control_seq: int
+    released: int
 
 
 class VersionMaker:
@@ -250,11 +258,24 @@ class VersionMaker:
             control_seq=cut.control_seq,
             late=_late(snapshot),
             served=UNSET if snapshot.served is None else snapshot.served,
-            origin=cut.head.manifest.origin if cut.head else UNSET,
+            origin=cut.origin,
             begun_anew=_begun_anew(positions.begun_anew),
+            gate=self._gate(snapshot, cut),
         )
         check_counts(manifest)
         return seal_version(manifest, self._signer)
+
+    def _gate(self, snapshot: Snapshot, cut: Cut) -> PublishGate | UnsetType:
+        if self._line.is_candidate:  # it is never served
+            return UNSET
+        return gate_of(
+            snapshot,
+            self._model_file,
+            head=cut.head,
+            is_rewind=cut.replaying is not None,
+            at_ms=cut.created_at_ms,
+            released=cut.released,
+        )
 
     def _insist(
         self, version: Version, packed: Packed, cut: Cut, chunks: Callable[[], Packed]

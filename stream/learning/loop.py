@@ -291,6 +291,7 @@ class LearningLoop:
                 self._trainer,
                 self._positions,
                 control_seq=self._board.obeyed_seq,
+                released=self._board.released,
                 learn_errors=tuple(self._learn_errors),
                 adopted=self._adopted,
             )

@@ -13,7 +13,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from msgspec import structs
+from msgspec import UNSET, structs
 
 from checkpoints.reading.lineages import Lineages
 from checkpoints.reading.reader import LineReader
@@ -141,6 +141,7 @@ class LearnerProcess:
                 target=(rewound and rewound.target) or target,
                 tell=self.channel.send,
                 forgotten=forgotten,
+                origin=start.manifest.origin if start and not is_reset else UNSET,
                 answers=start.manifest.answers_read if start and not is_reset else 0,
                 replaying=rewound.replaying if rewound else None,
                 budget=self.budget,

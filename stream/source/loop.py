@@ -50,6 +50,7 @@ from stream.source.give_back import give_back
 from stream.source.in_flight import Feed
 from stream.source.order_watch import OrderWatch
 from stream.source.reports.heartbeat import Speed, Status, Trouble
+from stream.source.reports.held_log import HeldLog
 from stream.source.reports.metrics import LearnerMetrics
 from stream.source.reports.not_finite_log import NotFiniteLog
 from stream.source.reports.refusal_log import RefusalLog
@@ -82,6 +83,7 @@ class SourceLoop:
         board: What it and the keeper say beside that.
         status: Kept true here.
         positions: Those of the head; moved on as the learner takes batches.
+        held: Tells what the publish gate holds back.
         rewind: Where one is under way: what is taken, until it has taken over.
     """
 
@@ -101,6 +103,7 @@ class SourceLoop:
         pruner: Pruner,
         mirror: GroupMirror,
         metrics: LearnerMetrics,
+        held: HeldLog,
         rewind: Rewinder | None = None,
     ) -> None:
         self._rewind, self._has_told = rewind, False
@@ -108,7 +111,7 @@ class SourceLoop:
         self._channel, self._board, self._status = channel, board, status
         self._positions, self._watch = positions, watch
         self._source, self._dead_letters, self._pruner = source, dead_letters, pruner
-        self._mirror, self._metrics = mirror, metrics
+        self._mirror, self._metrics, self._held = mirror, metrics, held
         self._labels = labels_topic(model_file, positions)
         self._beside = answers_beside(model_file)
         self._feed = Feed(columns_of(model_file, self._labels))
@@ -277,6 +280,7 @@ class SourceLoop:
         self._status.version, self._status.trouble = manifest.name, Trouble()
         self._metrics.committed(message, manifest)
         self._metrics.head_is(manifest)
+        self._held.head_is(manifest)
         self._not_finite.head_is(manifest.counts, time.monotonic())
         self._mirror.show(manifest)
         self._housekeeping_at = 0.0
@@ -323,6 +327,7 @@ class SourceLoop:
         elif self._status.state == "frozen":
             self._status.state = self._status.at_work
         self._watch.see_news()
+        self._held.look(self._board.released)
         if self._has_news and self._is_all_taken:
             self._take_in_partitions()
         now = time.monotonic()

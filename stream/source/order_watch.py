@@ -20,7 +20,7 @@ import threading
 import time
 
 from checkpoints.errors import CheckpointError, StoreForbidden, StoreUnavailable
-from checkpoints.records.control import open_control
+from checkpoints.records.control import Rewinding, open_control
 from checkpoints.records.line import Line
 from checkpoints.records.signing import Verifier
 from checkpoints.stores.contract import Store
@@ -55,7 +55,7 @@ class OrderWatch(threading.Thread):
         check: Looks from time to time how the store is set up.
         orders_seen: Orders up to this one were obeyed before: no news any more.
         patience: How long a missing right is borne.
-        rewind_id: Of the rewind that is carried out, by its order; None: none is.
+        rewind: The rewind that is carried out; None: none is.
 
     Attributes:
         moved: The head is no longer ours: a rollback, or another learner.
@@ -77,14 +77,14 @@ class OrderWatch(threading.Thread):
         check: StoreCheck,
         orders_seen: int = 0,
         patience: Patience | None = None,
-        rewind_id: str | None = None,
+        rewind: Rewinding | None = None,
     ) -> None:
         super().__init__(name=f"watch-{line.model}", daemon=True)
         self._store, self._verifier, self._line = store, verifier, line
         self._holder, self._token, self._lease_s = holder, token, lease_s
         self._board, self._status, self._metrics = board, status, metrics
         self._check, self._patience = check, patience or Patience()
-        self._orders_seen, self._rewind_id = orders_seen, rewind_id
+        self._orders_seen, self._rewind = orders_seen, rewind
         self.moved = False
         self.refused: StoreForbidden | None = None
         self._ended = threading.Event()
@@ -139,7 +139,7 @@ class OrderWatch(threading.Thread):
 
     def rewind_is_over(self, seq: int) -> None:
         """The rewind of this order has taken over: it is no news any more."""
-        self._orders_seen, self._rewind_id = max(self._orders_seen, seq), None
+        self._orders_seen, self._rewind = max(self._orders_seen, seq), None
 
     def end(self) -> None:
         """Stop looking; the heartbeat runs out by itself."""
@@ -203,11 +203,10 @@ class OrderWatch(threading.Thread):
         if record.seq > max(self._board.control_seq, self._orders_seen):
             command = record.command
             log.info("%s: %s by %s: %s", self._line, command.command, command.who, command.reason)
-        rewind = record.rewinding(self._orders_seen)
-        if (rewind.id if rewind else None) != self._rewind_id:
+        if record.rewinding(self._orders_seen) != self._rewind:
             self._has_moved()  # the next life carries it out, or goes on from the head
             return
-        self._board.frozen = record.frozen
+        self._board.frozen, self._board.released = record.frozen, record.let_through
         self._board.control_seq = record.seq
         self._board.ring()
 

@@ -50,6 +50,7 @@ from stream.source.loop import SourceLoop
 from stream.source.order_watch import OrderWatch
 from stream.source.probes import LearnerProbes
 from stream.source.reports.heartbeat import Status, Trouble
+from stream.source.reports.held_log import HeldLog
 from stream.source.reports.metrics import LearnerMetrics
 from stream.source.rewinding import (
     Rewinder,
@@ -274,6 +275,7 @@ class SourceProcess:
                 pruner=pruner,
                 mirror=mirror,
                 metrics=metrics,
+                held=HeldLog(metrics, head.manifest if head else None),
                 rewind=self._rewinder(rewind, head),
             ).hold()
             self.status.state = "stopped"
@@ -330,7 +332,7 @@ class SourceProcess:
             metrics=metrics,
             check=check,
             orders_seen=head.manifest.orders_seen if head else 0,
-            rewind_id=rewind.order.id if rewind else None,
+            rewind=rewind.order if rewind else None,
         )
 
     def _positions(self, head: Version | None, rewind: RewindStart | None) -> Positions:

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from checkpoints.records.manifest import Manifest
-from learner.scores.scores import more_is_better
+from config.model.better import is_bigger_better
 from stream.trying.value_paths import flow
 
 BASELINES = ("no_change", "majority", "mean")
@@ -105,7 +105,7 @@ def failed_row(model: str, file: str, settings: Mapping[str, Any], why: str) -> 
 def of_scores(name: str, told: Mapping[str, float | None]) -> RowScore:
     """A score as a trainer reports it."""
     known = [value for key in BASELINES if (value := told.get(key)) is not None]
-    best = max if more_is_better(name) else min
+    best = max if is_bigger_better(name) else min
     return RowScore(
         lifetime=told["lifetime"],
         rolling=told["rolling"],

@@ -10,11 +10,13 @@ from types import SimpleNamespace
 
 import pytest
 from kafka import KafkaAdminClient
+from msgspec.structs import replace
 
 from checkpoints.dev_server import ValkeyServer
 from checkpoints.doctor import key_findings, store_findings
 from checkpoints.operating.operator import Operator
 from checkpoints.operating.order import Order
+from checkpoints.records.manifest import seal_version
 from checkpoints.records.signing import make_keys
 from checkpoints.stores.in_redis.connection import RedisConnection
 from config.findings import exit_code
@@ -23,6 +25,7 @@ from stream.dev.jars import fetch_jars, user_cache
 from stream.dev.kafka_server import KafkaServer, find_java, prepare
 from stream.doctor import kafka_findings, model_findings
 from stream.kafka import client as kafka_client
+from tests.checkpoints.gated import held_for
 from tests.stream.rig import RECORDER, Rig, events, rig
 
 
@@ -133,6 +136,18 @@ def test_standing_orders_are_said(learned):
     operator.run(learned.line, Order(command="freeze", reason="a test"))
 
     assert warnings(diagnosis(learned)) == ["v1 is pinned and served", "learning is frozen"]
+
+
+def test_a_head_that_is_held_back_is_said(learned):
+    """It is whole, and yet another is served."""
+    head, signer = learned.head(), learned.keys.signer("learner")
+    token = learned.store.acquire(learned.line, holder="test", lease_s=5).token
+    after = {"number": head.number + 1, "parent": head.id, "gate": held_for(head)}
+    held = seal_version(replace(head.manifest, **after), signer)
+    assert learned.store.commit(learned.line, token=token, version=held).stands
+
+    told = f"{held.manifest.name} is held back and {head.manifest.name} is served"
+    assert warnings(diagnosis(learned)) == [told]
 
 
 def test_a_changed_model_file_is_told_before_the_learner_stops(learned):

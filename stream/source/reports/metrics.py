@@ -66,6 +66,7 @@ class LearnerMetrics:
             "label_topic_lost", "Times that a topic of labels was lost, and read anew."
         )
         self._version = self._gauge("model_active_version", "The head's number.")
+        self._held = self._gauge("model_held", "Whether the publish gate holds the head back.")
         self._size = self._gauge("model_size_bytes", "Bytes of the head's payload, unpacked.")
         self._scores = Gauge(
             "weir_model_metric",
@@ -149,6 +150,10 @@ class LearnerMetrics:
                 value = windows.get(window)
                 gauge = self._scores.labels(self._model, name, window)
                 gauge.set(float("nan") if value is None else value)
+
+    def held(self, is_held: bool) -> None:
+        """Whether the publish gate holds the head back."""
+        self._held.set(is_held)
 
     def dependency(self, name: str, *, is_up: bool) -> None:
         """Whether Kafka or Redis answered."""

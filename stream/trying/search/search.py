@@ -8,8 +8,8 @@ models are elsewhere.
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from config.model.better import is_bigger_better
 from config.processes.stopping import Stop
-from learner.scores.scores import more_is_better
 from stream.trying.progress import say
 from stream.trying.rows import TrialRow
 from stream.trying.search.engine import Engine
@@ -46,7 +46,7 @@ class _Field:
         self.states: dict[int, TrialState | None] = dict.fromkeys(range(len(lab.candidates)))
         self.outcomes: dict[int, TrialOutcome] = {}
         self.records = 0
-        self._sign = 1 if more_is_better(lab.metric) else -1
+        self._sign = 1 if is_bigger_better(lab.metric) else -1
 
     def steps(self, left: Sequence[int], rung: Rung, *, is_last: bool) -> list[Step]:
         return [

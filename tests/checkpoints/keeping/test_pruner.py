@@ -24,6 +24,7 @@ from tests.checkpoints.builders import (
     point_control,
     pointer,
 )
+from tests.checkpoints.gated import held_back
 from tests.checkpoints.operators import LINE
 
 KEEP = Keep(last=2, minutely=0, hourly=0, daily=0)
@@ -172,3 +173,22 @@ def test_nothing_is_pruned_while_the_newest_order_is_in_doubt(store, caplog):
     point_control(store, LINE, tag)
     pruner.prune(head=versions[5])
     assert kept(store) == [1, 5, 6]
+
+
+def test_what_is_served_for_a_head_that_is_held_back_stays(store):
+    """However many versions are held after it; once one is let through it goes like any other."""
+    token = granted(store, LINE).token
+    good = history(store, LINE, token, length=3)[-1]
+    head, pruner = good, a_pruner(store, token)
+    for _ in range(25):
+        head = held_back(store, LINE, token, head, good)
+        pruner.committed(head)
+    assert kept(store)[0] == good.number
+    assert LineReader(store, VERIFIER, LINE).checked().serving == good
+
+    head = committed(store, LINE, token, number=29, parent=head)
+    pruner.committed(head)
+    pruner.prune(head=head)
+
+    assert kept(store) == [28, 29]
+    assert set(bases(store)) == {28, 29}

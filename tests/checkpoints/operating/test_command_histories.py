@@ -8,6 +8,7 @@ from collections.abc import Callable
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from msgspec import UNSET
 
 from checkpoints.errors import Conflict, NoSuchVersion
 from checkpoints.reading.reader import LineReader
@@ -16,6 +17,7 @@ from checkpoints.records.manifest import Counts, Version
 from checkpoints.stores.heads import Outcome
 from checkpoints.stores.in_memory.store import MemoryStore
 from tests.checkpoints.builders import VERIFIER, a_version, granted, put, ref_of
+from tests.checkpoints.gated import held_for
 from tests.checkpoints.operators import LINE, Steady, an_operator, audit, order, state
 from tests.effort import examples
 
@@ -32,6 +34,7 @@ class Histories(RuleBasedStateMachine):
         self.consumed = 0
         self.commands: list[str] = []
         self.pinned: int | None = None
+        self.good = 1  # the version that was let through last
         self.frozen = False
         self.changed_at = 0
         self.stale_token = granted(self.store, LINE).token
@@ -47,9 +50,10 @@ class Histories(RuleBasedStateMachine):
         assert self.store.commit(LINE, token=token, version=version) is Outcome.OK
         return version
 
-    @rule(learned=st.integers(0, 50), refused=st.integers(0, 5))
-    def a_learner_commits(self, learned: int, refused: int) -> None:
-        """It restores the head, goes on from its counts and offsets, and commits."""
+    @rule(learned=st.integers(0, 50), refused=st.integers(0, 5), is_held=st.booleans())
+    def a_learner_commits(self, learned: int, refused: int, is_held: bool) -> None:
+        """It restores the head, goes on from its counts and offsets, and commits; the publish gate
+        lets the version through, or holds it back."""
         grant = granted(self.store, LINE)
         head = state(self.store).head
         counts = head.manifest.counts
@@ -67,9 +71,11 @@ class Histories(RuleBasedStateMachine):
                 ),
                 offsets={"events": {"0": self.consumed}},
                 segments={"model": ref_of(b"m%d" % number)},
+                gate=held_for(self.kept(self.good)) if is_held else UNSET,
             ),
             grant.token,
         )
+        self.good = self.good if is_held else number
         self.learned[number] = counts.learned + learned
         self.stale_token = grant.token
 
@@ -85,7 +91,7 @@ class Histories(RuleBasedStateMachine):
         assert answer["forgotten"] == max(0, before - self.learned[number])
         assert answer.get("unpinned") == (f"v{self.pinned}" if self.pinned else None)
         self.learned[made] = self.learned[number]
-        self.pinned = None
+        self.pinned, self.good = None, made
         self.did("rollback", made)
         self.head = state(self.store).head
 
@@ -101,6 +107,16 @@ class Histories(RuleBasedStateMachine):
         self.operator.run(LINE, order("unpin"))
         self.pinned = None
         self.did("unpin", max(self.learned))
+
+    @rule()
+    def release(self) -> None:
+        newest = max(self.learned)
+        answer = self.operator.run(LINE, order("release"))
+
+        assert answer["changed"] == (self.good != newest)
+        assert answer["serving"] == f"v{self.pinned or newest}"
+        self.good = newest
+        self.did("release", newest)
 
     @rule(frozen=st.booleans())
     def freeze_or_thaw(self, frozen: bool) -> None:
@@ -142,6 +158,9 @@ class Histories(RuleBasedStateMachine):
         late = self.version(number=number, parent=self.head)
         assert self.store.commit(LINE, token=token, version=late) is Outcome.FENCED
 
+    def kept(self, number: int) -> Version:
+        return LineReader(self.store, VERIFIER, LINE).version(number)
+
     def picked(self, pick: int) -> int:
         numbers = sorted(self.learned)
         return numbers[pick % len(numbers)]
@@ -179,7 +198,8 @@ class Histories(RuleBasedStateMachine):
     @invariant()
     def what_is_served_is_what_was_ordered(self) -> None:
         found = state(self.store)
-        assert found.serving.number == (self.pinned or max(self.learned))
+        assert found.serving.number == (self.pinned or self.good)
+        assert bool(found.held) == (self.good != max(self.learned))
         assert found.is_frozen == self.frozen
 
 
