@@ -37,7 +37,7 @@ _STOP_S = 5.0
 
 
 class Beside:
-    """Answers in a process of its own, which ends with this object.
+    """Answerer in a process of its own, which ends with this object.
 
     Args:
         order: What it loads.

@@ -7,7 +7,7 @@ from api.offline.beside import Beside
 from api.offline.errors import NotFitHereError
 from api.offline.fitting import fitting
 from api.offline.messages import LoadFile
-from api.offline.model import Answers, OfflineModel
+from api.offline.model import Answerer, OfflineModel
 from checkpoints.exporting.believed import believed_here, verifier_of
 from checkpoints.exporting.container import ExportedVersion, read_exported
 from checkpoints.opening import signing_of
@@ -58,7 +58,7 @@ def _verifier(public_key: str | Path | Sequence[str | Path] | None) -> Verifier:
     return verifier_of(keys)
 
 
-def _here(exported: ExportedVersion, trust: tuple[str, ...]) -> Answers:
+def _here(exported: ExportedVersion, trust: tuple[str, ...]) -> Answerer:
     from api.offline.here import Here
     from api.offline.opened import opened_here
     from learner.errors import RestoreError

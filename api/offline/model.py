@@ -12,10 +12,10 @@ from checkpoints.exporting.container import FORMAT, ExportedVersion
 from checkpoints.reading.views import timestamp
 from learner.values import Features
 
-__all__ = ["Answers", "OfflineModel"]
+__all__ = ["Answerer", "OfflineModel"]
 
 
-class Answers(Protocol):
+class Answerer(Protocol):
     """Whatever answers, wherever it runs."""
 
     where: str
@@ -40,7 +40,7 @@ class OfflineModel:
         version_id: The SHA-256 of what was signed.
     """
 
-    def __init__(self, exported: ExportedVersion, answers: Answers) -> None:
+    def __init__(self, exported: ExportedVersion, answers: Answerer) -> None:
         self._exported, self._answers = exported, answers
         manifest = exported.version.manifest
         self.model, self.version = manifest.model, manifest.name

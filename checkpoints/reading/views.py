@@ -10,8 +10,9 @@ from msgspec import UnsetType
 
 from checkpoints.errors import BadCommand, NotFound
 from checkpoints.reading.reader import Damaged, Entry, LineState
+from checkpoints.records.calibration import Calibration
 from checkpoints.records.control import Control, ControlRecord
-from checkpoints.records.manifest import SCORE_WINDOWS, Calibration, Late, Manifest, Version
+from checkpoints.records.manifest import SCORE_WINDOWS, Late, Manifest, Version
 from checkpoints.records.signing import normal
 from checkpoints.stores.presence import Beat
 

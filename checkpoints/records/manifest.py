@@ -11,9 +11,10 @@ import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from msgspec import UNSET, Struct, UnsetType, convert, field
+from msgspec import UNSET, Struct, UnsetType, field
 
 from checkpoints.errors import CheckpointCorrupt, Tampered
+from checkpoints.records.calibration import Calibration
 from checkpoints.records.gate import HeldBack, PublishGate
 from checkpoints.records.line import Line
 from checkpoints.records.signing import Signer, Verifier, decode, digest, normal, signer_of
@@ -23,19 +24,16 @@ __all__ = [
     "SCORE_WINDOWS",
     "Anchor",
     "BegunAnew",
-    "Calibration",
     "Counts",
     "Late",
     "Manifest",
     "Origin",
-    "ReliabilityBin",
     "Rewind",
     "Rollback",
     "SegmentRef",
     "TopicAnchors",
     "Unreadable",
     "Version",
-    "calibration_of",
     "open_exported",
     "open_version",
     "seal_version",
@@ -205,29 +203,6 @@ class Rewind(Struct, frozen=True, kw_only=True):
     skip: tuple[str, ...] = ()
     skipped: int = 0
     at_ms: int
-
-
-class ReliabilityBin(Struct, frozen=True, kw_only=True):
-    """Scored events whose probability lay in one bin: what was predicted, what came true."""
-
-    from_: float = field(name="from")
-    to: float
-    count: int
-    predicted: float | None
-    observed: float | None
-
-
-class Calibration(Struct, frozen=True, kw_only=True):
-    """The reliability diagram over the model's life, and the two scores that it stands for."""
-
-    bins: tuple[ReliabilityBin, ...]
-    ece: float | None
-    brier: float | None
-
-
-def calibration_of(found: Mapping[str, Any] | None) -> Calibration | UnsetType:
-    """A snapshot's reliability diagram as a manifest has it."""
-    return UNSET if found is None else convert(found, Calibration)
 
 
 class Manifest(Struct, frozen=True, kw_only=True):

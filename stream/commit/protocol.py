@@ -43,6 +43,7 @@ from checkpoints.errors import (
     StoreUnavailable,
     TooLarge,
 )
+from checkpoints.records.calibration import calibration_of
 from checkpoints.records.gate import PublishGate
 from checkpoints.records.line import Line
 from checkpoints.records.lineage import check_counts
@@ -57,7 +58,6 @@ from checkpoints.records.manifest import (
     SegmentRef,
     TopicAnchors,
     Version,
-    calibration_of,
     seal_version,
 )
 from checkpoints.records.replay import SEGMENT, Replay

@@ -33,11 +33,20 @@ from stream.replay.in_order import InOrder
 from stream.source.columns import Columns, columns_of
 from stream.source.topics import labels_topic
 
-__all__ = ["Rebuilt", "RebuildFailedError", "rebuild", "stages_of"]
+__all__ = ["NotMadeHereError", "Rebuilt", "RebuildFailedError", "rebuild", "stages_of"]
 
 _POLL_MS = 200
 _ASKED = 1_000  # of the last events, and of the probe, whose predictions are compared
 _COUNTS = ("learned", "scored", "refused", "unscored", "nonfinite", "pending", "expired", "labels")
+
+
+class NotMadeHereError(StreamError):
+    """What was asked for was never learned from this log.
+
+    Operator: rebuild a version that went on from it.
+    """
+
+    exit_code = 6
 
 
 class RebuildFailedError(StreamError):
@@ -112,11 +121,14 @@ class Rebuilt:
 def stages_of(lineages: Lineages, version: Version, *, is_whole: bool) -> Way:
     """The way to a version: from the kept one that it went on from, or from the beginning.
 
-    A rollback's version is the model that it went back to, so that one is made again.
+    An imported version stands for its own beginning: what it had learned is in another log. A
+    rollback's version is the model that it went back to, so that one is made again.
     """
+    if version.manifest.kind == "import":
+        raise NotMadeHereError(f"{version} came out of a file: no log of this line can make it")
     stages: list[Stage] = []
     step: Version | None = version
-    while step is not None:
+    while step is not None and step.manifest.kind != "import":
         manifest = step.manifest
         lineage = lineages.of(step)
         stages.append(

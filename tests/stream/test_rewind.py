@@ -10,11 +10,11 @@ from typing import Any
 
 import msgspec
 import pytest
-from checkpoints.operating.going_back import AskLog, CannotReplay
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 
 from checkpoints.operating.operator import Operator
 from checkpoints.operating.order import Order
+from checkpoints.reading.going_back import AskLog, CannotReplay
 from checkpoints.records.manifest import Version
 from config.processes.scratch import private_folder
 from stream.kafka import client as kafka_client

@@ -53,27 +53,7 @@ class LearnerMetrics:
             ["model", "detector", "direction"],
             registry=registry,
         )
-        self._learned = self._gauge("model_examples_learned", "Examples the head has learned.")
-        self._scored = self._gauge("model_examples_scored", "Predictions the head has scored.")
-        self._nonfinite = self._gauge(
-            "model_predictions_nonfinite", "Predictions of the head's that were NaN or infinite."
-        )
-        self._refused = self._gauge("model_events_refused", "Events refused up to the head.")
-        self._pending = self._gauge("label_join_pending", "Events that wait for their label.")
-        self._matched = self._gauge("label_join_matched", "Labels joined with their event.")
-        self._expired = self._gauge("label_join_expired", "Events let go without a label.")
-        self._lost = self._gauge(
-            "label_topic_lost", "Times that a topic of labels was lost, and read anew."
-        )
-        self._version = self._gauge("model_active_version", "The head's number.")
-        self._held = self._gauge("model_held", "Whether the publish gate holds the head back.")
-        self._size = self._gauge("model_size_bytes", "Bytes of the head's payload, unpacked.")
-        self._scores = Gauge(
-            "weir_model_metric",
-            "The head's scores.",
-            ["model", "metric", "window"],
-            registry=registry,
-        )
+        self._watch_head(registry)
         self._lag = Gauge(
             "weir_consumer_lag_messages",
             "Records still to be read.",
@@ -101,6 +81,30 @@ class LearnerMetrics:
             registry=registry,
         )
         Info("weir_build", "The versions at work.", registry=registry).info(_build())
+
+    def _watch_head(self, registry: CollectorRegistry) -> None:
+        """The gauges of the model, which are those of its head."""
+        self._learned = self._gauge("model_examples_learned", "Examples the head has learned.")
+        self._scored = self._gauge("model_examples_scored", "Predictions the head has scored.")
+        self._nonfinite = self._gauge(
+            "model_predictions_nonfinite", "Predictions of the head's that were NaN or infinite."
+        )
+        self._refused = self._gauge("model_events_refused", "Events refused up to the head.")
+        self._pending = self._gauge("label_join_pending", "Events that wait for their label.")
+        self._matched = self._gauge("label_join_matched", "Labels joined with their event.")
+        self._expired = self._gauge("label_join_expired", "Events let go without a label.")
+        self._lost = self._gauge(
+            "label_topic_lost", "Times that a topic of labels was lost, and read anew."
+        )
+        self._version = self._gauge("model_active_version", "The head's number.")
+        self._held = self._gauge("model_held", "Whether the publish gate holds the head back.")
+        self._size = self._gauge("model_size_bytes", "Bytes of the head's payload, unpacked.")
+        self._scores = Gauge(
+            "weir_model_metric",
+            "The head's scores.",
+            ["model", "metric", "window"],
+            registry=registry,
+        )
 
     def took(self, learned: int, refused: Mapping[tuple[str, str], int]) -> None:
         """A chunk was taken: events learned, and refusals by (topic, reason)."""

@@ -7,8 +7,9 @@ import pytest
 from checkpoints.errors import BadCommand, NotFound
 from checkpoints.reading import views
 from checkpoints.reading.reader import LineState
+from checkpoints.records.calibration import calibration_of
 from checkpoints.records.line import Line
-from checkpoints.records.manifest import Counts, calibration_of
+from checkpoints.records.manifest import Counts
 from tests.checkpoints.builders import a_control, a_version, pointer
 
 LINE = Line("phishing")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from checkpoints.operating.going_back import CannotReplay
 
 from checkpoints.errors import CheckpointCorrupt, Conflict, NoSuchVersion, NotInForce, Tampered
 from checkpoints.keeping.pruner import Pruner
 from checkpoints.operating.in_force import Enforcement
 from checkpoints.operating.operator import Operator
+from checkpoints.reading.going_back import CannotReplay
 from checkpoints.reading.lineages import Lineages, flat, order_since
 from checkpoints.records.manifest import Rewind
 from checkpoints.records.replay import SEGMENT, Replay
