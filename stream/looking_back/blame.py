@@ -160,7 +160,7 @@ class Blame:
             events, where = _of_file(path, model_file, self._asked.columns, count), str(path)
         else:
             events = log.last_labelled(good.manifest, count)
-            where = f"the last {len(events):,} labelled events before {good.manifest.name}"
+            where = f"the last labelled events before {good.manifest.name}"
         if len(events) < EVENTS_MIN:
             raise LookBackRefusedError(
                 f"{model_file.name}: {where}: {len(events)} labelled events are too few to judge "

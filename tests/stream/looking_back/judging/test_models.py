@@ -73,7 +73,7 @@ def test_a_class_of_ones_own_is_loaded_where_it_is_trusted_here(tmp_path: Path) 
     [
         ({"software": {"river": "0.1.0"}}, "learned by other software: river 0.1.0"),
         (
-            {"model_file": {"name": "m", "task": "binary", "learner": {"perl": "x"}}},
+            {"model_file": {"name": "m", "task": "binary", "learner": {}}},
             "not understood",
         ),
     ],
