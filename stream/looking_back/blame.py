@@ -9,7 +9,6 @@
 5. The log tells what was learned there.
 """
 
-import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from itertools import islice
@@ -34,8 +33,9 @@ from stream.looking_back.judging.models import NotLoadedError, VersionModels
 from stream.looking_back.judging.progressive import error_rates, progressive_break
 from stream.looking_back.judging.search import search
 from stream.looking_back.judging.verdict import Blamed, ProbeBreak, verdict
-from stream.looking_back.learned import OTHER, learned_between
+from stream.looking_back.learned import learned_between
 from stream.looking_back.progress import LookProgress, say
+from stream.looking_back.strangers import before_all, rewind_command, skips_of, strangers
 from stream.send.csv_file import CsvColumns
 from stream.send.readers import check_source, records
 
@@ -160,7 +160,7 @@ class Blame:
             events, where = _of_file(path, model_file, self._asked.columns, count), str(path)
         else:
             events = log.last_labelled(good.manifest, count)
-            where = f"the last {len(events):,} labelled events before {good.manifest.name}"
+            where = f"the last labelled events before {good.manifest.name}"
         if len(events) < EVENTS_MIN:
             raise LookBackRefusedError(
                 f"{model_file.name}: {where}: {len(events)} labelled events are too few to judge "
@@ -227,7 +227,6 @@ class Blame:
         limit = self._asked.records
         between = learned_between(log, model_file, self._stretch(good, bad), limit=limit)
         skipped = self._stretch(good, found.back or self._all[-1])
-        strangers = self._strangers(log, model_file, good, between["sources"])
         return {
             "first_bad": self._row(bad),
             "last_good": self._row(good),
@@ -238,13 +237,13 @@ class Blame:
             "unjudged": bad.number - good.number - 1,
             "between": between,
             "next": rewind_command(good, skips_of(skipped, model_file.topics.events)),
-            "next_by_source": rewind_command(good, strangers) if strangers else None,
+            "next_by_source": self._by_source(log, model_file, good, between["sources"]),
         }
 
-    def _strangers(
+    def _by_source(
         self, log: EventLog, model_file: ModelFile, good: Version, sources: Sequence[Body]
-    ) -> list[str]:
-        """What leaves out the sources that had not been seen before the last good version.
+    ) -> str | None:
+        """The command that takes a new source out, if one is to be suspected.
 
         Of each source it is noted how many records it has before, since the oldest version here.
         """
@@ -253,28 +252,14 @@ class Blame:
         seen = {each["source"]: each["records"] for each in before["sources"]}
         for each in sources:
             each["before"] = seen.get(each["source"], 0)
-        are_told = bool(seen) and before["complete"]
-        new = [each["source"] for each in sources if not each["before"]]
-        return [f"source:{name}" for name in new if are_told and name not in (None, OTHER)]
+        found = strangers(sources, before["sources"]) if before["complete"] else []
+        clean = before_all(self._all, good, found)
+        if not found or clean is None:
+            return None
+        return rewind_command(clean, [f"source:{each['source']}" for each in found])
 
     def _stretch(self, one: Version, other: Version) -> Stretch:
         return learned_stretch(one.manifest, other.manifest, (v.manifest for v in self._all))
-
-
-def skips_of(stretch: Stretch, events_topic: str) -> list[str]:
-    """What leaves out a stretch of the log."""
-    return [
-        f"{'' if topic == events_topic else topic + '/'}{partition}:{first}-{end - 1}"
-        for topic, partitions in stretch.items()
-        for partition, parts in partitions.items()
-        for first, end in parts
-    ]
-
-
-def rewind_command(good: Version, skips: Sequence[str]) -> str:
-    """The command that goes back to a version, and leaves these out."""
-    name, left_out = good.manifest, " ".join(f"--skip {shlex.quote(skip)}" for skip in skips)
-    return f"weir rollback {name.model} {name.name} --mode rewind {left_out} --reason TEXT"
 
 
 def _of_file(path: Path, model_file: ModelFile, columns: CsvColumns, count: int) -> list[Event]:

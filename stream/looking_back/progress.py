@@ -12,22 +12,24 @@ def say(line: str) -> None:
 
 
 class LookProgress:
-    """A line every five seconds.
+    """A line every few seconds; what takes less is told by what it prints at its end.
 
     Args:
         what: What is done, as in "phishing.events: records read".
         total: How many there will be, at most.
+        every_s: How often it is told.
     """
 
-    def __init__(self, what: str, total: int) -> None:
+    def __init__(self, what: str, total: int, *, every_s: float = _EVERY_S) -> None:
         self._what, self._total, self._done = what, total, 0
+        self._every_s = every_s
         self._began = self._said = time.monotonic()
 
     def add(self, count: int = 1) -> None:
         """So many more are done."""
         self._done += count
         now = time.monotonic()
-        if now - self._said >= _EVERY_S:
+        if now - self._said >= self._every_s:
             self._said = now
             say(self._line(now - self._began))
 

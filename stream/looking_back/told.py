@@ -71,7 +71,7 @@ def _break_lines(body: Body) -> Iterator[str]:
     yield from between_lines(body["between"])
     yield f"next: {body['next']}"
     if body["next_by_source"]:
-        yield f"  or, of sources that were not there before: {body['next_by_source']}"
+        yield f"  or, for a source that is new there: {body['next_by_source']}"
 
 
 def diff_lines(body: Body) -> Iterator[str]:

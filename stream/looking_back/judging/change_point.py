@@ -20,7 +20,8 @@ makes an event easy or hard falls out. The rule:
 
 What a version has learned and does not show on these events is not seen. So the share of errors
 among the events that lie between two versions, each predicted before it was learned, is searched
-by the same rule; two such shares are compared as independent ones.
+by the same rule. Such shares are independent: two are compared so, and the fall begins with the
+first whose modified z-score is over 3.5, and which the test of step 1 tells from the best.
 
 Sources: Page, "Continuous inspection schemes", Biometrika 41, 1954. Student, "The probable error of
 a mean", Biometrika 6, 1908. Dunn, "Multiple comparisons among means", JASA 56, 1961. Iglewicz and
@@ -57,6 +58,18 @@ class Rate(NamedTuple):
 
     share: float
     events: int
+
+
+class Fall(NamedTuple):
+    """A fall, by places in the row: the best version, and the first that had lost half."""
+
+    best: int
+    crossed: int
+    needed_z: float
+
+
+# Whether a fall began at a place of the row.
+Begins: TypeAlias = Callable[[Sequence[float], Compare, int, Fall], bool]
 
 
 class Break(Struct, frozen=True, kw_only=True):
@@ -101,7 +114,7 @@ def find_break(row: Sequence[Losses], since: int = 0) -> Break | None:
     True
     """
     means = [float(np.mean(losses)) for losses in row]
-    return _find(means, since, lambda one, other: _paired_z(row[one], row[other]))
+    return _find(means, since, lambda one, other: _paired_z(row[one], row[other]), _on_the_way)
 
 
 def find_rate_break(rates: Sequence[Rate], since: int = 0) -> Break | None:
@@ -113,19 +126,19 @@ def find_rate_break(rates: Sequence[Rate], since: int = 0) -> Break | None:
     (2, 3)
     """
     shares = [each.share for each in rates]
-    return _find(shares, since, lambda one, other: _z_of_rates(rates[one], rates[other]))
+    return _find(shares, since, lambda one, other: _z_of_rates(rates[one], rates[other]), _up)
 
 
-def _find(means: Sequence[float], since: int, z_of: Compare) -> Break | None:
+def _find(means: Sequence[float], since: int, z_of: Compare, begins: Begins) -> Break | None:
     """The first break that is half as deep as the deepest."""
-    found = _deepest(means, since, z_of)
+    found = _deepest(means, since, z_of, begins)
     if found is None:
         return None
-    earlier = _find(means[: found.bad], since, z_of)
+    earlier = _find(means[: found.bad], since, z_of, begins)
     return earlier if earlier and earlier.fall >= _HALF * found.fall else found
 
 
-def _deepest(means: Sequence[float], since: int, z_of: Compare) -> Break | None:
+def _deepest(means: Sequence[float], since: int, z_of: Compare, begins: Begins) -> Break | None:
     """The deepest break, by the mean losses and a comparison of two of them."""
     if len(means) - since < 2:
         return None
@@ -137,7 +150,8 @@ def _deepest(means: Sequence[float], since: int, z_of: Compare) -> Break | None:
     half = means[best] + _HALF * fall
     first = max(best, since) + 1
     crossed = next(at for at in range(first, len(means)) if means[at] >= half)
-    bad = next((at for at in range(first, crossed + 1) if _begins(means, z_of, at, crossed)), None)
+    on = Fall(best=best, crossed=crossed, needed_z=needed)
+    bad = next((at for at in range(first, crossed + 1) if begins(means, z_of, at, on)), None)
     if bad is None:
         return None
     back = next((at for at in range(worst + 1, len(means)) if means[at] < half), None)
@@ -185,11 +199,16 @@ def _z_of_rates(one: Rate, other: Rate) -> float:
     return (now - was) / math.sqrt(variance)
 
 
-def _begins(means: Sequence[float], z_of: Compare, at: int, crossed: int) -> bool:
-    """Whether the fall that had reached its half at `crossed` began with the version at `at`."""
+def _up(means: Sequence[float], z_of: Compare, at: int, on: Fall) -> bool:
+    """Whether a share of errors, which owes nothing to the one before, is out of the ordinary."""
+    return _is_odd(means[at], means[:at]) and z_of(on.best, at) > on.needed_z
+
+
+def _on_the_way(means: Sequence[float], z_of: Compare, at: int, on: Fall) -> bool:
+    """Whether a fall began with the version at this place, which goes on from the one before."""
     before = means[at - 1]
     rise = means[at] - before
-    if rise < _SHARE * (means[crossed] - before) or min(means[at : crossed + 1]) <= before:
+    if rise < _SHARE * (means[on.crossed] - before) or min(means[at : on.crossed + 1]) <= before:
         return False
     rises = [later - earlier for earlier, later in pairwise(means[:at])]
     has_risen = _is_odd(rise, rises) and z_of(at - 1, at) > 1

@@ -47,6 +47,10 @@ def test_blame_finds_the_first_version_of_the_poisoned_stretch(line: PoisonedLin
     assert found["next"].startswith(
         f"weir rollback {model} {found['last_good']['version']} --mode rewind --skip 0:{first}-"
     )
+    assert found["next_by_source"] == (
+        f"weir rollback {model} {found['last_good']['version']} --mode rewind "
+        "--skip source:scraper --reason TEXT"
+    )
     last = int(re.search(r"--skip 0:\d+-(\d+) ", found["next"])[1])
     assert last >= end - 1
 

@@ -3,15 +3,17 @@
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from checkpoints.records.line import Line
+from checkpoints.records.manifest import Counts, Version
 from checkpoints.unpickle import loads
-from config.model_file import ModelFile
 from learner.served_model import ServedModel
-from learner.trainer import Trainer
+from learner.trainer import Snapshot, Trainer
 from learner.values import Event
 from stream.looking_back.judging.change_point import Losses
 from stream.looking_back.judging.judged import Jury
+from tests.checkpoints.builders import a_version
 from tests.learner.streams import Pair, model_file
 from tests.learner.taking import Taking
 
@@ -48,6 +50,13 @@ def events(pairs: Iterable[Pair]) -> list[Event]:
     return [Event(features=x, label=y) for x, y in pairs]
 
 
+class Row(NamedTuple):
+    """Versions, oldest first, and the losses of each on the probe."""
+
+    versions: list[Version]
+    losses: list[Losses]
+
+
 def row_of(
     learner: dict[str, Any],
     pairs: Sequence[Pair],
@@ -55,20 +64,28 @@ def row_of(
     *,
     every: int,
     task: str = "binary",
-) -> list[Losses]:
-    """The losses of the versions that are made every so many events."""  # fmt: skip
+) -> Row:
+    """The versions that are made every so many events."""
     file = model_file(task, learner)
+    row = Row([], [])
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
         trainer, taking = Trainer(file, scratch), Taking(file)
         jury = Jury(file, events(probe), file.metrics)
-        row = []
         for first in range(0, len(pairs), every):
             taking.all(trainer, events(pairs[first : first + every]), first=first)
-            row.append(jury.judge(_version(file, trainer, scratch)).losses)
+            snapshot = trainer.snapshot(version="v1")
+            payload = loads(snapshot.segments["model"], ())
+            row.losses.append(jury.judge(ServedModel(file, payload, scratch)).losses)
+            row.versions.append(_version(len(row.versions) + 1, first + every, snapshot))
     return row
 
 
-def _version(file: ModelFile, trainer: Trainer, scratch: Path) -> ServedModel:
-    payload = loads(trainer.snapshot(version="v1").segments["model"], ())
-    return ServedModel(file, payload, scratch)
+def _version(number: int, read: int, snapshot: Snapshot) -> Version:
+    return a_version(
+        Line("model"),
+        number=number,
+        counts=Counts(learned=snapshot.learned, scored=snapshot.scored),
+        metrics=snapshot.metrics,
+        offsets={"events": {"0": read}},
+    )

@@ -1,5 +1,7 @@
 """Where a row of versions broke: on poisoned streams, and on rows that are made up."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,11 +9,14 @@ from hypothesis import strategies as st
 from river import datasets
 
 from stream.looking_back.judging.change_point import find_break
+from stream.looking_back.judging.progressive import progressive_break
+from stream.looking_back.judging.verdict import Blamed, ProbeBreak, verdict
 from tests.effort import examples
 from tests.learner.streams import Pair, binary, numbers, only_numbers
 from tests.stream.looking_back.judging.poisoned import (
     LEARNERS,
     POISONS,
+    Row,
     poisoned,
     row_of,
 )
@@ -26,12 +31,24 @@ def phishing() -> list[Pair]:
     return [pairs[at] for _ in range(4) for at in rng.permutation(len(pairs))]
 
 
+def blamed(row: Row, length: int) -> Blamed | None:
+    """What is said of the first so many versions, of which eleven are known to be good."""
+    versions = row.versions[:length]
+    at = find_break(row.losses[:length], since=10)
+    on_probe = None if at is None else ProbeBreak(row=versions, at=at)
+    return verdict(on_probe, progressive_break(versions, 10))
+
+
 STREAMS = {"phishing": phishing, "made": lambda: only_numbers(binary(5000))}
 
 
-@pytest.mark.parametrize("poison", POISONS)
-@pytest.mark.parametrize("learner", LEARNERS)
-@pytest.mark.parametrize("stream", STREAMS)
+# Phishing's features are -1, 0 and 1: a thousand times that falls on the same side of each split.
+# The forest puts what is so large on branches of its own; a version that is worse comes later.
+HARMLESS = {("phishing", "tree", "thousandfold"), ("made", "forest", "thousandfold")}
+HARMFUL = sorted({*product(STREAMS, LEARNERS, POISONS)} - HARMLESS)
+
+
+@pytest.mark.parametrize(("stream", "learner", "poison"), HARMFUL)
 def test_the_first_version_of_a_poisoned_stretch_is_found(stream, learner, poison):
     """Both when the model is still poisoned, and when it has learned good events since."""
     pairs = STREAMS[stream]()
@@ -41,9 +58,9 @@ def test_the_first_version_of_a_poisoned_stretch_is_found(stream, learner, poiso
     row = row_of(LEARNERS[learner], poisoned(rest, poison, range(first, last)), probe, every=EVERY)
 
     for length in (26, 32):
-        found = find_break(row[:length], since=10)
+        found = blamed(row, length)
         assert found is not None
-        assert (found.good, found.bad) == (19, 20)
+        assert (found.good.number, found.bad.number) == (20, 21)
 
 
 @pytest.mark.parametrize("learner", LEARNERS)
@@ -53,21 +70,20 @@ def test_nothing_is_blamed_where_nothing_broke(stream, learner):
 
     row = row_of(LEARNERS[learner], pairs[500:3700], pairs[:500], every=EVERY)
 
-    assert find_break(row, since=10) is None
+    assert blamed(row, len(row.versions)) is None
 
 
-@pytest.mark.parametrize("poison", ["thousandfold"])
-def test_a_regression_is_judged_by_its_errors(poison):
+def test_a_regression_is_judged_by_its_errors():
     """Whose greatest may be a million times the others."""
     pairs = only_numbers(numbers(4000))
     learner = {"river": ["preprocessing.StandardScaler", "linear_model.LinearRegression"]}
-    spoilt = poisoned(pairs[500:], poison, range(2000, 2300))
+    spoilt = poisoned(pairs[500:], "thousandfold", range(2000, 2300))
 
     row = row_of(learner, spoilt, pairs[:500], every=EVERY, task="regression")
 
-    found = find_break(row, since=10)
+    found = blamed(row, len(row.versions))
     assert found is not None
-    assert found.bad == 20
+    assert found.bad.number == 21
 
 
 def made_up(rng, count, break_at, *, step, ramp=1, noise=0.001):
