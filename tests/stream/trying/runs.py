@@ -39,9 +39,7 @@ def stream(name: str, limit: int | None = None) -> FileSource:
     return FileSource(f"river:{name}", CsvColumns(), limit=limit)
 
 
-def tried(
-    source: TrialSource, *texts: str, scratch: Path | None = None, curve: bool = False
-) -> Comparison:
+def tried(source: TrialSource, *texts: str) -> Comparison:
     """These models on this source, to its end."""
     trials = SideBySide([*map(candidate, texts)], source)
     return trials.run(Stop(), TrialProgress(source.name, source.total()))
