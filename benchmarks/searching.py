@@ -94,7 +94,7 @@ def lab_of(data: Path, name: str, settings: Sequence[Settings], folder: Path) ->
     candidates: list[Candidate] = [document.candidate(each) for each in settings]
     columns = CsvColumns(label=stream.label, features=stream.features)
     source = FileSource(str(data / stream.file), columns, limit=None)
-    return open_lab(candidates, source, "Accuracy", TrialProgress(name, source.total()))
+    return open_lab(candidates, source, "Accuracy", TrialProgress(name, source.total()), Stop())
 
 
 def _say_nothing(_records: int, _at: str) -> None:

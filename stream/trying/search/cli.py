@@ -79,7 +79,7 @@ def _found(
 
     tried, metric = tried_by(experiment, file)
     source = _source(experiment, file, tried[0], wired, data_dir)
-    lab = open_lab(tried, source, metric, TrialProgress(source.name, source.total()))
+    lab = open_lab(tried, source, metric, TrialProgress(source.name, source.total()), stop)
     first = experiment.first if experiment.method == "halving" else lab.records
     plan = rungs(len(tried), lab.records, first=first, keep=experiment.keep)
     progress = TrialProgress(f"{len(tried)} trials", steps(plan))

@@ -13,6 +13,7 @@ from typing import Any
 from msgspec import Struct
 
 from config.processes.scratch import private_folder
+from config.processes.stopping import Stop
 from learner.build import build_estimator
 from learner.trainer import LearnFailedError
 from stream.errors import StreamError
@@ -20,7 +21,7 @@ from stream.trying.candidates import Candidate
 from stream.trying.progress import TrialProgress
 from stream.trying.rows import TrialRow
 from stream.trying.sources import TrialSource
-from stream.trying.trial import Decoded, Decoding, Trial, TrialState
+from stream.trying.trial import Decoded, Decoding, Trial, TrialState, begun_anew
 
 # Decoded records are held in memory, by every worker.
 RECORDS_MAX = 5_000_000
@@ -109,11 +110,9 @@ class Lab:
                 try:
                     trial.take(stretch)
                 except LearnFailedError:
-                    at = trial.records
-                    trial = Trial(candidate, scratch, has_curve=True)
-                    for earlier in tape.between(0, at) if at else ():
-                        trial.take(earlier)
-                    trial.take(stretch, carefully=True)
+                    earlier = tape.between(0, trial.records) if trial.records else ()
+                    new = Trial(candidate, scratch, has_curve=True)
+                    trial, _ = begun_anew(new, earlier, stretch)
             row = trial.row()
             goes_on = not step.is_last and row.failed is None
             return TrialOutcome(
@@ -125,11 +124,16 @@ class Lab:
 
 
 def open_lab(
-    candidates: Sequence[Candidate], source: TrialSource, metric: str, progress: TrialProgress
+    candidates: Sequence[Candidate],
+    source: TrialSource,
+    metric: str,
+    progress: TrialProgress,
+    stop: Stop,
 ) -> Lab:
     """Read and decode the source, once for all candidates that see it alike.
 
     Raises:
+        KeyboardInterrupt: Told to stop.
         StreamError: Nothing of it can be read.
         TooManyRecordsError: It holds more than is held in memory.
     """
@@ -137,7 +141,7 @@ def open_lab(
     tapes: dict[str, Tape] = {}
     ended_by: StreamError | None = None
     for key, candidate in dict(zip(keys, candidates, strict=True)).items():
-        tapes[key], problem = _read(source, candidate, progress)
+        tapes[key], problem = _read(source, candidate, progress, stop)
         ended_by = ended_by or problem
     progress.end()
     records = min(tape.records for tape in tapes.values())
@@ -145,7 +149,7 @@ def open_lab(
 
 
 def _read(
-    source: TrialSource, candidate: Candidate, progress: TrialProgress
+    source: TrialSource, candidate: Candidate, progress: TrialProgress, stop: Stop
 ) -> tuple[Tape, StreamError | None]:
     """The records as one candidate sees them, and what ended them midway."""
     decoding = Decoding(candidate.model_file, source.labels)
@@ -156,6 +160,8 @@ def _read(
             found.append(decoding.of(stretch))
             count += len(stretch.records)
             progress.at(count)
+            if stop.is_asked:
+                raise KeyboardInterrupt
             if count > RECORDS_MAX:
                 break
     except StreamError as error:

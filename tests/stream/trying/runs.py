@@ -65,8 +65,8 @@ class MadeSource:
     def total(self) -> int:
         return len(self._records)
 
-    def reading(self, _: ModelFile) -> Any:
-        return None
+    def reading(self, _: ModelFile) -> str:
+        return self.name
 
     def stretches(self, model_file: ModelFile) -> Stretches:
         return in_stretches(model_file.topics.events, 0, self._until_it_breaks())

@@ -35,7 +35,7 @@ def lab(tmp_path: Path) -> Lab:
     path.write_text(LOGISTIC)
     document = ModelDocument(path)
     candidates = [document.candidate(settings) for settings in grid(SPACE.items())]
-    return open_lab(candidates, stream("Bananas"), "Accuracy", TrialProgress("", None))
+    return open_lab(candidates, stream("Bananas"), "Accuracy", TrialProgress("", None), Stop())
 
 
 def searched(lab: Lab, engine: Any, *, first: int, stop: Stop | None = None) -> Search:
@@ -119,9 +119,9 @@ class SlowEngine:
     def __init__(self, engine: LocalEngine, stop: Stop) -> None:
         self._engine, self._stop = engine, stop
 
-    def run(self, steps: Sequence[Step]) -> Iterator[TrialOutcome]:
+    def run(self, steps: Sequence[Step]) -> Iterator[TrialOutcome | None]:
         for outcome in self._engine.run(steps):
-            self._stop.is_asked = True
+            self._stop.is_asked = self._stop.is_asked or outcome is not None
             yield outcome
 
 
@@ -144,6 +144,7 @@ def test_a_source_that_breaks_is_searched_as_far_as_it_went() -> None:
         MadeSource(events, breaks_at=450),
         "Accuracy",
         TrialProgress("", None),
+        Stop(),
     )
 
     assert lab.records == 400
@@ -157,7 +158,7 @@ def test_models_that_see_other_examples_have_records_of_their_own() -> None:
     events = [{"features": {"a": float(n % 7)}, "label": n % 2 == 0} for n in range(700)]
     lab = open_lab(
         [candidate(LOGISTIC), candidate(strict)], MadeSource(events), "Accuracy",
-        TrialProgress("", None),
+        TrialProgress("", None), Stop(),
     )  # fmt: skip
 
     outcomes = [lab.advance(Step(trial=n, until=700, is_last=True)) for n in (0, 1)]
