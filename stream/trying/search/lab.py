@@ -78,7 +78,7 @@ class Tape:
         return self.stretches[bisect_right(self.ends, after) : bisect_left(self.ends, until) + 1]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Lab:
     """The records and the models.
 
@@ -87,6 +87,7 @@ class Lab:
         source: What was read, as messages call it.
         keys: Of each candidate, the key of its tape.
         records: How many there are.
+        has_curve: Scores are noted on the way.
         metric: The score by which trials are compared.
         ended_by: What ended the reading midway; None: the source's own end.
     """
@@ -97,6 +98,7 @@ class Lab:
     keys: Sequence[str]
     records: int
     metric: str
+    has_curve: bool = False
     ended_by: StreamError | None = None
 
     def advance(self, step: Step) -> TrialOutcome:
@@ -105,13 +107,13 @@ class Lab:
         candidate = self.candidates[step.trial]
         before = step.state.records if step.state is not None else 0
         with private_folder(None) as scratch:
-            trial = Trial(candidate, scratch, state=step.state, has_curve=True)
+            trial = Trial(candidate, scratch, state=step.state, has_curve=self.has_curve)
             for stretch in tape.between(before, step.until):
                 try:
                     trial.take(stretch)
                 except LearnFailedError:
                     earlier = tape.between(0, trial.records) if trial.records else ()
-                    new = Trial(candidate, scratch, has_curve=True)
+                    new = Trial(candidate, scratch, has_curve=self.has_curve)
                     trial, _ = begun_anew(new, earlier, stretch)
             row = trial.row()
             goes_on = not step.is_last and row.failed is None
@@ -129,6 +131,8 @@ def open_lab(
     metric: str,
     progress: TrialProgress,
     stop: Stop,
+    *,
+    has_curve: bool = False,
 ) -> Lab:
     """Read and decode the source, once for all candidates that see it alike.
 
@@ -145,7 +149,16 @@ def open_lab(
         ended_by = ended_by or problem
     progress.end()
     records = min(tape.records for tape in tapes.values())
-    return Lab(source.name, candidates, tapes, keys, records, metric, ended_by)
+    return Lab(
+        source=source.name,
+        candidates=candidates,
+        tapes=tapes,
+        keys=keys,
+        records=records,
+        metric=metric,
+        has_curve=has_curve,
+        ended_by=ended_by,
+    )
 
 
 def _read(

@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,8 @@ def lab(tmp_path: Path) -> Lab:
     path.write_text(LOGISTIC)
     document = ModelDocument(path)
     candidates = [document.candidate(settings) for settings in grid(SPACE.items())]
-    return open_lab(candidates, stream("Bananas"), "Accuracy", TrialProgress("", None), Stop())
+    progress = TrialProgress("", None)
+    return open_lab(candidates, stream("Bananas"), "Accuracy", progress, Stop(), has_curve=True)
 
 
 def searched(lab: Lab, engine: Any, *, first: int, stop: Stop | None = None) -> Search:
@@ -103,8 +105,7 @@ class DyingLab(Lab):
 
 def test_a_process_that_dies_costs_its_own_trial(lab: Lab) -> None:
     """It says so, and comes last."""
-    fields = (lab.source, lab.candidates, lab.tapes, lab.keys, lab.records, lab.metric)
-    dying = DyingLab(*fields)
+    dying = DyingLab(**{each.name: getattr(lab, each.name) for each in fields(lab)})
 
     found = searched(dying, LocalEngine(dying, workers=2), first=2_000)
 
