@@ -11,7 +11,7 @@ _LEGEND_ROW = 18
 _TICKS = 6
 # Okabe and Ito's palette, which the colour-blind can tell apart.
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
-_DASHES = ("", "7 4", "2 3")
+_DASHES = ("none", "7 4", "2 3")
 LINES_MAX = len(_COLOURS) * len(_DASHES)
 
 

@@ -159,7 +159,8 @@ def _print(done: "Comparison", source: "TrialSource", output: Output) -> None:
     from stream.trying.rows import as_csv, as_json, beside_version
     from stream.trying.table import as_table, labels_of
 
-    if source.version is not None:
+    is_whole = done.ended_by is None and not done.is_stopped
+    if source.version is not None and is_whole:
         say(beside_version(done.rows[0], source.version))
     labels = labels_of(done.rows)
     table = as_table(done.rows, labels)

@@ -88,13 +88,13 @@ class KafkaLog:
         self.labels = stretch.labels
         end = f" up to {stretch.version.name}" if stretch.version else ""
         self.name = f"{model_file.topics.events}{end}"
-        self.version = stretch.version
+        self.version = stretch.version if limit is None else None
 
     def total(self) -> int | None:
         found = sum(span.end - span.begin for span in self._stretch.spans)
         return min(found, self._limit or found)
 
-    def reading(self, _: ModelFile) -> Any:
+    def reading(self, _: ModelFile) -> str:
         return self.name
 
     def stretches(self, _: ModelFile) -> Stretches:

@@ -5,9 +5,9 @@ is read once.
 """
 
 import itertools
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -19,7 +19,7 @@ from stream.trying.pairs import Pair, Scored
 from stream.trying.progress import TrialProgress, say
 from stream.trying.rows import TrialRow
 from stream.trying.sources import TrialSource
-from stream.trying.trial import Decoding, Stretch, Trial
+from stream.trying.trial import Decoding, Stretch, Trial, begun_anew
 
 
 class Comparison(NamedTuple):
@@ -65,7 +65,7 @@ class SideBySide:
             Pair({name: loss for name, loss in first.losses.items() if name in names})
             for names in shared
         ]
-        self.records = 0
+        self.records = self._taken = 0
 
     def run(self, stop: Stop, progress: TrialProgress) -> Comparison:
         """Read all of it, until told to stop; never raises for what ends it midway.
@@ -79,6 +79,7 @@ class SideBySide:
                 if stop.is_asked:
                     break
                 self._take(stretches)
+                self._taken += 1
                 self.records += len(stretches[0].records)
                 progress.at(self.records, self._beside())
         except StreamError as error:
@@ -94,7 +95,7 @@ class SideBySide:
 
     def _in_step(self) -> Iterator[list[Stretch]]:
         """The next stretch of each candidate: what is the same for several is read once."""
-        keys = [_key(self._source.reading(each.candidate.model_file)) for each in self._trials]
+        keys = [self._source.reading(each.candidate.model_file) for each in self._trials]
         readers = {
             key: self._source.stretches(trial.candidate.model_file)
             for key, trial in reversed(list(zip(keys, self._trials, strict=True)))
@@ -119,21 +120,14 @@ class SideBySide:
             return self._again(n, stretch)
 
     def _again(self, n: int, stretch: Stretch) -> Scored | None:
-        """Have a trial that raised begin anew and come up to here: what raised is refused then.
-
-        Raises:
-            LearnFailedError: It raised although a copy of it had not.
-        """
+        """Have a trial that raised begin anew and come up to here: what raised is refused then."""
         candidate = self._trials[n].candidate
-        trial, decoding = (
-            self._trial(candidate),
-            Decoding(candidate.model_file, self._source.labels),
+        decoding = self._decodings[n] = Decoding(candidate.model_file, self._source.labels)
+        earlier = itertools.islice(self._source.stretches(candidate.model_file), self._taken)
+        self._trials[n], scored = begun_anew(
+            self._trial(candidate), map(decoding.of, earlier), decoding.of(stretch)
         )
-        before = self._source.stretches(candidate.model_file)
-        for earlier in itertools.takewhile(lambda _: trial.records < self.records, before):
-            trial.take(decoding.of(earlier))
-        self._trials[n], self._decodings[n] = trial, decoding
-        return trial.take(decoding.of(stretch), carefully=True)
+        return scored
 
     def _trial(self, candidate: Candidate) -> Trial:
         return Trial(
@@ -151,8 +145,3 @@ def _compared(row: TrialRow, pair: Pair) -> TrialRow:
     for name, found in pair.differences().items():
         metrics[name] = replace(metrics[name], difference=found)
     return replace(row, metrics=metrics)
-
-
-def _key(reading: Any) -> Hashable:
-    """Readings that are equal have one."""
-    return repr(reading)

@@ -38,7 +38,7 @@ class TrialSource(Protocol):
     def total(self) -> int | None:
         """About how many records there are; None: not known."""
 
-    def reading(self, model_file: ModelFile, /) -> Any:
+    def reading(self, model_file: ModelFile, /) -> str:
         """Equal for model files that are given the very same records."""
 
     def stretches(self, model_file: ModelFile, /) -> Stretches:
@@ -84,9 +84,9 @@ class FileSource:
         found = self._length()
         return self._limit if found is None else min(found, self._limit or found)
 
-    def reading(self, model_file: ModelFile) -> Any:
+    def reading(self, model_file: ModelFile) -> str:
         named = (model_file.task, model_file.labels, model_file.missing, model_file.limits)
-        return (*named, model_file.features, asks_for_nulls(model_file.learner))
+        return repr((*named, model_file.features, asks_for_nulls(model_file.learner)))
 
     def stretches(self, model_file: ModelFile) -> Stretches:
         outgoing = records(self.name, model_file, self._columns)

@@ -8,6 +8,7 @@ from stream.trying.rows import BASELINES, RowScore, TrialRow
 from stream.trying.value_paths import told_settings
 
 _NONE = "-"
+_LARGE, _HUGE = 1_000, 1_000_000
 
 
 def labels_of(rows: Sequence[TrialRow]) -> list[str]:
@@ -96,15 +97,27 @@ def _difference(score: RowScore | None) -> str:
     found = score.difference if score else None
     if not found:
         return ""
-    if found.low is None or found.high is None:
-        return f"{found.mean:+.4f}"
-    return f"{found.mean:+.4f} ({found.low:+.4f} to {found.high:+.4f})"
+    mean, low, high = (
+        None if v is None else _signed(v) for v in (found.mean, found.low, found.high)
+    )
+    return f"{mean}" if low is None else f"{mean} ({low} to {high})"
+
+
+def _signed(value: float) -> str:
+    return f"{'+' if value >= 0 else ''}{_short(value)}"
 
 
 def _short(value: float | None) -> str:
+    """A score for people.
+
+    >>> _short(0.53721), _short(1234.56), _short(10_744_561_018.7), _short(None)
+    ('0.5372', '1,234.6', '1.074e+10', '-')
+    """
     if value is None:
         return _NONE
-    return f"{value:.4f}" if abs(value) < 1000 else f"{value:,.1f}"
+    if abs(value) < _LARGE:
+        return f"{value:.4f}"
+    return f"{value:,.1f}" if abs(value) < _HUGE else f"{value:.4g}"
 
 
 def _size(count: int | None) -> str:

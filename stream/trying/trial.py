@@ -6,7 +6,7 @@ those that the same records would have there.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from learner.errors import UnlearnableError
 from learner.events.examples import Examples
 from learner.river.inline_attributes import inline_attributes
 from learner.scores.scores import scores_of
-from learner.trainer import Saved, Trainer
+from learner.trainer import LearnFailedError, Saved, Trainer
 from learner.trial.probe import PredictChangesError
 from learner.trial.unwritable import UnwritableError
 from learner.values import Refusal
@@ -173,8 +173,8 @@ class Trial:
             carefully: A copy tries this stretch first, and each from here on.
 
         Raises:
-            LearnFailedError: The learner raised when it learned: this trial is at its end, and has
-                to begin anew, carefully from here on.
+            LearnFailedError: The learner raised when it learned: this trial is at its end, and one
+                is `begun_anew` in its place.
         """
         self._is_careful = self._is_careful or carefully
         if self.failed is not None:
@@ -263,6 +263,23 @@ class Trial:
         if out or decoded.examples.has_lone:
             kept = [place for n, place in enumerate(kept) if n not in out and labels[n] is not None]
         return Scored(kept, losses) if len(kept) == len(next(iter(losses.values()))) else None
+
+
+def begun_anew(
+    trial: Trial, earlier: Iterable[Decoded], stretch: Decoded
+) -> tuple[Trial, Scored | None]:
+    """A new trial, come up to the stretch in which one before it raised; what raises is refused.
+
+    Args:
+        earlier: The stretches before it, from the first.
+    """
+    try:
+        for each in earlier:
+            trial.take(each)
+        return trial, trial.take(stretch, carefully=True)
+    except LearnFailedError as error:
+        trial.failed = f"{error}: another time it was elsewhere that it raised"
+        return trial, None
 
 
 def _saved(state: TrialState | None, model_file: ModelFile) -> Saved | None:

@@ -132,3 +132,31 @@ def test_a_drift_is_found_at_its_example_wherever_the_calls_are_cut():
     assert found[1] == found[37] == found[1400]
     (place, detection) = found[1][0]
     assert detection.index == sum(x % 7 != 0 for x in range(place))
+
+
+class Heard:
+    """A watch that keeps what it hears, in order."""
+
+    def __init__(self) -> None:
+        self.told: list[Any] = []
+
+    def scored(self, y: Any, predicted: Any, probabilities: Any) -> None:
+        self.told.append((y, predicted))
+
+    def unscored(self) -> None:
+        self.told.append(None)
+
+
+def test_who_watches_hears_of_each_example_once_whether_it_is_scored():
+    """One without a prediction, and one whose chance is NaN where a score reads it, too."""
+    answers = [(None, None), (True, 0.9), (True, float("nan")), (False, 0.2)]
+    scores, heard = Scores(("LogLoss",), "binary", Windows()), Heard()
+    scores.feeds.append(heard.scored)
+    steps = progressive_steps(
+        Scripted(answers), scores, Detectors([], "binary"), ExampleCounts(),
+        is_regression=False, watch=heard,
+    )  # fmt: skip
+
+    steps(range(4), [True, True, False, False], None)
+
+    assert heard.told == [None, (True, True), None, (False, False)]

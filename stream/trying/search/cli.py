@@ -50,7 +50,8 @@ def search_command(wired: TryWiring) -> Callable[..., None]:
             check_plot(plot)
         experiment = load_experiment(file)
         with stop_when_told() as stop:
-            lab, found = _found(experiment, file, wired, data_dir, stop)
+            has_curve = plot is not None
+            lab, found = _found(experiment, file, wired, data_dir, stop, has_curve=has_curve)
         _print(lab, found, csv=csv, plot=plot, as_json=as_json)
         if found.is_stopped:
             say(f"stopped: these are the {len(found.rows)} trials so far, and no winner")
@@ -69,7 +70,13 @@ def search_command(wired: TryWiring) -> Callable[..., None]:
 
 
 def _found(
-    experiment: "Experiment", file: Path, wired: TryWiring, data_dir: Path | None, stop: Any
+    experiment: "Experiment",
+    file: Path,
+    wired: TryWiring,
+    data_dir: Path | None,
+    stop: Any,
+    *,
+    has_curve: bool,
 ) -> "tuple[Lab, Search]":
     """Read, decode, and search."""
     from stream.trying.progress import TrialProgress
@@ -79,7 +86,8 @@ def _found(
 
     tried, metric = tried_by(experiment, file)
     source = _source(experiment, file, tried[0], wired, data_dir)
-    lab = open_lab(tried, source, metric, TrialProgress(source.name, source.total()))
+    reading = TrialProgress(source.name, source.total())
+    lab = open_lab(tried, source, metric, reading, stop, has_curve=has_curve)
     first = experiment.first if experiment.method == "halving" else lab.records
     plan = rungs(len(tried), lab.records, first=first, keep=experiment.keep)
     progress = TrialProgress(f"{len(tried)} trials", steps(plan))

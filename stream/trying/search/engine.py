@@ -12,12 +12,14 @@ class Engine(Protocol):
     Every step is a call of `Lab.advance`, in whatever process: what comes of it is the same.
     """
 
-    def run(self, steps: Sequence[Step]) -> Iterator[TrialOutcome]:
-        """The outcome of each step, as they come. Who stops listening ends what runs.
+    def run(self, steps: Sequence[Step]) -> Iterator[TrialOutcome | None]:
+        """The outcome of each step, as they come; None where a moment has passed without one.
+
+        A process that dies costs its own trial alone.
 
         Raises:
-            EngineError: The engine itself fails; a process that dies costs its own trial alone.
+            StreamError: The engine itself fails.
         """
 
     def close(self) -> None:
-        """End all that it has started."""
+        """End all that it has started, and what still runs."""

@@ -13,6 +13,7 @@ from typing import Any
 from msgspec import Struct
 
 from config.processes.scratch import private_folder
+from config.processes.stopping import Stop
 from learner.build import build_estimator
 from learner.trainer import LearnFailedError
 from stream.errors import StreamError
@@ -20,7 +21,7 @@ from stream.trying.candidates import Candidate
 from stream.trying.progress import TrialProgress
 from stream.trying.rows import TrialRow
 from stream.trying.sources import TrialSource
-from stream.trying.trial import Decoded, Decoding, Trial, TrialState
+from stream.trying.trial import Decoded, Decoding, Trial, TrialState, begun_anew
 
 # Decoded records are held in memory, by every worker.
 RECORDS_MAX = 5_000_000
@@ -77,7 +78,7 @@ class Tape:
         return self.stretches[bisect_right(self.ends, after) : bisect_left(self.ends, until) + 1]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Lab:
     """The records and the models.
 
@@ -86,6 +87,7 @@ class Lab:
         source: What was read, as messages call it.
         keys: Of each candidate, the key of its tape.
         records: How many there are.
+        has_curve: Scores are noted on the way.
         metric: The score by which trials are compared.
         ended_by: What ended the reading midway; None: the source's own end.
     """
@@ -96,6 +98,7 @@ class Lab:
     keys: Sequence[str]
     records: int
     metric: str
+    has_curve: bool = False
     ended_by: StreamError | None = None
 
     def advance(self, step: Step) -> TrialOutcome:
@@ -104,16 +107,14 @@ class Lab:
         candidate = self.candidates[step.trial]
         before = step.state.records if step.state is not None else 0
         with private_folder(None) as scratch:
-            trial = Trial(candidate, scratch, state=step.state, has_curve=True)
+            trial = Trial(candidate, scratch, state=step.state, has_curve=self.has_curve)
             for stretch in tape.between(before, step.until):
                 try:
                     trial.take(stretch)
                 except LearnFailedError:
-                    at = trial.records
-                    trial = Trial(candidate, scratch, has_curve=True)
-                    for earlier in tape.between(0, at) if at else ():
-                        trial.take(earlier)
-                    trial.take(stretch, carefully=True)
+                    earlier = tape.between(0, trial.records) if trial.records else ()
+                    new = Trial(candidate, scratch, has_curve=self.has_curve)
+                    trial, _ = begun_anew(new, earlier, stretch)
             row = trial.row()
             goes_on = not step.is_last and row.failed is None
             return TrialOutcome(
@@ -125,11 +126,18 @@ class Lab:
 
 
 def open_lab(
-    candidates: Sequence[Candidate], source: TrialSource, metric: str, progress: TrialProgress
+    candidates: Sequence[Candidate],
+    source: TrialSource,
+    metric: str,
+    progress: TrialProgress,
+    stop: Stop,
+    *,
+    has_curve: bool = False,
 ) -> Lab:
     """Read and decode the source, once for all candidates that see it alike.
 
     Raises:
+        KeyboardInterrupt: Told to stop.
         StreamError: Nothing of it can be read.
         TooManyRecordsError: It holds more than is held in memory.
     """
@@ -137,15 +145,24 @@ def open_lab(
     tapes: dict[str, Tape] = {}
     ended_by: StreamError | None = None
     for key, candidate in dict(zip(keys, candidates, strict=True)).items():
-        tapes[key], problem = _read(source, candidate, progress)
+        tapes[key], problem = _read(source, candidate, progress, stop)
         ended_by = ended_by or problem
     progress.end()
     records = min(tape.records for tape in tapes.values())
-    return Lab(source.name, candidates, tapes, keys, records, metric, ended_by)
+    return Lab(
+        source=source.name,
+        candidates=candidates,
+        tapes=tapes,
+        keys=keys,
+        records=records,
+        metric=metric,
+        has_curve=has_curve,
+        ended_by=ended_by,
+    )
 
 
 def _read(
-    source: TrialSource, candidate: Candidate, progress: TrialProgress
+    source: TrialSource, candidate: Candidate, progress: TrialProgress, stop: Stop
 ) -> tuple[Tape, StreamError | None]:
     """The records as one candidate sees them, and what ended them midway."""
     decoding = Decoding(candidate.model_file, source.labels)
@@ -156,6 +173,8 @@ def _read(
             found.append(decoding.of(stretch))
             count += len(stretch.records)
             progress.at(count)
+            if stop.is_asked:
+                raise KeyboardInterrupt
             if count > RECORDS_MAX:
                 break
     except StreamError as error:

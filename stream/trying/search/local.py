@@ -30,15 +30,14 @@ class LocalEngine:
         self._lab, self._workers = lab, workers
         self._running: dict[Channel[TrialOutcome], tuple[int, Step]] = {}
 
-    def run(self, steps: Sequence[Step]) -> Iterator[TrialOutcome]:
+    def run(self, steps: Sequence[Step]) -> Iterator[TrialOutcome | None]:
         waiting = deque(steps)
         while waiting or self._running:
             while waiting and len(self._running) < self._workers:
                 self._begin(waiting.popleft())
             ready, _, _ = select.select(list(self._running), [], [], _LOOK_S)
-            for end in ready:
-                if outcome := self._heard(end):
-                    yield outcome
+            found = [self._heard(end) for end in ready]
+            yield from found or [None]
 
     def close(self) -> None:
         for end, (pid, _) in self._running.items():

@@ -69,15 +69,14 @@ class RayEngine:
         except Exception as error:
             raise RayError(f"no Ray cluster: {error}") from error
 
-    def run(self, steps: Sequence[Step]) -> Iterator[TrialOutcome]:
+    def run(self, steps: Sequence[Step]) -> Iterator[TrialOutcome | None]:
         waiting = list(steps)[::-1]
         running: list[Any] = []
         while waiting or running:
             while waiting and len(running) < self._workers:
                 running.append(self._advance.remote(self._lab, waiting.pop()))
             done, running = self._ray.wait(running, num_returns=1, timeout=0.5)
-            for each in done:
-                yield self._outcome(each)
+            yield from map(self._outcome, done) if done else [None]
 
     def _outcome(self, task: Any) -> TrialOutcome:
         try:

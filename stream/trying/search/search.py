@@ -98,8 +98,11 @@ def search(lab: Lab, engine: Engine, plan: Sequence[Rung], stop: Stop, tell: Tel
             at = plan[place - 1].until
             say(f"{rung.trials} of {len(ranked)} trials go on from {at:,} records")
         steps_of_rung = field.steps(left, rung, is_last=place == len(plan) - 1)
-        for done, outcome in enumerate(engine.run(steps_of_rung), 1):
-            field.hear(outcome)
+        done = 0
+        for outcome in engine.run(steps_of_rung):
+            if outcome is not None:
+                done += 1
+                field.hear(outcome)
             tell(field.records, f"{done} of {len(left)} trials at {rung.until:,}")
             if stop.is_asked:
                 return field.told(left, let_go, is_stopped=True)

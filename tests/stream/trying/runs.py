@@ -40,9 +40,7 @@ def stream(name: str, limit: int | None = None) -> FileSource:
     return FileSource(f"river:{name}", CsvColumns(), limit=limit)
 
 
-def tried(
-    source: TrialSource, *texts: str, scratch: Path | None = None, curve: bool = False
-) -> Comparison:
+def tried(source: TrialSource, *texts: str) -> Comparison:
     """These models on this source, to its end."""
     trials = SideBySide([*map(candidate, texts)], source)
     return trials.run(Stop(), TrialProgress(source.name, source.total()))
@@ -68,8 +66,8 @@ class MadeSource:
     def total(self) -> int:
         return len(self._records)
 
-    def reading(self, _: ModelFile) -> Any:
-        return None
+    def reading(self, _: ModelFile) -> str:
+        return self.name
 
     def stretches(self, model_file: ModelFile) -> Stretches:
         return in_stretches(model_file.topics.events, 0, self._until_it_breaks())

@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,8 @@ def lab(tmp_path: Path) -> Lab:
     path.write_text(LOGISTIC)
     document = ModelDocument(path)
     candidates = [document.candidate(settings) for settings in grid(SPACE.items())]
-    return open_lab(candidates, stream("Bananas"), "Accuracy", TrialProgress("", None))
+    progress = TrialProgress("", None)
+    return open_lab(candidates, stream("Bananas"), "Accuracy", progress, Stop(), has_curve=True)
 
 
 def searched(lab: Lab, engine: Any, *, first: int, stop: Stop | None = None) -> Search:
@@ -103,8 +105,7 @@ class DyingLab(Lab):
 
 def test_a_process_that_dies_costs_its_own_trial(lab: Lab) -> None:
     """It says so, and comes last."""
-    fields = (lab.source, lab.candidates, lab.tapes, lab.keys, lab.records, lab.metric)
-    dying = DyingLab(*fields)
+    dying = DyingLab(**{each.name: getattr(lab, each.name) for each in fields(lab)})
 
     found = searched(dying, LocalEngine(dying, workers=2), first=2_000)
 
@@ -119,9 +120,9 @@ class SlowEngine:
     def __init__(self, engine: LocalEngine, stop: Stop) -> None:
         self._engine, self._stop = engine, stop
 
-    def run(self, steps: Sequence[Step]) -> Iterator[TrialOutcome]:
+    def run(self, steps: Sequence[Step]) -> Iterator[TrialOutcome | None]:
         for outcome in self._engine.run(steps):
-            self._stop.is_asked = True
+            self._stop.is_asked = self._stop.is_asked or outcome is not None
             yield outcome
 
 
@@ -144,6 +145,7 @@ def test_a_source_that_breaks_is_searched_as_far_as_it_went() -> None:
         MadeSource(events, breaks_at=450),
         "Accuracy",
         TrialProgress("", None),
+        Stop(),
     )
 
     assert lab.records == 400
@@ -157,7 +159,7 @@ def test_models_that_see_other_examples_have_records_of_their_own() -> None:
     events = [{"features": {"a": float(n % 7)}, "label": n % 2 == 0} for n in range(700)]
     lab = open_lab(
         [candidate(LOGISTIC), candidate(strict)], MadeSource(events), "Accuracy",
-        TrialProgress("", None),
+        TrialProgress("", None), Stop(),
     )  # fmt: skip
 
     outcomes = [lab.advance(Step(trial=n, until=700, is_last=True)) for n in (0, 1)]
