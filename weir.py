@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from checkpoints.records.manifest import Manifest
     from config.model_file import ModelFile
     from config.settings import Settings
+    from stream.trying.cli import RunLog
 
 Models: TypeAlias = "dict[Line, tuple[Path, ModelFile]]"
 
@@ -432,8 +433,16 @@ _logged = functools.partial(connected, "log", kafka=True)
 _wired_to_log = LogWiring(model=_line_and_file, settings=_logged, connect=_operator)
 app.add_typer(log_commands(_wired_to_log, _command), name="log")
 
+
+def _run_log() -> "RunLog":
+    from api.registry.mlflow_door import check_mlflow, log_runs
+
+    check_mlflow()
+    return log_runs
+
+
 _wired_to_try = TryWiring(
-    settings=functools.partial(connected, "try", kafka=True), connect=_operator
+    settings=functools.partial(connected, "try", kafka=True), connect=_operator, run_log=_run_log
 )
 app.command("try")(_command(try_command(_wired_to_try)))
 app.command("search")(_command(search_command(_wired_to_try)))

@@ -5,6 +5,7 @@ signed it, and our own wheel. The rooms themselves are never given as `code_path
 common, and would stand in the way of others.
 """
 
+import importlib.util
 import os
 import re
 import sys
@@ -19,7 +20,14 @@ from checkpoints.exporting.export import Written
 from checkpoints.records.manifest import Manifest
 from config.runs import TrialRun
 
-__all__ = ["MlflowMissingError", "MlflowRefusedError", "log_runs", "register", "require_mlflow"]
+__all__ = [
+    "MlflowMissingError",
+    "MlflowRefusedError",
+    "check_mlflow",
+    "log_runs",
+    "register",
+    "require_mlflow",
+]
 
 _CODE = Path(__file__).with_name("mlflow_model.py")
 _METRICS_AT_ONCE = 500  # a server takes 1,000
@@ -39,6 +47,17 @@ class MlflowRefusedError(Exception):
     """The tracking server does not answer, or did not take it. Operator: look at its address."""
 
     exit_code = 5
+
+
+def check_mlflow() -> None:
+    """Refuse what is to be logged at the end, before it is begun. MLflow is not loaded yet: it
+    starts threads, beside which nobody should fork.
+
+    Raises:
+        MlflowMissingError: It is not installed.
+    """
+    if importlib.util.find_spec("mlflow") is None:
+        raise MlflowMissingError("MLflow is no part of Weir: pip install 'weir[mlflow]'")
 
 
 def require_mlflow() -> Any:

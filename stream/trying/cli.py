@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 from msgspec import Struct
@@ -12,6 +12,7 @@ from stream.send.cli import Columns, DataDir, Decimal, Delimiter, IdColumn, Key,
 
 if TYPE_CHECKING:
     from checkpoints.operating.connection import Connection
+    from config.runs import TrialRun
     from config.settings import Settings
     from stream.trying.side_by_side import Comparison
     from stream.trying.sources import TrialSource
@@ -36,18 +37,36 @@ Set = Annotated[
 Plot = Annotated[Path | None, typer.Option(metavar="FILE", help="FILE.svg or FILE.html.")]
 Csv = Annotated[Path | None, typer.Option(metavar="FILE", help="The rows as CSV.")]
 AsJson = Annotated[bool, typer.Option("--json", help="The rows as one object.")]
+Mlflow = Annotated[
+    str | None, typer.Option(metavar="EXPERIMENT", help="Log the trials in MLflow, too.")
+]
+
+
+class RunLog(Protocol):
+    """Logs a run and its children in an experiment; `warn` is told of what is not logged."""
+
+    def __call__(
+        self,
+        experiment: str,
+        parent: "TrialRun",
+        children: "Sequence[TrialRun]",
+        *,
+        warn: Callable[[str], None],
+    ) -> None: ...
 
 
 class TryWiring(Struct, frozen=True, kw_only=True):
-    """What the program gives the command, for `--kafka` alone.
+    """What the program gives the command.
 
     Attributes:
-        settings: Of a data directory, with a Kafka in them.
-        connect: The store, given a data directory and a model.
+        settings: Of a data directory, with a Kafka in them: for `--kafka`.
+        connect: The store, given a data directory and a model: for `--kafka`.
+        run_log: Where runs are logged in MLflow; raises where that is not installed.
     """
 
     settings: "Callable[[Path | None], Settings]"
     connect: "Callable[[Path | None, str], Connection]"
+    run_log: Callable[[], RunLog]
 
 
 def try_command(wired: TryWiring) -> Callable[..., None]:
@@ -69,6 +88,7 @@ def try_command(wired: TryWiring) -> Callable[..., None]:
         limit: Limit = None,
         plot: Plot = None,
         csv: Csv = None,
+        mlflow: Mlflow = None,
         as_json: AsJson = False,
         data_dir: DataDir = None,
     ) -> None:
@@ -89,18 +109,29 @@ def try_command(wired: TryWiring) -> Callable[..., None]:
                 return FileSource(source, chosen, limit=limit)
             return kafka_source(wired, first, data_dir, end=end, limit=limit)
 
-        output = Output(plot=plot, csv=csv, as_json=as_json)
+        log = (mlflow, wired.run_log()) if mlflow is not None else None
+        output = Output(plot=plot, csv=csv, as_json=as_json, log=log)
         raise typer.Exit(try_all(models, settings or [], opened, output))
 
     return try_models
 
 
 class Output(Struct, frozen=True, kw_only=True):
-    """Where the rows go; the table to stdout, if they are not JSON."""
+    """Where the rows go; the table to stdout, if they are not JSON.
+
+    Attributes:
+        log: The experiment in MLflow, and how runs are logged there.
+    """
 
     plot: Path | None
     csv: Path | None
     as_json: bool
+    log: tuple[str, RunLog] | None = None
+
+    @property
+    def has_curve(self) -> bool:
+        """Whether scores on the way are asked for."""
+        return self.plot is not None or self.log is not None
 
 
 def try_all(
@@ -128,7 +159,7 @@ def try_all(
     with private_folder(None) as scratch:
         tried = candidates(models, grid(map(read_choices, settings)), scratch)
         source = opened(tried[0].model_file)
-        trials = SideBySide(tried, source, scratch, has_curve=output.plot is not None)
+        trials = SideBySide(tried, source, scratch, has_curve=output.has_curve)
         with stop_when_told() as stop:
             done = trials.run(stop, TrialProgress(source.name, source.total()))
     if not done.records:
@@ -170,6 +201,25 @@ def _print(done: "Comparison", source: "TrialSource", output: Output) -> None:
         replace_file(output.csv, as_csv(done.rows))
     if output.plot is not None:
         write_plot(output.plot, done.rows, labels, source=source.name, table=table)
+    if output.log is not None:
+        _log(done, source, labels, table, *output.log)
+
+
+def _log(
+    done: "Tried",
+    source: "Source",
+    labels: Sequence[str],
+    table: Sequence[str],
+    experiment: str,
+    log: RunLog,
+) -> None:
+    from stream.trying.progress import say
+    from stream.trying.rows import run_of_all, runs_of
+
+    params = {"source": source.name, "records": str(done.records)}
+    files = {Path(row.file).name: Path(row.file).read_text("utf-8-sig") for row in done.rows}
+    above = run_of_all(f"weir try {source.name}", done.rows, table, params=params, files=files)
+    log(experiment, above, runs_of(done.rows, labels), warn=lambda what: say(f"warning: {what}"))
 
 
 def _exit_code(done: "Comparison") -> int:

@@ -1,7 +1,8 @@
-"""What came of a trial: one row, as JSON and CSV have it."""
+"""What came of a trial: one row, as JSON and CSV have it, and as a run for who keeps trials."""
 
 import csv
 import io
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,9 +11,13 @@ from msgspec import UNSET, Struct, UnsetType
 
 from checkpoints.records.manifest import Manifest
 from config.model.better import is_bigger_better
+from config.runs import TrialRun
 from stream.trying.value_paths import flow
 
 BASELINES = ("no_change", "majority", "mean")
+# What a run is told of: of each score, and of the row.
+_LOGGED_SCORES = ("lifetime", "rolling", "fading", "baseline")
+_LOGGED = ("learned", "scored", "refused", "drifts", "events_per_second", "bytes")
 
 
 class ScoreDifference(Struct, frozen=True, kw_only=True):
@@ -174,3 +179,68 @@ def _flat(row: TrialRow) -> dict[str, Any]:
         flat |= {f"{name}.{key}": value for key, value in kept.items()}
         flat |= {f"{name}.difference.{key}": value for key, value in difference.items()}
     return flat | {f"refused_by.{reason}": n for reason, n in nested["refused_by"].items()}
+
+
+def run_of_all(
+    name: str,
+    rows: Sequence[Row],
+    table: Sequence[str],
+    *,
+    params: Mapping[str, str],
+    files: Mapping[str, str] | None = None,
+) -> TrialRun:
+    """What all trials have in common, with their table.
+
+    Args:
+        params: What was tried, on what.
+        files: Other files that belong to it, by name.
+    """
+    tables = {
+        "rows.json": json.dumps(as_json(rows), ensure_ascii=False, indent=1),
+        "rows.csv": as_csv(rows),
+        "table.txt": "\n".join(table) + "\n",
+    }
+    return TrialRun(name=name, params=params, artefacts={**tables, **(files or {})})
+
+
+def runs_of(rows: Sequence[Row], labels: Sequence[str]) -> list[TrialRun]:
+    """A run for each row: what was set, its scores on the way and at the end.
+
+    Args:
+        labels: What to call each.
+
+    >>> score = RowScore(lifetime=0.5, rolling=0.75, fading=None, baseline=0.4)
+    >>> row = Row(model="m", file="m.yaml", set={"a.b": 0.1}, learned=9, scored=9, refused=0,
+    ...           refused_by={}, nonfinite=0, pending=0, expired=0, drifts=0,
+    ...           metrics={"Accuracy": score}, events_per_second=9.0, bytes=1,
+    ...           curve=[Point(events=5, rolling={"Accuracy": 0.5})])
+    >>> (run,) = runs_of([row], ["a.b=0.1"])
+    >>> run.params, run.metrics["Accuracy.rolling"], run.metrics["Accuracy.lifetime"]
+    ({'a.b': '0.1'}, [(5, 0.5), (9, 0.75)], [(9, 0.5)])
+    """
+    return [_run(row, label) for row, label in zip(rows, labels, strict=True)]
+
+
+def _run(row: Row, label: str) -> TrialRun:
+    tags = {"weir.model": row.model, "weir.file": row.file}
+    return TrialRun(
+        name=label,
+        params={path: flow(value) for path, value in row.set.items()},
+        metrics={**_logged_scores(row), **_logged_counts(row)},
+        tags=tags if row.failed is None else {**tags, "weir.failed": row.failed},
+    )
+
+
+def _logged_scores(row: Row) -> dict[str, list[tuple[int, float | None]]]:
+    """By events learned. A curve may end where the row does."""
+    found: dict[str, list[tuple[int, float | None]]] = {}
+    for name, score in row.metrics.items():
+        for window in _LOGGED_SCORES:
+            found[f"{name}.{window}"] = [(row.learned, getattr(score, window))]
+        before = [(at.events, at.rolling.get(name)) for at in row.curve if at.events < row.learned]
+        found[f"{name}.rolling"] = [*before, *found[f"{name}.rolling"]]
+    return found
+
+
+def _logged_counts(row: Row) -> dict[str, list[tuple[int, float | None]]]:
+    return {name: [(row.learned, getattr(row, name))] for name in _LOGGED}

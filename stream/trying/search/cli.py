@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stream.send.cli import DataDir
-from stream.trying.cli import AsJson, Csv, Plot, TryWiring, kafka_source
+from stream.trying.cli import AsJson, Csv, Mlflow, Plot, RunLog, TryWiring, kafka_source
 
 if TYPE_CHECKING:
     from stream.trying.candidates import Candidate
@@ -36,6 +36,7 @@ def search_command(wired: TryWiring) -> Callable[..., None]:
         output: Output = None,
         csv: Csv = None,
         plot: Plot = None,
+        mlflow: Mlflow = None,
         as_json: AsJson = False,
         data_dir: DataDir = None,
     ) -> None:
@@ -49,10 +50,13 @@ def search_command(wired: TryWiring) -> Callable[..., None]:
         if plot is not None:
             check_plot(plot)
         experiment = load_experiment(file)
+        log = wired.run_log() if mlflow is not None else None
         with stop_when_told() as stop:
             has_curve = plot is not None
             lab, found = _found(experiment, file, wired, data_dir, stop, has_curve=has_curve)
         _print(lab, found, csv=csv, plot=plot, as_json=as_json)
+        if mlflow is not None and log is not None:
+            _log(mlflow, log, file, experiment, lab, found)
         if found.is_stopped:
             say(f"stopped: these are the {len(found.rows)} trials so far, and no winner")
             raise typer.Exit(_INTERRUPTED)
@@ -162,6 +166,26 @@ def _print(
         replace_file(csv, as_csv(found.rows))
     if plot is not None:
         write_plot(plot, found.rows, labels, source=lab.source, table=table)
+
+
+def _log(
+    into: str, log: RunLog, file: Path, experiment: "Experiment", lab: "Lab", found: "Search"
+) -> None:
+    """One run for the search, and one a trial below it."""
+    from stream.trying.progress import say
+    from stream.trying.rows import run_of_all, runs_of
+    from stream.trying.table import as_table, labels_of
+
+    labels = labels_of(found.rows)
+    params = {
+        "source": lab.source, "records": str(lab.records), "metric": lab.metric,
+        "method": experiment.method, "seed": str(experiment.seed),
+    }  # fmt: skip
+    base = file.parent / experiment.model
+    files = {each.name: each.read_text("utf-8-sig") for each in (file, base)}
+    table = as_table(found.rows, labels)
+    above = run_of_all(f"weir search {file.name}", found.rows, table, params=params, files=files)
+    log(into, above, runs_of(found.rows, labels), warn=lambda what: say(f"warning: {what}"))
 
 
 def _write_winner(
