@@ -206,8 +206,8 @@ def _print(done: "Comparison", source: "TrialSource", output: Output) -> None:
 
 
 def _log(
-    done: "Tried",
-    source: "Source",
+    done: "Comparison",
+    source: "TrialSource",
     labels: Sequence[str],
     table: Sequence[str],
     experiment: str,

@@ -183,7 +183,7 @@ def _flat(row: TrialRow) -> dict[str, Any]:
 
 def run_of_all(
     name: str,
-    rows: Sequence[Row],
+    rows: Sequence[TrialRow],
     table: Sequence[str],
     *,
     params: Mapping[str, str],
@@ -203,14 +203,14 @@ def run_of_all(
     return TrialRun(name=name, params=params, artefacts={**tables, **(files or {})})
 
 
-def runs_of(rows: Sequence[Row], labels: Sequence[str]) -> list[TrialRun]:
+def runs_of(rows: Sequence[TrialRow], labels: Sequence[str]) -> list[TrialRun]:
     """A run for each row: what was set, its scores on the way and at the end.
 
     Args:
         labels: What to call each.
 
     >>> score = RowScore(lifetime=0.5, rolling=0.75, fading=None, baseline=0.4)
-    >>> row = Row(model="m", file="m.yaml", set={"a.b": 0.1}, learned=9, scored=9, refused=0,
+    >>> row = TrialRow(model="m", file="m.yaml", set={"a.b": 0.1}, learned=9, scored=9, refused=0,
     ...           refused_by={}, nonfinite=0, pending=0, expired=0, drifts=0,
     ...           metrics={"Accuracy": score}, events_per_second=9.0, bytes=1,
     ...           curve=[Point(events=5, rolling={"Accuracy": 0.5})])
@@ -221,7 +221,7 @@ def runs_of(rows: Sequence[Row], labels: Sequence[str]) -> list[TrialRun]:
     return [_run(row, label) for row, label in zip(rows, labels, strict=True)]
 
 
-def _run(row: Row, label: str) -> TrialRun:
+def _run(row: TrialRow, label: str) -> TrialRun:
     tags = {"weir.model": row.model, "weir.file": row.file}
     return TrialRun(
         name=label,
@@ -231,7 +231,7 @@ def _run(row: Row, label: str) -> TrialRun:
     )
 
 
-def _logged_scores(row: Row) -> dict[str, list[tuple[int, float | None]]]:
+def _logged_scores(row: TrialRow) -> dict[str, list[tuple[int, float | None]]]:
     """By events learned. A curve may end where the row does."""
     found: dict[str, list[tuple[int, float | None]]] = {}
     for name, score in row.metrics.items():
@@ -242,5 +242,5 @@ def _logged_scores(row: Row) -> dict[str, list[tuple[int, float | None]]]:
     return found
 
 
-def _logged_counts(row: Row) -> dict[str, list[tuple[int, float | None]]]:
+def _logged_counts(row: TrialRow) -> dict[str, list[tuple[int, float | None]]]:
     return {name: [(row.learned, getattr(row, name))] for name in _LOGGED}
