@@ -1,7 +1,6 @@
 """What tests of trials share: models, records made by hand, a source that breaks."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import msgspec
