@@ -83,12 +83,13 @@ def picture_for(path: Path) -> Draw:
     return found
 
 
-def html_text(panels: Sequence[Panel], *, title: str) -> str:
-    """A page with the picture."""
+def html_text(panels: Sequence[Panel], *, title: str, below: str = "") -> str:
+    """A page with the picture, and below it a text as it is."""
     head = '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">'
     head += f"\n<title>{_escaped(title)}</title>"
     style = "<style>body{margin:2rem;max-width:60rem}svg{width:100%;height:auto}</style>"
-    return f"{head}\n{style}\n{svg_text(panels, title=title)}</html>\n"
+    text = f"<pre>{_escaped(below)}</pre>\n" if below else ""
+    return f"{head}\n{style}\n{svg_text(panels, title=title)}{text}</html>\n"
 
 
 def svg_text(panels: Sequence[Panel], *, title: str) -> str:

@@ -32,7 +32,7 @@ _COLUMNS_MAX = 10_000  # names that are told of; a stranger's file may have any
 
 
 @dataclass(frozen=True, slots=True)
-class FileRecord:
+class RehearsedRow:
     """A record as it would be in Kafka: its offset is the line of the file."""
 
     offset: int
@@ -107,7 +107,7 @@ def rehearse(
     return done
 
 
-def _read(model_file: ModelFile, chosen: CsvColumns, done: Rehearsal) -> Iterator[FileRecord]:
+def _read(model_file: ModelFile, chosen: CsvColumns, done: Rehearsal) -> Iterator[RehearsedRow]:
     """The first records; a row that cannot be one is noted."""
 
     def misfit(line: int, error: SendError) -> None:
@@ -118,7 +118,7 @@ def _read(model_file: ModelFile, chosen: CsvColumns, done: Rehearsal) -> Iterato
     try:
         rows = numbered_records(done.source, model_file, chosen, misfit, first_lines)
         for line, (value, _) in islice(rows, ROWS):
-            yield FileRecord(line, value)
+            yield RehearsedRow(line, value)
             done.events += 1
     except SendError as error:
         done.ended = str(error)

@@ -59,14 +59,14 @@ class LossWatch:
         return taken
 
 
-class Pair:
+class EventPairs:
     """Compares one model with the first on each stretch that both have taken.
 
     Args:
         losses: Of the scores that both have.
 
     >>> hits = EventLoss(lambda y, predicted, _: float(y == predicted), (0.0, 1.0))
-    >>> pair = Pair({"Accuracy": hits})
+    >>> pair = EventPairs({"Accuracy": hits})
     >>> pair.take(Scored([0, 1], {"Accuracy": [1.0, 0.0]}), Scored([1], {"Accuracy": [1.0]}))
     >>> pair.differences()["Accuracy"].mean, pair.differences()["Accuracy"].events
     (1.0, 1)

@@ -1,14 +1,12 @@
-"""The rolling score over the events, a line a model, as a file that needs no other."""
+"""The rolling scores over the events, a line a model, as a file that needs no other."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from config.files import replace_file
-from config.text.line_chart import ChartLine, html_page, line_chart
+from config.text.plot import NoPictureError, Panel, Series, html_text, picture_for
 from stream.errors import StreamError
 from stream.trying.rows import TrialRow
-
-_ENDINGS = (".svg", ".html")
 
 
 class PlotError(StreamError):
@@ -23,8 +21,10 @@ def check_plot(path: Path) -> None:
     Raises:
         PlotError: The name says of no form that there is, or its folder is not there.
     """
-    if path.suffix not in _ENDINGS:
-        raise PlotError(f"--plot {path}: must end in {' or '.join(_ENDINGS)}")
+    try:
+        picture_for(path)
+    except NoPictureError as error:
+        raise PlotError(f"--plot {error}") from error
     if not path.parent.is_dir():
         raise PlotError(f"--plot {path}: there is no folder {path.parent}")
 
@@ -37,34 +37,34 @@ def write_plot(
     source: str,
     table: Sequence[str],
 ) -> None:
-    """One image a score, or the first score alone in an SVG file.
+    """A picture with a panel a score.
 
     Args:
         source: What the models were tried on.
         table: What a page shows besides.
     """
-    names = list(dict.fromkeys(name for row in rows for name in row.metrics))
-    if path.suffix == ".svg":
-        replace_file(path, _image(names[0], rows, labels, source))
-        return
-    images = [_image(name, rows, labels, source) for name in names]
-    replace_file(path, html_page(f"Comparison on {source}", images, "\n".join(table)))
+    names = dict.fromkeys(name for row in rows for name in row.metrics)
+    panels = [_panel(name, rows, labels) for name in names]
+    draw, title = picture_for(path), f"Comparison on {source}"
+    page = html_text(panels, title=title, below="\n".join(table))
+    replace_file(path, page if draw is html_text else draw(panels, title=title))
 
 
-def _image(name: str, rows: Sequence[TrialRow], labels: Sequence[str], source: str) -> str:
+def _panel(name: str, rows: Sequence[TrialRow], labels: Sequence[str]) -> Panel:
     lines = [
-        ChartLine(label, [(point.events, point.rolling.get(name)) for point in row.curve])
+        Series(name=label, points=[(point.events, point.rolling.get(name)) for point in row.curve])
         for row, label in zip(rows, labels, strict=True)
         if name in row.metrics
     ]
-    return line_chart(f"{name}, rolling: {source}", "events learned", lines + _level(name, rows))
+    series = lines + _level(name, rows)
+    return Panel(title=f"{name}, rolling", x_name="events learned", series=series)
 
 
-def _level(name: str, rows: Sequence[TrialRow]) -> list[ChartLine]:
+def _level(name: str, rows: Sequence[TrialRow]) -> list[Series]:
     """What the better baseline scores over the life of the first row."""
     row = next(row for row in rows if name in row.metrics)
     baseline = row.metrics[name].baseline
     if baseline is None or not row.curve:
         return []
     ends = [(point.events, baseline) for point in (row.curve[0], row.curve[-1])]
-    return [ChartLine(f"baseline, lifetime: {baseline:.4g}", ends, is_level=True)]
+    return [Series(name=f"baseline, lifetime: {baseline:.4g}", points=ends, is_beside=True)]

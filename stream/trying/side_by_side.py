@@ -15,7 +15,7 @@ from config.processes.stopping import Stop
 from learner.trainer import LearnFailedError
 from stream.errors import StreamError
 from stream.trying.candidates import Candidate
-from stream.trying.pairs import Pair, Scored
+from stream.trying.pairs import EventPairs, Scored
 from stream.trying.progress import TrialProgress, say
 from stream.trying.rows import TrialRow
 from stream.trying.sources import TrialSource
@@ -62,7 +62,7 @@ class SideBySide:
         first, *others = self._trials
         shared = [first.losses.keys() & other.losses.keys() for other in others]
         self._pairs = [
-            Pair({name: loss for name, loss in first.losses.items() if name in names})
+            EventPairs({name: loss for name, loss in first.losses.items() if name in names})
             for names in shared
         ]
         self.records = self._taken = 0
@@ -139,7 +139,7 @@ class SideBySide:
         return [first, *map(_compared, others, self._pairs)]
 
 
-def _compared(row: TrialRow, pair: Pair) -> TrialRow:
+def _compared(row: TrialRow, pair: EventPairs) -> TrialRow:
     """The row with how far its scores are from the first row's."""
     metrics = dict(row.metrics)
     for name, found in pair.differences().items():

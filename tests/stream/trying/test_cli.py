@@ -110,7 +110,7 @@ def test_values_are_set_by_path_and_make_a_grid(folder: Path) -> None:
             2,
             'River has no metric "Acuracy" (did you mean "Accuracy"?) (with metrics=[Acuracy])',
         ),
-        (("logistic.yaml", "--from", "river:Phishing", "--plot", "a.png"), 2, "must end in .svg"),
+        (("logistic.yaml", "--from", "river:Phishing", "--plot", "a.png"), 2, "a picture is FILE.svg or FILE.html"),
         (("experiment.yaml", "--from", "river:Phishing"), 2, "experiment.yaml"),
     ],
 )

@@ -8,7 +8,7 @@ import pytest
 from learner.scores.tally import EventLoss
 from stream.errors import KafkaUnavailableError, SendError
 from stream.send.csv_file import CsvColumns
-from stream.trying.pairs import Pair, Scored
+from stream.trying.pairs import EventPairs, Scored
 from stream.trying.sources import FileSource
 from tests.stream.trying.runs import LOGISTIC, TREE, MadeSource, candidate, stream, tried
 
@@ -51,7 +51,7 @@ def test_records_are_compared_with_themselves_whatever_each_refuses() -> None:
 def test_places_that_differ_are_paired_by_place() -> None:
     """And what one of them did not score is left out."""
     hits = {"Accuracy": EventLoss(lambda y, p, _: float(y == p), (0.0, 1.0))}
-    pair = Pair(hits)
+    pair = EventPairs(hits)
 
     pair.take(
         Scored([0, 1, 2, 4], {"Accuracy": [1.0, 0.0, math.nan, 0.0]}),
@@ -67,7 +67,7 @@ def test_an_interval_holds_what_it_says() -> None:
     hits = {"Accuracy": EventLoss(lambda y, p, _: float(y == p), (0.0, 1.0))}
     off = 0
     for seed in range(200):
-        rng, pair, is_off = random.Random(seed), Pair(hits), False
+        rng, pair, is_off = random.Random(seed), EventPairs(hits), False
         for _ in range(10):
             first, other = (
                 Scored(range(100), {"Accuracy": [float(rng.random() < p) for _ in range(100)]})
