@@ -83,8 +83,9 @@ def test_the_page_does_what_it_says(tmp_path):
     assert "error    spoilt.csv:10: 1 row cannot be sent" in told
     assert "warning  spoilt.csv:20: 1 row would be refused as bad_label" in told
 
-    for block in blocks[4]:
-        reader.types(block)
+    (side_by_side,) = blocks[4]
+    told = reader.types(side_by_side)
+    assert re.search(r"^market +0\.8774 .*\nmarket-tree +0\.8423 ", told, re.MULTILINE)
     (run,) = blocks[5]
     command = f"{run.strip()} --port 0 --kafka-port 0"
     with subprocess.Popen(["bash", "-c", f"exec {command}"], cwd=tmp_path, env=reader.environment,
