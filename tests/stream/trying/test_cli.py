@@ -72,10 +72,10 @@ def test_rows_as_a_table_as_json_as_csv_and_as_a_plot(folder: Path) -> None:
         assert row["events_per_second"] > 0
     assert "(majority)" in table
     image = ElementTree.parse(folder / "rolling.svg").getroot()
-    titles = [each.text for each in image.iter("{http://www.w3.org/2000/svg}title")]
-    assert titles[:2] == ["logistic", "tree"]
+    drawn = [each.text for each in image.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"logistic", "tree"} <= set(drawn)
     page = (folder / "rolling.html").read_text()
-    assert page.count("<svg") == 3, "one a score"
+    assert all(f"{name}, rolling" in page for name in ("Accuracy", "ROCAUC", "LogLoss"))
     assert not re.search(r"(?:src|href)=", page), "it needs no other file"
 
 
@@ -110,7 +110,11 @@ def test_values_are_set_by_path_and_make_a_grid(folder: Path) -> None:
             2,
             'River has no metric "Acuracy" (did you mean "Accuracy"?) (with metrics=[Acuracy])',
         ),
-        (("logistic.yaml", "--from", "river:Phishing", "--plot", "a.png"), 2, "a picture is FILE.svg or FILE.html"),
+        (
+            ("logistic.yaml", "--from", "river:Phishing", "--plot", "a.png"),
+            2,
+            "a picture is FILE.svg or FILE.html",
+        ),
         (("experiment.yaml", "--from", "river:Phishing"), 2, "experiment.yaml"),
     ],
 )
