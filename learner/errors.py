@@ -1,7 +1,11 @@
-"""The learner's errors: a model file that asks for too much, a snapshot that cannot be loaded."""
+"""The learner's errors: a model file that asks for too much, a snapshot that cannot be loaded, an
+example that it raised on.
+"""
 
 from collections.abc import Mapping
 from typing import Any
+
+from learner.events.examples import Examples
 
 _TOLD_MAX = 500
 _NAME_MAX = 80
@@ -68,3 +72,18 @@ class RestoreError(ValueError):
     """
 
     exit_code = 4
+
+
+class LearnFailedError(Exception):
+    """The learner raised on an example and may be half-updated: throw it away, restore the head.
+
+    Attributes:
+        place: Which of the examples given.
+        what: What it raised, with its type.
+    """
+
+    def __init__(self, examples: Examples, place: int, cause: BaseException) -> None:
+        self.topic, self.partition = examples.topic, examples.partition
+        self.offset, self.place = examples.offsets[place], place
+        self.what = told_of(cause, examples.xs[place])
+        super().__init__(f"learning {self.topic}-{self.partition}-{self.offset} raised {self.what}")

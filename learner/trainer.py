@@ -15,7 +15,7 @@ from learner.build import build_estimator, name_and_key, restore_estimator
 from learner.deep_pickle import dumps
 from learner.drift.log import DriftLog
 from learner.drift.monitor import Detectors
-from learner.errors import told_of
+from learner.errors import LearnFailedError, told_of
 from learner.estimator import Estimator, Predicted
 from learner.events.examples import Examples
 from learner.events.gate import Admitted, Gate
@@ -48,21 +48,6 @@ _RULE = (
 )
 
 Taken: TypeAlias = tuple[int, list[tuple[int, Refusal]]]
-
-
-class LearnFailedError(Exception):
-    """The learner raised on an example and may be half-updated: throw it away, restore the head.
-
-    Attributes:
-        place: Which of the examples given.
-        what: What it raised, with its type.
-    """
-
-    def __init__(self, examples: Examples, place: int, cause: BaseException) -> None:
-        self.topic, self.partition = examples.topic, examples.partition
-        self.offset, self.place = examples.offsets[place], place
-        self.what = told_of(cause, examples.xs[place])
-        super().__init__(f"learning {self.topic}-{self.partition}-{self.offset} raised {self.what}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

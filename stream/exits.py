@@ -13,8 +13,7 @@ from checkpoints.compatibility import (
 from checkpoints.errors import CheckpointError, Conflict, StoreForbidden, StoreUnavailable
 from config.errors import ConfigError
 from config.processes.channel import ChannelClosedError
-from learner.errors import RestoreError, SpecError, UnlearnableError
-from learner.trainer import LearnFailedError
+from learner.errors import LearnFailedError, RestoreError, SpecError, UnlearnableError
 from stream.between.messages import Channel, Failed, LastWords, Raised
 from stream.commit.committer import CommitEndedError, CommitLostError
 from stream.errors import (

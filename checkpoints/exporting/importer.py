@@ -28,6 +28,7 @@ from msgspec.structs import replace
 from checkpoints.compatibility import adopted_sections, check_software
 from checkpoints.errors import BadCommand, CheckpointCorrupt, Stale
 from checkpoints.exporting.container import ExportedVersion, carried
+from checkpoints.exporting.taken_in import imported, unlearned
 from checkpoints.operating.answers import body_of, outcome_of
 from checkpoints.operating.in_force import Enforcement
 from checkpoints.operating.order import Order
@@ -37,7 +38,6 @@ from checkpoints.reading.going_back import Going
 from checkpoints.reading.reader import LineReader, LineState
 from checkpoints.records.control import Command, ControlRecord, following, seal_control
 from checkpoints.records.line import Line
-from checkpoints.records.lineage import imported, unlearned
 from checkpoints.records.manifest import Manifest, Offsets, Origin, Version, seal_version
 from checkpoints.records.signing import Signer, Verifier
 from checkpoints.stores.contract import Store

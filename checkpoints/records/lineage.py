@@ -19,12 +19,10 @@ from checkpoints.records.manifest import (
     Counts,
     Manifest,
     Offsets,
-    Origin,
     Place,
     Rollback,
     Run,
     SegmentRef,
-    TopicAnchors,
     Unreadable,
     Version,
 )
@@ -39,13 +37,13 @@ __all__ = [
     "advanced",
     "check_counts",
     "fold",
-    "imported",
     "joined",
+    "learned_counts",
     "lineage_in",
     "open_lineage",
     "rolled_back",
     "seal_lineage",
-    "unlearned",
+    "taken_up",
 ]
 
 # Sections of the model file that say how a line is fed and kept, not what was learned: these
@@ -155,83 +153,7 @@ def rolled_back(
         control_seq=control_seq,
         counts=counts,
         begins=_earliest(now.begins, then.begins),
-        **_taken_up(now, then),
-    )
-
-
-def imported(
-    now: Manifest,
-    exported: Version,
-    *,
-    number: int,
-    parent: str | None,
-    origin: Origin,
-    control_seq: int,
-) -> Manifest:
-    """The manifest of going on from an exported version, at the place in the log of `now`.
-
-    As a rollback's: learner, scores and what they have learned are the exported version's; offsets,
-    anchors, ids seen and what waits for a label stay. What this line had learned is forgotten. The
-    offsets that the exported version had are of another log, and mean nothing here; and whose code
-    may be loaded here is never for a file to say.
-
-    Args:
-        now: The head, or what `unlearned` makes of a line that has none.
-        parent: The head's id; None where there is none.
-        origin: Of the exported version, and who ordered this.
-        control_seq: The number of the command that orders it.
-    """
-    trust = now.model_file.get("trust")
-    sections = {**exported.manifest.model_file, "trust": trust}
-    then = replace(exported.manifest, origin=origin, model_file=sections)
-    forgotten = now.learned_here + now.counts.forgotten
-    return replace(
-        now,
-        number=number,
-        parent=parent,
-        kind="import",
-        runs=(),
-        learn_errors=(),
-        adopted=(),
-        rollback=None,
-        rewind=UNSET,
-        control_seq=control_seq,
-        counts=_learned_counts(now, then, forgotten=forgotten),
-        **_taken_up(now, then),
-    )
-
-
-def unlearned(
-    line: Line,
-    exported: Version,
-    *,
-    begins: Offsets,
-    topic_ids: Mapping[str, str],
-    model_file: Mapping[str, Any],
-) -> Manifest:
-    """A line that has no version yet, as it stands where it is to begin: for `imported`.
-
-    Args:
-        begins: The first offset that is to be learned of each partition.
-        topic_ids: Kafka's, of the same topics.
-        model_file: The sections of the line's own model file.
-    """
-    then = exported.manifest
-    return Manifest(
-        model=line.model,
-        shard=line.shard,
-        number=1,
-        parent=None,
-        created_at_ms=then.created_at_ms,
-        counts=Counts(),
-        metrics={},
-        offsets=begins,
-        anchors={
-            topic: TopicAnchors(topic_id=each, partitions={}) for topic, each in topic_ids.items()
-        },
-        begins=begins,
-        segments={"model": then.segments["model"]},
-        model_file=model_file,
+        **taken_up(now, then),
     )
 
 
@@ -248,19 +170,19 @@ def _counts(now: Manifest, then: Manifest) -> Counts:
         and now.counts.skipped == then.counts.skipped
         and _earliest(now.begins, then.begins) == now.begins
     ):
-        return _learned_counts(now, then, forgotten=forgotten)
+        return learned_counts(now, then, forgotten=forgotten)
     of_the_log = {
         "refused": then.counts.refused,
         "refused_by": then.counts.refused_by,
         "skipped": then.counts.skipped,
     }
-    counts = replace(_learned_counts(now, then, forgotten=0), **of_the_log)
+    counts = replace(learned_counts(now, then, forgotten=0), **of_the_log)
     begins = _earliest(now.begins, then.begins)
     left = advanced(replace(now, begins=begins)) - accounted(replace(now, counts=counts))
     return replace(counts, forgotten=left)
 
 
-def _learned_counts(now: Manifest, then: Manifest, *, forgotten: int) -> Counts:
+def learned_counts(now: Manifest, then: Manifest, *, forgotten: int) -> Counts:
     """What was learned is the target's, all else the head's."""
     learned = {name: getattr(then.counts, name) for name in _LEARNED}
     return replace(now.counts, **learned, forgotten=forgotten)
@@ -271,7 +193,7 @@ def _earliest(now: Offsets, then: Offsets) -> dict[str, dict[str, int]]:
     return {topic: {**now.get(topic, {}), **then.get(topic, {})} for topic in {**now, **then}}
 
 
-def _taken_up(now: Manifest, then: Manifest) -> dict[str, Any]:
+def taken_up(now: Manifest, then: Manifest) -> dict[str, Any]:
     """The fields that say what was learned: the target's, but for what belongs to the log."""
     kept = {name: part for name, part in now.model_file.items() if name in _OF_THE_HEAD}
     return {

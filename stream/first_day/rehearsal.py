@@ -14,10 +14,10 @@ import msgspec
 
 from config.model_file import ModelFile
 from learner.build import build_screen
-from learner.errors import UnlearnableError
+from learner.errors import LearnFailedError, UnlearnableError
 from learner.events.decode import decoder
 from learner.events.examples import Examples
-from learner.trainer import LearnFailedError, Trainer
+from learner.trainer import Trainer
 from learner.values import Refusal
 from stream.errors import SendError
 from stream.first_day.column import Column

@@ -8,8 +8,9 @@ import logging
 import time
 from dataclasses import dataclass, field
 
+from learner.errors import LearnFailedError
 from learner.events.examples import Examples
-from learner.trainer import LearnFailedError, Trainer
+from learner.trainer import Trainer
 from learner.values import Refusal
 from stream.between.messages import Tried
 from stream.learning.forked_copy import of_a_copy

@@ -74,25 +74,8 @@ def rebuild_command(wired: ReplayWiring) -> Callable[..., None]:
             for line in [json.dumps(told.body)] if as_json else told.lines:
                 typer.echo(line)
             return
-        assert version is not None
-        from checkpoints.operating.cli_reads import find_version
-        from checkpoints.reading.lineages import Lineages
-        from config.processes.scratch import private_folder
-        from stream.replay.log_check import log_check
-        from stream.replay.rebuild import rebuild as made_again
-        from stream.replay.rebuild import stages_of
-
         at = wired.connect(data_dir, model)
-        reader, state = at.found(model)
-        found = find_version(reader, state, version)
-        lineages = Lineages(at.store, at.keys.verifier, line_of(model))
-        way = stages_of(lineages, found, is_whole=whole)
-        settings = wired.settings(data_dir)
-        log_check(lambda: settings.kafka)(way.beginning, found.manifest)
-        with private_folder(settings.learner.scratch_dir) as scratch:
-            progress = RebuildProgress(model, way.records)
-            done = made_again(lineages, way, settings.kafka, scratch, progress.add)
-        name = found.manifest.name
+        name, way, done = _made_again(at, wired.settings(data_dir), model, str(version), whole)
         if as_json:
             typer.echo(json.dumps(_body(model, name, done, way)))
         else:
@@ -101,6 +84,28 @@ def rebuild_command(wired: ReplayWiring) -> Callable[..., None]:
         raise typer.Exit(1 if done.differences else 0)
 
     return rebuild
+
+
+def _made_again(
+    at: Connection, settings: "Settings", model: str, version: str, whole: bool
+) -> "tuple[str, Way, Rebuilt]":
+    """Which version it was, on what way it was made again, and how it compares."""
+    from checkpoints.operating.cli_reads import find_version
+    from checkpoints.reading.lineages import Lineages
+    from config.processes.scratch import private_folder
+    from stream.replay.log_check import log_check
+    from stream.replay.rebuild import rebuild as made_again
+    from stream.replay.rebuild import stages_of
+
+    reader, state = at.found(model)
+    found = find_version(reader, state, version)
+    lineages = Lineages(at.store, at.keys.verifier, line_of(model))
+    way = stages_of(lineages, found, is_whole=whole)
+    log_check(lambda: settings.kafka)(way.beginning, found.manifest)
+    with private_folder(settings.learner.scratch_dir) as scratch:
+        progress = RebuildProgress(model, way.records)
+        done = made_again(lineages, way, settings.kafka, scratch, progress.add)
+    return found.manifest.name, way, done
 
 
 def _relearn(at: Connection, model: str, start: str | None, reason: str | None) -> Told:

@@ -19,10 +19,11 @@ from checkpoints.records.manifest import Manifest, Place, Run, Version
 from checkpoints.unpickle import loads
 from config.model_file import ModelFile
 from config.settings import KafkaSettings
+from learner.errors import LearnFailedError
 from learner.events.examples import Examples
 from learner.river.inline_attributes import inline_attributes
 from learner.served_model import ServedModel
-from learner.trainer import LearnFailedError, Saved, Snapshot, Trainer
+from learner.trainer import Saved, Snapshot, Trainer
 from stream.between.positions import Positions
 from stream.commit.protocol import software
 from stream.errors import StreamError

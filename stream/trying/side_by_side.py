@@ -12,7 +12,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from config.processes.stopping import Stop
-from learner.trainer import LearnFailedError
+from learner.errors import LearnFailedError
 from stream.errors import StreamError
 from stream.trying.candidates import Candidate
 from stream.trying.pairs import EventPairs, Scored

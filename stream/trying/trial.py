@@ -16,11 +16,11 @@ from msgspec import Struct
 from checkpoints.records.segments import pack
 from checkpoints.unpickle import loads
 from config.model_file import ModelFile
-from learner.errors import UnlearnableError
+from learner.errors import LearnFailedError, UnlearnableError
 from learner.events.examples import Examples
 from learner.river.inline_attributes import inline_attributes
 from learner.scores.scores import scores_of
-from learner.trainer import LearnFailedError, Saved, Trainer
+from learner.trainer import Saved, Trainer
 from learner.trial.probe import PredictChangesError
 from learner.trial.unwritable import UnwritableError
 from learner.values import Refusal

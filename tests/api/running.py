@@ -22,12 +22,12 @@ from api.processes.heartbeat import Beats
 from api.processes.server import Server, make_server
 from api.serving.follow import Following
 from checkpoints.errors import Unavailable
+from checkpoints.records.calibration import calibration_of
 from checkpoints.records.line import Line
 from checkpoints.records.manifest import (
     Counts,
     Manifest,
     Version,
-    calibration_of,
     open_version,
     seal_version,
 )

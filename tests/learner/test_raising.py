@@ -13,8 +13,8 @@ import river
 from river import base, facto, linear_model, preprocessing
 
 from checkpoints.unpickle import loads
-from learner.errors import UnlearnableError
-from learner.trainer import LearnFailedError, Saved, Trainer
+from learner.errors import LearnFailedError, UnlearnableError
+from learner.trainer import Saved, Trainer
 from learner.trial.draws import draws_when_asked
 from learner.trial.first_events import FIRST_EVENTS
 from learner.trial.why_raised import why_raised

@@ -8,7 +8,8 @@ import pytest
 from river import datasets, linear_model, metrics, naive_bayes, preprocessing
 
 from checkpoints.unpickle import loads
-from learner.trainer import LearnFailedError, Saved, Trainer
+from learner.errors import LearnFailedError
+from learner.trainer import Saved, Trainer
 from learner.values import Event, Reason, Refusal
 from tests.effort import each_of
 from tests.learner.streams import binary, classes, model_file, numbers, only_numbers

@@ -15,7 +15,7 @@ from msgspec import Struct
 from config.processes.scratch import private_folder
 from config.processes.stopping import Stop
 from learner.build import build_estimator
-from learner.trainer import LearnFailedError
+from learner.errors import LearnFailedError
 from stream.errors import StreamError
 from stream.trying.candidates import Candidate
 from stream.trying.progress import TrialProgress

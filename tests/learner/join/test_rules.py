@@ -2,7 +2,8 @@
 
 import pytest
 
-from learner.trainer import LearnFailedError, Trainer
+from learner.errors import LearnFailedError
+from learner.trainer import Trainer
 from learner.values import Event, Reason
 from stream.learning.careful import take_carefully
 from tests.learner.streams import model_file

@@ -71,11 +71,12 @@ def test_rows_as_a_table_as_json_as_csv_and_as_a_plot(folder: Path) -> None:
         assert row["bytes"] > 500
         assert row["events_per_second"] > 0
     assert "(majority)" in table
-    image = ElementTree.parse(folder / "rolling.svg").getroot()
-    drawn = [each.text for each in image.iter("{http://www.w3.org/2000/svg}text")]
-    assert {"logistic", "tree"} <= set(drawn)
+    image = (folder / "rolling.svg").read_text()
+    assert ElementTree.fromstring(image).tag.endswith("svg")
+    assert ">logistic<" in image
+    assert ">tree<" in image
     page = (folder / "rolling.html").read_text()
-    assert all(f"{name}, rolling" in page for name in ("Accuracy", "ROCAUC", "LogLoss"))
+    assert all(f"{name}, rolling" in page for name in rows[0]["metrics"])
     assert not re.search(r"(?:src|href)=", page), "it needs no other file"
 
 
