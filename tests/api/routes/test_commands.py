@@ -109,8 +109,13 @@ def test_every_command_is_in_the_audit_newest_first(api: Running) -> None:
         ("rollback", {**REWIND, "skip": [7]}, 422, "wrong_type", "/skip/0"),
         ("rollback", {**REWIND, "skip": ["id:a"] * 101}, 422, "bad_value", "/skip"),
         ("rollback", {**REWIND, "keep_serving": 1}, 422, "wrong_type", "/keep_serving"),
-        ("pin", {"to": "v1", "keep_serving": True, "reason": "x"}, 422, "unknown_field",
-         "/keep_serving"),
+        (
+            "pin",
+            {"to": "v1", "keep_serving": True, "reason": "x"},
+            422,
+            "unknown_field",
+            "/keep_serving",
+        ),
         ("cancel", {"to": "v1", "reason": "x"}, 422, "unknown_field", "/to"),
         ("cancel", {}, 422, "missing_field", "/reason"),
         *(
