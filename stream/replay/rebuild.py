@@ -38,7 +38,8 @@ __all__ = ["NotMadeHereError", "Rebuilt", "RebuildFailedError", "rebuild", "stag
 
 _POLL_MS = 200
 _ASKED = 1_000  # of the last events, and of the probe, whose predictions are compared
-_COUNTS = ("learned", "scored", "refused", "unscored", "nonfinite", "pending", "expired", "labels")
+_COUNTS_OF_THE_MODEL = ("learned", "scored", "unscored", "nonfinite")
+_COUNTS = (*_COUNTS_OF_THE_MODEL, "refused", "pending", "expired", "labels")
 
 
 class NotMadeHereError(StreamError):
@@ -66,12 +67,14 @@ class Stage:
         model_file: What it was learned with.
         runs: What it took, in order.
         raised: Records on which learning raised, and which were refused.
+        passes_rollback: It is a rollback's, or one lay between that is kept no more.
     """
 
     version: Version
     model_file: ModelFile
     runs: tuple[Run, ...]
     raised: frozenset[Place]
+    passes_rollback: bool
 
     @property
     def records(self) -> int:
@@ -90,6 +93,13 @@ class Way:
     def records(self) -> int:
         """Offsets in all."""
         return sum(stage.records for stage in self.stages)
+
+    @property
+    def is_by_log(self) -> bool:
+        """Whether what is the log's, and not the model's, is made again, too: a rollback has it
+        from another place.
+        """
+        return not any(stage.passes_rollback for stage in self.stages)
 
     @property
     def beginning(self) -> Manifest:
@@ -123,7 +133,8 @@ def stages_of(lineages: Lineages, version: Version, *, is_whole: bool) -> Way:
     """The way to a version: from the kept one that it went on from, or from the beginning.
 
     An imported version stands for its own beginning: what it had learned is in another log. A
-    rollback's version is the model that it went back to, so that one is made again.
+    rollback's version is the model that it went back to, so that one is made again. No way leads
+    past one: what waits and what was seen it has from another place in the log than its model.
     """
     if version.manifest.kind == "import":
         raise NotMadeHereError(f"{version} came out of a file: no log of this line can make it")
@@ -138,10 +149,11 @@ def stages_of(lineages: Lineages, version: Version, *, is_whole: bool) -> Way:
                 model_file=model_file_of(manifest, ModelFile.model_fields),
                 runs=lineage.runs,
                 raised=frozenset(lineage.learn_errors),
+                passes_rollback=bool(manifest.rollback or lineage.forgotten),
             )
         )
         step = None if lineage.base is None else lineages.reader.version_by_id(lineage.base)
-        if step is not None and lineage.runs and not is_whole:
+        if step is not None and (step.manifest.rollback or (lineage.runs and not is_whole)):
             break
     return Way(base=step, stages=tuple(reversed(stages)))
 
@@ -167,7 +179,8 @@ def rebuild(
     remade = _Remade(lineages, way, scratch)
     last = remade.learn(kafka, on_records)
     snapshot = remade.trainer.snapshot(version=target.version.manifest.name)
-    differences = list(_told_apart(target.version.manifest, snapshot))
+    names = _COUNTS if way.is_by_log else _COUNTS_OF_THE_MODEL
+    differences = list(_told_apart(target.version.manifest, snapshot, names))
     asked, apart = _asked(lineages, target, snapshot, last, scratch)
     return Rebuilt(
         base=way.base.manifest.name if way.base else None,
@@ -299,7 +312,7 @@ def _saved(snapshot: Snapshot, model_file: ModelFile) -> Saved:
     return Saved(payload=payload, segments=snapshot.segments, refused_by=snapshot.refused_by)
 
 
-def _told_apart(kept: Manifest, made: Snapshot) -> Iterator[str]:
+def _told_apart(kept: Manifest, made: Snapshot, names: Iterable[str]) -> Iterator[str]:
     """What the manifest says that differs from the snapshot."""
     counts = {
         "learned": made.learned,
@@ -311,8 +324,7 @@ def _told_apart(kept: Manifest, made: Snapshot) -> Iterator[str]:
         "expired": made.late.expired,
         "labels": made.late.labels,
     }
-    is_rollback = kept.kind == "rollback"  # what is the log's is its head's
-    for name in _COUNTS if not is_rollback else ("learned", "scored", "unscored", "nonfinite"):
+    for name in names:
         was = getattr(kept.counts, name)
         if was != counts[name]:
             yield f"{name}: {was:,} is kept, {counts[name]:,} was made"

@@ -20,9 +20,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from checkpoints.errors import StoreUnavailable
+from checkpoints.errors import CheckpointError, StoreUnavailable
 from checkpoints.keeping.pruner import Pruner
 from checkpoints.reading.lineages import Lineages, ReadOrder, flat, order_since
+from checkpoints.reading.reader import LineReader
 from checkpoints.reading.standing_orders import standing_orders
 from checkpoints.records.control import Rewinding
 from checkpoints.records.line import Line
@@ -91,7 +92,7 @@ def rewind_ordered(
     seen = head.manifest.orders_seen
     control = standing_orders(store, verifier, line, at_least=seen)
     order = control.record.rewinding(seen) if control else None
-    if order is None and store.head(line.candidate) is not None:
+    if order is None and store.poll([line.candidate])[line.candidate].head is not None:
         remove_candidate(store, line)
     return order
 
@@ -130,14 +131,10 @@ def begin_rewind(
         )
     to = lineages.reader.version_by_id(order.to.id) if order.to else None
     granted = _taken(store, line.candidate, holder)
-    candidate = None
-    if granted.head:
-        found = open_version(granted.head, verifier, line.candidate, expected_id=granted.head_id)
-        if found.manifest.rewind and found.manifest.rewind.command_id == order.id:
-            candidate = found
-        else:
-            remove_candidate(store, line)
-            granted = _taken(store, line.candidate, holder)
+    candidate = _gone_on_from(store, verifier, line.candidate, granted, order)
+    if granted.head_id is not None and candidate is None:
+        remove_candidate(store, line)
+        granted = _taken(store, line.candidate, holder)
     start = candidate or to
     first = order.start or "earliest"
     begins = flat(start.manifest.offsets) if start else dict(first_offsets(first))
@@ -150,6 +147,26 @@ def begin_rewind(
         f"; the order of {plan.unknown} is not kept any more" if plan.unknown else "",
     )  # fmt: skip
     return RewindStart(order=order, to=to, start=start, begins=begins, granted=granted, plan=plan)
+
+
+def _gone_on_from(
+    store: Store, verifier: Verifier, candidate: Line, granted: Granted, order: Rewinding
+) -> Version | None:
+    """How far the candidate has come with this order; None: it is another's, or damaged, and what
+    it had replayed is replayed once more.
+    """
+    if granted.head_id is None:
+        return None
+    try:
+        found = open_version(granted.head or b"", verifier, candidate, expected_id=granted.head_id)
+        LineReader(store, verifier, candidate).check_segments(found)
+    except StoreUnavailable:
+        raise
+    except CheckpointError as problem:
+        log.error("the replay begins once more: %s", problem)
+        return None
+    rewind = found.manifest.rewind
+    return found if rewind and rewind.command_id == order.id else None
 
 
 def _taken(store: Store, candidate: Line, holder: str) -> Granted:

@@ -134,10 +134,16 @@ def flipped(envelope: bytes) -> bytes:
     return envelope[:middle] + bytes([envelope[middle] ^ 1]) + envelope[middle + 1 :]
 
 
-def damage(store: Store, version: Version, envelope: bytes | None = None) -> None:
-    """Somebody, or a failing disk, changes a version's record; b"": it is gone."""
+def damage(
+    store: Store, version: Version, envelope: bytes | None = None, *, line: Line | None = None
+) -> None:
+    """Somebody, or a failing disk, changes a version's record; b"": it is gone.
+
+    Args:
+        line: Where it is kept, if it is the candidate's.
+    """
     envelope = flipped(version.envelope) if envelope is None else envelope
-    line = version.manifest.line
+    line = line or version.manifest.line
     if isinstance(store, MemoryStore):
         kept = store._books(line).versions
         kept[version.id] = replace(version, envelope=envelope)
@@ -146,9 +152,9 @@ def damage(store: Store, version: Version, envelope: bytes | None = None) -> Non
     _back_door(store, "SET", key, envelope) if envelope else _back_door(store, "DEL", key)
 
 
-def damage_segment(store: Store, version: Version, name: str) -> None:
+def damage_segment(store: Store, version: Version, name: str, *, line: Line | None = None) -> None:
     """One bit of a segment's first chunk is wrong."""
-    ref, line = version.manifest.segments[name], version.manifest.line
+    ref, line = version.manifest.segments[name], line or version.manifest.line
     if isinstance(store, MemoryStore):
         chunk = store._books(line).chunks[ref.sha256, 0]
         chunk.data = flipped(chunk.data)

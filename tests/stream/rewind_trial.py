@@ -334,25 +334,33 @@ def rebuild_trial(
     *, kafka: str, redis: str, folder: Path, name: str, case: Case, versions: int,
     share: float = 1.0,
 ) -> Result:  # fmt: skip
-    """Make so many random versions again of a line that was rewound once."""
+    """Make so many random versions again of a line that was rewound, and rolled back, once."""
     rng, count = random.Random(case.seed), int(EVENTS[case.learner] * share)
     text, result = case.model_text(name), Result()
     given = {"kafka": kafka, "redis": redis, "folder": folder, "model_text": text}
     with rig(**given, partitions=case.partitions) as at, private_folder(None) as scratch:
         process, sender = at.start(), Sender(at, case, rng)
-        good, bad, _ = spoil(at, sender, count)
+        good, bad, spoilt = spoil(at, sender, count)
         order_rewind(at, good, skip=skips(rng.choice(WAYS), good, bad), rng=rng)
         until_all_is_learned(at, sender.sent)
-        for _ in range(10):
-            sender.send(count // 40)
-            time.sleep(0.05)
-        until_all_is_learned(at, sender.sent)
+        _go_on(at, sender, count // 4)
+        back = Order(command="rollback", to=spoilt.manifest.name, mode="forget", reason="trial")
+        operator(at).run(at.line, back)
+        _go_on(at, sender, count // 4)
         at.stop(process)
         kept = [each for each in at.reader().versions(limit=1000) if each.manifest.counts.learned]
         for version in rng.sample(kept, min(versions, len(kept))):
             is_whole = rng.random() < 0.2
             result.problems += rebuilt_apart(at, version, scratch, is_whole=is_whole)
     return result
+
+
+def _go_on(at: Rig, sender: Sender, events: int) -> None:
+    """Over a few versions."""
+    for _ in range(10):
+        sender.send(events // 10)
+        time.sleep(0.05)
+    until_all_is_learned(at, sender.sent)
 
 
 def cases(seed: int, *, kills: int = 0) -> Iterator[Case]:

@@ -19,6 +19,7 @@ from checkpoints.records.manifest import Version
 from config.processes.scratch import private_folder
 from stream.kafka import client as kafka_client
 from stream.replay.log_check import log_check
+from tests.checkpoints.builders import damage, damage_segment
 from tests.stream.rewind_trial import Case, rebuild_trial, rewind_trial
 from tests.stream.rewind_truth import apart, learned, read_log, rebuilt_apart
 from tests.stream.rig import WAIT_S, Rig, events, rig
@@ -254,6 +255,32 @@ def has_come_beyond(line: Line, offset: int) -> Callable[[], bool]:
 def place_of(version: Version) -> int:
     """The next offset of the events."""
     return version.manifest.offsets[f"{version.manifest.model}.events"]["0"]
+
+
+@pytest.mark.parametrize("what", ["a segment", "its record"])
+def test_a_candidate_that_is_damaged_is_begun_once_more(place, what):
+    """Nothing is lost but time; the line itself stands."""
+    with rig(**slow(place)) as at:
+        process = at.start()
+        line = Line(at)
+        line.send(20)
+        good = line.settle()
+        line.send(80)
+        line.settle()
+        line.rewind(good, "0:30-39")
+        at.until(has_come_beyond(line, 40), "it has replayed some")
+        at.kill(process)
+        if what == "a segment":
+            damage_segment(at.store, line.candidate, "model", line=at.line.candidate)
+        else:
+            damage(at.store, line.candidate, line=at.line.candidate)
+
+        at.start()
+        line.settle()
+
+        assert line.learned() == [n for n in range(100) if not 30 <= n < 40]
+        assert line.apart(range(30, 40)) == []
+        at.until(lambda: line.candidate is None, "the candidate goes")
 
 
 @pytest.mark.parametrize("command", ["rollback", "another rewind"])

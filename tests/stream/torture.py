@@ -21,6 +21,8 @@ from checkpoints.dev_server import ValkeyServer
 from stream.dev.kafka_server import KafkaServer
 from tests.stream.late_trial import late_trial
 from tests.stream.recorder import Recorder
+from tests.stream.rewind_trial import campaign as rewind_campaign
+from tests.stream.rewind_trial import rebuild_campaign
 from tests.stream.rig import RECORDER, Rig, events, rig
 
 EVENTS = 4_000
@@ -185,6 +187,7 @@ def main() -> int:
     parser.add_argument("--trials", type=int, default=200, help="of each number of partitions")
     parser.add_argument("--zombies", type=int, default=50)
     parser.add_argument("--late", type=int, default=50, help="with labels that come late, each way")
+    parser.add_argument("--rewinds", type=int, default=48, help="over all learners")
     parser.add_argument("--partitions", type=int, nargs="*", default=[1, 4])
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
@@ -217,6 +220,8 @@ def main() -> int:
             bad += _campaign(
                 "zombies", (zombie_trial(**servers, name=f"zombie-{s}", seed=s) for s in seeds)
             )
+            bad += rewind_campaign(servers, trials=asked.rewinds, kills=8, seed=asked.seed)
+            bad += rebuild_campaign(servers, versions=20, seed=asked.seed)
     return 1 if bad else 0
 
 

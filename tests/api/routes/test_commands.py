@@ -11,6 +11,7 @@ from tests.api.running import KEYS, Running, phishing, running, until
 
 MODEL = "/v1/models/phishing"
 FORGET = {"to": "v1", "mode": "forget", "reason": "x"}
+REWIND = {"to": "v1", "mode": "rewind", "reason": "x"}
 
 
 @pytest.fixture
@@ -101,7 +102,22 @@ def test_every_command_is_in_the_audit_newest_first(api: Running) -> None:
         ("rollback", {**FORGET, "skip": ["id:a"]}, 422, "bad_value", "/skip"),
         ("rollback", {**FORGET, "mode": "x", "skip": ["id:a"]}, 422, "bad_value", "/mode"),
         ("rollback", {**FORGET, "skip": "id:a"}, 422, "wrong_type", "/skip"),
+        ("rollback", {**FORGET, "keep_serving": True}, 422, "bad_value", "/keep_serving"),
         ("rollback", {**FORGET, "expect": "2"}, 422, "bad_value", "/expect"),
+        ("rollback", {**REWIND, "skip": ["yesterday"]}, 422, "bad_value", "/skip/0"),
+        ("rollback", {**REWIND, "skip": ["0:1-2", "0:9-1"]}, 422, "bad_value", "/skip"),
+        ("rollback", {**REWIND, "skip": [7]}, 422, "wrong_type", "/skip/0"),
+        ("rollback", {**REWIND, "skip": ["id:a"] * 101}, 422, "bad_value", "/skip"),
+        ("rollback", {**REWIND, "keep_serving": 1}, 422, "wrong_type", "/keep_serving"),
+        (
+            "pin",
+            {"to": "v1", "keep_serving": True, "reason": "x"},
+            422,
+            "unknown_field",
+            "/keep_serving",
+        ),
+        ("cancel", {"to": "v1", "reason": "x"}, 422, "unknown_field", "/to"),
+        ("cancel", {}, 422, "missing_field", "/reason"),
         *(
             (command, {stray: value, "reason": "x"}, 422, "unknown_field", f"/{stray}")
             for command in ("freeze", "unpin", "thaw")
@@ -127,6 +143,48 @@ def test_a_command_that_cannot_be_right_names_its_field(
         code,
         pointer,
     )
+
+
+def test_a_rewind_serves_the_old_version_until_it_is_cancelled(api: Running) -> None:
+    """The head stays, and is served again; what is under way is told meanwhile."""
+    x, _ = phishing(1)[0]
+    skip = ["phishing.events/0:200-209", "source:till-3"]
+
+    told = api.post(f"{MODEL}/rollback", {**REWIND, "skip": skip}).json()
+
+    assert (told["mode"], told["from"], told["to"], told["version"]) == ("rewind", "v2", "v1", None)
+    assert (told["serving"], told["forgotten"], told["replayed"]) == ("v1", 10, 40)
+    prediction = api.post(f"{MODEL}/predict", {"features": x}).json()
+    assert (prediction["version"], prediction["learned"]) == ("v1", 200)
+    model = api.get(MODEL).json()
+    assert (model["version"], model["serving"]) == ("v2", "v1")
+    assert {name: model["rewind"][name] for name in ("to", "skip", "command_id")} == {
+        "to": "v1", "skip": skip, "command_id": told["command_id"],
+    }  # fmt: skip
+
+    cancelled = api.post(f"{MODEL}/cancel", {"reason": "the wrong version"}).json()
+
+    assert (cancelled["changed"], cancelled["serving"]) == (True, "v2")
+    assert api.post(f"{MODEL}/predict", {"features": x}).json()["version"] == "v2"
+    assert api.get(MODEL).json()["rewind"] is None
+    again = api.post(f"{MODEL}/cancel", {"reason": "the wrong version"}).json()
+    assert (again["changed"], again["serving"]) == (False, "v2")
+
+
+def test_a_rewind_may_leave_the_head_served(api: Running) -> None:
+    x, _ = phishing(1)[0]
+    told = api.post(f"{MODEL}/rollback", {**REWIND, "keep_serving": True}).json()
+    assert told["serving"] == "v2"
+    assert api.get(MODEL).json()["rewind"]["to"] == "v1"
+    assert api.post(f"{MODEL}/predict", {"features": x}).json()["version"] == "v2"
+
+
+def test_a_dry_run_of_a_rewind_says_what_would_be_replayed(api: Running) -> None:
+    body = {**REWIND, "skip": ["phishing.events/0:200-209"], "dry_run": True}
+    told = api.post(f"{MODEL}/rollback", body).json()
+    assert (told["dry_run"], told["forgotten"], told["replayed"]) == (True, 10, 40)
+    assert (told["would"]["versions"], told["would"]["records"]) == (1, 50)
+    assert api.get(MODEL).json()["rewind"] is None
 
 
 def test_a_version_that_never_was_is_not_found(api: Running) -> None:
