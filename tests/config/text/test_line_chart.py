@@ -44,5 +44,5 @@ def test_names_are_escaped_and_lines_can_be_told_apart() -> None:
 
     looks = [(e.get("stroke"), e.get("stroke-dasharray")) for e in image.iter(f"{SVG}polyline")]
     assert len(looks) == len(set(looks)) == LINES_MAX
-    assert [e.text for e in image.iter(f"{SVG}title")][0] == "<0>"
+    assert next(e.text for e in image.iter(f"{SVG}title")) == "<0>"
     assert "<script>" not in html_page("<script>", [], "<script>")
