@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -15,7 +16,7 @@ from stream.trying.candidates import Candidate, ModelDocument
 from stream.trying.progress import TrialProgress
 from stream.trying.search.lab import Lab, Step, TrialOutcome, open_lab
 from stream.trying.search.local import LocalEngine
-from stream.trying.search.on_ray import RayEngine
+from stream.trying.search.on_ray import RayEngine, RayMissingError
 from stream.trying.search.rungs import rungs
 from stream.trying.search.search import Search, search
 from stream.trying.side_by_side import SideBySide
@@ -167,3 +168,13 @@ def test_models_that_see_other_examples_have_records_of_their_own() -> None:
     assert [each.row.learned for each in outcomes] == [700, 400]
     assert tried(MadeSource(events), strict).rows[0].metrics == outcomes[1].row.metrics
     assert parse_model_file(strict).features
+
+
+def test_ray_that_is_missing_is_told_with_how_to_install_it(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is an extra: nothing else needs it."""
+    monkeypatch.setitem(sys.modules, "ray", None)
+
+    with pytest.raises(RayMissingError, match=r"pip install 'weir\[ray\]'"):
+        RayEngine(lab, workers=2)
