@@ -33,7 +33,8 @@ _COUNTS = ("learned", "scored", "unscored", "nonfinite", "refused", "pending", "
 def read_log(at: Rig, ends: Mapping[str, Mapping[str, int]]) -> Log:
     """Every record below these offsets; without a gap, place and offset are one."""
     log: dict[tuple[str, int], list[Any]] = {}
-    with closing(KafkaConsumer(bootstrap_servers=at.kafka)) as consumer:
+    given = {"bootstrap_servers": at.kafka, "enable_auto_commit": False}
+    with closing(KafkaConsumer(**given)) as consumer:
         for topic, partitions in ends.items():
             for partition, end in partitions.items():
                 key = (topic, int(partition))
