@@ -41,5 +41,5 @@ class UnhurriedRecorder(Recorder):
     """Which takes its time for each event."""
 
     def learn_one(self, x: dict[str, Any], y: bool) -> None:
-        time.sleep(0.01)
+        time.sleep(0.005)
         super().learn_one(x, y)

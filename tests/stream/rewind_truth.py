@@ -32,21 +32,19 @@ _COUNTS = ("learned", "scored", "unscored", "nonfinite", "refused", "pending", "
 
 def read_log(at: Rig, ends: Mapping[str, Mapping[str, int]]) -> Log:
     """Every record below these offsets; without a gap, place and offset are one."""
-    log: dict[tuple[str, int], list[Any]] = {}
-    with closing(KafkaConsumer(bootstrap_servers=at.kafka)) as consumer:
-        for topic, partitions in ends.items():
-            for partition, end in partitions.items():
-                key = (topic, int(partition))
-                log[key] = list(_records(consumer, TopicPartition(*key), end))
+    log: dict[tuple[str, int], list[Any]] = {
+        (topic, int(partition)): [] for topic, of in ends.items() for partition in of
+    }
+    left = {TopicPartition(*key): ends[key[0]][str(key[1])] for key in log}
+    left = {where: end for where, end in left.items() if end}
+    consumer = KafkaConsumer(bootstrap_servers=at.kafka, enable_auto_commit=False)
+    with closing(consumer):
+        consumer.assign(list(left))
+        consumer.seek_to_beginning(*left)
+        while any(consumer.position(where) < end for where, end in left.items()):
+            for where, records in consumer.poll(500).items():
+                log[where] += [record for record in records if record.offset < left[where]]
     return log
-
-
-def _records(consumer: Any, where: TopicPartition, end: int) -> Iterator[Any]:
-    consumer.assign([where])
-    consumer.seek(where, 0)
-    while consumer.position(where) < end:
-        for records in consumer.poll(500).values():
-            yield from (record for record in records if record.offset < end)
 
 
 def order_of(at: Rig, version: Version) -> list[Taken]:

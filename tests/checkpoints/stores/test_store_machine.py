@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -413,17 +413,3 @@ def test_the_redis_store_agrees_with_the_model(valkey_server: ValkeyServer) -> N
             max_examples=20, stateful_step_count=40, deadline=None, suppress_health_check=QUIET
         ),
     )
-
-
-@pytest.mark.parametrize("mutant", MUTANTS)
-def test_the_machine_catches_a_store_that_is_wrong(mutant: type[MemoryStore]) -> None:
-    """The suite itself is tested: each of these mistakes must be found."""
-    with pytest.raises((AssertionError, CheckpointCorrupt)):
-        run_state_machine_as_test(
-            machine_over(mutant),
-            settings=settings(
-                max_examples=400, stateful_step_count=40, deadline=None, database=None,
-                suppress_health_check=QUIET, report_multiple_bugs=False, print_blob=False,
-                derandomize=True, phases=[Phase.generate],
-            ),
-        )  # fmt: skip

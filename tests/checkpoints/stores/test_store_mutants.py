@@ -1,14 +1,19 @@
-"""Stores that are wrong, each in one way: the suite that tries stores must find each of them."""
+"""The suite itself is tested: stores with a mistake each, which the machine must find."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import pytest
+from hypothesis import Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
 from msgspec.structs import replace
 
+from checkpoints.errors import CheckpointCorrupt
 from checkpoints.records.line import Line
 from checkpoints.records.manifest import Version
 from checkpoints.stores.in_memory.store import MemoryStore
+from tests.checkpoints.stores.test_store_machine import QUIET, machine_over
 
 
 class ForgetsTheParent(MemoryStore):
@@ -78,13 +83,27 @@ class NamesLostOrders(MemoryStore):
         return super().commit(line, token=token, version=as_it_likes)
 
 
-MUTANTS = (
-    ForgetsTheParent,
-    ForgetsTheFence,
-    FencesNobody,
-    FencesWithVersionsOnly,
-    ForgetsHighest,
-    LosesSharedSegments,
-    TrustsThePointer,
-    NamesLostOrders,
+@pytest.mark.parametrize(
+    "mutant",
+    [
+        ForgetsTheParent,
+        ForgetsTheFence,
+        FencesNobody,
+        FencesWithVersionsOnly,
+        ForgetsHighest,
+        LosesSharedSegments,
+        TrustsThePointer,
+        NamesLostOrders,
+    ],
 )
+def test_the_machine_catches_a_store_that_is_wrong(mutant: type[MemoryStore]) -> None:
+    """Each of these mistakes must be found."""
+    with pytest.raises((AssertionError, CheckpointCorrupt)):
+        run_state_machine_as_test(
+            machine_over(mutant),
+            settings=settings(
+                max_examples=400, stateful_step_count=40, deadline=None, database=None,
+                suppress_health_check=QUIET, report_multiple_bugs=False, print_blob=False,
+                derandomize=True, phases=[Phase.generate],
+            ),
+        )  # fmt: skip
