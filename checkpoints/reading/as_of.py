@@ -1,6 +1,7 @@
 """Which version served at a moment that is past: from the kept versions and the audit. Pure.
 
-A pinned version serves while the pin stands, else the head of that moment. Commands leave their
+A pinned version serves while the pin stands, or one that a rewind goes back to while it lasts, or
+the last good one of a publish gate; else the head of that moment. Commands leave their
 moment in the audit; a commit leaves it in its version alone, and retention drops most of those.
 So the answer is one version where it can be one, else the numbers between which it lies.
 """
@@ -9,10 +10,10 @@ from collections.abc import Iterable, Mapping
 from itertools import chain, pairwise
 from typing import Any
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from checkpoints.reading.views import audit_item, made_at_ms, timestamp, version_item
-from checkpoints.records.control import Control, Pointer
+from checkpoints.records.control import Control, Pointer, served_instead
 from checkpoints.records.manifest import Version, version_number
 
 __all__ = ["AsOf", "as_of", "as_of_view"]
@@ -74,6 +75,15 @@ class _Orders(Struct, frozen=True, kw_only=True):
     made_later: int | None
     are_known: bool
 
+    @property
+    def pin(self) -> Pointer | None:
+        """The version that was pinned."""
+        return self.standing.record.pin if self.standing else None
+
+    def served_for(self, head: Version) -> Pointer | None:
+        """What was served in the place of this head: pinned, rewound to, or the last good one."""
+        return served_instead(self.standing.record if self.standing else None, head.manifest)
+
 
 def as_of(at_ms: int, versions: Iterable[Version], audit: Iterable[Control]) -> AsOf:
     """What served at a moment.
@@ -84,8 +94,7 @@ def as_of(at_ms: int, versions: Iterable[Version], audit: Iterable[Control]) -> 
         audit: The commands, newest first; likewise.
     """
     orders = _orders(at_ms, audit)
-    before, after = _around(at_ms, versions, orders)
-    pin = orders.standing.record.pin if orders.standing else None
+    before, after, pin = _around(at_ms, versions, orders)
     first, last = _pinned(pin) if pin else _head(before, after, orders)
     if pin is not None and before is not None and before.number != pin.number:
         before = None  # what served is not the head of that moment
@@ -95,7 +104,7 @@ def as_of(at_ms: int, versions: Iterable[Version], audit: Iterable[Control]) -> 
         last=last,
         version=before,
         after=after,
-        is_pinned=pin is not None,
+        is_pinned=orders.pin is not None,
         order=orders.changed,
         knows_orders=orders.are_known,
     )
@@ -127,20 +136,22 @@ def _numbers(version: Version | None, number: int | None) -> list[int]:
 
 def _around(
     at_ms: int, versions: Iterable[Version], orders: _Orders
-) -> tuple[Version | None, Version | None]:
-    """The kept version that served or was made last before, and the first that was made later."""
-    pin = orders.standing.record.pin if orders.standing else None
+) -> tuple[Version | None, Version | None, Pointer | None]:
+    """The kept version that served or was made last before, the first that was made later, and
+    what was served in the place of the head.
+    """
+    pin = orders.pin
     before = after = None
     for version in versions:
         if before is None and made_at_ms(version.manifest) <= at_ms:
-            before = version
+            before, pin = version, orders.served_for(version)
         if before is None:
             after = version
         if pin is None and before is not None:
             break
         if pin is not None and version.id == pin.id:
-            return version, after
-    return before, after
+            return version, after, pin
+    return before, after, pin
 
 
 def _orders(at_ms: int, audit: Iterable[Control]) -> _Orders:
@@ -169,9 +180,10 @@ def _changed_serving(control: Control, older: Control | None) -> bool:
     """Whether a command changed what is served; the oldest that is kept is taken at its word."""
     record = control.record
     if older is not None or record.seq == 1:
-        was = older.record.pin if older is not None else None
-        return record.command.version is not None or record.pin != was
-    return record.command.command in ("pin", "unpin", "rollback")
+        was = older.record if older is not None else None
+        pin, rewind = (was.pin, was.rewind) if was is not None else (None, UNSET)
+        return record.command.version is not None or (record.pin, record.rewind) != (pin, rewind)
+    return record.command.command in ("pin", "unpin", "rollback", "cancel", "reset")
 
 
 def as_of_view(found: AsOf, control: Control | None) -> Mapping[str, Any]:

@@ -46,7 +46,6 @@ from tests.checkpoints.builders import (
     ref_of,
 )
 from tests.checkpoints.stores.line_model import MIB, Kept, LineModel, chunk_names
-from tests.checkpoints.stores.mutants import MUTANTS
 from tests.effort import examples
 
 T = TypeVar("T")
