@@ -30,7 +30,7 @@ class AsOf(Struct, frozen=True, kw_only=True):
     Attributes:
         at_ms: The moment, Unix, UTC.
         first, last: The numbers between which its version lies, both included: equal where it is
-            known, None where there was none yet.
+            known; both None where there was none yet, the first where there may have been none.
         version: The one that served, or else the newest kept one that was made before.
         after: The oldest kept version that was made later.
         is_pinned: A pin had it served.
@@ -123,8 +123,8 @@ def _head(
     nearest = min(later, default=None)
     if nearest is None:
         return first, first
-    if first is None:
-        return (None, None) if nearest == 1 else (1, nearest - 1)
+    if first is None and nearest == 1:
+        return None, None
     return first, nearest - 1
 
 
@@ -209,15 +209,15 @@ def as_of_view(found: AsOf, control: Control | None) -> Mapping[str, Any]:
 
 
 def _range(found: AsOf) -> list[str] | None:
-    is_open = found.is_exact or found.first is None
-    return None if is_open else [f"v{found.first}", f"v{found.last}"]
+    is_open = found.is_exact or found.last is None
+    return None if is_open else [f"v{found.first or 1}", f"v{found.last}"]
 
 
 def _note(found: AsOf) -> str:
     """What is known of it, and what is not, in words."""
     if not found.knows_orders:
         return "the audit does not reach back so far: a pin may have stood then"
-    if found.first is None:
+    if found.last is None:
         return "nothing was served yet"
     if found.is_pinned:
         what = f"v{found.first} was pinned"
@@ -225,7 +225,9 @@ def _note(found: AsOf) -> str:
         what = f"v{found.first} was the head"
     else:
         kept = f"nearest of those kept: {_named(found.version)} before, {_named(found.after)} after"
-        what = f"one of v{found.first} to v{found.last} was the head, but retention has dropped"
+        none = "" if found.first else "none yet, or "
+        numbers = f"v{found.first or 1} to v{found.last}"
+        what = f"{none}one of {numbers} was the head, but retention has dropped"
         return f"{what} all or some of them: {kept}; {_LIMITS}"
     return f"{what}; {_LIMITS}" if found.is_kept else f"{what}, and is not kept"
 
