@@ -7,9 +7,10 @@ from fastapi import Depends, Path, Query
 from pydantic import BeforeValidator
 
 from checkpoints.reading.views import LIMIT_MAX, LIMIT_USUAL
-from config.text.moments import moment_ms
+from learner.events.times import RFC_3339, time_ms
 
 VERSION = "^v[1-9][0-9]{0,14}$"
+_LAST_MS = 253_402_300_799_999  # of the year 9999
 _CURSOR = "^[1-9][0-9]{0,14}$"
 
 VersionName = Annotated[str, Path(description="A version, v and its number.", pattern=VERSION)]
@@ -30,20 +31,23 @@ def _digits(text: Any) -> Any:
     return text
 
 
-def _moment(text: Any) -> Any:
-    """The milliseconds since 1970 of a time, None where none is asked for."""
-    return moment_ms(text) if isinstance(text, str) else text
-
-
 MomentAsked = Annotated[
-    int | None,
+    str | None,
     Query(
         alias="at",
         description="A time (RFC 3339): the one version that was served then.",
-        json_schema_extra={"type": "string", "format": "date-time"},
+        pattern=f"^{RFC_3339}$",
     ),
-    BeforeValidator(_moment),
 ]
+
+
+def asked_ms(moment: str) -> int:
+    """The milliseconds since 1970 of a time that was asked for; of the years 1970 to 9999.
+
+    >>> asked_ms("1970-01-01T00:00:01Z"), asked_ms("0001-01-01T00:00:00+01:00")
+    (1000, 0)
+    """
+    return min(max(0, int(time_ms(moment))), _LAST_MS)
 
 
 async def _page(

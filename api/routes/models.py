@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from api.http.lines import Line, Models
-from api.http.paging import MomentAsked, PageAsked, VersionName
+from api.http.paging import MomentAsked, PageAsked, VersionName, asked_ms
 from api.http.threads import Threads
 from api.openapi import answers
 from api.openapi.details import Json, told
@@ -131,11 +131,11 @@ class Reading:
         segment = await self._segment(line, _head(line.known()), "drifts")
         return Json(views.drifts_view(segment or _NO_DRIFTS, limit=page.limit, before=page.start))
 
-    async def versions(self, line: Line, page: PageAsked, at_ms: MomentAsked = None) -> Json:
+    async def versions(self, line: Line, page: PageAsked, at: MomentAsked = None) -> Json:
         """Kept versions, or the one that was served at a time."""
         reader = self._reader(line)
-        if at_ms is not None:
-            then = await self._threads.run(served_then, reader, at_ms)
+        if at is not None:
+            then = await self._threads.run(served_then, reader, asked_ms(at))
             return Json(as_of_view(then, line.state.control if line.state else None))
         found = await self._threads.run(reader.listing, limit=page.limit + 1, before=page.start)
         best = await self._threads.run(lambda: best_of(reader.kept()))

@@ -43,7 +43,7 @@ class Speed:
 
     >>> speed = Speed()
     >>> speed.took(0, 0.0), speed.took(100, 0.01), round(speed.took(100, 0.03))
-    (None, 10000.0, 5012)
+    (None, 10000.0, 4987)
     """
 
     learned: float = 0.0

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from config.model.better import is_bigger_better
 from config.model.parts import ScoreWindows
-from learner.scores.scores import Scores, more_is_better
+from learner.scores.scores import Scores
 
 WORTH = {"true": {"true": 5.0, "false": -1.0}, "false": {"true": -20.0, "false": 0.0}}
 OF_CLASSES = ("Accuracy", "LogLoss", "Brier", "Value")
@@ -66,7 +67,7 @@ def test_others_have_none() -> None:
 )  # fmt: skip
 def test_which_of_two_values_is_the_better(name: str, is_better: bool) -> None:
     """River's own word, and ours for our own."""
-    assert more_is_better(name) is is_better
+    assert is_bigger_better(name) is is_better
 
 
 def test_rolling_is_what_the_report_has() -> None:
