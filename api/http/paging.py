@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Depends, Path, Query
-from pydantic import BeforeValidator
+from pydantic import AfterValidator, BeforeValidator
 
 from checkpoints.reading.views import LIMIT_MAX, LIMIT_USUAL
-from learner.events.times import RFC_3339, time_ms
+from learner.events.times import RFC_3339, is_rfc3339, time_ms
 
 VERSION = "^v[1-9][0-9]{0,14}$"
 _LAST_MS = 253_402_300_799_999  # of the year 9999
@@ -31,13 +31,21 @@ def _digits(text: Any) -> Any:
     return text
 
 
+def _moment(text: str | None) -> str | None:
+    """Refuse what is no time."""
+    if text is not None and not is_rfc3339(text):
+        raise ValueError(f"{text[:40]!r} is no time (RFC 3339), such as 2026-11-20T12:00:00Z")
+    return text
+
+
 MomentAsked = Annotated[
     str | None,
     Query(
         alias="at",
         description="A time (RFC 3339): the one version that was served then.",
-        pattern=f"^{RFC_3339}$",
+        json_schema_extra={"pattern": f"^{RFC_3339}$"},
     ),
+    AfterValidator(_moment),
 ]
 
 
