@@ -321,12 +321,14 @@ class AuditList(Strict):
     next: str | None
 
 
-class VersionThen(VersionList):
+class VersionThen(Strict):
     """What was served at a moment; `version` is null where it is not known, or was none.
 
     `items` has the one that served, or else the newest kept one that was made before.
     """
 
+    items: list[VersionItem]
+    next: str | None
     at: str
     version: str | None
     between: list[str] | None

@@ -106,7 +106,6 @@ def test_a_limit_out_of_bounds_is_refused(api: Running, query: str) -> None:
         ("/versions?x=%ff", 400),
         ("/versions?at=yesterday", 422),
         ("/versions?at=2026-11-20", 422),
-        ("/versions?at=0001-01-01T00:00:00%2B23:59", 422),
     ],
 )
 def test_what_is_not_there_is_told_in_a_problem(api: Running, path: str, status: int) -> None:
