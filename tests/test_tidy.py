@@ -32,7 +32,7 @@ NAMED = re.compile(r"(?<![\w./:~-])\w[\w./-]*\.(?:md|py|lua)\b")  # no address, 
 # A user's own modules, in examples; CPython's notes.
 NOT_OURS = {
     "my_models.py", "own_models.py", "weir_test_own.py", "Objects/object_layout.md",
-    "make_files.py", "ask.py",
+    "make_files.py", "make_drill.py", "ask.py",
 }  # fmt: skip
 SKIPS = re.compile(r"pytest\.(?:skip|importorskip|xfail)\b|mark\.(?:skip|skipif|xfail)\b")
 # Where each driver may be imported. A registry may be passed along by any module of a room.

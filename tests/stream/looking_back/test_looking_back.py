@@ -14,17 +14,19 @@ from tests.stream.looking_back.judging.poisoned import POISONS
 from tests.stream.looking_back.line import PoisonedLine, poisoned_line
 
 
-@pytest.fixture(scope="module", params=POISONS)
+@pytest.fixture(scope="module")
 def line(request, kafka_server, valkey_server, tmp_path_factory) -> Iterator[PoisonedLine]:
     folder = tmp_path_factory.mktemp("looking-back")
-    name = f"looking-back-{request.param}-{folder.name[-1]}"
+    poison = getattr(request, "param", "flipped")
+    name = f"looking-back-{poison}-{folder.name[-1]}"
     with poisoned_line(
-        request.param, name=name, kafka=kafka_server.address, redis=valkey_server.url,
+        poison, name=name, kafka=kafka_server.address, redis=valkey_server.url,
         folder=folder,
     ) as made:  # fmt: skip
         yield made
 
 
+@pytest.mark.parametrize("line", POISONS, indirect=True)
 def test_blame_finds_the_first_version_of_the_poisoned_stretch(line: PoisonedLine) -> None:
     """With what it had learned, and the command that takes it out."""
     model = line.at.line.model
