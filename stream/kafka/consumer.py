@@ -142,10 +142,7 @@ class KafkaSource:
         """Where the consumer stands when all that it returned is taken: behind the last record, or
         behind what it passes over, such as the marks of transactions.
         """
-        return {
-            key: max(self._consumer.position(TopicPartition(*key)) or 0, next_offset)
-            for key, next_offset in next_offsets.items()
-        }
+        return {key: max(self.position(key), at) for key, at in next_offsets.items()}
 
     def has_more(self, topic: str) -> bool:
         """Whether a topic has committed records that were not read yet.
@@ -178,8 +175,18 @@ class KafkaSource:
         return found
 
     def position(self, key: PartitionKey) -> int:
-        """Up to where a partition was read."""
-        found: int = self._consumer.position(TopicPartition(*key)) or 0
+        """Up to where a partition was read.
+
+        Raises:
+            LogDisagreesError: The log lost what comes next; a broker's new leader tells it here.
+            KafkaUnavailableError: Anything else that kafka-python raises.
+        """
+        try:
+            found: int = self._consumer.position(TopicPartition(*key)) or 0
+        except (OffsetOutOfRangeError, LogTruncationError) as error:
+            raise self._lost(error) from error
+        except KafkaError as error:
+            raise KafkaUnavailableError(self._address, error) from error
         return found
 
     def hold(self, keys: Set[PartitionKey]) -> None:
@@ -251,12 +258,15 @@ class KafkaSource:
             self._consumer.seek(partition, positions.next_offsets[tuple(partition)])
 
     def _lost(self, error: Exception) -> LogDisagreesError:
-        partitions = getattr(error, "args", [None])[0]
+        told = error.args[0] if error.args else None
+        partitions = getattr(error, "divergent_offsets", told)  # where a leader's log is shorter
         first = next(iter(partitions)) if isinstance(partitions, Mapping) and partitions else None
         where = (
             first if isinstance(first, TopicPartition) else next(iter(self._consumer.assignment()))
         )
-        offset = self._consumer.position(where) or 0
+        offset = 0
+        with suppress(KafkaError):  # it may be what could not be told
+            offset = self._consumer.position(where) or 0
         why = f"the log no longer has this offset ({type(error).__name__})"
         return LogDisagreesError(self._model, where.topic, where.partition, offset, why)
 
