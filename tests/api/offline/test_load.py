@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pandas as pd
@@ -199,7 +200,8 @@ def test_keys_of_the_environment_are_believed(here, file, tmp_path, monkeypatch)
     for name in ("WEIR_SIGNING__IMPORT_PUBLIC", "WEIR_SIGNING__LEARNER_PUBLIC"):
         with monkeypatch.context() as given:
             given.setenv(name, "theirs.pub")
-            weir.load(file).close()
+            with closing(weir.load(file)) as model:
+                assert model.model == "phishing"
 
 
 @pytest.mark.parametrize("uses", ["river", "vowpalwabbit"])

@@ -1,80 +1,30 @@
 """The page "Your own CSV, three tasks, end to end", walked through as it stands there."""
 
-import json
-import os
 import re
-import signal
-import subprocess
-import sys
 from functools import partial
-from pathlib import Path
 
 import pytest
 
 from tests.config.processes.waiting import until
+from tests.pages import Page, Reader
 
-PAGE = Path(__file__).resolve().parents[3] / "docs" / "how-to" / "your-own-csv.md"
-PROGRAM = Path(sys.executable).with_name("weir")
-_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+PAGE = Page("how-to/your-own-csv.md")
 # The first block after these words is the file of that name.
-_FILES = {"make_files.py": "into `make_files.py`", "market-tree.yaml": "`market-tree.yaml`:",
-          "ask.py": "into `ask.py`"}  # fmt: skip
+FILES = {
+    "make_files.py": "into `make_files.py`",
+    "market-tree.yaml": "`market-tree.yaml`:",
+    "ask.py": "into `ask.py`",
+}
 _EVENTS = {"loans": 8000, "approval": 1001, "market": 12_000, "market-tree": 12_000}
 
 pytestmark = pytest.mark.usefixtures("starts_servers")
 
 
-def files():
-    """The files that the reader is told to write."""
-    text = PAGE.read_text()
-    return {name: _BLOCK.search(text, text.index(words))[2] for name, words in _FILES.items()}
-
-
-def sections():
-    """By the number of its section: the shell commands, and what they are said to print."""
-    parts = re.split(r"^## (\d+)\. ", PAGE.read_text(), flags=re.MULTILINE)
-    return {
-        int(number): [text for kind, text in _BLOCK.findall(body) if kind == "sh"]
-        for number, body in zip(parts[1::2], parts[2::2], strict=True)
-    }
-
-
-class Reader:
-    """Somebody who types what the page says, in a folder of his own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.environment = {**os.environ, "PATH": f"{PROGRAM.parent}:{os.environ['PATH']}"}
-        for name, text in files().items():
-            (folder / name).write_text(text)
-
-    @property
-    def servers(self):
-        """`dev.json`, when all are ready."""
-        path = self.folder / ".weir" / "dev.json"
-        found = json.loads(path.read_text()) if path.exists() else {}
-        return found if found and not found.get("starting") else None
-
-    def has_learned(self, model, count):
-        """Whether it is so many events, and no more."""
-        found = json.loads(self.types(f"weir status {model} --json"))
-        assert (found["learned"] <= count, found["refused"]) == (True, 0)
-        return found["learned"] == count
-
-    def types(self, block, code=0):
-        """What the commands print; the last one ends with `code`."""
-        done = subprocess.run(
-            ["bash", "-ec", block], cwd=self.folder, env=self.environment,
-            capture_output=True, text=True, timeout=100, check=False,
-        )  # fmt: skip
-        assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout + done.stderr
-
-
 @pytest.mark.timeout(400)
 def test_the_page_does_what_it_says(tmp_path):
     """From three files to answers; the ports are other ones."""
-    reader, blocks, told = Reader(tmp_path), sections(), ""
+    files = {name: PAGE.first_after(words) for name, words in FILES.items()}
+    reader, blocks, told = Reader(tmp_path, files), PAGE.sections(), ""
     (tried, spoilt) = blocks[3]
     for block in (*blocks[1], *blocks[2], tried):
         told += reader.types(block)
@@ -87,16 +37,15 @@ def test_the_page_does_what_it_says(tmp_path):
     told = reader.types(side_by_side)
     assert re.search(r"^market +0\.8774 .*\nmarket-tree +0\.8423 ", told, re.MULTILINE)
     (run,) = blocks[5]
-    command = f"{run.strip()} --port 0 --kafka-port 0"
-    with subprocess.Popen(["bash", "-c", f"exec {command}"], cwd=tmp_path, env=reader.environment,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as dev:  # fmt: skip
-        try:
-            until(lambda: reader.servers, what="all are ready", limit_s=100)
-            walk(reader, blocks)
-            dev.send_signal(signal.SIGTERM)
-            assert dev.wait(30) == 0
-        finally:
-            dev.kill()
+    with reader.runs(run):
+        walk(reader, blocks)
+
+
+def has_learned(reader, model, count):
+    """Whether it is so many events, and no more."""
+    found = reader.status(model)
+    assert (found["learned"] <= count, found["refused"]) == (True, 0)
+    return found["learned"] == count
 
 
 def walk(reader, blocks):
@@ -104,7 +53,7 @@ def walk(reader, blocks):
     for block in blocks[6]:
         reader.types(block)
     for model, count in _EVENTS.items():
-        until(partial(reader.has_learned, model, count), what=f"{model} learns all", limit_s=60)
+        until(partial(has_learned, reader, model, count), what=f"{model} learns all", limit_s=60)
 
     told = "".join(map(reader.types, blocks[7]))
     assert "best" in told
@@ -121,5 +70,5 @@ def walk(reader, blocks):
     ask.write_text(ask.read_text().replace("http://127.0.0.1:8000", reader.servers["api"]))
     told = "".join(map(reader.types, blocks[9]))
     assert re.search(r"^(yes|no) {'no': .*, 'yes': .*} by v\d+$", told, re.MULTILINE)
-    sent = partial(reader.has_learned, "loans", _EVENTS["loans"] + 1)
+    sent = partial(has_learned, reader, "loans", _EVENTS["loans"] + 1)
     until(sent, what="what the program sent is learned")
