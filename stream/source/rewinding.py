@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from checkpoints.errors import CheckpointError, StoreUnavailable
+from checkpoints.errors import CheckpointError, Held, StoreUnavailable
 from checkpoints.keeping.pruner import Pruner
 from checkpoints.reading.lineages import Lineages, ReadOrder, flat, order_since
 from checkpoints.reading.reader import LineReader
@@ -43,6 +43,7 @@ log = logging.getLogger(__name__)
 
 # Nobody else takes a candidate as long as we have the line; its lease is not what keeps them off.
 _LEASE_S = 0.001
+_HELD_MAX_S, _LOOK_S = 90.0, 0.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,11 +171,20 @@ def _gone_on_from(
 
 
 def _taken(store: Store, candidate: Line, holder: str) -> Granted:
+    """The candidate, to be written: at once, but where a removal was cut short, which holds it for
+    a minute.
+
+    Raises:
+        Held: Somebody holds it for longer.
+    """
+    deadline = time.monotonic() + _HELD_MAX_S
     while True:
         answer = store.acquire(candidate, holder=holder, lease_s=_LEASE_S)
         if isinstance(answer, Granted):
             return answer
-        time.sleep(_LEASE_S)
+        if time.monotonic() > deadline:
+            raise Held(candidate, holder=answer.holder, remaining_s=answer.remaining_s)
+        time.sleep(min(max(answer.remaining_s, _LEASE_S), _LOOK_S))
 
 
 def with_partitions_of(head: Version, positions: Positions) -> Positions:
