@@ -3,43 +3,32 @@
 import ast
 import json
 import re
-import signal
 import subprocess
-from pathlib import Path
 
 from tests.config.processes.waiting import until
-from tests.stream.dev.test_tutorial import Reader, sections
+from tests.pages import Page, Reader
+from tests.stream.dev.test_tutorial import FILES
+from tests.stream.dev.test_tutorial import PAGE as TUTORIAL
 
-PAGE = Path(__file__).resolve().parents[3] / "docs" / "how-to" / "use-a-model-offline.md"
-_BLOCK = re.compile(r"^```(sh|python|text)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+PAGE = Page("how-to/use-a-model-offline.md")
 
 
 def test_the_page_does_what_it_says(starts_servers, tmp_path):
     """Export, ask in Python, import: with a hash seed that nobody chose."""
-    reader = Reader(tmp_path)
+    reader = Reader(tmp_path, {name: TUTORIAL.first_after(words) for name, words in FILES.items()})
     for name in ("PYTHONHASHSEED", "OPENBLAS_NUM_THREADS"):
         reader.environment.pop(name, None)
-    (run,) = sections()[2]
-    command = f"{run.strip()} --port 0 --kafka-port 0"
-    with subprocess.Popen(["bash", "-c", f"exec {command}"], cwd=tmp_path, env=reader.environment,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as dev:  # fmt: skip
-        try:
-            until(lambda: reader.servers, what="all are ready", limit_s=100)
-            reader.types(sections()[3][0])
-            walk(reader)
-            dev.send_signal(signal.SIGTERM)
-            assert dev.wait(30) == 0
-        finally:
-            dev.kill()
+    blocks = TUTORIAL.sections()
+    (run,) = blocks[2]
+    with reader.runs(run):
+        reader.types(blocks[3][0])
+        walk(reader)
 
 
 def walk(reader: Reader) -> None:
-    blocks = _BLOCK.findall(PAGE.read_text())
-    shell = [text for kind, text in blocks if kind == "sh"]
-    python = [text for kind, text in blocks if kind == "python"]
-    printed = [text for kind, text in blocks if kind == "text"]
+    shell, python, printed = map(PAGE.blocks, ("sh", "python", "text"))
     export, take_in = shell
-    version = reader.status()["version"]
+    version = reader.status("returns")["version"]
     told = json.loads(reader.types(export.replace("v2", version)))
     assert told.keys() == json.loads(printed[0]).keys()
     assert (told["learned"], told["signer"][:8]) == (4, "learner:")
@@ -57,8 +46,8 @@ def walk(reader: Reader) -> None:
     assert lines[0] == f"returns: import in force; serving v{number + 1}"
     assert re.fullmatch(rf"returns {version}, 4 learned, is the head as v{number + 1}; "
                         "4 learned events forgotten", lines[1])  # fmt: skip
-    until(lambda: reader.status()["state"] == "idle", what="the learner goes on")
-    assert (reader.status()["learned"], reader.status()["forgotten"]) == (4, 4)
+    until(lambda: reader.status("returns")["state"] == "idle", what="the learner goes on")
+    assert (reader.status("returns")["learned"], reader.status("returns")["forgotten"]) == (4, 4)
 
 
 def in_python(reader: Reader, text: str, *, as_text: bool = False):
