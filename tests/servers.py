@@ -1,13 +1,19 @@
-"""The real servers that tests share, one of each a session, and names of a test's own in them.
+"""The real servers that tests share, and names of a test's own in them.
 
+One Kafka serves all the processes that run tests: a second one would spend what the first has
+spent on getting warm. Valkey begins at once, and each process has its own.
 A test that kills or stops a server starts its own, `KafkaServer(tmp_path)`, and asks for
 `starts_servers`. `make check` leaves out whatever asks for it, and lets nobody start a server.
 """
 
+import fcntl
+import os
 import re
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from kafka import KafkaAdminClient
@@ -23,13 +29,41 @@ def starts_servers() -> None:
     """Asked for by all that starts Kafka, Redis, or whole processes of `weir`."""
 
 
+@dataclass(frozen=True)
+class SharedKafka:
+    """A running Kafka that others use, too."""
+
+    address: str
+
+
 @pytest.fixture(scope="session")
 def kafka_server(
     starts_servers: None, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[KafkaServer]:
+) -> Iterator[SharedKafka]:
     """A running Kafka; `.address` is its `host:port`."""
-    with KafkaServer(tmp_path_factory.mktemp("kafka")) as server:
-        yield server
+    base = tmp_path_factory.getbasetemp()
+    is_one_of_several = "PYTEST_XDIST_WORKER" in os.environ
+    with _one_kafka(base.parent if is_one_of_several else base) as address:
+        yield SharedKafka(address)
+
+
+@contextmanager
+def _one_kafka(directory: Path) -> Iterator[str]:
+    """The address of the one Kafka in a directory, begun by who comes first.
+
+    All hold a lock that is shared. Who began it ends it, with that lock for itself: after all.
+    """
+    told = directory / "kafka.address"
+    with (directory / "kafka.lock").open("w") as lock, ExitStack() as mine:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not told.exists():
+            server = mine.enter_context(KafkaServer(directory / "kafka"))
+            told.write_text(server.address)
+            mine.callback(told.unlink)
+            mine.callback(fcntl.flock, lock, fcntl.LOCK_EX)
+        address = told.read_text()
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        yield address
 
 
 @pytest.fixture(scope="session")
@@ -49,7 +83,7 @@ def unique_name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def make_topic(kafka_server: KafkaServer, unique_name: str) -> Callable[..., str]:
+def make_topic(kafka_server: SharedKafka, unique_name: str) -> Callable[..., str]:
     """`make_topic(partitions=1, suffix="events")`: a new topic's name, its partitions led."""
 
     def make(*, partitions: int = 1, suffix: str = "events", bytes_max: int = 16 * MIB) -> str:

@@ -13,7 +13,7 @@ from benchmarks.parity import (
     regressor_cases,
 )
 from checkpoints.dev_server import ValkeyServer
-from stream.dev.kafka_server import KafkaServer
+from tests.servers import SharedKafka
 
 CASES = [
     *[("Phishing", case) for case in classifier_cases("Phishing")],
@@ -25,7 +25,7 @@ ARF_EXAMPLES = 600
 
 @pytest.mark.parametrize(("stream", "case"), CASES, ids=[case.name for _, case in CASES])
 def test_scores_equal_rivers_own(
-    kafka_server: KafkaServer,
+    kafka_server: SharedKafka,
     valkey_server: ValkeyServer,
     tmp_path: Path,
     stream: str,

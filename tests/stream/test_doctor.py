@@ -22,15 +22,16 @@ from checkpoints.stores.in_redis.connection import RedisConnection
 from config.findings import exit_code
 from config.processes.child import ServerProcess, free_port
 from stream.dev.jars import fetch_jars, user_cache
-from stream.dev.kafka_server import KafkaServer, find_java, prepare
+from stream.dev.kafka_server import find_java, prepare
 from stream.doctor import kafka_findings, model_findings
 from stream.kafka import client as kafka_client
 from tests.checkpoints.gated import held_for
+from tests.servers import SharedKafka
 from tests.stream.rig import RECORDER, Rig, events, rig
 
 
 @pytest.fixture
-def learned(kafka_server: KafkaServer, valkey_server: ValkeyServer, tmp_path, unique_name):
+def learned(kafka_server: SharedKafka, valkey_server: ValkeyServer, tmp_path, unique_name):
     """A model that has learned 200 events and stopped."""
     text = RECORDER.format(name=unique_name, every_seconds=0.05)
     with rig(

@@ -12,9 +12,9 @@ from kafka import KafkaConsumer
 from config.model_file import parse_model_file
 from config.settings import KafkaSettings, load_settings
 from learner.values import Reason, Refusal
-from stream.dev.kafka_server import KafkaServer
 from stream.kafka import client as kafka_client
 from stream.kafka.dead_letters import DeadLetters
+from tests.servers import SharedKafka
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "dead-letters.md"
 MODEL = "name: {}\ntask: binary\nlearner: {{river: [linear_model.LogisticRegression]}}\n"
@@ -41,7 +41,7 @@ def refuse(kafka: KafkaSettings, topic: str, values: list[bytes | None]) -> None
 
 
 def test_dead_letters_are_read_as_the_page_says(
-    kafka_server: KafkaServer, unique_name: str
+    kafka_server: SharedKafka, unique_name: str
 ) -> None:
     """Reason, place and bytes, of a record without a value too; then it ends.
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from checkpoints.dev_server import ValkeyServer
-from stream.dev.kafka_server import KafkaServer
+from tests.servers import SharedKafka
 from tests.stream.torture import kill_trial, zombie_trial
 
 
 @pytest.mark.parametrize(("partitions", "seed"), [(1, 1), (4, 3)])
 def test_killed_at_random_each_event_is_learned_once(
-    kafka_server: KafkaServer,
+    kafka_server: SharedKafka,
     valkey_server: ValkeyServer,
     tmp_path: Path,
     unique_name: str,
@@ -36,7 +36,7 @@ def test_killed_at_random_each_event_is_learned_once(
 
 
 def test_a_zombie_never_moves_the_head(
-    kafka_server: KafkaServer,
+    kafka_server: SharedKafka,
     valkey_server: ValkeyServer,
     tmp_path: Path,
     unique_name: str,

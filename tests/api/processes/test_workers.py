@@ -14,10 +14,10 @@ import httpx
 import pytest
 
 from checkpoints.dev_server import ValkeyServer
-from stream.dev.kafka_server import KafkaServer
 from tests.api.hosting import HEAVY, Host, hosting
 from tests.api.running import Learning, until
 from tests.config.processes.waiting import is_running
+from tests.servers import SharedKafka
 
 
 @pytest.fixture(scope="module", params=[1, 3])
@@ -297,7 +297,7 @@ def _is_refused(address: tuple[str, int]) -> bool:
 
 def test_each_worker_publishes_events_by_a_producer_of_its_own(
     valkey_server: ValkeyServer,
-    kafka_server: KafkaServer,
+    kafka_server: SharedKafka,
     make_topic: Callable[..., str],
     unique_name: str,
 ) -> None:

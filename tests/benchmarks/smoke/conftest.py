@@ -7,12 +7,12 @@ from benchmarks.filling import Streams
 from benchmarks.parity import Servers
 from benchmarks.scale import TINY
 from checkpoints.dev_server import ValkeyServer
-from stream.dev.kafka_server import KafkaServer
+from tests.servers import SharedKafka
 
 
 @pytest.fixture(scope="module")
 def at(
-    kafka_server: KafkaServer, valkey_server: ValkeyServer, tmp_path_factory: pytest.TempPathFactory
+    kafka_server: SharedKafka, valkey_server: ValkeyServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Place:
     """A place in the servers that tests share."""
     servers = Servers(

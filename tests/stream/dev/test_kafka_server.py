@@ -21,6 +21,7 @@ from stream.dev.kafka_server import (
     server_properties,
     wait_ready,
 )
+from tests.servers import SharedKafka
 
 MIB = 1 << 20
 
@@ -69,7 +70,7 @@ def test_a_new_port_and_the_old_state(starts_servers: None, tmp_path: Path) -> N
         assert _read(second.address, "t", 1) == [b"one"]
 
 
-def test_sizes_are_the_topics_own(kafka_server: KafkaServer, make_topic) -> None:
+def test_sizes_are_the_topics_own(kafka_server: SharedKafka, make_topic) -> None:
     """The node itself stands in the way of no event (16 MiB) and no dead letter (17 MiB)."""
     dead_letters = make_topic(bytes_max=17 * MIB + 64 * 1024)
     _send(kafka_server.address, dead_letters, b"x" * 17 * MIB)
@@ -80,7 +81,7 @@ def test_sizes_are_the_topics_own(kafka_server: KafkaServer, make_topic) -> None
         _send(kafka_server.address, small, b"x" * 2 * MIB)
 
 
-def test_topics_are_never_made_by_accident(kafka_server: KafkaServer, unique_name: str) -> None:
+def test_topics_are_never_made_by_accident(kafka_server: SharedKafka, unique_name: str) -> None:
     """A misspelt topic is an error, not a new topic."""
     with closing(KafkaAdminClient(bootstrap_servers=kafka_server.address)) as admin:
         admin.describe_topics([unique_name])

@@ -26,10 +26,10 @@ from checkpoints.records.line import Line
 from config.model_file import parse_model_file
 from config.processes.child import READY_CHECK_MAX_S, free_port
 from config.settings import load_settings
-from stream.dev.kafka_server import KafkaServer
 from stream.dev.plan import plan
 from stream.kafka import client as kafka_client
 from tests.config.processes.waiting import is_running, until
+from tests.servers import SharedKafka
 
 MODEL = "name: {name}\ntask: binary\nlearner: {{river: [linear_model.{learner}]}}\n"
 DRAIN_WAIT_S = 6.0  # thrice as long as everything must stand still before it ends
@@ -136,13 +136,13 @@ class Rig:
             producer.flush()
 
 
-def rig(tmp_path: Path, kafka: KafkaServer, valkey: ValkeyServer, name: str) -> Rig:
+def rig(tmp_path: Path, kafka: SharedKafka, valkey: ValkeyServer, name: str) -> Rig:
     return Rig(kafka.address, valkey.url, tmp_path, f"good-{name[-8:]}", f"bad-{name[-8:]}")
 
 
 @pytest.mark.timeout(240)
 def test_a_learner_that_cannot_begin_keeps_nobody_from_learning(
-    tmp_path: Path, kafka_server: KafkaServer, valkey_server: ValkeyServer, unique_name: str
+    tmp_path: Path, kafka_server: SharedKafka, valkey_server: ValkeyServer, unique_name: str
 ) -> None:
     """All else gets ready without it, is drained without it, and its code is passed on."""
     at = rig(tmp_path, kafka_server, valkey_server, unique_name)
@@ -172,7 +172,7 @@ def test_a_learner_that_cannot_begin_keeps_nobody_from_learning(
 
 @pytest.mark.timeout(240)
 def test_a_learner_that_cannot_go_on_is_stopped_alone(
-    tmp_path: Path, kafka_server: KafkaServer, valkey_server: ValkeyServer, unique_name: str
+    tmp_path: Path, kafka_server: SharedKafka, valkey_server: ValkeyServer, unique_name: str
 ) -> None:
     """Its model's state says so; SIGTERM ends the rest with code 0."""
     at = rig(tmp_path, kafka_server, valkey_server, unique_name)
@@ -201,7 +201,7 @@ def test_a_learner_that_cannot_go_on_is_stopped_alone(
 
 @pytest.mark.timeout(240)
 def test_a_log_that_ends_with_a_transaction_is_drained(
-    tmp_path: Path, kafka_server: KafkaServer, valkey_server: ValkeyServer, unique_name: str
+    tmp_path: Path, kafka_server: SharedKafka, valkey_server: ValkeyServer, unique_name: str
 ) -> None:
     """Committed or aborted; while one is open, its records may still have to be learned."""
     at = rig(tmp_path, kafka_server, valkey_server, unique_name)

@@ -2,12 +2,12 @@
 
 import pytest
 
-from stream.dev.kafka_server import KafkaServer
+from tests.servers import SharedKafka
 from tests.stream.log_export.answers import MakeTopics, ModelTopics, made
 
 
 @pytest.fixture
-def make_topics(kafka_server: KafkaServer, unique_name: str) -> MakeTopics:
+def make_topics(kafka_server: SharedKafka, unique_name: str) -> MakeTopics:
     """`make_topics(more="", partitions=1)`: the topics of a model of the test's own."""
 
     def make(**options: object) -> ModelTopics:
