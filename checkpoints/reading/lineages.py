@@ -16,8 +16,8 @@ from msgspec import Struct
 from checkpoints.errors import NoSuchVersion
 from checkpoints.reading.reader import LineReader
 from checkpoints.records.line import Line
-from checkpoints.records.lineage import Lineage, joined, lineage_in, open_lineage
-from checkpoints.records.manifest import Manifest, Offsets, Run, Version
+from checkpoints.records.lineage import Lineage, Past, joined, lineage_in, open_lineage
+from checkpoints.records.manifest import Offsets, Run, Version
 from checkpoints.records.replay import SEGMENT, Replay
 from checkpoints.records.signing import Verifier
 from checkpoints.stores.contract import Store
@@ -121,7 +121,7 @@ def order_since(
         if not any(end > begins.get(key, 0) for key, end in open_ends.items()):
             break
         parts.append(_clipped(step.runs, begins, open_ends))
-        left_out += (step.skipped or ()) if with_forgotten else step.unlearned
+        left_out += step.left_out
     runs = joined(run for part in reversed(parts) for run in part)
     ends = flat(head.manifest.offsets)
     missing = _missing([*runs, *left_out], begins, ends)
@@ -133,23 +133,14 @@ def order_since(
 
 def _steps(
     lineages: Lineages, head: Version, stops_at: str | None, *, with_forgotten: bool
-) -> Iterator[Lineage]:
+) -> Iterator[Past]:
     """From the head back, newest first, as far as anything is kept."""
     version: Version | None = head
     while version is not None and version.id != stops_at:
-        manifest = version.manifest
-        forked = lineages.kept(_forked_from(manifest)) if manifest.rollback else None
-        if with_forgotten and forked is not None:  # it was read all the same
-            version = forked
-            continue
         lineage = lineages.of(version)
-        yield lineage
-        version = lineages.kept(lineage.base)
-
-
-def _forked_from(manifest: Manifest) -> str | None:
-    """The version whose place in the log a rollback took."""
-    return manifest.unreadable.place_id if manifest.unreadable else manifest.parent
+        past = lineage.read_past if with_forgotten else lineage.learned_past
+        yield past
+        version = lineages.kept(past.base)
 
 
 def flat(offsets: Offsets) -> dict[tuple[str, int], int]:

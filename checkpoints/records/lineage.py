@@ -237,6 +237,28 @@ def _gap(then: Offsets, now: Offsets, begins: Offsets) -> dict[str, dict[str, tu
     return gap
 
 
+class Past(Struct, frozen=True, kw_only=True):
+    """What was taken since an earlier version, in order.
+
+    Attributes:
+        base: The id of that version; None: the beginning.
+        runs: Each topic, partition, first offset, next offset.
+        left_out: What stands between them and was left out, in the same form.
+    """
+
+    base: str | None
+    runs: tuple[Run, ...] = ()
+    left_out: tuple[Run, ...] = ()
+
+    def after(self, earlier: Past) -> Past:
+        """The same from the base of `earlier`, which was the base until now."""
+        return Past(
+            base=earlier.base,
+            runs=joined((*earlier.runs, *self.runs)),
+            left_out=joined((*earlier.left_out, *self.left_out)),
+        )
+
+
 class Lineage(Struct, frozen=True, kw_only=True):
     """What stands in for the pruned versions between a kept one and the one it went on from.
 
@@ -244,7 +266,8 @@ class Lineage(Struct, frozen=True, kw_only=True):
     leave out `learn_errors`. Its manifest alone would start at a parent that is gone.
     `folded` are the ranges of version numbers, first and last, that this stands for. `skipped` is
     what rewinds on the way have left out, which later ones leave out, too, and `forgotten` what
-    rollbacks have passed over; unset where none did.
+    rollbacks have passed over; unset where none did. `read` is set where more was read than
+    learned: it leads over what a rollback made the model forget.
     """
 
     format: Literal[1] = 1
@@ -258,11 +281,18 @@ class Lineage(Struct, frozen=True, kw_only=True):
     folded: tuple[tuple[int, int], ...] = ()
     skipped: tuple[Run, ...] | UnsetType = UNSET
     forgotten: tuple[Run, ...] | UnsetType = UNSET
+    read: Past | UnsetType = UNSET
 
     @property
-    def unlearned(self) -> tuple[Run, ...]:
-        """What it has passed over, for either reason."""
-        return (*(self.skipped or ()), *(self.forgotten or ()))
+    def learned_past(self) -> Past:
+        """What the model has learned; left out is all that it passed over, for either reason."""
+        passed = (*(self.skipped or ()), *(self.forgotten or ()))
+        return Past(base=self.base, runs=self.runs, left_out=passed)
+
+    @property
+    def read_past(self) -> Past:
+        """What was read, forgotten or not; left out is what rewinds have left out."""
+        return self.read or Past(base=self.base, runs=self.runs, left_out=self.skipped or ())
 
 
 def fold(
@@ -282,10 +312,16 @@ def fold(
     changed = {}
     for version in kept:
         before = _of(version, lineages)
+        read = before.read_past
+        while read.base in going:
+            read = read.after(_of(going[read.base], lineages).read_past)
         after = before
         while after.base in going:
             after = _through(after, _of(going[after.base], lineages))
-        if after is not before:
+        after = replace(after, read=UNSET)
+        if read != after.read_past:
+            after = replace(after, read=read)
+        if after != before:
             changed[version.id] = after
     return changed
 
@@ -302,6 +338,7 @@ def lineage_in(version: Version, replay: Replay | None) -> Lineage:
         replay: Its segment of that name, which the version of a rewind has.
     """
     manifest = version.manifest
+    fork = _forked_from(manifest)
     return Lineage(
         model=manifest.model,
         shard=manifest.shard,
@@ -312,7 +349,15 @@ def lineage_in(version: Version, replay: Replay | None) -> Lineage:
         learn_errors=manifest.learn_errors if replay is None else replay.raised,
         skipped=(replay.skipped if replay else ()) or UNSET,
         forgotten=_forgotten(manifest) or UNSET,
+        read=UNSET if fork is None else Past(base=fork),
     )
+
+
+def _forked_from(manifest: Manifest) -> str | None:
+    """The id of the version whose place in the log a rollback took."""
+    if not manifest.rollback:
+        return None
+    return manifest.unreadable.place_id if manifest.unreadable else manifest.parent
 
 
 def _forgotten(manifest: Manifest) -> tuple[Run, ...]:

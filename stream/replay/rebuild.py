@@ -15,6 +15,7 @@ from msgspec import structs
 
 from checkpoints.compatibility import check_software, package_of
 from checkpoints.reading.lineages import Lineages
+from checkpoints.records.lineage import lineage_in
 from checkpoints.records.manifest import Manifest, Place, Run, Version
 from checkpoints.unpickle import loads
 from config.model_file import ModelFile
@@ -135,6 +136,10 @@ def stages_of(lineages: Lineages, version: Version, *, is_whole: bool) -> Way:
     An imported version stands for its own beginning: what it had learned is in another log. A
     rollback's version is the model that it went back to, so that one is made again. No way leads
     past one: what waits and what was seen it has from another place in the log than its model.
+
+    Raises:
+        NotMadeHereError: It came out of a file; or it is of events that waited over a rollback
+            which is kept no more.
     """
     if version.manifest.kind == "import":
         raise NotMadeHereError(f"{version} came out of a file: no log of this line can make it")
@@ -143,10 +148,17 @@ def stages_of(lineages: Lineages, version: Version, *, is_whole: bool) -> Way:
     while step is not None and step.manifest.kind != "import":
         manifest = step.manifest
         lineage = lineages.of(step)
+        model_file = model_file_of(manifest, ModelFile.model_fields)
+        if model_file.late_labels and lineage.forgotten != lineage_in(step, None).forgotten:
+            raise NotMadeHereError(
+                f"{step} goes on from a rollback that is kept no more, and what waited there for "
+                "its label is not known: a later rollback, or a version after one that is kept "
+                "(weir versions), can be made again"
+            )
         stages.append(
             Stage(
                 version=step,
-                model_file=model_file_of(manifest, ModelFile.model_fields),
+                model_file=model_file,
                 runs=lineage.runs,
                 raised=frozenset(lineage.learn_errors),
                 passes_rollback=bool(manifest.rollback or lineage.forgotten),

@@ -12,6 +12,7 @@ from checkpoints.errors import CheckpointCorrupt, Tampered
 from checkpoints.records.line import Line
 from checkpoints.records.lineage import (
     Lineage,
+    Past,
     accounted,
     advanced,
     check_counts,
@@ -228,8 +229,9 @@ def test_what_a_pruned_rollback_has_passed_over_is_told() -> None:
 
     folded = fold([one, four], [two, back], {})[four.id]
 
-    assert folded.forgotten == folded.unlearned == (("events", 0, 10, 30),)
+    assert folded.forgotten == folded.learned_past.left_out == (("events", 0, 10, 30),)
     assert folded.skipped is UNSET
+    assert folded.read_past == Past(base=one.id, runs=(("events", 0, 10, 31),))
 
 
 def test_a_lineage_from_before_there_were_rewinds_has_the_same_bytes() -> None:
@@ -237,7 +239,8 @@ def test_a_lineage_from_before_there_were_rewinds_has_the_same_bytes() -> None:
     envelope = seal_lineage(lineage_in(two, None), LEARNER)
     assert b"skipped" not in envelope
     assert b"forgotten" not in envelope
-    assert open_lineage(envelope, VERIFIER, LINE, version_id=two.id).unlearned == ()
+    assert b"read" not in envelope
+    assert open_lineage(envelope, VERIFIER, LINE, version_id=two.id).learned_past.left_out == ()
 
 
 def test_runs_of_other_partitions_are_not_joined() -> None:

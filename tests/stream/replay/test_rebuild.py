@@ -11,17 +11,22 @@ from checkpoints.stores.heads import Outcome
 from checkpoints.stores.in_memory.store import MemoryStore
 from config.model.parts import Keep
 from config.model_file import parse_model_file
-from stream.replay.rebuild import stages_of
+from stream.replay.rebuild import NotMadeHereError, stages_of
 from tests.checkpoints.builders import LEARNER, VERIFIER, a_rollback, a_version, granted, put
 from tests.checkpoints.operators import LINE
 
-TEXT = "{name: phishing, task: binary, learner: {river: [linear_model.LogisticRegression]}}"
-SECTIONS = msgspec.json.decode(msgspec.json.encode(parse_model_file(TEXT).sections()))
+TEXT = "name: phishing\ntask: binary\nlearner: {river: [linear_model.LogisticRegression]}\n"
+LATE = TEXT + "late_labels: {horizon: 1h}\n"
 
 
 @pytest.fixture
 def line():
     """v1 to v3, of ten records each; v4, a rollback to v2; v5 and v6, of ten more each."""
+    return a_line(TEXT)
+
+
+def a_line(text):
+    sections = msgspec.json.decode(msgspec.json.encode(parse_model_file(text).sections()))
     store = MemoryStore()
     token = granted(store, LINE).token
     put(store, LINE, b"weights")
@@ -33,7 +38,7 @@ def line():
         else:
             begin = head.manifest.offsets["events"]["0"] if head else 0
             version = a_version(
-                LINE, number=number, parent=head, model_file=SECTIONS,
+                LINE, number=number, parent=head, model_file=sections,
                 offsets={"events": {"0": begin + 10}}, runs=(("events", 0, begin, begin + 10),),
             )  # fmt: skip
         assert store.commit(LINE, token=token, version=version) is Outcome.OK
@@ -77,3 +82,12 @@ def test_where_a_rollback_is_kept_no_more_its_place_in_the_log_is_not_compared(l
     assert way(store, versions[5]) == (None, [6], False)
     found = stages_of(Lineages(store, VERIFIER, LINE), versions[5], is_whole=False)
     assert found.stages[0].runs == (("events", 0, 0, 20), ("events", 0, 30, 50))
+
+
+def test_what_waited_at_a_rollback_that_is_kept_no_more_is_not_made_up():
+    store, token, versions = a_line(LATE)
+    assert way(store, versions[5], is_whole=True) == (4, [5, 6], True)
+    keep = Keep(last=1, minutely=0, hourly=0, daily=0)
+    Pruner(store, LEARNER, VERIFIER, LINE, keep=keep, token=token).prune(head=versions[-1])
+    with pytest.raises(NotMadeHereError, match="goes on from a rollback that is kept no more"):
+        way(store, versions[5])
