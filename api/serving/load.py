@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from pydantic import ValidationError
 
 from checkpoints.compatibility import package_of
 from checkpoints.errors import Conflict
 from checkpoints.reading.reader import LineReader
 from checkpoints.records.manifest import Version
 from checkpoints.unpickle import loads
+from config.errors import ModelFileError
+from config.model.of_sections import model_file_of
 from config.model_file import ModelFile
 from learner.served_model import ServedModel
 
@@ -151,9 +152,9 @@ def as_learned(version: Version, model_file: ModelFile) -> ModelFile:
         was, now = version.manifest.model_file, _plain(model_file.sections())
         content = {**now, **{name: each for name, each in was.items() if name not in _OWN}}
         try:
-            found = ModelFile.model_validate(content)
-        except ValidationError as error:
-            raise NotOurModelError(version, [e["msg"] for e in error.errors()]) from error
+            found = model_file_of(content, where=str(version))
+        except ModelFileError as error:
+            raise NotOurModelError(version, [each.message for each in error.problems]) from error
     _check_software(version, found)
     return found
 

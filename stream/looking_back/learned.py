@@ -9,14 +9,16 @@ from typing import Any
 
 from checkpoints.reading.difference import Stretch
 from config.model_file import ModelFile
+from learner.events.cloudevents import source_of
 from learner.tasks import TASKS
 from learner.values import Event, Refusal
 from stream.looking_back.event_log import EventLog, ReadRecord
-from stream.looking_back.sources import source_of
+from stream.send.resume import unnumbered
 
 OTHER = "(other)"
 _SOURCES_MAX = 1_000
 _LABELS_MAX = 100
+_SHOWN_MAX = 200  # characters of a source
 
 
 class LabelTally:
@@ -97,7 +99,8 @@ class _Tallies:
 
     def add(self, found: ReadRecord) -> None:
         record, event = found
-        tally = self._tally(source_of(record.value, record.headers))
+        source = source_of(record.value, record.headers)
+        tally = self._tally(None if source is None else unnumbered(source)[:_SHOWN_MAX])
         tally.add(record)
         if isinstance(event, Refusal):
             tally.refused += 1

@@ -11,6 +11,7 @@ from learner.events.decode import decoder
 from learner.events.times import time_ms
 from learner.values import Event
 from stream.replay.in_order import Piece
+from stream.send.resume import unnumbered
 from stream.source.topics import other_decoders
 
 
@@ -57,9 +58,16 @@ class LeftOut:
         skips = self._skips
         if skips.has_offset(topic, partition, record.offset, events=self._events):
             return True
-        if skips.sources and source_of(record.value, record.headers) in skips.sources:
+        if skips.sources and self._means_source(record):
             return True
         return skips.asks_content and self._means_content(topic, partition, record)
+
+    def _means_source(self, record: Any) -> bool:
+        """With the number that `weir dev` gives each record of a demo, or without."""
+        source = source_of(record.value, record.headers)
+        return source is not None and not self._skips.sources.isdisjoint(
+            (source, unnumbered(source))
+        )
 
     def _means_content(self, topic: str, partition: int, record: Any) -> bool:
         """By id and time: of what cannot be decoded, by the place and time of its record."""

@@ -21,6 +21,7 @@ Header = tuple[str, bytes]
 _POLL_MS = 500
 # Anybody may write such a header: what is no number of ours is passed over.
 _NUMBER = re.compile(rb"[0-9]{1,15}")
+_AT_ITS_END = re.compile(r"#[0-9]{1,15}$")
 
 
 def header(source: str, number: int) -> Header:
@@ -30,6 +31,15 @@ def header(source: str, number: int) -> Header:
     ('weir-source', b'river:Phishing#17')
     """
     return HEADER, f"{source}#{number}".encode()
+
+
+def unnumbered(source: str) -> str:
+    """A source without the number that `header` gave its record.
+
+    >>> unnumbered("river:Phishing#17"), unnumbered("till-3")
+    ('river:Phishing', 'till-3')
+    """
+    return _AT_ITS_END.sub("", source)
 
 
 class Sent:

@@ -84,6 +84,16 @@ def test_it_answers_as_it_was_learned_whatever_has_changed(
     assert f"{section} was" in caplog.text
 
 
+def test_one_that_waits_for_labels_answers_as_it_was_learned(tmp_path: Path) -> None:
+    """A version has its horizon in seconds, where a model file has a text."""
+    late = f"{LEARNED}late_labels: {{horizon: 30d}}\n"
+
+    changed = served_by(tmp_path, late, f"{late}limits: {{value: 1}}")
+
+    assert changed.loaded is not None, changed.load_problem
+    assert changed.loaded.model.predict({"a": 7})
+
+
 @pytest.mark.parametrize("trust", ["", "trust: [shop]"])
 def test_what_may_be_loaded_is_the_readers_own_to_say(tmp_path: Path, trust: str) -> None:
     """A version says which code it was learned by, and is not believed in that."""

@@ -102,7 +102,9 @@ ENVELOPE = (
     [
         (b"{}", [("weir-source", b"till-3")], True),
         (b"{}", [("Weir-Source", b"till-3")], True),
+        (b"{}", [("weir-source", b"till-3#17")], True),
         (b"{}", [("weir-source", b"till-4")], False),
+        (b"{}", [("weir-source", b"till-33")], False),
         (b"{}", [("weir-source", None)], False),
         (b"{}", [], False),
         (b"{}", BINARY, True),
