@@ -24,9 +24,9 @@ from checkpoints.opening import (
     signing_of,
 )
 from checkpoints.operating.cli import operator_commands
-from checkpoints.operating.connection import line_of
+from checkpoints.operating.connection import DataDir, line_of
 from config.processes.alike import ALIKE, is_told
-from stream.cli import DataDir, ModelOption, learn
+from stream.cli import ModelOption, learn
 from stream.dev.cli import dev
 from stream.first_day.cli import DoctorWiring, doctor_command, init
 from stream.log_export.cli import LogWiring, log_commands

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from checkpoints.opening import connected, keys_of, open_store, set_up
+from checkpoints.operating.connection import DataDir
 from stream.model_files import model_files_at
 
 # The learner says every few seconds that it waits, and tries again itself.
@@ -16,9 +17,6 @@ _STORE_DEADLINE_S = 3.0
 ModelOption = Annotated[
     list[Path],
     typer.Option("--model", help="A model file; repeatable.", exists=True, dir_okay=False),
-]
-DataDir = Annotated[
-    Path | None, typer.Option(help="Where `weir dev` keeps its state; ./.weir by default.")
 ]
 
 

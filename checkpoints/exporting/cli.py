@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from checkpoints.exporting.export import Written, write_version
 from checkpoints.opening import connected, operator_of, signing_of
-from checkpoints.operating.connection import Connection
+from checkpoints.operating.connection import Connection, DataDir
 from checkpoints.operating.verbs import FIELDS
 from config.text.moments import moment_ms
 
@@ -32,7 +32,6 @@ Registered = Annotated[
 Alias = Annotated[
     str | None, typer.Option("--alias", help="With --mlflow: an alias to give it, as champion.")
 ]
-DataDir = Annotated[Path | None, typer.Option(help="Of the `weir dev` to talk to.")]
 File = Annotated[
     Path, typer.Argument(help="What `weir export` wrote.", exists=True, dir_okay=False)
 ]

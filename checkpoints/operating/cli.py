@@ -17,7 +17,7 @@ import typer
 from checkpoints.operating.answers import text_lines
 from checkpoints.operating.cli_reads import AVersion, audit, drifts, show, status, verify, versions
 from checkpoints.operating.cli_scores import compare, scores
-from checkpoints.operating.connection import Connection, Model, Told, line_of
+from checkpoints.operating.connection import Connection, DataDir, Model, Told, line_of
 from checkpoints.operating.in_force import Enforcement
 from checkpoints.operating.operator import Operator, Order
 from checkpoints.operating.removal import removal_lines, removal_of, remove_line
@@ -26,7 +26,6 @@ from checkpoints.operating.verbs import AT_BOTH_DOORS, FIELDS, Verb
 log = logging.getLogger(__name__)
 
 Json = Annotated[bool, typer.Option("--json", help="The body of the HTTP route.")]
-DataDir = Annotated[Path | None, typer.Option(help="Of the `weir dev` to talk to.")]
 Reason = Annotated[str, typer.Option(help=FIELDS["reason"])]
 DryRun = Annotated[bool, typer.Option("--dry-run", help=FIELDS["dry_run"])]
 

@@ -1,6 +1,7 @@
 """What a command is handed, and what it tells."""
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -15,6 +16,7 @@ from checkpoints.records.signing import Keys
 from checkpoints.stores.contract import Store
 
 Model = Annotated[str, typer.Argument(help="The model's name.", metavar="MODEL")]
+DataDir = Annotated[Path | None, typer.Option(help="Of the `weir dev` to talk to.")]
 
 
 class Connection(Struct, frozen=True, kw_only=True):

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from checkpoints.opening import settings_of, store_at
-from stream.cli import DataDir
 from stream.model_files import model_files_at
 
 _MODELS = Path(__file__).resolve().parents[2] / "config" / "models"
@@ -18,7 +17,9 @@ _DEMOS = frozenset(path.stem for path in _MODELS.glob("*.yaml"))
 def dev(
     demo: Annotated[str | None, typer.Option(help=f"A demo: {', '.join(sorted(_DEMOS))}.")] = None,
     model: Annotated[list[Path] | None, typer.Option(help="A model file; repeatable.")] = None,
-    data_dir: DataDir = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Where it keeps its state; ./.weir by default.")
+    ] = None,
     port: Annotated[int, typer.Option(help="The API's port.")] = 8000,
     kafka_port: Annotated[int, typer.Option(help="Kafka's port.")] = 9092,
     partitions: Annotated[int, typer.Option(min=1, help="Of new topics.")] = 1,

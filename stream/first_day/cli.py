@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 from msgspec import Struct
 
-from stream.send.cli import Columns, DataDir, Decimal, Delimiter, IdColumn, Label, Null
+from checkpoints.operating.connection import DataDir
+from stream.send.cli import Columns, Decimal, Delimiter, IdColumn, Label, Null
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from msgspec import Struct
 
+from checkpoints.operating.connection import DataDir
 from config.text.moments import moment_ms
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ File = Annotated[
         dir_okay=False,
     ),
 ]  # fmt: skip
-DataDir = Annotated[Path | None, typer.Option(help="Of the `weir dev` to talk to.")]
 
 # What of a version's model file says how its log is read. The rest may be of another release.
 SECTIONS = (

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from msgspec import Struct
 
+from checkpoints.operating.connection import DataDir
 from checkpoints.records.manifest import version_number
 from config.text.moments import moment_ms
 
@@ -36,7 +37,6 @@ Records = Annotated[
     int, typer.Option(min=1, help="Records of the log read between the two, at most.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="All that was found, as one object.")]
-DataDir = Annotated[Path | None, typer.Option(help="Of the `weir dev` to talk to.")]
 
 _RECORDS = 1_000_000
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from msgspec import Struct
 
-from checkpoints.operating.connection import Connection, Model, Told, line_of
+from checkpoints.operating.connection import Connection, DataDir, Model, Told, line_of
 
 if TYPE_CHECKING:
     from config.settings import Settings
@@ -34,7 +34,6 @@ Whole = Annotated[
     bool, typer.Option("--whole", help="From the beginning, not from the version before it.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="What was found, as one object.")]
-DataDir = Annotated[Path | None, typer.Option(help="Of the `weir dev` to talk to.")]
 
 _SAID_EVERY_S = 5.0
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from msgspec import Struct
 
+from checkpoints.operating.connection import DataDir
+
 if TYPE_CHECKING:
     from checkpoints.records.line import Line
     from checkpoints.records.signing import Keys
@@ -38,9 +40,6 @@ Rate = Annotated[float | None, typer.Option(help="Events a second.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="Events at most.")]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Do not wait to tell what became of them.")]
 GoOn = Annotated[bool, typer.Option("--go-on", hidden=True)]
-DataDir = Annotated[
-    Path | None, typer.Option(help="Where `weir dev` keeps its state; ./.weir by default.")
-]
 
 
 class Wiring(Struct, frozen=True, kw_only=True):

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 import typer
 from msgspec import Struct
 
-from stream.send.cli import Columns, DataDir, Decimal, Delimiter, IdColumn, Key, Label, Limit, Null
+from checkpoints.operating.connection import DataDir
+from stream.send.cli import Columns, Decimal, Delimiter, IdColumn, Key, Label, Limit, Null
 
 if TYPE_CHECKING:
     from checkpoints.operating.connection import Connection

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stream.send.cli import DataDir
+from checkpoints.operating.connection import DataDir
 from stream.trying.cli import AsJson, Csv, Mlflow, Plot, RunLog, TryWiring, kafka_source
 
 if TYPE_CHECKING:
