@@ -51,19 +51,26 @@ def kafka_server(
 def _one_kafka(directory: Path) -> Iterator[str]:
     """The address of the one Kafka in a directory, begun by who comes first.
 
-    All hold a lock that is shared. Who began it ends it, with that lock for itself: after all.
+    Each holds a lock that it shares with the others. Who began it ends it when it has that lock
+    for itself: after all the others.
     """
     told = directory / "kafka.address"
     with (directory / "kafka.lock").open("w") as lock, ExitStack() as mine:
+        with _alone(directory / "kafka.begins"):
+            fcntl.flock(lock, fcntl.LOCK_SH)
+            if not told.exists():
+                server = mine.enter_context(KafkaServer(directory / "kafka"))
+                told.write_text(server.address)
+                mine.callback(told.unlink)
+                mine.callback(fcntl.flock, lock, fcntl.LOCK_EX)
+        yield told.read_text()
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    with path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not told.exists():
-            server = mine.enter_context(KafkaServer(directory / "kafka"))
-            told.write_text(server.address)
-            mine.callback(told.unlink)
-            mine.callback(fcntl.flock, lock, fcntl.LOCK_EX)
-        address = told.read_text()
-        fcntl.flock(lock, fcntl.LOCK_SH)
-        yield address
+        yield
 
 
 @pytest.fixture(scope="session")
