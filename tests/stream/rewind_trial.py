@@ -13,14 +13,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
-
-import msgspec
-from kafka import KafkaProducer
 
 from checkpoints.dev_server import ValkeyServer
 from checkpoints.errors import NotInForce
@@ -30,6 +27,15 @@ from checkpoints.operating.order import Order
 from checkpoints.records.manifest import Version
 from config.processes.scratch import private_folder
 from stream.dev.kafka_server import KafkaServer
+from tests.stream.rewind_cases import (
+    EVENTS,
+    FIRST_S,
+    Case,
+    Sender,
+    Stream,
+    cases,
+    rebuild_cases,
+)
 from tests.stream.rewind_truth import (
     Taken,
     apart,
@@ -41,47 +47,9 @@ from tests.stream.rewind_truth import (
 )
 from tests.stream.rig import Rig, rig
 
-LEARNERS = {
-    "logreg": "{river: [preprocessing.StandardScaler, linear_model.LogisticRegression]}",
-    "tree": "{river: [{tree.HoeffdingTreeClassifier: {grace_period: 50}}]}",
-    "arf": "{river: [{forest.ARFClassifier: {n_models: 10, seed: 42}}]}",
-    "vw": "{vw: '--loss_function logistic --link logistic -b 12'}",
-}
-# Events sent before the order, by what they cost.
-EVENTS = {"logreg": 4_000, "tree": 2_500, "arf": 700, "vw": 4_000}
-MODEL = """
-name: {name}
-task: binary
-learner: {learner}
-metrics: [Accuracy, LogLoss]
-drift: [{{on: error, detector: ADWIN}}]
-checkpoint: {{every_seconds: {every_seconds}, keep: {{last: {last}, minutely: 0}}}}
-"""
-LATE = "late_labels: {horizon: 1d}\n"
 VICTIMS = ("all", "learner", "source", "committer")
 WAYS = ("offsets", "source", "time")  # how the stretch is named
-_SECONDS = 1_700_000_000  # the `ts` of the first record
 _LIMIT_S = 120.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """What one trial is about; the seed makes it again."""
-
-    learner: str
-    partitions: int
-    late_topics: int = 0  # 0: each event has its label; 1: labels on the same topic; 2: their own
-    kills: int = 0
-    is_cancelled: bool = False
-    seed: int = 0
-    last: int = 300  # versions that are kept
-
-    def model_text(self, name: str) -> str:
-        """The model file."""
-        text = MODEL.format(
-            name=name, learner=LEARNERS[self.learner], every_seconds=0.03, last=self.last
-        )
-        return text + (LATE if self.late_topics == 2 else "")
 
 
 @dataclass(slots=True)
@@ -91,64 +59,6 @@ class Result:
     kills: int = 0
     is_cancelled: bool = False
     problems: list[str] = field(default_factory=list)
-
-
-class Sender:
-    """Publishes records in turn, each with its time and its source.
-
-    Args:
-        case: How labels come.
-        rng: Which partition a record goes to.
-    """
-
-    def __init__(self, at: Rig, case: Case, rng: random.Random) -> None:
-        self._at, self._case, self._rng = at, case, rng
-        self._made, self._waiting = 0, list[dict[str, Any]]()
-        self._poison = rng.choice(("labels", "values"))
-        self.sent = 0
-
-    def send(self, events: int, *, is_bad: bool = False) -> None:
-        """So many events, and the labels that come meanwhile."""
-        topics = self._at.model_file.topics
-        source = b"bad" if is_bad else b"good"
-        with closing(KafkaProducer(bootstrap_servers=self._at.kafka, linger_ms=5)) as producer:
-            futures = []
-            for record in self._records(events, is_bad=is_bad):
-                is_lone = "features" not in record
-                is_elsewhere = is_lone and self._case.late_topics == 2
-                futures.append(
-                    producer.send(
-                        topics.labels if is_elsewhere else topics.events,
-                        value=msgspec.json.encode({**record, "ts": _SECONDS + self.sent}),
-                        headers=[("weir-source", source)],
-                        partition=self._rng.randrange(self._at.partitions),
-                    )
-                )
-                self.sent += 1
-            for future in futures:
-                future.get(timeout=30)
-
-    def _records(self, events: int, *, is_bad: bool) -> Iterator[dict[str, Any]]:
-        for _ in range(events):
-            event = self._event(is_bad=is_bad)
-            if not self._case.late_topics:
-                yield event
-                continue
-            yield {name: event[name] for name in ("id", "features")}
-            self._waiting.append({name: event[name] for name in ("id", "label")})
-            while self._waiting and self._rng.random() < 0.55:
-                yield self._waiting.pop(self._rng.randrange(len(self._waiting)))
-
-    def _event(self, *, is_bad: bool) -> dict[str, Any]:
-        self._made += 1
-        a, b, c = (self._rng.uniform(-1, 1) for _ in range(3))
-        label = (a + b > 0) != (self._rng.random() < 0.1)
-        times = 1_000 if is_bad and self._poison == "values" else 1
-        return {
-            "id": f"e-{self._made}",
-            "features": {"a": a * times, "b": b * times, "c": c},
-            "label": label != (is_bad and self._poison == "labels"),
-        }
 
 
 def rewind_trial(
@@ -230,7 +140,7 @@ def skips(way: str, good: Version, bad: Version) -> tuple[str, ...]:
 
 
 def _moment(place: int) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(_SECONDS + place))
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(FIRST_S + place))
 
 
 def _runs_between(good: Version, bad: Version) -> Iterator[tuple[str, int, int, int]]:
@@ -363,37 +273,14 @@ def _go_on(at: Rig, sender: Sender, events: int) -> None:
     until_all_is_learned(at, sender.sent)
 
 
-def cases(seed: int, *, kills: int = 0) -> Iterator[Case]:
-    """Trials without end: each learner, on one partition and on four, with late labels in some."""
-    while True:
-        for learner in LEARNERS:
-            rng = random.Random(seed)
-            yield Case(
-                learner=learner,
-                partitions=rng.choice((1, 1, 4)),
-                late_topics=rng.choice((0, 0, 1, 2)),
-                kills=kills,
-                is_cancelled=rng.random() < 0.25,
-                seed=seed,
-                last=rng.choice((4, 300)),
-            )
-            seed += 1
-
-
-def rebuild_cases(seed: int) -> list[Case]:
-    """Each learner on one partition and on four; of one, labels come late."""
-    found = [
-        Case(learner=learner, partitions=partitions, seed=seed, last=300 if partitions == 1 else 40)
-        for learner in LEARNERS
-        for partitions in (1, 4)
-    ]
-    return [*found, Case(learner="tree", partitions=4, late_topics=2, seed=seed)]
-
-
-def campaign(servers: Mapping[str, Any], *, trials: int, kills: int, seed: int) -> int:
+def campaign(
+    servers: Mapping[str, Any], *, trials: int, kills: int, seed: int,
+    streams: Sequence[Stream] = (),
+) -> int:  # fmt: skip
     """So many trials; how many problems there were."""
     began, killed, cancelled, bad = time.monotonic(), 0, 0, 0
-    for done, case in enumerate(islice(cases(seed, kills=kills), trials), start=1):
+    made = cases(seed, kills=kills, streams=streams)
+    for done, case in enumerate(islice(made, trials), start=1):
         name = f"rewind-{case.learner}-{case.partitions}-{case.seed}"
         result = rewind_trial(**servers, name=name, case=case)
         killed, cancelled = killed + result.kills, cancelled + result.is_cancelled
@@ -411,12 +298,15 @@ def campaign(servers: Mapping[str, Any], *, trials: int, kills: int, seed: int) 
     return bad
 
 
-def rebuild_campaign(servers: Mapping[str, Any], *, versions: int, seed: int) -> int:
+def rebuild_campaign(
+    servers: Mapping[str, Any], *, versions: int, seed: int, streams: Sequence[Stream] = ()
+) -> int:
     """So many versions of each line made again; how many problems there were."""
     bad = 0
-    for case in rebuild_cases(seed):
+    for case in rebuild_cases(seed, streams):
         began = time.monotonic()
-        name = f"rebuild-{case.learner}-{case.partitions}-{case.late_topics}-{case.seed}"
+        of = case.stream.name.replace("_", "-") if case.stream else "made"
+        name = f"rebuild-{of}-{case.learner}-{case.partitions}-{case.late_topics}-{case.seed}"
         result = rebuild_trial(**servers, name=name, case=case, versions=versions)
         bad += _told(name, case, result.problems)
         took = time.monotonic() - began
@@ -439,7 +329,11 @@ def main() -> int:
     parser.add_argument("--rebuild", action="store_true", help="make random versions again")
     parser.add_argument("--versions", type=int, default=20, help="of each line, with --rebuild")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--data", type=Path, help="a folder of streams; without, they are made up")
+    parser.add_argument("--streams", nargs="*", default=["elec2", "airlines2k", "sea_abrupt"])
     asked = parser.parse_args()
+    given = [Stream(name=each, folder=asked.data) for each in asked.streams] if asked.data else []
+    options = {"seed": asked.seed, "streams": given}
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder)
         for name in ("kafka", "redis"):
@@ -447,9 +341,9 @@ def main() -> int:
         with KafkaServer(base / "kafka") as kafka, ValkeyServer(base / "redis") as redis:
             servers = {"kafka": kafka.address, "redis": redis.url, "folder": base}
             if asked.rebuild:
-                bad = rebuild_campaign(servers, versions=asked.versions, seed=asked.seed)
+                bad = rebuild_campaign(servers, versions=asked.versions, **options)
             else:
-                bad = campaign(servers, trials=asked.trials, kills=asked.kills, seed=asked.seed)
+                bad = campaign(servers, trials=asked.trials, kills=asked.kills, **options)
     return 1 if bad else 0
 
 

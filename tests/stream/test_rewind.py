@@ -20,7 +20,8 @@ from config.processes.scratch import private_folder
 from stream.kafka import client as kafka_client
 from stream.replay.log_check import log_check
 from tests.checkpoints.builders import damage, damage_segment
-from tests.stream.rewind_trial import Case, rebuild_trial, rewind_trial
+from tests.stream.rewind_cases import Case
+from tests.stream.rewind_trial import rebuild_trial, rewind_trial
 from tests.stream.rewind_truth import apart, learned, read_log, rebuilt_apart
 from tests.stream.rig import WAIT_S, Rig, events, rig
 
