@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Route
 
+from api.compat.protocols import compat_routes
 from api.http.access import Access, Scope, access_of
 from api.http.guard import Guard, GuardedRoute, fault, response_of
 from api.http.problem import HttpProblem
@@ -177,17 +178,20 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        routes=_routes(
-            guard,
-            [
-                ("predict", "applications", predictor.add_to),
-                ("write", "producers", Events(models.values(), publisher).add_to),
-                ("read", "engineers", Reading(store, keys.verifier, threads, clock_ms).add_to),
-                ("operate", "operators", Ordering(store, keys, threads, ask_log).add_to),
-                (None, "on call", Probes(metrics).add_to),
-                (None, "on call", _add_documentation),
-            ],
-        ),
+        routes=[
+            *_routes(
+                guard,
+                [
+                    ("predict", "applications", predictor.add_to),
+                    ("write", "producers", Events(models.values(), publisher).add_to),
+                    ("read", "engineers", Reading(store, keys.verifier, threads, clock_ms).add_to),
+                    ("operate", "operators", Ordering(store, keys, threads, ask_log).add_to),
+                    (None, "on call", Probes(metrics).add_to),
+                    (None, "on call", _add_documentation),
+                ],
+            ),
+            *compat_routes(guard, predictor, settings.api.compat),
+        ],
         exception_handlers={HTTPException: _framework_problem(access, metrics), Exception: _fault},
         lifespan=_lifespan,
         redirect_slashes=False,

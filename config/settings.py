@@ -16,10 +16,21 @@ from config.errors import Mistake, SettingsError
 from config.text.addresses import without_password
 from config.text.sections import Given, KeyPath, read_sections
 from config.text.sizes import size_bytes
-from config.text.values import Secret, Wrong, names, number, secret, size_or_none, text, whole
+from config.text.values import (
+    Secret,
+    Wrong,
+    names,
+    number,
+    one_of,
+    secret,
+    size_or_none,
+    text,
+    whole,
+)
 from config.text.variables import read_variables, variable_of
 
 FILE_NAME = "weir.yaml"
+PROTOCOLS = ("oip", "mlflow", "kserve")
 
 
 def _addresses(given: object) -> str:
@@ -31,6 +42,16 @@ def _addresses(given: object) -> str:
         if not (host and colon and port.isdecimal() and "/" not in host):
             raise Wrong(f"must be host:port, or several with commas, not {address!r}")
     return ",".join(addresses)
+
+
+def _protocols(given: object) -> str:
+    """Those of other servers: their names with commas or as a list, or none."""
+    found = tuple(names(given))
+    if found == ("none",):
+        return ""
+    for each in found:
+        one_of(*PROTOCOLS)(each)
+    return ",".join(dict.fromkeys(found))
 
 
 def _count_or_default(given: object) -> int:
@@ -57,6 +78,7 @@ Port = Annotated[int, whole(least=0, most=_PORT_MAX)]  # 0: any free one
 Seconds = Annotated[float, number(above=0)]
 Share = Annotated[float, number(above=0, most=1)]
 Size = Annotated[int, size_bytes]
+Protocols = Annotated[str, _protocols]
 SizeOrNone = Annotated[int, size_or_none]
 CountOrDefault = Annotated[int, _count_or_default]
 
@@ -119,6 +141,7 @@ class ApiSettings(Struct, frozen=True, kw_only=True):
         workers: Processes that answer.
         warm_max_bytes: Of the pinned and `stable` versions that are kept loaded, as their
             snapshots are unpacked; 0: none.
+        compat: Whose protocols are spoken besides, for clients of other servers.
     """
 
     host: str = "127.0.0.1"
@@ -129,6 +152,7 @@ class ApiSettings(Struct, frozen=True, kw_only=True):
     max_body_bytes: Size = 1 << 20
     workers: Whole = 1
     warm_max_bytes: SizeOrNone = 256 << 20
+    compat: Protocols = ",".join(PROTOCOLS)
 
 
 class SigningSettings(Struct, frozen=True, kw_only=True):
