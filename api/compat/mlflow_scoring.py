@@ -33,7 +33,7 @@ class SplitFrame(msgspec.Struct, forbid_unknown_fields=True):
 
     columns: list[str]
     data: list[list[Scalar]]
-    index: msgspec.Raw | None = None
+    index: Any = None
 
 
 class Invocation(msgspec.Struct, forbid_unknown_fields=True):
