@@ -10,7 +10,7 @@ from api.http.bodies import decoder
 from api.http.guard import RawBody
 from api.http.lines import Line
 from api.openapi.details import raw_body, told
-from api.openapi.problem_examples import NOT_READY
+from api.openapi.problem_examples import BAD_INSTANCE, NOT_READY
 from api.routes.predict import Predictor
 
 
@@ -49,7 +49,7 @@ class KServe:
             "file lists, in its order. The answer has `predictions`, and besides what "
             "`POST …/predict` answers.",
             response_model=BatchAnswer,
-            responses=told(BATCH_EXAMPLE, NOT_READY, telling=AS_AN_ERROR),
+            responses=told(BATCH_EXAMPLE, BAD_INSTANCE, NOT_READY, telling=AS_AN_ERROR),
             openapi_extra=raw_body(
                 InstancesBody, one={"instances": [FEATURES_EXAMPLE, {"https": 0.0}]}
             ),

@@ -16,7 +16,7 @@ from api.http.guard import RawBody
 from api.http.lines import Models
 from api.http.problem import HttpProblem, field_problem
 from api.openapi.details import raw_body, told
-from api.openapi.problem_examples import NOT_ALL_READY, NOT_READY
+from api.openapi.problem_examples import BAD_ROW, NOT_ALL_READY, NOT_READY
 from api.routes.health import check_ready
 from api.routes.predict import Predictor
 from api.serving.served import Served, ServedLine
@@ -86,7 +86,7 @@ class MlflowScoring:
             "Rows without names have the values of all features that the model file lists, in its "
             "order. The answer has `predictions`, and besides what `POST …/predict` answers.",
             response_model=BatchAnswer,
-            responses=told(BATCH_EXAMPLE, NOT_READY, telling=AS_MLFLOW),
+            responses=told(BATCH_EXAMPLE, BAD_ROW, NOT_READY, telling=AS_MLFLOW),
             openapi_extra=raw_body(
                 InvocationBody,
                 split={"dataframe_split": {"columns": ["https", "port"], "data": [[1.0, 80.0]]}},

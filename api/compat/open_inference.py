@@ -30,7 +30,7 @@ from api.http.lines import Line, Models
 from api.http.problem import HttpProblem
 from api.http.requests import Headers, require_json
 from api.openapi.details import Json, raw_body, told
-from api.openapi.problem_examples import NOT_ALL_READY, NOT_READY
+from api.openapi.problem_examples import BAD_TENSOR, NOT_ALL_READY, NOT_READY
 from api.routes.health import check_ready
 from api.routes.predict import Predictor
 from api.serving.served import ServedLine
@@ -146,7 +146,7 @@ class OpenInference:
                 f"`{JSON_BYTES}` the bytes of tensors that say `binary_data_size` stand behind "
                 "the JSON, and the content type may be application/octet-stream or none.",
                 response_model=InferenceAnswer,
-                responses=_told(INFERENCE_EXAMPLE, NOT_READY, *more),
+                responses=_told(INFERENCE_EXAMPLE, BAD_TENSOR, NOT_READY, *more),
                 openapi_extra=raw_body(
                     InferenceBody,
                     one={"id": "order-1", "inputs": [_tensor("https", [1.0])]},

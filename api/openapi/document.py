@@ -85,12 +85,13 @@ def _add_examples(
 def _add_usual_problems(operation: dict[str, Any], route: GuardedRoute) -> None:
     """What is refused before the handler; a route's own problem of the same status is shown."""
     places = {(each["in"], each["name"]) for each in operation.get("parameters", ())}
-    telling = route.telling
+    if 422 not in route.responses:  # the framework's own, which no route answers
+        operation["responses"].pop("422", None)
     usual = [NOT_JSON, TOO_LARGE, NOT_JSON_MEDIA] if "requestBody" in operation else []
     usual += [NO_MODEL] if ("path", "model") in places else []
     if "requestBody" not in operation and route.needs is not None:
         usual.append(BAD_LIMIT if ("query", "limit") in places else BAD_PARAMETER)
-    for status, response in told(None, *usual, telling=telling).items():
+    for status, response in told(None, *usual, telling=route.telling).items():
         if status not in route.responses:
             operation["responses"][str(status)] = response
 
