@@ -283,12 +283,13 @@ def _unrouted(request: Request, error: HTTPException) -> HttpProblem:
 
 def _methods_at(request: Request) -> str:
     """What all routes of the path take: the framework tells those of the first."""
-    found = {
-        method
-        for route in request.app.routes
-        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE
-        for method in route.methods or ()
-    }
+    found: set[str] = set()
+    for route in request.app.routes:
+        if isinstance(route, Route):
+            match, scope = route.matches(request.scope)
+            # No model's name has a colon: what has one is the path of another route.
+            if match is not Match.NONE and ":" not in scope["path_params"].get("model", ""):
+                found |= route.methods or set()
     return ", ".join(sorted(found))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from api.compat.rows import Rows, by_name, by_order, listed_names, unknown_features
+from api.compat.rows import AskedRows, by_name, by_order, listed_names, unknown_features
 from api.compat.tensors import (
     BYTES,
     FP64,
@@ -83,7 +83,7 @@ def read_inference(body: bytes, json_bytes: int | None) -> tuple[Inference, list
     return asked, list(_tensors(asked.inputs, body[length:]))
 
 
-def rows_of(line: ServedLine, tensors: Sequence[Tensor]) -> Rows:
+def rows_of(line: ServedLine, tensors: Sequence[Tensor]) -> AskedRows:
     """The rows that these inputs have: a feature each, or one with all that are listed.
 
     Raises:
@@ -100,12 +100,12 @@ def rows_of(line: ServedLine, tensors: Sequence[Tensor]) -> Rows:
     if _is_whole_table(line, tensors):
         names, width = listed_names(line, ("inputs", 0)), first.shape[1]
         table = (first.values[at : at + width] for at in range(0, rows * width, width))
-        return Rows(by_order(names, table, place), place)
+        return AskedRows(by_order(names, table, place), place)
     columns: dict[str, Sequence[Scalar]] = {}
     for number, tensor in enumerate(tensors):
         _check_column(tensor, rows, columns, number)
         columns[tensor.name] = tensor.values
-    return Rows(by_name(columns, ("inputs",)), place)
+    return AskedRows(by_name(columns, ("inputs",)), place)
 
 
 def answer_of(asked: Inference, found: Sequence[Mapping[str, Any]], *, has_classes: bool) -> Answer:

@@ -7,23 +7,24 @@ import msgspec
 from fastapi import APIRouter, Header, Response
 from fastapi.responses import PlainTextResponse
 from msgspec import UNSET, UnsetType
+from pydantic.json_schema import SkipJsonSchema
 
-from api.compat.rows import Instance, Place, Rows, by_name, by_order, instances, predictions
-from api.compat.shapes import BATCH_EXAMPLE, FEATURES_EXAMPLE, BatchAnswer, InvocationBody
+from api.compat.rows import AskedRows, Instance, Place, by_name, by_order, instances, predictions
+from api.compat.shapes import BATCH_EXAMPLE, FEATURES_EXAMPLE, INVOCATIONS, BatchAnswer
 from api.compat.telling import AS_MLFLOW
 from api.http.bodies import decoder
 from api.http.guard import RawBody
 from api.http.lines import Models
 from api.http.problem import HttpProblem, field_problem
 from api.openapi.details import raw_body, told
-from api.openapi.problem_examples import BAD_ROW, NOT_ALL_READY, NOT_READY
+from api.openapi.problem_examples import BAD_ROW, NO_MODEL, NOT_ALL_READY, NOT_READY
 from api.routes.health import check_ready
 from api.routes.predict import Predictor
 from api.serving.served import Served, ServedLine
 from learner.values import Features, Scalar
 
 ModelHeader = Annotated[
-    str | None,
+    str | SkipJsonSchema[None],
     Header(alias="X-Weir-Model", description="Which model, where several are served."),
 ]
 
@@ -86,9 +87,9 @@ class MlflowScoring:
             "Rows without names have the values of all features that the model file lists, in its "
             "order. The answer has `predictions`, and besides what `POST …/predict` answers.",
             response_model=BatchAnswer,
-            responses=told(BATCH_EXAMPLE, BAD_ROW, NOT_READY, telling=AS_MLFLOW),
+            responses=told(BATCH_EXAMPLE, NO_MODEL, BAD_ROW, NOT_READY, telling=AS_MLFLOW),
             openapi_extra=raw_body(
-                InvocationBody,
+                *INVOCATIONS,
                 split={"dataframe_split": {"columns": ["https", "port"], "data": [[1.0, 80.0]]}},
                 records={"dataframe_records": [FEATURES_EXAMPLE]},
                 columns={"inputs": {"https": [1.0, 0.0], "port": [80.0, 443.0]}},
@@ -125,7 +126,7 @@ def _line(served: Served, name: str | None) -> ServedLine:
     return next(iter(served.lines.values()))
 
 
-def _rows(line: ServedLine, asked: Invocation) -> Rows:
+def _rows(line: ServedLine, asked: Invocation) -> AskedRows:
     forms = [name for name in _FORMS if getattr(asked, name) is not UNSET]
     if len(forms) != 1:
         raise HttpProblem(422, "missing_field", f"send one of {', '.join(_FORMS)}", pointer="")
@@ -135,8 +136,8 @@ def _rows(line: ServedLine, asked: Invocation) -> Rows:
     match getattr(asked, forms[0]):
         case SplitFrame(columns, data):
             here = (*place, "data")
-            return Rows(by_order(columns, data, here), here)
+            return AskedRows(by_order(columns, data, here), here)
         case dict() as columns:
-            return Rows(by_name(columns, place), ("rows",))
+            return AskedRows(by_name(columns, place), ("rows",))
         case given:
             return instances(line, given, place)

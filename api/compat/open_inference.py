@@ -4,6 +4,7 @@ from importlib.metadata import version as installed
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Response
+from pydantic.json_schema import SkipJsonSchema
 
 from api.compat.inference_bodies import (
     BINARY_MEDIA,
@@ -49,7 +50,7 @@ _NO_NUMBER = HttpProblem(
 
 VersionNumber = Annotated[str, Path(description="The number of the version that answers now.")]
 JsonBytes = Annotated[
-    int | None,
+    int | SkipJsonSchema[None],
     Header(alias=JSON_BYTES, ge=0, description="How much of the body is JSON, if not all."),
 ]
 

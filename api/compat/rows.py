@@ -17,7 +17,7 @@ _UNKNOWN_MAX = 20
 _FACTS = ("model", "version", "version_id", "learned", "age_seconds")
 
 
-class Rows(NamedTuple):
+class AskedRows(NamedTuple):
     """What is asked, and where it stands in the request."""
 
     features: Sequence[Features]
@@ -64,7 +64,7 @@ def by_order(
     return found
 
 
-def instances(line: ServedLine, given: Sequence[Instance], place: Place) -> Rows:
+def instances(line: ServedLine, given: Sequence[Instance], place: Place) -> AskedRows:
     """The rows of a list whose items name their features, or have them in order.
 
     Raises:
@@ -72,11 +72,11 @@ def instances(line: ServedLine, given: Sequence[Instance], place: Place) -> Rows
     """
     listed = [each for each in given if isinstance(each, list)]
     if not listed:
-        return Rows([each for each in given if not isinstance(each, list)], place)
+        return AskedRows([each for each in given if not isinstance(each, list)], place)
     if len(listed) < len(given):
         what = "some instances name their features, and some do not"
         raise field_problem("bad_value", place, what)
-    return Rows(by_order(listed_names(line, place), listed, place), place)
+    return AskedRows(by_order(listed_names(line, place), listed, place), place)
 
 
 def listed_names(line: ServedLine, place: Place) -> list[str]:

@@ -35,14 +35,35 @@ class Frame(_AskedShape):
     index: list[Any] = Field(default_factory=absent)
 
 
-class InvocationBody(_AskedShape):
-    """One of the four."""
+class _InvocationShape(_AskedShape):
+    params: Annotated[dict[str, Any], Field(max_length=0)] | None = Field(default_factory=absent)
 
-    dataframe_split: Frame = Field(default_factory=absent)
-    dataframe_records: list[Features] = Field(default_factory=absent)
-    instances: Rows = Field(default_factory=absent)
-    inputs: dict[str, list[Value]] | Rows = Field(default_factory=absent)
-    params: dict[str, Any] | None = Field(default_factory=absent)
+
+class SplitInvocation(_InvocationShape):
+    """A DataFrame."""
+
+    dataframe_split: Frame
+
+
+class RecordsInvocation(_InvocationShape):
+    """A DataFrame, row by row."""
+
+    dataframe_records: Annotated[list[Features], Field(min_length=1, max_length=INSTANCES_MAX)]
+
+
+class InstancesInvocation(_InvocationShape):
+    """As TensorFlow Serving is asked."""
+
+    instances: Rows
+
+
+class InputsInvocation(_InvocationShape):
+    """Columns, or rows."""
+
+    inputs: Annotated[dict[str, list[Value]], Field(min_length=1)] | Rows
+
+
+INVOCATIONS = (SplitInvocation, RecordsInvocation, InstancesInvocation, InputsInvocation)
 
 
 class AskedTensor(_AskedShape):

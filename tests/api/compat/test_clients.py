@@ -1,4 +1,4 @@
-"""What real clients sent, to the byte, is answered as `/predict` answers; `make compat` keeps it."""
+"""What real clients sent is answered as `/predict` answers; `make compat` keeps the bytes."""
 
 import json
 import socket

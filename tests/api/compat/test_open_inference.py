@@ -107,8 +107,8 @@ def test_the_answer_says_which_version_it_is_from(compat: Running) -> None:
     assert body["parameters"] == {
         "version": "v1", "version_id": head.id, "learned": 1250, "unknown_features": "htps",
     }  # fmt: skip
-    labels = [each for each in body["outputs"] if each["name"] == "probabilities"][0]["parameters"]
-    assert json.loads(labels["labels"]) == ["no", "yes"]
+    (parameters,) = [it["parameters"] for it in body["outputs"] if it["name"] == "probabilities"]
+    assert json.loads(parameters["labels"]) == ["no", "yes"]
 
 
 def test_the_id_of_one_row_is_the_predictions(compat: Running) -> None:
@@ -171,6 +171,9 @@ def test_a_regression_answers_a_number_without_probabilities() -> None:
 
 
 ONE = tensor("https", "FP64", [1.0])
+SIZED = {"name": "https", "datatype": "FP64", "shape": [1], "parameters": {"binary_data_size": 8}}
+TEXT = {"name": "domain", "datatype": "BYTES", "shape": [1], "parameters": {"binary_data_size": 6}}
+BEST = {"name": "prediction", "parameters": {"classification": 2}}
 
 
 @pytest.mark.parametrize(
@@ -190,7 +193,7 @@ ONE = tensor("https", "FP64", [1.0])
         ({"inputs": [{**ONE, "datatype": "INT64"}]}, "wrong_type", "/inputs/0/data"),
         ({"inputs": [{**ONE, "datatype": "BOOL"}]}, "wrong_type", "/inputs/0/data"),
         ({"inputs": [{**ONE, "data": [10**400]}]}, "not_finite", "/inputs/0/data"),
-        ({"inputs": [{**ONE, "parameters": {"binary_data_size": 8}}]}, "missing_field", "/inputs/0/data"),
+        ({"inputs": [{**SIZED, "data": [1.0]}]}, "missing_field", "/inputs/0/data"),
         ({"inputs": [ONE, {**ONE}]}, "bad_value", "/inputs/1/name"),
         ({"inputs": [ONE, tensor("port", "FP64", [1.0, 2.0])]}, "bad_value", "/inputs/1/shape"),
         ({"inputs": [{**ONE, "shape": [1, 3], "data": [1, 2, 3]}]}, "bad_value", "/rows/0"),
@@ -199,7 +202,7 @@ ONE = tensor("https", "FP64", [1.0])
         ({"inputs": [tensor("domain", "BYTES", ["a\0"])]}, "null_byte", "/inputs/0/data/0"),
         ({"inputs": [ONE], "outputs": [{"name": "classes"}]}, "bad_value", "/outputs/0/name"),
         (
-            {"inputs": [ONE], "outputs": [{"name": "prediction", "parameters": {"classification": 2}}]},
+            {"inputs": [ONE], "outputs": [BEST]},
             "bad_value",
             "/outputs/0/parameters/classification",
         ),
@@ -217,10 +220,6 @@ def test_a_request_that_cannot_be_answered_is_refused_by_its_field(
     assert [error["pointer"] for error in problem["errors"]] == [pointer]
     assert problem["error"] == problem["detail"]
     assert answer.headers["content-type"] == "application/json"
-
-
-SIZED = {"name": "https", "datatype": "FP64", "shape": [1], "parameters": {"binary_data_size": 8}}
-TEXT = {"name": "domain", "datatype": "BYTES", "shape": [1], "parameters": {"binary_data_size": 6}}
 
 
 @pytest.mark.parametrize(

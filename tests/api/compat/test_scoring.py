@@ -2,7 +2,6 @@
 
 import json
 import random
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -116,7 +115,8 @@ def test_what_cannot_be_answered_is_refused_by_its_field(
 
 def test_errors_stand_where_each_client_looks_for_them(compat: Running) -> None:
     kserve = compat.post("/v1/models/nope:predict", {"instances": ROWS})
-    mlflow = compat.client.post("/invocations", content=b"a,b\n1,2", headers={"content-type": "text/csv"})  # fmt: skip
+    csv = {"content-type": "text/csv"}
+    mlflow = compat.client.post("/invocations", content=b"a,b\n1,2", headers=csv)
 
     assert (kserve.status_code, mlflow.status_code) == (404, 415)
     assert kserve.json()["error"] == "no model 'nope' is served here, but compat"
@@ -166,7 +166,8 @@ def test_answers_are_written_down_as_those_of_predict() -> None:
 
 
 def test_of_several_models_one_must_be_named() -> None:
-    models = by_line(*(parse_model_file(PHISHING.replace("name: phishing", f"name: {it}")) for it in "ab"))  # fmt: skip
+    texts = [PHISHING.replace("name: phishing", f"name: {name}") for name in "ab"]
+    models = by_line(*map(parse_model_file, texts))
     app = create_app(settings_of(), models, MemoryStore(), KEYS)
     with server_of(app) as (_, url), httpx.Client(base_url=url) as client:
         unnamed = client.post("/invocations", json={"inputs": ROWS})
@@ -204,7 +205,7 @@ def test_a_protocol_that_is_not_known_is_refused_at_start() -> None:
 
 
 @pytest.fixture
-def kept() -> Iterator[list[tuple[bytes, dict[str, str], bytes]]]:
+def kept() -> list[tuple[bytes, dict[str, str], bytes]]:
     """Path, headers and body of each request that a real client sent."""
     found = []
     for file in sorted(SENT.iterdir()):
@@ -213,7 +214,7 @@ def kept() -> Iterator[list[tuple[bytes, dict[str, str], bytes]]]:
         headers = dict(line.decode().lower().split(": ", 1) for line in lines)
         wanted = {name: it for name, it in headers.items() if name in (HEAD, "content-type")}
         found.append((first.split()[1], wanted, body))
-    yield found
+    return found
 
 
 def test_malformed_requests_are_never_our_fault(

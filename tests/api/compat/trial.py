@@ -2,8 +2,8 @@
 
 The environments are under `.venv/compat`, made once from PyPI; none of them is Weir's, whose lock
 knows nothing of them. Each client's program asks for 1,000 rows in every way that it has, and
-holds the answers to the last bit against those of `/predict`. With `--record` it also keeps what the
-clients send for three rows, which the tests ask again: `sent/`.
+holds the answers to the last bit against those of `/predict`. With `--record` it also keeps what
+the clients send for three rows, which the tests ask again: `sent/`.
 """
 
 import json
