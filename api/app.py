@@ -37,6 +37,7 @@ from api.routes.predict import PATH, Predictor
 from api.routes.straight import Scope as AsgiScope
 from api.routes.straight import Send, Straight
 from api.serving.served import Served, ServedLine
+from api.traces import RequestTraces
 from checkpoints.reading.going_back import AskLog
 from checkpoints.records.line import Line
 from checkpoints.records.signing import Keys
@@ -64,6 +65,7 @@ class Api(FastAPI):
         guard: What stands before every handler.
         straight: Answers predictions.
         notes: Of the answers that are written down.
+        traces: Of what is asked.
         settings: How it is set up.
     """
 
@@ -73,6 +75,7 @@ class Api(FastAPI):
     guard: Guard
     straight: Straight
     notes: AnswerNotes
+    traces: RequestTraces
     settings: ApiSettings
 
     def lines(self) -> Iterable[ServedLine]:
@@ -91,6 +94,7 @@ class Api(FastAPI):
         self.metrics.open(book)
         self.straight.predictor.enter()
         self.notes.enter(notes_to)
+        self.traces.enter()
         if self.access.keys is not None:
             self.access.keys.refresh()
 
@@ -157,7 +161,7 @@ def create_app(
 
     Raises:
         SettingsError: The API would be open to other machines without keys, or the file of keys
-            cannot be used.
+            cannot be used; or traces are on, and their extra is not installed.
     """
     names = [line.model for line in models]
     access, threads = access_of(settings.api), Threads()
@@ -165,7 +169,8 @@ def create_app(
     metrics = ApiMetrics(
         names, tallies or SharedCounters(), registry or CollectorRegistry(), logged=logs
     )
-    guard = Guard(access, metrics, body_bytes_max=settings.api.max_body_bytes)
+    traces = RequestTraces(settings.traces, metrics)
+    guard = Guard(access, metrics, traces, body_bytes_max=settings.api.max_body_bytes)
     notes = AnswerNotes(logs, metrics, clock_ms)
     predictor = Predictor(names, metrics, clock_ms, notes)
     app = Api(
@@ -183,7 +188,7 @@ def create_app(
                 guard,
                 [
                     ("predict", "applications", predictor.add_to),
-                    ("write", "producers", Events(models.values(), publisher).add_to),
+                    ("write", "producers", Events(models.values(), publisher, traces).add_to),
                     ("read", "engineers", Reading(store, keys.verifier, threads, clock_ms).add_to),
                     ("operate", "operators", Ordering(store, keys, threads, ask_log).add_to),
                     (None, "on call", Probes(metrics).add_to),
@@ -200,7 +205,9 @@ def create_app(
     app.served, app.metrics, app.access = Served(models), metrics, access
     app.guard, app.settings, app.notes = guard, settings.api, notes
     metrics.describe(app.lines, clock_ms)
-    app.straight = Straight(guard, predictor, metrics, {PATH.format(model=it): it for it in names})
+    app.traces = traces
+    paths = {PATH.format(model=it): it for it in names}
+    app.straight = Straight(guard, predictor, metrics, paths, traces)
     return app
 
 

@@ -4,6 +4,7 @@ Later sources give way to earlier ones: command line, environment (`WEIR_KAFKA__
 defaults. Every mistake in all of them is told at once, each with its variable or its line.
 """
 
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,6 +24,7 @@ from config.text.values import (
     number,
     one_of,
     secret,
+    shown,
     size_or_none,
     text,
     whole,
@@ -69,6 +71,31 @@ def _redis_url(given: object) -> Secret:
     if any(mark in rest.rpartition("@")[0] for mark in "/?#"):
         raise Wrong("a / ? or # of its user or password must be written as %2F, %3F or %23")
     return url
+
+
+def _http_url(given: object) -> str:
+    if not text(given).startswith(("http://", "https://")):
+        raise Wrong(f"must begin with http:// or https://, not {shown(given)}")
+    return text(given)
+
+
+def _share(given: object) -> float:
+    found: float = number(above=-math.inf, most=1)(given)
+    if found < 0:
+        raise Wrong(f"must be 0 or more, not {shown(given)}")
+    return found
+
+
+def _header_pairs(given: object) -> Secret:
+    found = secret(given)
+    if not all(name and value for name, value in _pairs(found.get_secret_value())):
+        raise Wrong("must be NAME=VALUE, or several with commas")
+    return found
+
+
+def _pairs(given: str) -> list[tuple[str, str]]:
+    split = (each.partition("=") for each in given.split(","))
+    return [(name.strip(), value.strip()) for name, _, value in split]
 
 
 Names = Annotated[tuple[str, ...], names]
@@ -216,6 +243,25 @@ class LogSettings(Struct, frozen=True, kw_only=True):
     level: Literal["debug", "info", "warning", "error"] = "info"
 
 
+class TracesSettings(Struct, frozen=True, kw_only=True):
+    """Traces of requests and records, by OpenTelemetry.
+
+    Args:
+        endpoint: Of the collector, for OTLP over HTTP; None: nothing is traced.
+        sample: Which share is traced of what comes without a `traceparent`, which decides itself.
+        headers: `NAME=VALUE`, several with commas: what the collector asks for.
+    """
+
+    endpoint: Annotated[str | None, _http_url] = None
+    sample: Annotated[float, _share] = 0.01
+    headers: Annotated[Secret | None, _header_pairs] = None
+
+    @property
+    def header_pairs(self) -> list[tuple[str, str]]:
+        """The headers, told apart."""
+        return _pairs(self.headers.get_secret_value()) if self.headers is not None else []
+
+
 class Settings(Struct, frozen=True, kw_only=True):
     """All settings of a process. Made once, by `load_settings`, and passed down.
 
@@ -228,6 +274,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     api: ApiSettings = ApiSettings()
     signing: SigningSettings = SigningSettings()
     learner: LearnerSettings = LearnerSettings()
+    traces: TracesSettings = TracesSettings()
     log: LogSettings = LogSettings()
     data_dir: Path = Path(".weir")
     _notes: tuple[str, ...] = ()

@@ -27,6 +27,7 @@ from api.http.requests import (
 )
 from api.http.validation import problem_of_validation
 from api.metrics import ApiMetrics, RouteSeconds
+from api.traces import RequestTraces
 from learner.events.why_malformed import null_character, why_malformed
 
 log = logging.getLogger(__name__)
@@ -91,11 +92,19 @@ class Guard:
     Args:
         access: Who may ask.
         metrics: Told how long each answer took.
+        traces: What of them is traced.
         body_bytes_max: Larger bodies are refused before they are kept.
     """
 
-    def __init__(self, access: Access, metrics: ApiMetrics, *, body_bytes_max: int) -> None:
-        self._access, self._metrics = access, metrics
+    def __init__(
+        self,
+        access: Access,
+        metrics: ApiMetrics,
+        traces: RequestTraces,
+        *,
+        body_bytes_max: int,
+    ) -> None:
+        self._access, self._metrics, self._traces = access, metrics, traces
         self._body_bytes_max = body_bytes_max
 
     def router(
@@ -182,7 +191,14 @@ class Guard:
                 raise problem_of_validation(error, fields) from error
 
         async def handle(request: Request) -> Response:
-            return await self._counted(admit, request, seconds, route.telling)
+            if scope is None or not self._traces.is_on:
+                return await self._counted(admit, request, seconds, route.telling)
+            headers = dict(request.scope["headers"])
+            with self._traces.request(method, route.path, headers) as span:
+                response = await self._counted(admit, request, seconds, route.telling)
+                if response is not _NOBODY_LISTENS:
+                    span.answered(response.status_code, bytes(response.body))
+                return response
 
         return handle
 
