@@ -164,4 +164,6 @@ def _told_by(content: bytes) -> Mapping[str, Any]:
     found = {name: _read_value(facts[name]) for name in _FACTS if name in facts}
     found |= {name: it for name, it in several.parameters.items() if name in _FACTS}
     told = {f"weir.{name}": it for name, it in found.items() if isinstance(it, str | int | float)}
-    return {**told, "weir.instances": len(several.predictions) or 1, "weir.outcome": several.code}
+    if "weir.learned" in told:  # the answer is a prediction, or several
+        told["weir.instances"] = len(several.predictions) or 1
+    return {**told, "weir.outcome": several.code}
