@@ -205,15 +205,17 @@ def test_where_it_is_off_nothing_of_it_is_loaded() -> None:
     program = (
         "import sys\n"
         "from tests.api.running import *\n"
-        "app = create_app(settings_of(), by_line(parse_model_file(PHISHING)), MemoryStore(), KEYS)\n"
+        "models = by_line(parse_model_file(PHISHING))\n"
+        "app = create_app(settings_of(), models, MemoryStore(), KEYS)\n"
         "app.traces.enter()\n"
         "import stream.keeper\n"
         "print([name for name in sys.modules if name.startswith('opentelemetry.')"
         " and name.split('.')[1] in ('sdk', 'exporter', 'proto')])\n"
     )
+    environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", program],
-        capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": str(Path.cwd())},
+        capture_output=True, text=True, check=True, env=environment,
     )  # fmt: skip
     assert done.stdout.strip() == "[]"
 

@@ -33,8 +33,8 @@ def test_the_flag_says_whether_it_is_traced(flags: str, is_sampled: bool) -> Non
     "header",
     [
         b"", b"00", HERE.header.upper(), HERE.header + b"x", HERE.header[:-1], b"\xff" * 55,
-        b"ff" + HERE.header[2:], HERE.header.replace(b"4b", b"00"), HERE.header.replace(b"f0", b"00"),
-        b" " + HERE.header, HERE.header.replace(b"-", b"_"),
+        b"ff" + HERE.header[2:], HERE.header.replace(b"4b", b"00"),
+        HERE.header.replace(b"f0", b"00"), b" " + HERE.header, HERE.header.replace(b"-", b"_"),
     ],
 )  # fmt: skip
 def test_what_is_no_traceparent_says_nothing(header: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Spans on their way: sent in time, dropped and counted where nobody takes them, never waited for."""
+"""Spans on their way: sent in time, else dropped and counted, and never waited for."""
 
 import threading
 import time
