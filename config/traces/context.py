@@ -30,14 +30,14 @@ class TraceContext(NamedTuple):
         return f"00-{self.trace_id}-{self.span_id}-01".encode()
 
 
-class Asked(NamedTuple):
+class TraceParent(NamedTuple):
     """What a header says: where the walk comes from, and whether it is traced."""
 
     context: TraceContext
     is_sampled: bool
 
 
-def read(header: bytes | None) -> Asked | None:
+def read(header: bytes | None) -> TraceParent | None:
     """What a `traceparent` says; None where there is none that can be read.
 
     >>> read(b"00-" + b"4b" * 16 + b"-" + b"f0" * 8 + b"-01").is_sampled
@@ -49,13 +49,13 @@ def read(header: bytes | None) -> Asked | None:
     if found is None:
         return None
     trace_id, span_id, flags = (each.decode() for each in found.groups())
-    return Asked(TraceContext(trace_id, span_id), bool(int(flags, 16) & _SAMPLED))
+    return TraceParent(TraceContext(trace_id, span_id), bool(int(flags, 16) & _SAMPLED))
 
 
-def is_chosen(asked: Asked | None, share: float) -> bool:
+def is_chosen(asked: TraceParent | None, share: float) -> bool:
     """Whether to trace: as the caller has decided, else this share of all.
 
-    Asked before anything else is done, because it is the answer no that must cost nothing.
+    TraceParent before anything else is done, because it is the answer no that must cost nothing.
     """
     return random.random() < share if asked is None else asked.is_sampled
 
