@@ -55,7 +55,7 @@ def read(header: bytes | None) -> TraceParent | None:
 def is_chosen(asked: TraceParent | None, share: float) -> bool:
     """Whether to trace: as the caller has decided, else this share of all.
 
-    TraceParent before anything else is done, because it is the answer no that must cost nothing.
+    It comes before anything else, because it is the answer no that must cost nothing.
     """
     return random.random() < share if asked is None else asked.is_sampled
 
