@@ -157,7 +157,10 @@ def test_answers_are_written_down_as_those_of_predict() -> None:
     assert [len(each) for each in written] == [20] * 4
     own = {"prediction_id", "predicted_at"}
     first, *others = [
-        [{name: it for name, it in json.loads(value).items() if name not in own} for _, value in of]
+        [
+            {name: it for name, it in json.loads(value).items() if name not in own}
+            for _, value, _ in of
+        ]
         for of in written
     ]
     for other in others:
