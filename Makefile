@@ -17,7 +17,7 @@ RUNS ?= 1
 # make profile CASE="VW, text": which learner; see CASES in benchmarks/throughput.py.
 CASE ?= logistic regression
 
-.PHONY: help setup check test lint openapi demo parity bench bench-readme bench-long bench-peers profile torture copies figures
+.PHONY: help setup check test lint openapi compat demo parity bench bench-readme bench-long bench-peers profile torture copies figures
 
 setup: .venv/ready  ## Python packages into .venv
 
@@ -60,6 +60,10 @@ openapi: $(REDOCLY)  ## redocly's recommended rules over the OpenAPI document
 	@.venv/bin/python -m tests.api.document .venv/redocly
 	@REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true $(NODE)/bin/node $(REDOCLY) lint \
 	    --extends recommended .venv/redocly/without-keys.json .venv/redocly/with-keys.json
+
+# Each client in an environment of its own under .venv/compat, made once: about 700 MB from PyPI.
+compat: setup  ## Triton's, KServe's and MLflow's own clients ask a running Weir
+	@.venv/bin/python -m tests.api.compat.trial
 
 # Ctrl-C is for weir to obey: the trap keeps the shell from dying of it, and make from saying so.
 demo: setup  ## Kafka, Redis, learner and API, and a stream with a drift in it

@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Route
 
+from api.compat.protocols import compat_routes
 from api.http.access import Access, Scope, access_of
 from api.http.guard import Guard, GuardedRoute, fault, response_of
 from api.http.problem import HttpProblem
@@ -36,6 +37,7 @@ from api.routes.predict import PATH, Predictor
 from api.routes.straight import Scope as AsgiScope
 from api.routes.straight import Send, Straight
 from api.serving.served import Served, ServedLine
+from api.traces import RequestTraces
 from checkpoints.reading.going_back import AskLog
 from checkpoints.records.line import Line
 from checkpoints.records.signing import Keys
@@ -63,6 +65,7 @@ class Api(FastAPI):
         guard: What stands before every handler.
         straight: Answers predictions.
         notes: Of the answers that are written down.
+        traces: Of what is asked.
         settings: How it is set up.
     """
 
@@ -72,6 +75,7 @@ class Api(FastAPI):
     guard: Guard
     straight: Straight
     notes: AnswerNotes
+    traces: RequestTraces
     settings: ApiSettings
 
     def lines(self) -> Iterable[ServedLine]:
@@ -90,6 +94,7 @@ class Api(FastAPI):
         self.metrics.open(book)
         self.straight.predictor.enter()
         self.notes.enter(notes_to)
+        self.traces.enter()
         if self.access.keys is not None:
             self.access.keys.refresh()
 
@@ -156,7 +161,7 @@ def create_app(
 
     Raises:
         SettingsError: The API would be open to other machines without keys, or the file of keys
-            cannot be used.
+            cannot be used; or traces are on, and their extra is not installed.
     """
     names = [line.model for line in models]
     access, threads = access_of(settings.api), Threads()
@@ -164,7 +169,8 @@ def create_app(
     metrics = ApiMetrics(
         names, tallies or SharedCounters(), registry or CollectorRegistry(), logged=logs
     )
-    guard = Guard(access, metrics, body_bytes_max=settings.api.max_body_bytes)
+    traces = RequestTraces(settings.traces, metrics)
+    guard = Guard(access, metrics, traces, body_bytes_max=settings.api.max_body_bytes)
     notes = AnswerNotes(logs, metrics, clock_ms)
     predictor = Predictor(names, metrics, clock_ms, notes)
     app = Api(
@@ -177,17 +183,20 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        routes=_routes(
-            guard,
-            [
-                ("predict", "applications", predictor.add_to),
-                ("write", "producers", Events(models.values(), publisher).add_to),
-                ("read", "engineers", Reading(store, keys.verifier, threads, clock_ms).add_to),
-                ("operate", "operators", Ordering(store, keys, threads, ask_log).add_to),
-                (None, "on call", Probes(metrics).add_to),
-                (None, "on call", _add_documentation),
-            ],
-        ),
+        routes=[
+            *_routes(
+                guard,
+                [
+                    ("predict", "applications", predictor.add_to),
+                    ("write", "producers", Events(models.values(), publisher, traces).add_to),
+                    ("read", "engineers", Reading(store, keys.verifier, threads, clock_ms).add_to),
+                    ("operate", "operators", Ordering(store, keys, threads, ask_log).add_to),
+                    (None, "on call", Probes(metrics).add_to),
+                    (None, "on call", _add_documentation),
+                ],
+            ),
+            *compat_routes(guard, predictor, settings.api.compat),
+        ],
         exception_handlers={HTTPException: _framework_problem(access, metrics), Exception: _fault},
         lifespan=_lifespan,
         redirect_slashes=False,
@@ -196,7 +205,9 @@ def create_app(
     app.served, app.metrics, app.access = Served(models), metrics, access
     app.guard, app.settings, app.notes = guard, settings.api, notes
     metrics.describe(app.lines, clock_ms)
-    app.straight = Straight(guard, predictor, metrics, {PATH.format(model=it): it for it in names})
+    app.traces = traces
+    paths = {PATH.format(model=it): it for it in names}
+    app.straight = Straight(guard, predictor, metrics, paths, traces)
     return app
 
 
@@ -279,12 +290,13 @@ def _unrouted(request: Request, error: HTTPException) -> HttpProblem:
 
 def _methods_at(request: Request) -> str:
     """What all routes of the path take: the framework tells those of the first."""
-    found = {
-        method
-        for route in request.app.routes
-        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE
-        for method in route.methods or ()
-    }
+    found: set[str] = set()
+    for route in request.app.routes:
+        if isinstance(route, Route):
+            match, scope = route.matches(request.scope)
+            # No model's name has a colon: what has one is the path of another route.
+            if match is not Match.NONE and ":" not in scope["path_params"].get("model", ""):
+                found |= route.methods or set()
     return ", ".join(sorted(found))
 
 

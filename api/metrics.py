@@ -35,6 +35,8 @@ _PREDICTED = ("ok", "refused", "failed", "not_ready")
 _LOADED = ("ok", "failed")
 # Answers to be written down: noted by a worker; handed to the sender, or not; in Kafka, or not.
 _LOGGED = ("noted", "handed", "dropped", "acknowledged", "lost")
+# Spans of traces: too many waited; the collector has them, or did not take them.
+_SPANS = ("full", "sent", "lost")
 # Every status that the API answers with.
 _STATUSES = (
     200, 202, 204, 400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 431, 500, 501, 503,
@@ -59,6 +61,18 @@ class Counted:
     def add(self, amount: int = 1) -> None:
         """Count."""
         self._metrics.cells[self._at] += amount
+
+
+class SpanCells:
+    """Where it is counted what becomes of spans: each cell is one thread's.
+
+    Args:
+        full: Of the thread that traces.
+        sent: Of the thread that sends, as `lost`.
+    """
+
+    def __init__(self, full: Counted, sent: Counted, lost: Counted) -> None:
+        self.full, self.sent, self.lost = full.add, sent.add, lost.add
 
 
 class RouteSeconds:
@@ -109,6 +123,7 @@ class ApiMetrics:
         self._predictions = self._counters(names, _PREDICTED)
         self._loads = self._counters(names, _LOADED)
         self._logged = self._counters(logged, _LOGGED)
+        self._spans = {what: self._place(1) for what in _SPANS}
         self._routes: dict[tuple[str, str], int] = {}
         Info("weir_build", "The versions at work.", registry=registry).info(_installed())
         registry.register(_Tallied(self))
@@ -135,6 +150,10 @@ class ApiMetrics:
     def loads(self, model: str, outcome: str) -> Counted:
         """Versions loaded to serve, or not."""
         return Counted(self, self._loads[model, outcome])
+
+    def span_counts(self) -> "SpanCells":
+        """What becomes of spans."""
+        return SpanCells(*(Counted(self, self._spans[what]) for what in _SPANS))
 
     def logged(self, model: str, what: str) -> Counted:
         """Answers to be written down, by what became of them, as in `_LOGGED`."""
@@ -184,6 +203,7 @@ class ApiMetrics:
         yield _counter("weir_model_loads", "Versions loaded to serve.", self._loads, sums)
         yield self._answers_logged(sums)
         yield self._durations(sums)
+        yield self._spans_sent(sums)
         yield GaugeMetricFamily(
             "weir_http_requests_in_progress", "Requests being answered.", sums[NOW_AT]
         )
@@ -198,6 +218,14 @@ class ApiMetrics:
             of = self._logged_of(model, sums)
             found.add_metric([model, "acknowledged"], of["acknowledged"])
             found.add_metric([model, "dropped"], of["dropped"] + of["lost"])
+        return found
+
+    def _spans_sent(self, sums: Sequence[float]) -> CounterMetricFamily:
+        what = "Spans of traces: the collector has them, or they were dropped."
+        found = CounterMetricFamily("weir_spans", what, labels=["outcome"])
+        full, sent, lost = (sums[self._spans[each]] for each in _SPANS)
+        found.add_metric(["sent"], sent)
+        found.add_metric(["dropped"], full + lost)
         return found
 
     def _durations(self, sums: Sequence[float]) -> HistogramMetricFamily:

@@ -11,6 +11,8 @@ from structlog.dev import ConsoleRenderer, plain_traceback
 from structlog.processors import JSONRenderer, format_exc_info
 from structlog.typing import EventDict, Processor
 
+from config.traces.context import current
+
 
 def line_formatter(
     service: str, *, is_console: bool, is_noisy: Callable[[str], bool]
@@ -36,6 +38,7 @@ def line_formatter(
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.stdlib.ExtraAdder(),
             _drop_colours,
+            _add_trace,
             partial(_shorten_noise, is_noisy),
         ],
         processors=[
@@ -59,6 +62,14 @@ def _shorten_noise(
         kind, error, _ = event.pop("exc_info")
         event["error"] = f"{kind.__name__}: {error}" if kind else ""
     return event
+
+
+def _add_trace(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Of a request that is traced: where to find it."""
+    traced = current()
+    if traced is None:
+        return event
+    return {**event, "trace_id": traced.trace_id, "span_id": traced.span_id}
 
 
 def _drop_colours(_logger: object, _method: str, event: EventDict) -> EventDict:

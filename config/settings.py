@@ -4,6 +4,7 @@ Later sources give way to earlier ones: command line, environment (`WEIR_KAFKA__
 defaults. Every mistake in all of them is told at once, each with its variable or its line.
 """
 
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,10 +17,22 @@ from config.errors import Mistake, SettingsError
 from config.text.addresses import without_password
 from config.text.sections import Given, KeyPath, read_sections
 from config.text.sizes import size_bytes
-from config.text.values import Secret, Wrong, names, number, secret, size_or_none, text, whole
+from config.text.values import (
+    Secret,
+    Wrong,
+    names,
+    number,
+    one_of,
+    secret,
+    shown,
+    size_or_none,
+    text,
+    whole,
+)
 from config.text.variables import read_variables, variable_of
 
 FILE_NAME = "weir.yaml"
+PROTOCOLS = ("oip", "mlflow", "kserve")
 
 
 def _addresses(given: object) -> str:
@@ -31,6 +44,16 @@ def _addresses(given: object) -> str:
         if not (host and colon and port.isdecimal() and "/" not in host):
             raise Wrong(f"must be host:port, or several with commas, not {address!r}")
     return ",".join(addresses)
+
+
+def _protocols(given: object) -> str:
+    """Those of other servers: their names with commas or as a list, or none."""
+    found = tuple(names(given))
+    if found == ("none",):
+        return ""
+    for each in found:
+        one_of(*PROTOCOLS)(each)
+    return ",".join(dict.fromkeys(found))
 
 
 def _count_or_default(given: object) -> int:
@@ -50,6 +73,31 @@ def _redis_url(given: object) -> Secret:
     return url
 
 
+def _http_url(given: object) -> str:
+    if not text(given).startswith(("http://", "https://")):
+        raise Wrong(f"must begin with http:// or https://, not {shown(given)}")
+    return text(given)
+
+
+def _share(given: object) -> float:
+    found: float = number(above=-math.inf, most=1)(given)
+    if found < 0:
+        raise Wrong(f"must be 0 or more, not {shown(given)}")
+    return found
+
+
+def _header_pairs(given: object) -> Secret:
+    found = secret(given)
+    if not all(name and value for name, value in _pairs(found.get_secret_value())):
+        raise Wrong("must be NAME=VALUE, or several with commas")
+    return found
+
+
+def _pairs(given: str) -> list[tuple[str, str]]:
+    split = (each.partition("=") for each in given.split(","))
+    return [(name.strip(), value.strip()) for name, _, value in split]
+
+
 Names = Annotated[tuple[str, ...], names]
 Whole = Annotated[int, whole(least=1)]
 _PORT_MAX = 65_535
@@ -57,6 +105,7 @@ Port = Annotated[int, whole(least=0, most=_PORT_MAX)]  # 0: any free one
 Seconds = Annotated[float, number(above=0)]
 Share = Annotated[float, number(above=0, most=1)]
 Size = Annotated[int, size_bytes]
+Protocols = Annotated[str, _protocols]
 SizeOrNone = Annotated[int, size_or_none]
 CountOrDefault = Annotated[int, _count_or_default]
 
@@ -119,6 +168,7 @@ class ApiSettings(Struct, frozen=True, kw_only=True):
         workers: Processes that answer.
         warm_max_bytes: Of the pinned and `stable` versions that are kept loaded, as their
             snapshots are unpacked; 0: none.
+        compat: Whose protocols are spoken besides, for clients of other servers.
     """
 
     host: str = "127.0.0.1"
@@ -129,6 +179,7 @@ class ApiSettings(Struct, frozen=True, kw_only=True):
     max_body_bytes: Size = 1 << 20
     workers: Whole = 1
     warm_max_bytes: SizeOrNone = 256 << 20
+    compat: Protocols = ",".join(PROTOCOLS)
 
 
 class SigningSettings(Struct, frozen=True, kw_only=True):
@@ -192,6 +243,25 @@ class LogSettings(Struct, frozen=True, kw_only=True):
     level: Literal["debug", "info", "warning", "error"] = "info"
 
 
+class TracesSettings(Struct, frozen=True, kw_only=True):
+    """Traces of requests and records, by OpenTelemetry.
+
+    Args:
+        endpoint: Of the collector, for OTLP over HTTP; None: nothing is traced.
+        sample: Which share is traced of what comes without a `traceparent`, which decides itself.
+        headers: `NAME=VALUE`, several with commas: what the collector asks for.
+    """
+
+    endpoint: Annotated[str | None, _http_url] = None
+    sample: Annotated[float, _share] = 0.01
+    headers: Annotated[Secret | None, _header_pairs] = None
+
+    @property
+    def header_pairs(self) -> list[tuple[str, str]]:
+        """The headers, told apart."""
+        return _pairs(self.headers.get_secret_value()) if self.headers is not None else []
+
+
 class Settings(Struct, frozen=True, kw_only=True):
     """All settings of a process. Made once, by `load_settings`, and passed down.
 
@@ -204,6 +274,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     api: ApiSettings = ApiSettings()
     signing: SigningSettings = SigningSettings()
     learner: LearnerSettings = LearnerSettings()
+    traces: TracesSettings = TracesSettings()
     log: LogSettings = LogSettings()
     data_dir: Path = Path(".weir")
     _notes: tuple[str, ...] = ()

@@ -62,6 +62,16 @@ class ServedModel:
         self._has_chances = task.has_classes
         self._check(payload["probe"])
 
+    @property
+    def features(self) -> Mapping[str, str]:
+        """What it has learned of: number, text or bool, by name."""
+        return self._kinds.of_each
+
+    @property
+    def classes(self) -> tuple[Native, ...]:
+        """The labels that it knows, as its learner has them; none of a regression."""
+        return self._labels.known
+
     def predict(self, features: Features) -> dict[str, Any] | Refusal:
         """The prediction for a request's features, or why they are refused.
 

@@ -32,6 +32,7 @@ from config.processes.fork import ended, fork
 from config.processes.restarts import FINAL_CODES
 from config.processes.roll_call import Parts, write_parts
 from config.settings import LearnerSettings
+from config.traces.extra import load_if_on
 from stream.between.messages import Channel
 from stream.commit.host_budget import HostBudget
 from stream.errors import StreamError
@@ -62,6 +63,9 @@ class LearnerEndedError(StreamError):
 class Keeper:
     """The learners of some lines, kept at work.
 
+    Raises:
+        SettingsError: Traces are on, and their extra is not installed.
+
     Args:
         specs: The lines, at least one.
         of_all: What is not one line's own: in whose name leases are held, where it says how the
@@ -69,6 +73,8 @@ class Keeper:
     """
 
     def __init__(self, specs: Sequence[LineSpec], of_all: LearnerSettings) -> None:
+        for spec in specs:
+            load_if_on(spec.settings.traces)
         self._holder = of_all.name or f"{socket.gethostname()}:{os.getpid()}"
         budget = HostBudget(len(specs), share=of_all.versions_share)
         self._lines = [

@@ -16,7 +16,7 @@ from fastapi.routing import APIRoute
 
 from api.http.access import Access, Scope
 from api.http.bodies import DEPTH_MAX, problem_of_mistake
-from api.http.problem import Answer, HttpProblem, problem_of
+from api.http.problem import AS_A_PROBLEM, Answer, HttpProblem, Telling, problem_of
 from api.http.requests import (
     ClientGoneError,
     Headers,
@@ -27,11 +27,13 @@ from api.http.requests import (
 )
 from api.http.validation import problem_of_validation
 from api.metrics import ApiMetrics, RouteSeconds
+from api.traces import RequestTraces
 from learner.events.why_malformed import null_character, why_malformed
 
 log = logging.getLogger(__name__)
 
 Handle = Callable[[Request], Coroutine[Any, Any, Response]]
+CheckMedia = Callable[[Headers], None]  # raises HttpProblem (415)
 
 IN_PROGRESS_MAX = 1000  # requests; more are refused at once, probes and metrics excepted
 _WHO = "weir.who"
@@ -78,9 +80,10 @@ Who = Annotated[str, Depends(_who)]
 
 
 class GuardedRoute(APIRoute):
-    """A route with what a key must be for; None: it is free for all."""
+    """A route with what a key must be for (None: it is free for all), and how it tells problems."""
 
     needs: ClassVar[Scope | None]
+    telling: ClassVar[Telling]
 
 
 class Guard:
@@ -89,30 +92,58 @@ class Guard:
     Args:
         access: Who may ask.
         metrics: Told how long each answer took.
+        traces: What of them is traced.
         body_bytes_max: Larger bodies are refused before they are kept.
     """
 
-    def __init__(self, access: Access, metrics: ApiMetrics, *, body_bytes_max: int) -> None:
-        self._access, self._metrics = access, metrics
+    def __init__(
+        self,
+        access: Access,
+        metrics: ApiMetrics,
+        traces: RequestTraces,
+        *,
+        body_bytes_max: int,
+    ) -> None:
+        self._access, self._metrics, self._traces = access, metrics, traces
         self._body_bytes_max = body_bytes_max
 
-    def router(self, scope: Scope | None, *, tag: str) -> APIRouter:
-        """A router whose routes need a key of `scope`; None: they are free for all."""
-        guard = self
+    def router(
+        self,
+        scope: Scope | None,
+        *,
+        tag: str,
+        telling: Telling = AS_A_PROBLEM,
+        check_media: CheckMedia = require_json,
+    ) -> APIRouter:
+        """A router for the routes of a part.
+
+        Args:
+            scope: What a key must be for; None: they are free for all.
+            tag: Whom they are for.
+            telling: How they tell problems.
+            check_media: Which bodies they take.
+        """
+        guard, told = self, telling
 
         class Scoped(GuardedRoute):
-            """A route of this scope."""
+            """A route of this part."""
 
-            needs = scope
+            needs, telling = scope, told
 
             def get_route_handler(self) -> Handle:
                 """The handler with all that stands before it."""
-                return guard.around(super().get_route_handler(), self)
+                return guard.around(super().get_route_handler(), self, check_media)
 
         return APIRouter(route_class=Scoped, tags=[tag], redirect_slashes=False)
 
     async def admitted(
-        self, headers: Headers, scope: Scope | None, receive: Receive, *, has_body: bool
+        self,
+        headers: Headers,
+        scope: Scope | None,
+        receive: Receive,
+        *,
+        has_body: bool,
+        check_media: CheckMedia = require_json,
     ) -> tuple[str, bytes]:
         """The caller's name and the body of a request that may pass.
 
@@ -126,7 +157,7 @@ class Guard:
             raise HttpProblem(503, "overloaded", detail, headers=((b"retry-after", b"1"),))
         if not has_body:
             return who, b""
-        require_json(headers)
+        check_media(headers)
         return who, await read_body(receive, headers, self._body_bytes_max)
 
     def cors(self, headers: Headers) -> Mapping[str, str]:
@@ -136,7 +167,7 @@ class Guard:
             return {}
         return {"access-control-allow-origin": origin.decode("latin-1"), "vary": "origin"}
 
-    def around(self, inner: Handle, route: GuardedRoute) -> Handle:
+    def around(self, inner: Handle, route: GuardedRoute, check_media: CheckMedia) -> Handle:
         """`inner` with all that stands before it."""
         assert route.methods is not None
         (method,) = route.methods
@@ -147,7 +178,9 @@ class Guard:
 
         async def admit(request: Request, headers: Headers) -> Response:
             has_body = method == "POST"
-            who, body = await self.admitted(headers, scope, request.receive, has_body=has_body)
+            who, body = await self.admitted(
+                headers, scope, request.receive, has_body=has_body, check_media=check_media
+            )
             request.scope[_WHO] = who
             # Probes and pages take any, which balancers add to them.
             if scope is not None and (query := request.scope["query_string"]):
@@ -158,7 +191,14 @@ class Guard:
                 raise problem_of_validation(error, fields) from error
 
         async def handle(request: Request) -> Response:
-            return await self._counted(admit, request, seconds)
+            if scope is None or not self._traces.is_on:
+                return await self._counted(admit, request, seconds, route.telling)
+            headers = dict(request.scope["headers"])
+            with self._traces.request(method, route.path, headers) as span:
+                response = await self._counted(admit, request, seconds, route.telling)
+                if response is not _NOBODY_LISTENS:
+                    span.answered(response.status_code, bytes(response.body))
+                return response
 
         return handle
 
@@ -167,6 +207,7 @@ class Guard:
         admit: Callable[[Request, Headers], Coroutine[Any, Any, Response]],
         request: Request,
         seconds: RouteSeconds,
+        telling: Telling,
     ) -> Response:
         """The answer, or the problem that came instead; either is counted."""
         began, headers = time.perf_counter(), dict(request.scope["headers"])
@@ -176,7 +217,7 @@ class Guard:
         except ClientGoneError:
             return _NOBODY_LISTENS
         except Exception as error:  # the border: each is answered, and a fault of ours logged
-            response = response_of(problem_answer(error, request.url.path))
+            response = response_of(problem_answer(error, request.url.path, telling))
         finally:
             self._metrics.in_progress -= 1
         response.headers.update(self.cors(headers))
@@ -184,13 +225,13 @@ class Guard:
         return response
 
 
-def problem_answer(error: Exception, where: str) -> Answer:
+def problem_answer(error: Exception, where: str, telling: Telling = AS_A_PROBLEM) -> Answer:
     """The problem that an error is told as; a fault of our own is logged."""
     problem = problem_of(error)
     if problem is None:
         log.error("%s raised", where, exc_info=error)
         problem = fault()
-    return problem.answer()
+    return problem.answer(telling)
 
 
 def fault() -> HttpProblem:

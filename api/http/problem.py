@@ -4,7 +4,7 @@ Every error of the rooms below carries the exit code of the command line; here t
 becomes a status, so that both doors tell one story.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -70,6 +70,22 @@ class Answer:
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Telling:
+    """How the clients of some routes are told of a problem.
+
+    Attributes:
+        media: The type of the document.
+        besides: What it has beside the members of RFC 9457, where such clients look for it.
+    """
+
+    media: str
+    besides: Callable[["HttpProblem"], Mapping[str, Any]]
+
+
+AS_A_PROBLEM = Telling(media=MEDIA_TYPE, besides=lambda _: {})
+
+
 class HttpProblem(HTTPException):
     """An error as a client is told it; the framework lets it pass from wherever it is raised.
 
@@ -102,9 +118,10 @@ class HttpProblem(HTTPException):
         """What happened."""
         return self.detail
 
-    def document(self) -> dict[str, Any]:
+    def document(self, telling: Telling = AS_A_PROBLEM) -> dict[str, Any]:
         """The members of RFC 9457, `code` and `errors`."""
         return {
+            **telling.besides(self),
             "type": f"/docs#{self.code}",
             "title": TITLES[self.code],
             "status": self.status,
@@ -113,12 +130,12 @@ class HttpProblem(HTTPException):
             "errors": self.errors,
         }
 
-    def answer(self) -> Answer:
+    def answer(self, telling: Telling = AS_A_PROBLEM) -> Answer:
         """The problem as it is sent."""
         return Answer(
             status=self.status,
-            content=msgspec.json.encode(self.document()),
-            media=MEDIA_TYPE.encode(),
+            content=msgspec.json.encode(self.document(telling)),
+            media=telling.media.encode(),
             headers=self.header_lines,
         )
 

@@ -185,6 +185,7 @@ class ModelView(Strict):
     version_id: str
     serving: str | None
     serving_id: str | None
+    ready: bool
     created_at: str
     age_seconds: float | None
     learned: int

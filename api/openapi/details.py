@@ -8,7 +8,8 @@ import msgspec
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from api.http.problem import MEDIA_TYPE, HttpProblem
+from api.http.problem import AS_A_PROBLEM, HttpProblem, Telling
+from api.openapi.answers import ProblemDocument
 
 PROBLEM_SCHEMA = {"$ref": "#/components/schemas/ProblemDocument"}
 
@@ -29,6 +30,7 @@ def told(
     status: int = 200,
     media: str = "application/json",
     links: Mapping[str, Any] | None = None,
+    telling: Telling = AS_A_PROBLEM,
 ) -> dict[int | str, dict[str, Any]]:
     """The responses of a route: an example of its answer, and one of each problem.
 
@@ -38,6 +40,7 @@ def told(
         status: Of the answer.
         media: Its type.
         links: Where an answer leads, by name (OpenAPI's link objects).
+        telling: How problems are told.
     """
     found: dict[int | str, dict[str, Any]] = {}
     if example is not None:
@@ -45,12 +48,25 @@ def told(
         answer = {"description": described, "content": {media: {"example": example}}}
         found[status] = {**answer, **({"links": dict(links)} if links else {})}
     for problem in problems:
-        content = {"schema": PROBLEM_SCHEMA, "example": problem.document()}
+        document = problem.document(telling)
+        content = {"schema": _schema_of(document), "example": document}
         described = HTTPStatus(problem.status).phrase
         found.setdefault(
-            problem.status, {"description": described, "content": {MEDIA_TYPE: content}}
+            problem.status, {"description": described, "content": {telling.media: content}}
         )
     return found
+
+
+def _schema_of(problem: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a problem's document: the usual one, or what it has besides as well."""
+    besides = problem.keys() - ProblemDocument.model_fields.keys()
+    if not besides:
+        return PROBLEM_SCHEMA
+    schema = ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}")
+    del schema["$defs"]
+    schema["properties"] |= {name: {"type": "string"} for name in besides}
+    schema["required"] += sorted(besides)
+    return {**schema, "title": "ProblemDocumentBeside"}
 
 
 def raw_body(*kinds: type[BaseModel], **examples: Any) -> dict[str, Any]:

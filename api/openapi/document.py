@@ -24,6 +24,7 @@ TAGS = [
     {"name": "engineers", "description": "See how models do."},
     {"name": "operators", "description": "Roll back, pin, freeze; and who did."},
     {"name": "on call", "description": "Probes and metrics."},
+    {"name": "other servers' clients", "description": "Ask as Triton, KServe or MLflow is asked."},
 ]
 DESCRIPTION = (
     "Online learning on a Kafka stream: predictions by a model that learns, its versions, and the "
@@ -53,13 +54,13 @@ def complete(
     if with_keys:
         document["components"]["securitySchemes"] = {"key": _KEY}
     document["security"] = []
-    of_path = {"model": model, "version": "v1"}
+    of_path = {"model": model, "version": "v1", "number": "1"}
     for route in routes:
         for method in route.methods or ():
             operation = document["paths"][route.path][method.lower()]
             _add_examples(operation, route, of_path)
             _add_usual_problems(operation, route)
-            _add_access(operation, route.needs, with_keys=with_keys)
+            _add_access(operation, route, with_keys=with_keys)
 
 
 def operations(document: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -84,18 +85,22 @@ def _add_examples(
 def _add_usual_problems(operation: dict[str, Any], route: GuardedRoute) -> None:
     """What is refused before the handler; a route's own problem of the same status is shown."""
     places = {(each["in"], each["name"]) for each in operation.get("parameters", ())}
+    if 422 not in route.responses:  # the framework's own, which no route answers
+        operation["responses"].pop("422", None)
     usual = [NOT_JSON, TOO_LARGE, NOT_JSON_MEDIA] if "requestBody" in operation else []
     usual += [NO_MODEL] if ("path", "model") in places else []
     if "requestBody" not in operation and route.needs is not None:
         usual.append(BAD_LIMIT if ("query", "limit") in places else BAD_PARAMETER)
-    for status, response in told(None, *usual).items():
+    for status, response in told(None, *usual, telling=route.telling).items():
         if status not in route.responses:
             operation["responses"][str(status)] = response
 
 
-def _add_access(operation: dict[str, Any], scope: str | None, *, with_keys: bool) -> None:
+def _add_access(operation: dict[str, Any], route: GuardedRoute, *, with_keys: bool) -> None:
+    scope = route.needs
     needs_key = with_keys and scope is not None
-    found = told(None, *((NO_KEY, OTHER_SCOPE) if needs_key else (FOREIGN_HOST,)))
+    problems = (NO_KEY, OTHER_SCOPE) if needs_key else (FOREIGN_HOST,)
+    found = told(None, *problems, telling=route.telling)
     responses = {**operation["responses"], **{str(status): it for status, it in found.items()}}
     operation["responses"] = dict(sorted(responses.items()))
     if needs_key:

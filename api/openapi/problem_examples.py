@@ -53,6 +53,13 @@ BAD_FEATURE = field_problem(
     ["features", "https"],
     "Expected `bool | int | float | str | object | null`, got `array`",
 )
+BAD_INSTANCE = field_problem(
+    "wrong_type",
+    ["instances", 0, "https"],
+    "Expected `bool | int | float | str | object | null`, got `array`",
+)
+BAD_TENSOR = field_problem("bad_value", ["inputs", 0, "data"], "1 values, the shape has 2")
+BAD_ROW = field_problem("bad_value", ["inputs", "port"], "1 values, others have 2")
 BAD_EVENT = field_problem("wrong_type", ["ts"], "'yesterday' is no RFC 3339 time with its offset")
 BAD_LABEL = field_problem("missing_field", ["id"], "it is missing")
 BAD_ORDER = field_problem("missing_field", ["reason"], "it is missing")

@@ -16,6 +16,7 @@ from api.metrics import ApiMetrics
 from api.prediction_log.records import Note, notes_from_bytes, notes_to_bytes
 from config.model.answer_log import AnswerLog
 from config.processes.channel import Channel, ChannelClosedError
+from config.traces.context import current
 
 _EVERY_S = 0.005
 _AWAY_EVERY_S = 0.1
@@ -28,6 +29,12 @@ Notes = Channel[Sequence[Note]]
 def channel(end: socket.socket) -> Notes:
     """Either end of the way from a worker to the sender."""
     return Channel(end, notes_to_bytes, notes_from_bytes)
+
+
+def _trace() -> bytes:
+    """The span that is being answered, where it is traced."""
+    traced = current()
+    return b"" if traced is None else traced.header
 
 
 class AnswerNotes:
@@ -69,7 +76,7 @@ class AnswerNotes:
         if self._waiting_bytes > _WAITING_BYTES_MAX:
             self._dropped[model].add(count)
             return
-        self._waiting.append(Note(model, self._clock_ms(), count, request, answer))
+        self._waiting.append(Note(model, self._clock_ms(), count, request, answer, _trace()))
         self._waiting_bytes += len(request) + len(answer) + _NOTE_BYTES
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(_EVERY_S, self._turn)

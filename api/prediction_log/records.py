@@ -8,6 +8,7 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from config.model.answer_log import AnswerLog
+from config.traces.context import HEADER
 
 
 class Note(Struct, frozen=True, array_like=True):
@@ -19,6 +20,7 @@ class Note(Struct, frozen=True, array_like=True):
         count: How many of its answers are to be written down.
         request: The body that was sent, a `PredictBody`.
         answer: The body that was answered.
+        trace: Its `traceparent`, where it is traced.
     """
 
     model: str
@@ -26,13 +28,15 @@ class Note(Struct, frozen=True, array_like=True):
     count: int
     request: bytes
     answer: bytes
+    trace: bytes = b""
 
 
 class LogRecord(NamedTuple):
-    """One record: its key, its value."""
+    """One record: its key, its value, its headers."""
 
     key: bytes
     value: bytes
+    headers: tuple[tuple[str, bytes], ...] = ()
 
 
 class _Asked(Struct):
@@ -86,7 +90,7 @@ def records(note: Note, answer_log: AnswerLog) -> Iterator[LogRecord]:
     >>> note = Note("m", 1_700_000_000_250, 1, b'{"features": {"a": 1.50}, "key": "k"}',
     ...             b'{"prediction": true, "prediction_id": "x", "model": "m", "version": "v1", '
     ...             b'"version_id": "4f1c", "learned": 7, "age_seconds": 0.1}')
-    >>> key, value = next(records(note, AnswerLog()))
+    >>> key, value, headers = next(records(note, AnswerLog()))
     >>> key, value[value.index(b'"predicted_at') :]
     (b'k', b'"predicted_at":"2023-11-14T22:13:20.250Z","prediction":true,"features":{"a": 1.50},\
 "key":"k"}')
@@ -98,12 +102,14 @@ def records(note: Note, answer_log: AnswerLog) -> Iterator[LogRecord]:
     else:
         answers, features = _decode_several(note.answer).predictions, list(asked.instances)
     at = _rfc3339(note.at_ms)
+    headers = ((HEADER, note.trace),) if note.trace else ()
     for answer, given in zip(answers, features, strict=True):
         if answer_log.holds(answer.prediction_id):
-            yield _record(answer, given if answer_log.features else UNSET, asked.key, at)
+            value = _value(answer, given if answer_log.features else UNSET, asked.key, at)
+            yield LogRecord((asked.key or answer.prediction_id).encode(), value, headers)
 
 
-def _record(answer: _Answered, features: Raw | UnsetType, key: str | None, at: str) -> LogRecord:
+def _value(answer: _Answered, features: Raw | UnsetType, key: str | None, at: str) -> bytes:
     value = _Logged(
         prediction_id=answer.prediction_id,
         model=answer.model,
@@ -116,7 +122,7 @@ def _record(answer: _Answered, features: Raw | UnsetType, key: str | None, at: s
         features=features,
         key=UNSET if key is None else key,
     )
-    return LogRecord((key or answer.prediction_id).encode(), _encode(value))
+    return _encode(value)
 
 
 def _rfc3339(at_ms: int) -> str:

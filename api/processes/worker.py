@@ -26,6 +26,7 @@ from config.processes.channel import ChannelClosedError
 
 log = logging.getLogger(__name__)
 
+_SPANS_S = 0.5  # to send the last spans
 _NOTES_S = 1.0  # to hand over what is noted of the last answers
 
 
@@ -74,6 +75,7 @@ class Worker:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(self._work())
         self._job.app.notes.close(_NOTES_S)
+        self._job.app.traces.close(_SPANS_S)
         if self._job.publisher is not None:
             self._job.publisher.close()
 

@@ -18,6 +18,7 @@ from api.openapi import answers
 from api.openapi.details import Json, raw_body, told
 from api.openapi.problem_examples import BAD_EVENT, BAD_LABEL, NO_KAFKA
 from api.openapi.questions import EVENTS_MAX, EventBody, EventsBody, LabelBody, LabelsBody
+from api.traces import RecordHeaders, RequestTraces
 from config.model_file import ModelFile
 from learner.events.decode import decoder
 from learner.values import Event
@@ -46,7 +47,9 @@ class Publisher(Protocol):
     Until its first use it holds no thread and no connection, so that it can be forked.
     """
 
-    async def publish(self, topic: str, key: bytes | None, value: bytes) -> Published:
+    async def publish(
+        self, topic: str, key: bytes | None, value: bytes, headers: RecordHeaders = ()
+    ) -> Published:
         """Publish a record and wait until it is acknowledged; calls keep their order.
 
         Raises:
@@ -65,10 +68,16 @@ class Events:
     Args:
         model_files: Of the models, whose topics are published to.
         publisher: None: this process has no Kafka.
+        traces: Whose spans go with the records.
     """
 
-    def __init__(self, model_files: Iterable[ModelFile], publisher: Publisher | None) -> None:
-        self._publisher = publisher
+    def __init__(
+        self,
+        model_files: Iterable[ModelFile],
+        publisher: Publisher | None,
+        traces: RequestTraces,
+    ) -> None:
+        self._publisher, self._traces = publisher, traces
         self._decode = {each.name: decoder(each) for each in model_files}
 
     async def publish(self, line: Line, body: RawBody) -> Json:
@@ -96,7 +105,8 @@ class Events:
         publisher = self._publisher
         if publisher is None:
             raise HttpProblem(503, "unavailable", NO_KAFKA.detail)
-        found = await _publish_all(publisher, topic, events)
+        with self._traces.sending(topic, len(events)) as headers:
+            found = await _publish_all(publisher, topic, events, headers)
         items = [_item(event, place) for (_, event), place in zip(events, found, strict=True)]
         return Json({"items": items}, status_code=202)
 
@@ -146,7 +156,7 @@ def _item(event: Event, place: Published) -> dict[str, Any]:
 
 
 async def _publish_all(
-    publisher: Publisher, topic: str, events: list[tuple[bytes, Event]]
+    publisher: Publisher, topic: str, events: list[tuple[bytes, Event]], headers: RecordHeaders
 ) -> list[Published]:
     """Publish in order, the first alone: one record finds out that Kafka is away, not thousands.
 
@@ -156,7 +166,10 @@ async def _publish_all(
     done: list[Published] = []
     for first, end in _batches(len(events)):
         tried = await asyncio.gather(
-            *(publisher.publish(topic, _key(event), text) for text, event in events[first:end]),
+            *(
+                publisher.publish(topic, _key(event), text, headers)
+                for text, event in events[first:end]
+            ),
             return_exceptions=True,
         )
         done += [place for place in tried if not isinstance(place, BaseException)]

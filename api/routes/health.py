@@ -13,7 +13,7 @@ from api.openapi import answers
 from api.openapi.details import Json, told
 from api.openapi.problem_examples import NOT_ALL_READY
 from api.routes.pages import html_page
-from api.serving.served import ServedLine
+from api.serving.served import Served, ServedLine
 
 
 class Probes:
@@ -32,16 +32,7 @@ class Probes:
 
     async def ready(self, served: Models) -> Json:
         """Whether every worker has a version of every model, and none is about to end."""
-        if served.is_draining:
-            raise HttpProblem(503, "not_ready", "this process is about to end")
-        if missing := served.not_ready:
-            whys = {name: _why(served.lines[name]) for name in missing}
-            told_of = "; ".join(f"{name}: {why}" for name, why in whys.items())
-            problem = HttpProblem(503, "not_ready", f"not loaded yet: {told_of}")
-            problem.errors = [
-                {"pointer": f"/models/{name}", "message": why} for name, why in whys.items()
-            ]
-            raise problem
+        check_ready(served)
         models = {
             name: line.loaded.name if line.loaded else None for name, line in served.lines.items()
         }
@@ -92,6 +83,24 @@ class Probes:
             "/", operation_id="index", summary="A page with links", response_class=HTMLResponse,
             responses=told("<!doctype html>", media="text/html"),
         )(self.index)  # fmt: skip
+
+
+def check_ready(served: Served) -> None:
+    """Refuse to be called ready.
+
+    Raises:
+        HttpProblem: 503: this process is about to end, or a worker has no version of some model.
+    """
+    if served.is_draining:
+        raise HttpProblem(503, "not_ready", "this process is about to end")
+    if missing := served.not_ready:
+        whys = {name: _why(served.lines[name]) for name in missing}
+        told_of = "; ".join(f"{name}: {why}" for name, why in whys.items())
+        problem = HttpProblem(503, "not_ready", f"not loaded yet: {told_of}")
+        problem.errors = [
+            {"pointer": f"/models/{name}", "message": why} for name, why in whys.items()
+        ]
+        raise problem
 
 
 def _why(line: ServedLine) -> str:

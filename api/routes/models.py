@@ -163,7 +163,8 @@ class Reading:
 
     def _view(self, line: ServedLine) -> dict[str, Any]:
         serving = line.loaded.version if line.loaded else None
-        return views.model_view(line.known(), now_ms=self._clock_ms(), serving=serving)
+        view = views.model_view(line.known(), now_ms=self._clock_ms(), serving=serving)
+        return view | {"ready": serving is not None}
 
     def _reader(self, line: ServedLine) -> LineReader:
         """A reader of this request's own: it runs on another thread than the one that follows."""
@@ -281,7 +282,7 @@ def _marks(line: ServedLine) -> dict[str, Any]:
 
 _MODEL_EXAMPLE: dict[str, Any] = {
     "name": "phishing", "task": "binary", "state": "idle", "version": "v17", "version_id": _ID,
-    "serving": "v17", "serving_id": _ID, "created_at": _AT, "age_seconds": 0.42,
+    "serving": "v17", "serving_id": _ID, "ready": True, "created_at": _AT, "age_seconds": 0.42,
     "learned": 1250, "scored": 1250, "unscored": 0, "nonfinite": 0, "refused": 0,
     "refused_by": {}, "skipped": 0, "forgotten": 0, "pending": 0, "expired": 0,
     "labels": 0,

@@ -93,11 +93,47 @@ class Predictor:
             answer = self._ask(line, loaded, body.features, ("features",))
             answer["prediction_id"] = given
             answer |= self._facts(line, loaded)
-            return self._noted(line, (given,), text, _written(answer))
+            return self._noted(line, (given,), text, written(answer))
         if body.instances is UNSET or body.features is not UNSET:
             detail = "send either features or instances"
             raise HttpProblem(422, "missing_field", detail, pointer="/features")
-        return await self._batch(line, loaded, body.instances, body, text)
+        if body.id is not None:
+            raise HttpProblem(
+                422, "bad_value", "/id: several answers have no one id", pointer="/id"
+            )
+        found = await self._several(line, loaded, body.instances, ("instances",))
+        ids = [each["prediction_id"] for each in found]
+        return self._noted(line, ids, text, written({"predictions": found}))
+
+    async def answers(
+        self,
+        line: ServedLine,
+        rows: Sequence[Features],
+        *,
+        place: Sequence[str | int],
+        given: str | None = None,
+    ) -> list[dict[str, Any]]:
+        """Predictions by one version, for whoever tells them in other words than ours.
+
+        They count, and are written down, as those of `POST …/predict`.
+
+        Args:
+            place: Where the rows stand in the request, for problems.
+            given: The id of the prediction, where there is one row.
+
+        Raises:
+            HttpProblem: 422: a row cannot be answered; 503: no version is loaded yet.
+        """
+        loaded = self._loaded(line)
+        only_id = self._id(line, given) if len(rows) == 1 else None
+        found = await self._several(line, loaded, rows, place)
+        if only_id is not None:
+            found[0]["prediction_id"] = only_id
+        content = written({"predictions": found})  # whatever cannot be is refused here, too
+        if line.name in self._notes.logs:
+            ids = [each["prediction_id"] for each in found]
+            self._notes.add(line.name, ids, _encode({"instances": rows}), content)
+        return found
 
     def _noted(self, line: ServedLine, ids: Sequence[str], text: bytes, content: bytes) -> Answer:
         """The answer, which is written down where the model's are."""
@@ -134,35 +170,29 @@ class Predictor:
             "age_seconds": max(0, self._clock_ms() - loaded.created_at_ms) / 1000,
         }
 
-    async def _batch(
+    async def _several(
         self,
         line: ServedLine,
         loaded: Loaded,
-        instances: list[Features],
-        body: PredictBody,
-        text: bytes,
-    ) -> Answer:
-        if body.id is not None:
-            raise HttpProblem(
-                422, "bad_value", "/id: several answers have no one id", pointer="/id"
-            )
-        if not 0 < len(instances) <= INSTANCES_MAX:
-            detail = f"/instances: {len(instances)} of them, from 1 to {INSTANCES_MAX} are answered"
-            raise HttpProblem(422, "bad_value", detail, pointer="/instances")
+        rows: Sequence[Features],
+        place: Sequence[str | int],
+    ) -> list[dict[str, Any]]:
+        if not 0 < len(rows) <= INSTANCES_MAX:
+            what = f"{len(rows)} of them, from 1 to {INSTANCES_MAX} are answered"
+            raise field_problem("bad_value", place, what)
         found, breathed = [], time.monotonic()
         facts, new_id = self._facts(line, loaded), self._new_id
-        for number, features in enumerate(instances):
+        for number, features in enumerate(rows):
             if type(features.get("features")) is dict:
-                _refuse_wrapped(line, features, ("instances", number, "features"))
-            answer = self._ask(line, loaded, features, ("instances", number))
+                _refuse_wrapped(line, features, (*place, number, "features"))
+            answer = self._ask(line, loaded, features, (*place, number))
             answer["prediction_id"] = new_id()
             answer |= facts
             found.append(answer)
             if time.monotonic() - breathed > _BREATH_S:
                 await asyncio.sleep(0)
                 breathed = time.monotonic()
-        ids = [each["prediction_id"] for each in found]
-        return self._noted(line, ids, text, _written({"predictions": found}))
+        return found
 
     def _ask(
         self,
@@ -212,7 +242,7 @@ class Predictor:
             return response_of(await self.answer(line, body))
 
 
-def _written(answer: dict[str, Any]) -> bytes:
+def written(answer: dict[str, Any]) -> bytes:
     """The answer's JSON.
 
     Raises:

@@ -10,6 +10,7 @@ from api.http.requests import ClientGoneError, Headers, Receive, refuse_unknown_
 from api.metrics import ApiMetrics
 from api.routes.predict import PATH, Predictor
 from api.serving.served import ServedLine
+from api.traces import RequestTraces
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -23,12 +24,19 @@ class Straight:
         predictor: What answers.
         metrics: Told how long each answer took.
         models: Their names, by path.
+        traces: What of them is traced.
     """
 
     def __init__(
-        self, guard: Guard, predictor: Predictor, metrics: ApiMetrics, models: Mapping[str, str]
+        self,
+        guard: Guard,
+        predictor: Predictor,
+        metrics: ApiMetrics,
+        models: Mapping[str, str],
+        traces: RequestTraces,
     ) -> None:
         self._guard, self.predictor, self._metrics = guard, predictor, metrics
+        self._traces = traces
         self._seconds = metrics.seconds("POST", PATH)
         self.models = models
 
@@ -38,7 +46,12 @@ class Straight:
         metrics.in_progress += 1
         try:
             headers: dict[bytes, bytes] = dict(scope["headers"])
-            answer = await self._answered(line, scope, headers, receive)
+            if self._traces.is_on:
+                with self._traces.request("POST", PATH, headers) as span:
+                    answer = await self._answered(line, scope, headers, receive)
+                    span.answered(answer.status, answer.content)
+            else:
+                answer = await self._answered(line, scope, headers, receive)
             await self._send(send, answer, headers)
         except ClientGoneError:
             return

@@ -69,6 +69,7 @@ def model_view(state: LineState, *, now_ms: int, serving: Version | None = None)
         "version_id": head.id,
         "serving": serving.manifest.name if serving else None,
         "serving_id": serving.id if serving else None,
+        "ready": serving is not None,
         "created_at": timestamp(manifest.created_at_ms),
         "age_seconds": _age_s(serving, now_ms),
         "learned": counts.learned,

@@ -75,6 +75,11 @@ class Kinds:
         """Whether all of these features are known as numbers, whatever they are here."""
         return x.keys() <= self._of["number"]
 
+    @property
+    def of_each(self) -> dict[str, str]:
+        """The kind of each feature that is of one."""
+        return {name: first.kind for name, first in self._first.items()}
+
     def refusal(self, x: Features) -> Refusal | None:
         """Why these features are refused: one is of another kind than it was."""
         first = self._first

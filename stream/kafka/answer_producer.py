@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 from typing import Any, NamedTuple
 
@@ -13,6 +13,7 @@ from kafka.errors import KafkaError, UnknownTopicOrPartitionError
 from config.settings import KafkaSettings
 from stream.errors import KafkaUnavailableError, TopicMissingError
 from stream.kafka import client as kafka_client
+from stream.send.resume import Header
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +29,7 @@ class _Record(NamedTuple):
     topic: str
     key: bytes
     value: bytes
+    headers: Sequence[Header]
     at_ms: int
     settled: Settled
 
@@ -56,11 +58,17 @@ class AnswerProducer:
         """Begin, in the process that it is to work in."""
         self._thread.start()
 
-    def send(self, topic: str, record: tuple[bytes, bytes], at_ms: int, settled: Settled) -> None:
+    def send(
+        self,
+        topic: str,
+        record: tuple[bytes, bytes, Sequence[Header]],
+        at_ms: int,
+        settled: Settled,
+    ) -> None:
         """Queue a record.
 
         Args:
-            record: Its key, its value.
+            record: Its key, its value, its headers.
             at_ms: Its timestamp.
             settled: Called once, on any thread: whether Kafka has it. Where it is called with
                 False after a broken connection, Kafka may have it all the same.
@@ -96,6 +104,7 @@ class AnswerProducer:
                 # To hash a key takes the driver longer than all else.
                 partition=0 if self._partitions[record.topic] == 1 else None,
                 timestamp_ms=record.at_ms,
+                headers=list(record.headers),
             )
         except KafkaError as error:  # of this record alone: it is larger than any may be
             log.debug("an answer is not sent to %s: %r", record.topic, error)

@@ -134,7 +134,9 @@ class Publisher:
         # One thread: records are queued in the order in which they were asked for.
         self._queueing = ThreadPoolExecutor(max_workers=1, thread_name_prefix="publish")
 
-    async def publish(self, topic: str, key: bytes | None, value: bytes) -> Published:
+    async def publish(
+        self, topic: str, key: bytes | None, value: bytes, headers: Sequence[Header] = ()
+    ) -> Published:
         """Publish one record and wait for Kafka's acknowledgement.
 
         Raises:
@@ -146,7 +148,7 @@ class Publisher:
         producer = None
         try:
             producer, future = await loop.run_in_executor(
-                self._queueing, self._send, topic, key, value
+                self._queueing, self._send, topic, key, value, headers
             )
             future.add_callback(lambda found: _settle(loop, acknowledged, found, None))
             future.add_errback(lambda error: _settle(loop, acknowledged, None, error))
@@ -165,7 +167,9 @@ class Publisher:
         if self._producer is not None:
             kafka_client.close_producer(self._producer, limit_s=5.0)
 
-    def _send(self, topic: str, key: bytes | None, value: bytes) -> tuple[Any, Any]:
+    def _send(
+        self, topic: str, key: bytes | None, value: bytes, headers: Sequence[Header]
+    ) -> tuple[Any, Any]:
         if topic not in self._known:
             kafka_client.require(self._kafka, [topic])
             self._known.add(topic)
@@ -174,7 +178,8 @@ class Publisher:
             self._producer = None
         if self._producer is None:
             self._producer = _kafka_producer(self._kafka, "weir-api", linger_ms=2)
-        return self._producer, self._producer.send(topic, value=value, key=key)
+        future = self._producer.send(topic, value=value, key=key, headers=list(headers))
+        return self._producer, future
 
 
 def _settle(

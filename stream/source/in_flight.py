@@ -34,6 +34,7 @@ class InFlight:
     refused: list[tuple[int, Refusal]]  # by the screen; places among the records
     bytes: int
     is_left_out: bool = False
+    ids: Sequence[str | None] | None = None  # of the records that the screen admitted
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +142,8 @@ class Feed:
     def _batch(self, topic: str, partition: int, records: Sequence[Any]) -> Batch:
         examples, refused = self._columns.of(topic, partition, records)
         size = sum(len(record.value or b"") for record in records)
-        self._in_flight.append(InFlight(topic, partition, records, refused, size))
+        sent = InFlight(topic, partition, records, refused, size, ids=examples.ids)
+        self._in_flight.append(sent)
         self._records += len(records)
         self._bytes += size
         last = records[-1]

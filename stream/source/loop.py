@@ -49,6 +49,7 @@ from stream.source.columns import columns_of
 from stream.source.give_back import give_back
 from stream.source.in_flight import Feed
 from stream.source.order_watch import OrderWatch
+from stream.source.reports.batch_traces import BatchTraces
 from stream.source.reports.heartbeat import Speed, Status, Trouble
 from stream.source.reports.held_log import HeldLog
 from stream.source.reports.metrics import LearnerMetrics
@@ -85,6 +86,7 @@ class SourceLoop:
         positions: Those of the head; moved on as the learner takes batches.
         held: Tells what the publish gate holds back.
         rewind: Where one is under way: what is taken, until it has taken over.
+        traces: Makes spans of what is learned; None: nothing is traced.
     """
 
     def __init__(
@@ -105,8 +107,9 @@ class SourceLoop:
         metrics: LearnerMetrics,
         held: HeldLog,
         rewind: Rewinder | None = None,
+        traces: BatchTraces | None = None,
     ) -> None:
-        self._rewind, self._has_told = rewind, False
+        self._rewind, self._has_told, self._traces = rewind, False, traces
         self._line, self._verifier = line, verifier
         self._channel, self._board, self._status = channel, board, status
         self._positions, self._watch = positions, watch
@@ -257,6 +260,8 @@ class SourceLoop:
         self._status.events_per_second = self._speed.took(taken.learned, message.seconds)
         self._remedies.took(taken.learned, (refusal for _, refusal in taken.refused))
         self._metrics.took(taken.learned, refused)
+        if self._traces is not None and self._rewind is None:  # what is replayed was traced before
+            self._traces.took(taken, message)
         for detector, direction in message.drifted:
             self._metrics.drifted(detector, direction)
 
@@ -279,6 +284,8 @@ class SourceLoop:
         self._status.own_heads = frozenset({version.id})
         self._status.version, self._status.trouble = manifest.name, Trouble()
         self._metrics.committed(message, manifest)
+        if self._traces is not None:
+            self._traces.committed(manifest)
         self._metrics.head_is(manifest)
         self._held.head_is(manifest)
         self._not_finite.head_is(manifest.counts, time.monotonic())

@@ -28,6 +28,7 @@ from config.model.parts import Keep
 from config.model_file import ModelFile
 from config.processes.scratch import parent_of
 from config.settings import Settings
+from config.traces.extra import load_if_on
 from stream.between.messages import Begin, Channel
 from stream.between.positions import Positions
 from stream.between.shared_numbers import SharedNumbers
@@ -49,6 +50,7 @@ from stream.learning.restore import positions_of
 from stream.source.loop import SourceLoop
 from stream.source.order_watch import OrderWatch
 from stream.source.probes import LearnerProbes
+from stream.source.reports.batch_traces import BatchTraces
 from stream.source.reports.heartbeat import Status, Trouble
 from stream.source.reports.held_log import HeldLog
 from stream.source.reports.metrics import LearnerMetrics
@@ -64,6 +66,7 @@ from stream.source.topics import begun, losable, lose_what_is_lost, topics_to_re
 
 log = logging.getLogger(__name__)
 
+_SPANS_S = 0.5  # to send the last spans
 _STANDBY_LOOK_S = 0.25
 _STANDBY_BEAT_S = 1.0
 _SAY_EVERY_S = 3.0
@@ -277,11 +280,22 @@ class SourceProcess:
                 metrics=metrics,
                 held=HeldLog(metrics, head.manifest if head else None),
                 rewind=self._rewinder(rewind, head),
+                traces=self._traces(metrics, stack),
             ).hold()
             self.status.state = "stopped"
             watch.end()
             watch.beat()
             self.store.release(self.line, holder=self.holder, token=granted.token)
+
+    def _traces(self, metrics: LearnerMetrics, stack: contextlib.ExitStack) -> BatchTraces | None:
+        """What makes spans, with a thread of its own, where traces are on."""
+        if not load_if_on(self.settings.traces):
+            return None
+        from config.traces.spans import Spans
+
+        spans = Spans(self.settings.traces, "weir-learner", metrics.spans)
+        stack.callback(spans.close, _SPANS_S)
+        return BatchTraces(spans, self.model_file.name)
 
     def _rewind(self, head: Version | None) -> RewindStart | None:
         """The rewind that is ordered, to be begun or gone on with."""

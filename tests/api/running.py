@@ -7,7 +7,7 @@ import json
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -80,16 +80,20 @@ class LocalPublisher:
 
     def __init__(self) -> None:
         self.records: list[tuple[str, bytes | None, bytes]] = []
+        self.headers: list[Sequence[tuple[str, bytes]]] = []
         self.fails: Exception | None = None
         self.fails_at: int | None = None
 
-    async def publish(self, topic: str, key: bytes | None, value: bytes) -> Place:
+    async def publish(
+        self, topic: str, key: bytes | None, value: bytes, headers: Sequence[tuple[str, bytes]] = ()
+    ) -> Place:
         """Take one record."""
         if self.fails is not None:
             raise self.fails
         if self.fails_at is not None and len(self.records) >= self.fails_at:
             raise Unavailable("Kafka does not answer", advice="wait")
         self.records.append((topic, key, value))
+        self.headers.append(headers)
         return Place(topic, 0, len(self.records) - 1)
 
     def close(self) -> None:
@@ -238,6 +242,16 @@ def server_of(app: Api) -> Iterator[tuple[Server, str]]:
 
 
 @contextlib.contextmanager
+def _traced(app: Api) -> Iterator[None]:
+    """What a worker does for its spans, in a process that is not forked."""
+    app.traces.enter()
+    try:
+        yield
+    finally:
+        app.traces.close(1.0)
+
+
+@contextlib.contextmanager
 def followed(app: Api, model_file: ModelFile, store: Store, scratch: Path) -> Iterator[None]:
     """The loader's part in a thread of this process: it hands models over as they are."""
     metrics, served = app.metrics, app.served
@@ -286,18 +300,21 @@ def running(
     store: Store | None = None,
     keys: Keys = KEYS,
     pairs: Callable[[int], Iterable[tuple[Mapping[str, Any], Any]]] = phishing,
+    traces: Mapping[str, Any] | None = None,
     **api: Any,
 ) -> Iterator[Running]:
     """An API that serves a model which has learned so many events; 0: that has no version."""
     model_file = parse_model_file(model)
     store = store or MemoryStore()
     publisher = LocalPublisher()
-    app = create_app(settings_of(**api), by_line(model_file), store, keys, publisher)
+    settings = load_settings({"api": api, "traces": traces or {}}, environ={})
+    app = create_app(settings, by_line(model_file), store, keys, publisher)
     with (
         tempfile.TemporaryDirectory() as scratch,
         followed(app, model_file, store, Path(scratch)),
         server_of(app) as (server, url),
         httpx.Client(base_url=url, timeout=30) as client,
+        _traced(app),
     ):
         learning = Learning(model_file, store, Path(scratch))
         if learned:

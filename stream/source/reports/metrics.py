@@ -27,6 +27,9 @@ class LearnerMetrics:
         model: The `model` label of every series.
         registry: Where they are registered; passed in, so that tests have their own.
         disks: Folders that this process, or `weir dev`, writes to, each by what it is for.
+
+    Attributes:
+        spans: Where it is counted what becomes of spans.
     """
 
     def __init__(
@@ -73,6 +76,7 @@ class LearnerMetrics:
             ["model", "dependency"],
             registry=registry,
         )
+        self.spans = LearnerSpanCounts(model, registry)
         self._watch_disks(disks or {})
         self._unsafe = Gauge(
             "weir_store_unsafe",
@@ -184,6 +188,32 @@ class LearnerMetrics:
 
     def _gauge(self, name: str, what: str) -> Gauge:
         return _gauge(name, what, self._model, self.registry)
+
+
+class LearnerSpanCounts:
+    """What becomes of the spans of traces."""
+
+    def __init__(self, model: str, registry: CollectorRegistry) -> None:
+        counter = Counter(
+            "weir_spans",
+            "Spans of traces: the collector has them, or they were dropped.",
+            ["model", "outcome"],
+            registry=registry,
+        )
+        self._dropped = counter.labels(model, "dropped")
+        self._sent = counter.labels(model, "sent")
+
+    def full(self) -> None:
+        """Too many waited."""
+        self._dropped.inc()
+
+    def sent(self, count: int) -> None:
+        """The collector has these."""
+        self._sent.inc(count)
+
+    def lost(self, count: int) -> None:
+        """The collector did not take these."""
+        self._dropped.inc(count)
 
 
 class _Commits:

@@ -17,6 +17,16 @@ MODEL = "/v1/models/phishing"
 SCOPES = ["predict", "write", "operate", "read"]
 ROUTES: list[tuple[str, str, Any, str]] = [
     ("POST", f"{MODEL}/predict", {"features": {}}, "predict"),
+    ("POST", f"{MODEL}:predict", {"instances": [{}]}, "predict"),
+    ("POST", "/invocations", {"instances": [{}]}, "predict"),
+    (
+        "POST",
+        "/v2/models/phishing/infer",
+        {"inputs": [{"name": "https", "datatype": "FP64", "shape": [1], "data": [1]}]},
+        "predict",
+    ),
+    ("GET", "/v2/models/phishing", None, "predict"),
+    ("GET", "/v2", None, "predict"),
     ("POST", f"{MODEL}/events", {"features": {}, "label": True}, "write"),
     ("POST", f"{MODEL}/tag", {"tag": "a", "to": "v1", "reason": "x"}, "operate"),
     ("GET", "/v1/models", None, "read"),

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from msgspec.structs import replace
 
 from api.prediction_log.records import Note, records
 from config.errors import ModelFileError
@@ -23,7 +24,7 @@ def note(asked, answered, count=1):
 
 
 def read(found):
-    return [(key.decode(), json.loads(value)) for key, value in found]
+    return [(key.decode(), json.loads(value)) for key, value, _ in found]
 
 
 def test_one_answer_is_one_record():
@@ -43,8 +44,8 @@ def test_numbers_and_texts_stand_as_they_were_written(prediction):
     text = b'{"id": "x", "features": {"z": 1.10, "a": 1e2, "m": {"k": -0.0}}, "key": "who"}'
     asked = note({}, answer("x", prediction))
     asked = Note(asked.model, asked.at_ms, 1, text, asked.answer)
-    ((key, value),) = records(asked, AnswerLog())
-    assert key == b"who"
+    ((key, value, headers),) = records(asked, AnswerLog())
+    assert (key, headers) == (b"who", ())
     assert b'"features":{"z": 1.10, "a": 1e2, "m": {"k": -0.0}},"key":"who"' in value
     assert b'"prediction":' + json.dumps(prediction).encode() + b"," in value
 
@@ -99,3 +100,10 @@ def test_a_log_that_could_not_be_joined_is_refused(text, complaint):
     with pytest.raises(ModelFileError) as failed:
         parse_model_file(FILE + text, file="m")
     assert complaint in str(failed.value)
+
+
+def test_the_record_of_a_traced_answer_says_which_trace():
+    trace = b"00-" + b"4b" * 16 + b"-" + b"f0" * 8 + b"-01"
+    traced = replace(note({"features": {}}, answer("x")), trace=trace)
+    (record,) = records(traced, AnswerLog())
+    assert record.headers == (("traceparent", trace),)
