@@ -1,0 +1,50 @@
+"""Naive Bayes: a sum of log-likelihoods, one a feature, so the log-odds of two classes are one."""
+
+from collections.abc import Callable, Mapping
+from math import log
+from typing import Any
+
+from river.naive_bayes.base import BaseNB
+
+from learner.explaining.parts import Parts, Target, additive, logistic
+
+_Z = Mapping[str, Any]
+
+
+def bayes_parts(model: Any, z: _Z, target: Target) -> Parts | None:
+    """The parts of a naive Bayes model's log-odds; None: it is none, or knows one class only.
+
+    >>> from river import naive_bayes
+    >>> model = naive_bayes.GaussianNB()
+    >>> for x, y in [(1.0, True), (2.0, True), (3.0, False), (5.0, False)]:
+    ...     model.learn_one({"x": x}, y)
+    >>> parts = bayes_parts(model, {"x": 2.5}, Target(True, False))
+    >>> predicted = (True, model.predict_proba_one({"x": 2.5}))
+    >>> parts.are_exact(predicted, Target(True, False))
+    True
+    """
+    if not isinstance(model, BaseNB):
+        return None
+    return log_odds_parts(model.joint_log_likelihood, z, target)
+
+
+def leaf_parts(leaf: Any, tree: Any, z: _Z, target: Target) -> Parts | None:
+    """The same of a leaf of a tree that answers by naive Bayes."""
+
+    def votes(each: _Z) -> dict[Any, float]:
+        found = leaf.prediction(each, tree=tree)
+        return {label: log(chance) for label, chance in found.items() if chance > 0.0}
+
+    return log_odds_parts(votes, z, target)
+
+
+def log_odds_parts(
+    likelihoods: Callable[[_Z], Mapping[Any, float]], z: _Z, target: Target
+) -> Parts | None:
+    """Of log-likelihoods by class; None where one of the two classes has none."""
+    mine, other = target.label, target.against
+    asked = [likelihoods({}), *(likelihoods({name: value}) for name, value in z.items())]
+    if any(mine not in each or other not in each for each in asked):
+        return None
+    answers = iter(each[mine] - each[other] for each in asked)
+    return additive(lambda _: next(answers), z, "log_odds", logistic)

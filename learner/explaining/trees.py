@@ -1,0 +1,96 @@
+"""Hoeffding trees: by the rule that the leaf really used.
+
+A leaf answers by what it counted (then each split on the way adds the change that it made), by
+naive Bayes, or by a model of its own. River's usual leaf chooses between the first two by which of
+them was right more often, so the way through the tree alone often explains another answer.
+
+Source: `river.tree.nodes`, `prediction` of each leaf.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from itertools import pairwise
+from typing import Any
+
+from river.tree.hoeffding_tree import HoeffdingTree
+from river.tree.nodes import branch as branches
+from river.tree.nodes import htc_nodes, htr_nodes
+
+from learner.explaining.bayes import leaf_parts
+from learner.explaining.parts import Parts, Target
+
+_Z = Mapping[str, Any]
+ExactParts = Callable[[Any, _Z, Target], Parts | None]
+
+
+def tree_parts(tree: Any, z: _Z, target: Target, exact_parts: ExactParts) -> Parts | None:
+    """The parts of a Hoeffding tree's answer, with the way through it; None: it is no such tree.
+
+    Args:
+        exact_parts: Those of a model that answers in a leaf.
+    """
+    if not isinstance(tree, HoeffdingTree) or tree._root is None:
+        return None
+    nodes = list(_walk(tree._root, z))
+    leaf = nodes[-1]
+    if _is_bayes(leaf, tree):
+        found = leaf_parts(leaf, tree, z, target)
+    elif _is_model(leaf):
+        found = exact_parts(leaf._leaf_model, z, target)
+    else:
+        found = _of_path(nodes, target)
+    path = tuple(_told(node, below, z) for node, below in pairwise(nodes))
+    return None if found is None else found._replace(path=path)
+
+
+def _walk(root: Any, z: _Z) -> Iterator[Any]:
+    """The nodes from the root to the leaf; River's own walk names one twice where z lacks it."""
+    last = None
+    for node in root.walk(z, until_leaf=True) if hasattr(root, "walk") else [root]:
+        if node is not last:
+            yield node
+        last = node
+
+
+def _is_bayes(leaf: Any, tree: Any) -> bool:
+    """Whether it answers by naive Bayes: River's rules."""
+    if isinstance(leaf, htc_nodes.LeafNaiveBayesAdaptive):
+        return leaf.is_active() and leaf._nb_correct_weight >= leaf._mc_correct_weight
+    if isinstance(leaf, htc_nodes.LeafNaiveBayes):
+        return leaf.is_active() and leaf.total_weight >= tree.nb_threshold
+    return False
+
+
+def _is_model(leaf: Any) -> bool:
+    """Whether it answers by its own model: River's rules."""
+    if isinstance(leaf, htr_nodes.LeafAdaptive):
+        return not leaf._fmse_mean < leaf._fmse_model
+    return isinstance(leaf, htr_nodes.LeafModel)
+
+
+def _of_path(nodes: list[Any], target: Target) -> Parts | None:
+    """What each split changed in what the node has counted."""
+    if not all(hasattr(node, "stats") for node in nodes):
+        return None
+    values = [_counted(node.stats, target) for node in nodes]
+    contributions: dict[str, float] = {}
+    for node, (before, after) in zip(nodes, pairwise(values), strict=False):
+        contributions[node.feature] = contributions.get(node.feature, 0.0) + after - before
+    return Parts(values[0], contributions, "value" if target.label is None else "probability")
+
+
+def _counted(stats: Any, target: Target) -> float:
+    if target.label is None:
+        return float(stats.mean.get())
+    total = sum(stats.values())
+    return stats.get(target.label, 0.0) / total if total else 0.0
+
+
+def _told(node: Any, below: Any, z: _Z) -> dict[str, Any]:
+    """One split of the way, and which side it was."""
+    side = node.children.index(below)
+    told = {"feature": node.feature, "value": z.get(node.feature), "events": below.total_weight}
+    if isinstance(node, branches.NumericBinaryBranch):
+        return {**told, "is": "<=" if side == 0 else ">", "than": node.threshold}
+    if isinstance(node, branches.NominalBinaryBranch):
+        return {**told, "is": "=" if side == 0 else "!=", "than": node.value}
+    return {**told, "is": "in", "than": node.repr_branch(side, shorten=True)}
