@@ -119,6 +119,7 @@ class ApiSettings(Struct, frozen=True, kw_only=True):
         workers: Processes that answer.
         warm_max_bytes: Of the pinned and `stable` versions that are kept loaded, as their
             snapshots are unpacked; 0: none.
+        explain_budget_ms: Of the processor, for one explanation that is found by asking.
     """
 
     host: str = "127.0.0.1"
@@ -129,6 +130,7 @@ class ApiSettings(Struct, frozen=True, kw_only=True):
     max_body_bytes: Size = 1 << 20
     workers: Whole = 1
     warm_max_bytes: SizeOrNone = 256 << 20
+    explain_budget_ms: Whole = 50
 
 
 class SigningSettings(Struct, frozen=True, kw_only=True):

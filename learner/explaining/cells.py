@@ -54,7 +54,7 @@ def replaced(x: Mapping[str, Any], cell: Cell, value: Any) -> dict[str, Any]:
 
 
 def only(row: Mapping[str, Any], x: Mapping[str, Any]) -> dict[str, Any]:
-    """The features that `x` has, in its order, with the values of `row`; absent where that has none.
+    """The features that `x` has, in its order, with the values of `row`; without what that lacks.
 
     >>> only({"b": 5, "c": 6, "u": {"d": 7}}, {"a": 1, "b": 2, "u": {"d": 3, "e": 4}})
     {'b': 5, 'u': {'d': 7}}

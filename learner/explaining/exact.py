@@ -1,10 +1,11 @@
-"""The parts of an answer of River's, where its kind of model has them: by the type of the last step.
+"""The parts of an answer of River's, where they are known: by the type of the last step.
 
 The steps before the last are run as they are for a prediction. Where a step makes features of its
 own, what they add counts for the feature whose name theirs begins with, else under their own.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from river import compose
@@ -37,13 +38,14 @@ def exact_parts(model: Any, x: Mapping[str, Any], target: Target) -> Parts | Non
     )
     if found is None:
         return None
-    return found._replace(contributions=by_origin(found.contributions, x))
+    return replace(found, contributions=by_origin(found.contributions, x))
 
 
 def by_origin(contributions: Mapping[str, float], x: Mapping[str, Any]) -> dict[str, float]:
     """What made features add, under the feature that each was made of.
 
-    >>> by_origin({"city_Rome": 1.0, "city_Oslo": 0.5, "a*b": 2.0}, {"city": "Rome", "a": 1, "b": 2})
+    >>> made = {"city_Rome": 1.0, "city_Oslo": 0.5, "a*b": 2.0}
+    >>> by_origin(made, {"city": "Rome", "a": 1, "b": 2})
     {'city': 1.5, 'a*b': 2.0}
     """
     found: dict[str, float] = {}

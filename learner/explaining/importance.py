@@ -5,7 +5,8 @@ the model is asked again: how much the loss rises by that, faded, is the feature
 loss is 1 less the probability of the truth, without probabilities 0 or 1; of a number its distance.
 Which event, feature and row are taken follows from counts alone.
 
-Source: Fumagalli et al., "Incremental permutation feature importance (iPFI)", Machine Learning 2023.
+Source: Fumagalli et al., "Incremental permutation feature importance (iPFI): towards online
+explanations on data streams", Machine Learning 2023.
 """
 
 import json
@@ -40,9 +41,7 @@ class Importance:
         SpecError: Asking would change what is learned.
     """
 
-    def __init__(
-        self, model_file: ModelFile, estimator: Estimator, background: Background
-    ) -> None:
+    def __init__(self, model_file: ModelFile, estimator: Estimator, background: Background) -> None:
         section = model_file.importance
         assert section is not None, "made where the model file asks for it"
         if not isinstance(estimator, RiverEstimator) or estimator.draws_when_asked:

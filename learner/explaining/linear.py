@@ -1,6 +1,7 @@
 """Linear models: what a feature adds is its weight times its value, as the last step sees it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from operator import attrgetter
 from typing import Any
 
 from river import linear_model, optim, utils
@@ -8,6 +9,8 @@ from river import linear_model, optim, utils
 from learner.explaining.parts import Parts, Score, Target, additive, logistic
 
 _Z = Mapping[str, Any]
+# Before the link; it has no public name.
+_raw_dot_one: Callable[[Any], Score] = attrgetter("_raw_dot_one")
 
 
 def linear_parts(model: Any, z: _Z, target: Target) -> Parts | None:
@@ -21,11 +24,11 @@ def linear_parts(model: Any, z: _Z, target: Target) -> Parts | None:
     True
     """
     if isinstance(model, linear_model.LogisticRegression):  # Perceptron is one
-        return additive(_signed(_raw_dot(model), target), z, "log_odds", logistic)
+        return additive(_signed(_raw_dot_one(model), target), z, "log_odds", logistic)
     if isinstance(model, linear_model.LinearRegression):
         read = model.loss.mean_func
         is_plain = type(model.loss).mean_func is optim.losses.RegressionLoss.mean_func
-        return additive(_raw_dot(model), z, "value" if is_plain else "score", read)
+        return additive(_raw_dot_one(model), z, "value" if is_plain else "score", read)
     if isinstance(model, linear_model.PARegressor | linear_model.BayesianLinearRegression):
         return additive(model.predict_one, z, "value")
     if isinstance(model, linear_model.PAClassifier):
@@ -36,11 +39,6 @@ def linear_parts(model: Any, z: _Z, target: Target) -> Parts | None:
     if isinstance(model, linear_model.SoftmaxRegression):
         return _softmax(model, z, target)
     return None
-
-
-def _raw_dot(model: Any) -> Score:
-    score: Score = model._raw_dot_one  # has no public name
-    return score
 
 
 def _dot(weights: Mapping[str, float], intercept: float = 0.0) -> Score:

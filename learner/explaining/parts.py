@@ -1,6 +1,7 @@
 """The parts of an answer: what an exact explanation is made of."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from math import exp, isfinite
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -59,7 +60,8 @@ class Target(NamedTuple):
         return mine / (mine + other)
 
 
-class Parts(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Parts:
     """An answer taken apart: `base` and all contributions together are read as the answer.
 
     Attributes:
@@ -97,7 +99,9 @@ def additive(
 ) -> Parts:
     """The parts of a score that is a sum over features: each is asked for alone.
 
-    >>> parts = additive(lambda z: 1.0 + 2 * z.get("a", 0) - z.get("b", 0), {"a": 3, "b": 1}, "value")
+    >>> def score(z):
+    ...     return 1.0 + 2 * z.get("a", 0) - z.get("b", 0)
+    >>> parts = additive(score, {"a": 3, "b": 1}, "value")
     >>> parts.base, parts.contributions, parts.sum
     (1.0, {'a': 6.0, 'b': -1.0}, 6.0)
     """

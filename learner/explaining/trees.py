@@ -8,7 +8,9 @@ Source: `river.tree.nodes`, `prediction` of each leaf.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from itertools import pairwise
+from operator import attrgetter
 from typing import Any
 
 from river.tree.hoeffding_tree import HoeffdingTree
@@ -19,6 +21,10 @@ from learner.explaining.bayes import leaf_parts
 from learner.explaining.parts import Parts, Target
 
 _Z = Mapping[str, Any]
+# What River's trees and leaves have no public names for.
+_root, _leaf_model = attrgetter("_root"), attrgetter("_leaf_model")
+_right_by_bayes, _right_by_count = map(attrgetter, ("_nb_correct_weight", "_mc_correct_weight"))
+_error_of_mean, _error_of_model = map(attrgetter, ("_fmse_mean", "_fmse_model"))
 ExactParts = Callable[[Any, _Z, Target], Parts | None]
 
 
@@ -28,18 +34,18 @@ def tree_parts(tree: Any, z: _Z, target: Target, exact_parts: ExactParts) -> Par
     Args:
         exact_parts: Those of a model that answers in a leaf.
     """
-    if not isinstance(tree, HoeffdingTree) or tree._root is None:
+    if not isinstance(tree, HoeffdingTree) or _root(tree) is None:
         return None
-    nodes = list(_walk(tree._root, z))
+    nodes = list(_walk(_root(tree), z))
     leaf = nodes[-1]
     if _is_bayes(leaf, tree):
         found = leaf_parts(leaf, tree, z, target)
     elif _is_model(leaf):
-        found = exact_parts(leaf._leaf_model, z, target)
+        found = exact_parts(_leaf_model(leaf), z, target)
     else:
         found = _of_path(nodes, target)
     path = tuple(_told(node, below, z) for node, below in pairwise(nodes))
-    return None if found is None else found._replace(path=path)
+    return None if found is None else replace(found, path=path)
 
 
 def _walk(root: Any, z: _Z) -> Iterator[Any]:
@@ -53,17 +59,18 @@ def _walk(root: Any, z: _Z) -> Iterator[Any]:
 
 def _is_bayes(leaf: Any, tree: Any) -> bool:
     """Whether it answers by naive Bayes: River's rules."""
-    if isinstance(leaf, htc_nodes.LeafNaiveBayesAdaptive):
-        return leaf.is_active() and leaf._nb_correct_weight >= leaf._mc_correct_weight
-    if isinstance(leaf, htc_nodes.LeafNaiveBayes):
-        return leaf.is_active() and leaf.total_weight >= tree.nb_threshold
+    kind = type(leaf)
+    if issubclass(kind, htc_nodes.LeafNaiveBayesAdaptive):
+        return bool(leaf.is_active() and _right_by_bayes(leaf) >= _right_by_count(leaf))
+    if issubclass(kind, htc_nodes.LeafNaiveBayes):
+        return bool(leaf.is_active() and leaf.total_weight >= tree.nb_threshold)
     return False
 
 
 def _is_model(leaf: Any) -> bool:
     """Whether it answers by its own model: River's rules."""
     if isinstance(leaf, htr_nodes.LeafAdaptive):
-        return not leaf._fmse_mean < leaf._fmse_model
+        return not _error_of_mean(leaf) < _error_of_model(leaf)
     return isinstance(leaf, htr_nodes.LeafModel)
 
 

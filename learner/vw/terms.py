@@ -25,7 +25,7 @@ _STDOUT = 1
 _AUDITED_MAX = 4 << 20  # bytes that are read of what is written: 100,000 terms
 # What a sum of weights is read as: it is not where several models answer.
 _NOT_ONE_SUM = frozenset(
-    "boosting ect log_multi marginal nn oaa recall_tree interact baseline".split()
+    ["boosting", "ect", "log_multi", "marginal", "nn", "oaa", "recall_tree", "interact", "baseline"]
 )
 _LINKS: Mapping[str, Callable[[float], float]] = {
     "identity": float,
