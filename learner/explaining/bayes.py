@@ -1,7 +1,7 @@
 """Naive Bayes: a sum of log-likelihoods, one a feature, so the log-odds of two classes are one."""
 
 from collections.abc import Callable, Mapping
-from math import log
+from math import inf, log
 from typing import Any
 
 from river.naive_bayes.base import BaseNB
@@ -28,14 +28,31 @@ def bayes_parts(model: Any, z: _Z, target: Target) -> Parts | None:
     return log_odds_parts(model.joint_log_likelihood, z, target)
 
 
-def leaf_parts(leaf: Any, tree: Any, z: _Z, target: Target) -> Parts | None:
-    """The same of a leaf of a tree that answers by naive Bayes."""
+def leaf_parts(leaf: Any, z: _Z, target: Target) -> Parts | None:
+    """The same of a leaf of a tree that answers by naive Bayes.
 
-    def votes(each: _Z) -> dict[Any, float]:
-        found = leaf.prediction(each, tree=tree)
-        return {label: log(chance) for label, chance in found.items() if chance > 0.0}
+    Source: `river.tree.utils.do_naive_bayes_prediction`, whose votes are these, made chances.
+    """
 
-    return log_odds_parts(votes, z, target)
+    def likelihoods(each: _Z) -> dict[Any, float]:
+        total, seen = sum(leaf.stats.values()), [name for name in each if name in leaf.splitters]
+        return {
+            label: log(weight / total)
+            + sum(_log_chance(leaf.splitters[name], each[name], label) for name in seen)
+            for label, weight in leaf.stats.items()
+            if weight > 0
+        }
+
+    return log_odds_parts(likelihoods, z, target)
+
+
+def _log_chance(splitter: Any, value: Any, label: Any) -> float:
+    """What a value says of a class; nothing where its chance is 0, as River has it."""
+    if hasattr(splitter, "cond_log_proba"):
+        found = float(splitter.cond_log_proba(value, label))
+        return found if found > -inf else 0.0
+    chance = splitter.cond_proba(value, label)
+    return log(chance) if chance > 0 else 0.0
 
 
 def log_odds_parts(

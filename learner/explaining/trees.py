@@ -38,8 +38,8 @@ def tree_parts(tree: Any, z: _Z, target: Target, exact_parts: ExactParts) -> Par
         return None
     nodes = list(_walk(_root(tree), z))
     leaf = nodes[-1]
-    if _is_bayes(leaf, tree):
-        found = leaf_parts(leaf, tree, z, target)
+    if _is_bayes(leaf, tree):  # of one class alone there are no odds, and each rule says 1
+        found = leaf_parts(leaf, z, target) or _of_path(nodes, target)
     elif _is_model(leaf):
         found = exact_parts(_leaf_model(leaf), z, target)
     else:
