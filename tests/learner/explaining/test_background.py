@@ -83,7 +83,9 @@ def test_a_trainer_keeps_those_that_it_learned_and_no_others():
     """What is refused, and what still waits for its label, is none; what came late is in turn."""
     file = model_file("binary", NO_CHANGE)
     trainer, taking = Trainer(file), Taking(file)
-    events = [Event(features={"n": n}, label=None if n == 2 else True, id=f"e{n}") for n in range(5)]
+    events = [
+        Event(features={"n": n}, label=None if n == 2 else True, id=f"e{n}") for n in range(5)
+    ]
     events.insert(1, Event(features={"n": 0}, label=True, id="e0"))  # a duplicate
     taking.all(trainer, events)
     taking.one(trainer, Event(id="e2", label=False), offset=9)

@@ -70,7 +70,8 @@ def test_the_parts_make_the_answer(task, steps, tmp_path):
     for x, _ in pairs[LEARNED:]:
         found = served.explained(x)
         assert found["method"] == "exact", found
-        assert found["exact"] and found["rest"] == 0.0
+        assert found["exact"]
+        assert found["rest"] == 0.0
         assert abs(read(found) - answer_of(served.model, x, found)) <= 1e-9
         scales.add(found["scale"])
     assert scales <= {"value"} if task == "regression" else {"log_odds", "probability"}
@@ -86,7 +87,8 @@ def test_a_tree_tells_its_way_and_explains_by_the_rule_of_the_leaf(tmp_path):
         by_rule[rule] = [served.explained(x) for x, _ in pairs[2900:]]
     for counted, bayes in zip(by_rule["mc"], by_rule["nb"], strict=True):
         assert counted["path"] == bayes["path"], "the same tree"
-        assert counted["scale"] == "probability" and bayes["scale"] == "log_odds"
+        assert counted["scale"] == "probability"
+        assert bayes["scale"] == "log_odds"
         split_on = {each["feature"] for each in counted["path"]}
         assert {each["feature"] for each in counted["contributions"]} == split_on
         assert {each["feature"] for each in bayes["contributions"]} == {"a", "b", "c"}
