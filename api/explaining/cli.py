@@ -113,6 +113,8 @@ def _question(features: str, asked: dict[str, Any]) -> "Question":
 def _version(reader: "LineReader", state: Any, name: str | None) -> Any:
     from checkpoints.operating.cli_reads import find_version
 
+    if name is None and state.serving is None:
+        raise typer.BadParameter("no version is served; name one", param_hint="[vN]")
     return state.serving if name is None else find_version(reader, state, name)
 
 

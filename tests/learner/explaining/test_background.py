@@ -17,9 +17,9 @@ NO_CHANGE = {"river": ["dummy.NoChangeClassifier"]}
 def added(count, sizes=(1,)):
     background, first = Background(), 0
     for size in sizes * count:
-        size = min(size, count - first)
-        background.add([{"n": first + each} for each in range(size)], first, first + size)
-        first += size
+        end = min(first + size, count)
+        background.add([{"n": each} for each in range(first, end)], first, end)
+        first = end
     return background
 
 
@@ -83,9 +83,8 @@ def test_a_trainer_keeps_those_that_it_learned_and_no_others():
     """What is refused, and what still waits for its label, is none; what came late is in turn."""
     file = model_file("binary", NO_CHANGE)
     trainer, taking = Trainer(file), Taking(file)
-    events = [
-        Event(features={"n": n}, label=None if n == 2 else True, id=f"e{n}") for n in range(5)
-    ]
+    labels = [True, True, None, True, True]
+    events = [Event(features={"n": n}, label=it, id=f"e{n}") for n, it in enumerate(labels)]
     events.insert(1, Event(features={"n": 0}, label=True, id="e0"))  # a duplicate
     taking.all(trainer, events)
     taking.one(trainer, Event(id="e2", label=False), offset=9)
