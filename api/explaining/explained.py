@@ -24,7 +24,9 @@ from learner.values import Features, Label
 _BREATH_S = 0.005  # an explanation lets other requests in so often
 
 
-class _Body(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+class ExplainBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """One question, and how its answer is to be explained; `class` is a name of Python's."""
+
     features: Features | UnsetType = UNSET
     id: str | None = None
     key: str | None = None
@@ -34,7 +36,7 @@ class _Body(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     label: Label | None = msgspec.field(default=None, name="class")
 
 
-_decode = decoder(_Body)
+_decode = decoder(ExplainBody)
 
 
 class Question:

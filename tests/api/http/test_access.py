@@ -17,12 +17,14 @@ MODEL = "/v1/models/phishing"
 SCOPES = ["predict", "write", "operate", "read"]
 ROUTES: list[tuple[str, str, Any, str]] = [
     ("POST", f"{MODEL}/predict", {"features": {}}, "predict"),
+    ("POST", f"{MODEL}/explain", {"features": {}}, "predict"),
     ("POST", f"{MODEL}/events", {"features": {}, "label": True}, "write"),
     ("POST", f"{MODEL}/tag", {"tag": "a", "to": "v1", "reason": "x"}, "operate"),
     ("GET", "/v1/models", None, "read"),
     ("GET", MODEL, None, "read"),
     ("GET", f"{MODEL}/metrics", None, "read"),
     ("GET", f"{MODEL}/calibration", None, "read"),
+    ("GET", f"{MODEL}/importance", None, "read"),
     ("GET", f"{MODEL}/drifts", None, "read"),
     ("GET", f"{MODEL}/versions", None, "read"),
     ("GET", f"{MODEL}/versions/v1", None, "read"),
