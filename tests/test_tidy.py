@@ -45,6 +45,7 @@ DRIVERS = {
     "uvicorn": ("api/",),
     "duckdb": ("stream/log_export/database.py",),
     "ray": ("stream/trying/search/on_ray.py",),
+    "shap": ("learner/explaining/with_shap.py",),
     "mlflow": ("api/registry/mlflow_door.py", "api/registry/mlflow_model.py"),
     "prometheus_client": ("stream/source/reports/metrics.py", "api/metrics.py"),
 }

@@ -4,6 +4,7 @@ import json
 import secrets
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,7 +28,7 @@ AVersion = Annotated[
     str | None,
     typer.Argument(help="As in v17, or a tag; what is served.", metavar="[vN]", show_default=False),
 ]
-HowAsked = Annotated[str, typer.Option(help="auto, exact, leave_one_out or shapley.")]
+HowAsked = Annotated[str, typer.Option(help="auto, exact, leave_one_out, shapley or shap.")]
 Rounds = Annotated[
     int | None, typer.Option(help="Of asking, each against another event's values: 1 to 100.")
 ]
@@ -105,9 +106,15 @@ def _label(text: str | None) -> Any:
 
 def _question(features: str, asked: dict[str, Any]) -> "Question":
     from api.explaining.explained import Question
+    from learner.explaining.with_shap import require_shap
 
-    body = f'{{"features":{features},{json.dumps(asked)[1:]}'
-    return Question(body.encode())
+    by_shap = asked["method"] == "shap"  # it takes too long for a server
+    if by_shap:
+        require_shap()
+        asked = {**asked, "method": "shapley"}
+    question = Question(f'{{"features":{features},{json.dumps(asked)[1:]}'.encode())
+    question.asked = replace(question.asked, method="shap") if by_shap else question.asked
+    return question
 
 
 def _version(reader: "LineReader", state: Any, name: str | None) -> Any:

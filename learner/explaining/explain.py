@@ -5,8 +5,9 @@ time; else found by asking, a step at a time (`sampled.py`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from learner.estimator import Estimator, Native, Predicted
 from learner.events.labels import Labels
@@ -15,28 +16,32 @@ from learner.explaining.exact import exact_parts
 from learner.explaining.parts import NoAnswerError, Parts, Target
 from learner.explaining.sampled import LeaveOneOut, Sampling, Shapley
 from learner.explaining.terms import Terms
+from learner.explaining.with_shap import WithShap
 from learner.river.estimator import RiverEstimator
 from learner.tasks import Task
 from learner.vw.estimator import VWEstimator
 
 Method: TypeAlias = Literal["auto", "exact", "leave_one_out", "shapley"]
+Sampled: TypeAlias = Literal["leave_one_out", "shapley", "shap"]
 Rows: TypeAlias = Sequence[Mapping[str, Any]]
 ROUNDS_MAX = 100
 _RIVER_WITHIN, _VW_WITHIN = 1e-9, 1e-5  # Vowpal Wabbit's numbers are floats of four bytes
 
 
-class Asked(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Asked:
     """What an explanation is asked for.
 
     Attributes:
-        method: `auto` is the exact one where there is one, else leave_one_out.
+        method: `auto` is the exact one where there is one, else leave_one_out; `shap` is shapley
+            by the library of that name, where it is installed.
         samples: Rounds of asking, each with another row of the background; None: as usual.
         top: So many contributions, the largest; what the others add is the rest. None: all.
         label: The class to explain, as answers name it; None: of two the positive one, of many
             the one predicted.
     """
 
-    method: Method = "auto"
+    method: Method | Literal["shap"] = "auto"
     samples: int | None = None
     top: int | None = None
     label: Native | None = None
@@ -90,7 +95,7 @@ class Explanation:
         Raises:
             Exception: Whatever the model raises.
         """
-        kind = Shapley if self._asked.method == "shapley" else LeaveOneOut
+        kind = _KINDS[self._sampled_by]
         self._background = {"n": len(background), "learned": learned}
         answer = self._target.value(self._predicted)
         self._sampling = kind(self._value, self._x, answer, background)
@@ -130,7 +135,7 @@ class Explanation:
             raise NotExplainedError("method", f"{what}; ask for leave_one_out, or fewer features")
         summed = self._summed(sampling.base, contributions, sampling.errors)
         return {
-            "method": "shapley" if isinstance(sampling, Shapley) else "leave_one_out",
+            "method": self._sampled_by,
             "exact": False,
             "scale": self._scale,
             **self._classes(has_against=False),
@@ -141,6 +146,14 @@ class Explanation:
             "unreached": sampling.unreached,
             "predictions_made": sampling.asked,
         }
+
+    @property
+    def _sampled_by(self) -> Sampled:
+        match self._asked.method:
+            case "auto" | "exact":
+                return "leave_one_out"
+            case method:
+                return method
 
     @property
     def _scale(self) -> str:
@@ -174,6 +187,13 @@ class Explanation:
         rest = sum(each for _, each in ordered[top:])
         total = base + sum(contributions.values())
         return {"base": base, "contributions": listed, "rest": rest, "sum": total}
+
+
+_KINDS: Mapping[Sampled, type[Sampling]] = {
+    "leave_one_out": LeaveOneOut,
+    "shapley": Shapley,
+    "shap": WithShap,
+}
 
 
 class Explainer:
@@ -229,7 +249,7 @@ class Explainer:
         return known[label]
 
     def _parts(
-        self, x: Mapping[str, Any], predicted: Predicted, target: Target, method: Method
+        self, x: Mapping[str, Any], predicted: Predicted, target: Target, method: str
     ) -> Parts | None:
         if method not in {"auto", "exact"}:
             return None
