@@ -11,7 +11,7 @@ from learner.estimator import Native, Predicted, is_not_finite
 from learner.events.kinds import Kinds
 from learner.events.labels import Answer
 from learner.events.screen import Screen
-from learner.explaining.explain import Asked, Explainer, Explanation
+from learner.explaining.explain import Explainer, Explanation, HowToExplain
 from learner.tasks import TASKS
 from learner.trial.probe import same_predicted
 from learner.values import Event, Features, Reason, Refusal
@@ -93,7 +93,7 @@ class ServedModel:
             answer["unknown_features"] = unknown
         return answer
 
-    def explain(self, features: Features, asked: Asked) -> Explanation | Refusal:
+    def explain(self, features: Features, asked: HowToExplain) -> Explanation | Refusal:
         """Why these features of a request are answered as `predict` answers them.
 
         Raises:

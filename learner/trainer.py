@@ -20,7 +20,7 @@ from learner.estimator import Estimator, Predicted
 from learner.events.examples import Examples
 from learner.events.gate import Admitted, Gate
 from learner.events.packing import packed, unpacked
-from learner.explaining.kept import Kept
+from learner.explaining.kept import KeptForExplanations
 from learner.join.join import SEGMENT, Join, LateTold, Move
 from learner.join.joiner import Joiner
 from learner.join.replayed import Replayed
@@ -132,7 +132,7 @@ class Trainer:
                 model_file, saved.payload["estimator"], scratch, wants_probabilities=wants
             )
         )
-        self._kept = Kept(model_file, self._estimator)
+        self._kept = KeptForExplanations(model_file, self._estimator)
         self._labels = TASKS[model_file.task].labels(model_file)
         self._gate = Gate(model_file, self._labels)
         self.join = Join(model_file)

@@ -15,7 +15,7 @@ from checkpoints.operating.connection import Connection, DataDir, Model
 from checkpoints.operating.tables import short, signed, table
 
 if TYPE_CHECKING:
-    from api.explaining.explained import Question
+    from api.explaining.explained import ExplainRequest
     from api.serving.load import Loaded
     from checkpoints.reading.reader import LineReader
     from checkpoints.records.line import Line
@@ -104,15 +104,15 @@ def _label(text: str | None) -> Any:
         return text
 
 
-def _question(features: str, asked: dict[str, Any]) -> "Question":
-    from api.explaining.explained import Question
+def _question(features: str, asked: dict[str, Any]) -> "ExplainRequest":
+    from api.explaining.explained import ExplainRequest
     from learner.explaining.with_shap import require_shap
 
     by_shap = asked["method"] == "shap"  # it takes too long for a server
     if by_shap:
         require_shap()
         asked = {**asked, "method": "shapley"}
-    question = Question(f'{{"features":{features},{json.dumps(asked)[1:]}'.encode())
+    question = ExplainRequest(f'{{"features":{features},{json.dumps(asked)[1:]}'.encode())
     question.asked = replace(question.asked, method="shap") if by_shap else question.asked
     return question
 
@@ -134,7 +134,7 @@ def _loaded(reader: "LineReader", version: Any, trust: tuple[str, ...], scratch:
 
 
 def _answered(
-    reader: "LineReader", loaded: "Loaded", question: "Question", budget_s: float
+    reader: "LineReader", loaded: "Loaded", question: "ExplainRequest", budget_s: float
 ) -> dict[str, Any]:
     """The body that the route would answer."""
     from api.explaining.backgrounds import Backgrounds

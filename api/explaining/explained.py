@@ -11,14 +11,14 @@ from api.http.bodies import decoder
 from api.http.problem import HttpProblem, field_problem
 from api.routes.predict import not_answered
 from api.serving.load import Loaded
+from learner.explaining.exact.parts import NoAnswerError
 from learner.explaining.explain import (
     ROUNDS_MAX,
-    Asked,
     Explanation,
+    HowToExplain,
     Method,
     NotExplainedError,
 )
-from learner.explaining.parts import NoAnswerError
 from learner.values import Features, Label
 
 _BREATH_S = 0.005  # an explanation lets other requests in so often
@@ -39,7 +39,7 @@ class ExplainBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 _decode = decoder(ExplainBody)
 
 
-class Question:
+class ExplainRequest:
     """A body that was read and is right in itself.
 
     Attributes:
@@ -61,10 +61,10 @@ class Question:
             raise field_problem("bad_value", ("top",), "it is 1 or more")
         self.features: Features = body.features
         self.id = body.id
-        self.asked = Asked(body.method, body.samples, body.top, body.label)
+        self.asked = HowToExplain(body.method, body.samples, body.top, body.label)
 
 
-def begun(loaded: Loaded, question: Question) -> Explanation:
+def begun(loaded: Loaded, question: ExplainRequest) -> Explanation:
     """The explanation of an answer that the version has already given.
 
     Raises:
@@ -81,7 +81,7 @@ def begun(loaded: Loaded, question: Question) -> Explanation:
 
 def stepped(
     loaded: Loaded,
-    question: Question,
+    question: ExplainRequest,
     explanation: Explanation,
     background: tuple[Sequence[Mapping[str, Any]], int | None],
     budget_s: float,

@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 from api.explaining.backgrounds import Backgrounds, Rows
-from api.explaining.explained import Question, begun, stepped, told
+from api.explaining.explained import ExplainRequest, begun, stepped, told
 from api.http.guard import RawBody, response_of
 from api.http.lines import Line
 from api.http.problem import Answer, HttpProblem
@@ -59,7 +59,7 @@ class Explaining:
             HttpProblem: 400 or 422: the body; 503: no version is loaded yet, or another explanation
                 is under way.
         """
-        question = Question(text)
+        question = ExplainRequest(text)
         loaded = line.answering()
         if self._is_busy:
             what = "this process explains another answer; try again"
@@ -73,7 +73,7 @@ class Explaining:
         return Answer(content=written(answer))
 
     async def _explained(
-        self, line: ServedLine, loaded: Loaded, question: Question
+        self, line: ServedLine, loaded: Loaded, question: ExplainRequest
     ) -> dict[str, Any]:
         explanation = begun(loaded, question)
         if not explanation.is_whole:
@@ -81,7 +81,7 @@ class Explaining:
         return told(explanation)
 
     async def _asked(
-        self, line: ServedLine, loaded: Loaded, question: Question, explanation: Explanation
+        self, line: ServedLine, loaded: Loaded, question: ExplainRequest, explanation: Explanation
     ) -> None:
         rows = await self._rows(line, loaded)
         for _ in stepped(loaded, question, explanation, rows, self._budget_s):

@@ -1,6 +1,6 @@
 """Why a model answers as it does: one explanation of one answer, put together.
 
-Exact where the kind of model has parts (`exact.py`) that make the answer, which is checked each
+Exact where the kind of model has parts (`exact/`) that make the answer, which is checked each
 time; else found by asking, a step at a time (`sampled.py`).
 """
 
@@ -12,10 +12,10 @@ from typing import Any, Literal, TypeAlias
 from learner.estimator import Estimator, Native, Predicted
 from learner.events.labels import Labels
 from learner.explaining.cells import cells_of, get, name_of
-from learner.explaining.exact import exact_parts
-from learner.explaining.parts import NoAnswerError, Parts, Target
+from learner.explaining.exact.by_kind import exact_parts
+from learner.explaining.exact.parts import AnswerParts, AnswerTarget, NoAnswerError
+from learner.explaining.exact.terms import VWTerms
 from learner.explaining.sampled import LeaveOneOut, Sampling, Shapley
-from learner.explaining.terms import Terms
 from learner.explaining.with_shap import WithShap
 from learner.river.estimator import RiverEstimator
 from learner.tasks import Task
@@ -29,7 +29,7 @@ _RIVER_WITHIN, _VW_WITHIN = 1e-9, 1e-5  # Vowpal Wabbit's numbers are floats of 
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class HowToExplain:
     """What an explanation is asked for.
 
     Attributes:
@@ -74,10 +74,10 @@ class Explanation:
         self,
         explainer: "Explainer",
         x: Mapping[str, Any],
-        asked: Asked,
+        asked: HowToExplain,
         predicted: Predicted,
-        target: Target,
-        parts: Parts | None,
+        target: AnswerTarget,
+        parts: AnswerParts | None,
     ) -> None:
         self._explainer, self._x, self._asked = explainer, x, asked
         self._predicted, self._target, self._parts = predicted, target, parts
@@ -212,7 +212,7 @@ class Explainer:
         self.estimator, self._task, self.labels = estimator, task, labels
         self.within = _VW_WITHIN if isinstance(estimator, VWEstimator) else _RIVER_WITHIN
 
-    def explain(self, x: Mapping[str, Any], asked: Asked) -> Explanation:
+    def explain(self, x: Mapping[str, Any], asked: HowToExplain) -> Explanation:
         """What is to be told of the answer to these features, as the learner takes them.
 
         Raises:
@@ -226,11 +226,11 @@ class Explainer:
         parts = self._parts(x, predicted, target, asked.method)
         return Explanation(self, x, asked, predicted, target, parts)
 
-    def _target(self, predicted: Predicted, label: Native | None) -> Target:
+    def _target(self, predicted: Predicted, label: Native | None) -> AnswerTarget:
         if not self._task.has_classes:
             if label is not None:
                 raise NotExplainedError("class", "the model predicts a number, it has no classes")
-            return Target()
+            return AnswerTarget()
         answer, chances = predicted
         if answer is None:
             raise NoAnswerError("the model has no prediction yet")
@@ -239,7 +239,7 @@ class Explainer:
         elif not self._task.has_many:
             answer = True
         others = [each for each in (chances or {}) if each != answer]
-        return Target(answer, max(others, key=(chances or {}).__getitem__, default=None))
+        return AnswerTarget(answer, max(others, key=(chances or {}).__getitem__, default=None))
 
     def _native(self, label: Native) -> Native:
         known = self.labels.answered
@@ -249,8 +249,8 @@ class Explainer:
         return known[label]
 
     def _parts(
-        self, x: Mapping[str, Any], predicted: Predicted, target: Target, method: str
-    ) -> Parts | None:
+        self, x: Mapping[str, Any], predicted: Predicted, target: AnswerTarget, method: str
+    ) -> AnswerParts | None:
         if method not in {"auto", "exact"}:
             return None
         found = self._terms.parts(x, target) if self._terms else self._of_river(x, target)
@@ -261,12 +261,12 @@ class Explainer:
             return None
         return found
 
-    def _of_river(self, x: Mapping[str, Any], target: Target) -> Parts | None:
+    def _of_river(self, x: Mapping[str, Any], target: AnswerTarget) -> AnswerParts | None:
         if not isinstance(self.estimator, RiverEstimator):
             return None
         return exact_parts(self.estimator.dump(), x, target)
 
     @cached_property
-    def _terms(self) -> Terms | None:
+    def _terms(self) -> VWTerms | None:
         """Of Vowpal Wabbit's score; made for the first explanation of a version."""
-        return Terms.of(self.estimator, self._task)
+        return VWTerms.of(self.estimator, self._task)

@@ -29,7 +29,7 @@ FEATURES_MAX = 1000  # more names are not told apart from those that came first:
 _SPREAD, _BITS = 0x9E3779B97F4A7C15, 64
 
 
-class Importance:
+class FeatureImportance:
     """The importance of features, as far as it was measured.
 
     Args:

@@ -7,11 +7,11 @@ from config.model_file import ModelFile
 from learner.estimator import Estimator
 from learner.explaining import background, importance
 from learner.explaining.background import Background
-from learner.explaining.importance import Importance
+from learner.explaining.importance import FeatureImportance
 from learner.progressive import ExampleCounts, Found, Steps
 
 
-class Kept:
+class KeptForExplanations:
     """What is kept of one model.
 
     Args:
@@ -19,14 +19,14 @@ class Kept:
         estimator: Is asked, where that is measured.
 
     Raises:
-        SpecError: Importance cannot be measured of this learner.
+        SpecError: FeatureImportance cannot be measured of this learner.
     """
 
     def __init__(self, model_file: ModelFile, estimator: Estimator) -> None:
         self._background = Background()
-        self._importance: Importance | None = None
+        self._importance: FeatureImportance | None = None
         if model_file.importance is not None:
-            self._importance = Importance(model_file, estimator, self._background)
+            self._importance = FeatureImportance(model_file, estimator, self._background)
 
     def following(self, steps: Steps, tally: ExampleCounts) -> Steps:
         """The same steps, of whose events is kept what is to be; a comparison a batch."""

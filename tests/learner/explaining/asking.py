@@ -2,7 +2,7 @@
 
 from checkpoints.unpickle import loads
 from learner.explaining.background import rows_of
-from learner.explaining.explain import Asked
+from learner.explaining.explain import HowToExplain
 from learner.served_model import ServedModel
 from learner.trainer import Trainer
 from learner.values import Event
@@ -28,7 +28,7 @@ class Served:
 
     def explained(self, x, **asked):
         """The whole explanation of the answer to these features."""
-        explanation = self.model.explain(x, Asked(**asked))
+        explanation = self.model.explain(x, HowToExplain(**asked))
         if not explanation.is_whole:
             for _ in explanation.steps(self.background, self.learned):
                 pass

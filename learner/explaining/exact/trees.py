@@ -17,18 +17,20 @@ from river.tree.hoeffding_tree import HoeffdingTree
 from river.tree.nodes import branch as branches
 from river.tree.nodes import htc_nodes, htr_nodes
 
-from learner.explaining.bayes import leaf_parts
-from learner.explaining.parts import Parts, Target
+from learner.explaining.exact.bayes import leaf_parts
+from learner.explaining.exact.parts import AnswerParts, AnswerTarget
 
 _Z = Mapping[str, Any]
 # What River's trees and leaves have no public names for.
 _root, _leaf_model = attrgetter("_root"), attrgetter("_leaf_model")
 _right_by_bayes, _right_by_count = map(attrgetter, ("_nb_correct_weight", "_mc_correct_weight"))
 _error_of_mean, _error_of_model = map(attrgetter, ("_fmse_mean", "_fmse_model"))
-ExactParts = Callable[[Any, _Z, Target], Parts | None]
+ExactParts = Callable[[Any, _Z, AnswerTarget], AnswerParts | None]
 
 
-def tree_parts(tree: Any, z: _Z, target: Target, exact_parts: ExactParts) -> Parts | None:
+def tree_parts(
+    tree: Any, z: _Z, target: AnswerTarget, exact_parts: ExactParts
+) -> AnswerParts | None:
     """The parts of a Hoeffding tree's answer, with the way through it; None: it is no such tree.
 
     Args:
@@ -74,7 +76,7 @@ def _is_model(leaf: Any) -> bool:
     return isinstance(leaf, htr_nodes.LeafModel)
 
 
-def _of_path(nodes: list[Any], target: Target) -> Parts | None:
+def _of_path(nodes: list[Any], target: AnswerTarget) -> AnswerParts | None:
     """What each split changed in what the node has counted."""
     if not all(hasattr(node, "stats") for node in nodes):
         return None
@@ -82,10 +84,10 @@ def _of_path(nodes: list[Any], target: Target) -> Parts | None:
     contributions: dict[str, float] = {}
     for node, (before, after) in zip(nodes, pairwise(values), strict=False):
         contributions[node.feature] = contributions.get(node.feature, 0.0) + after - before
-    return Parts(values[0], contributions, "value" if target.label is None else "probability")
+    return AnswerParts(values[0], contributions, "value" if target.label is None else "probability")
 
 
-def _counted(stats: Any, target: Target) -> float:
+def _counted(stats: Any, target: AnswerTarget) -> float:
     if target.label is None:
         return float(stats.mean.get())
     total = sum(stats.values())

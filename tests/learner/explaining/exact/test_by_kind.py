@@ -4,8 +4,8 @@ import math
 
 import pytest
 
+from learner.explaining.exact.parts import NoAnswerError
 from learner.explaining.explain import NotExplainedError
-from learner.explaining.parts import NoAnswerError
 from tests.effort import each_of
 from tests.learner.explaining.asking import Served
 from tests.learner.streams import binary, classes, numbers, only_numbers

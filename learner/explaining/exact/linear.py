@@ -6,20 +6,20 @@ from typing import Any
 
 from river import linear_model, optim, utils
 
-from learner.explaining.parts import Parts, Score, Target, additive, logistic
+from learner.explaining.exact.parts import AnswerParts, AnswerTarget, Score, additive, logistic
 
 _Z = Mapping[str, Any]
 # Before the link; it has no public name.
 _raw_dot_one: Callable[[Any], Score] = attrgetter("_raw_dot_one")
 
 
-def linear_parts(model: Any, z: _Z, target: Target) -> Parts | None:
+def linear_parts(model: Any, z: _Z, target: AnswerTarget) -> AnswerParts | None:
     """The parts of a linear model's answer; None: it is none that is known here.
 
     >>> from river import linear_model
     >>> model = linear_model.LinearRegression(intercept_init=1.0)
     >>> model.learn_one({"x": 2.0}, 3.0)
-    >>> parts = linear_parts(model, {"x": 2.0}, Target())
+    >>> parts = linear_parts(model, {"x": 2.0}, AnswerTarget())
     >>> parts.sum == model.predict_one({"x": 2.0})
     True
     """
@@ -45,12 +45,12 @@ def _dot(weights: Mapping[str, float], intercept: float = 0.0) -> Score:
     return lambda z: float(utils.math.dot(z, weights) + intercept)
 
 
-def _signed(score: Score, target: Target) -> Score:
+def _signed(score: Score, target: AnswerTarget) -> Score:
     """The log-odds of the class: the score is those of True."""
     return score if target.label is not False else lambda z: -score(z)
 
 
-def _softmax(model: Any, z: _Z, target: Target) -> Parts | None:
+def _softmax(model: Any, z: _Z, target: AnswerTarget) -> AnswerParts | None:
     weights = model.weights
     if target.label not in weights or target.against not in weights:
         return None

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from learner.estimator import Estimator
-from learner.explaining.parts import Parts, Scale, Target, logistic
+from learner.explaining.exact.parts import AnswerParts, AnswerTarget, Scale, logistic
 from learner.tasks import Task
 from learner.vw.estimator import VWEstimator
 from learner.vw.terms import Auditor, auditable, link_of
@@ -12,7 +12,7 @@ from learner.vw.terms import Auditor, auditable, link_of
 _CONSTANT = "Constant"
 
 
-class Terms:
+class VWTerms:
     """The parts of a model's answers.
 
     Args:
@@ -25,7 +25,7 @@ class Terms:
         self._auditor, self._scale, self._read = auditor, scale, read
 
     @classmethod
-    def of(cls, estimator: Estimator, task: Task) -> "Terms | None":
+    def of(cls, estimator: Estimator, task: Task) -> "VWTerms | None":
         """Those of an estimator; None: its score is not one sum that can be told."""
         if not isinstance(estimator, VWEstimator) or estimator.scratch is None:
             return None
@@ -36,7 +36,7 @@ class Terms:
         auditor = Auditor(arguments, estimator.dump()["model"], estimator.scratch)
         return cls(auditor, scale, read)
 
-    def parts(self, x: Mapping[str, Any], target: Target) -> Parts:
+    def parts(self, x: Mapping[str, Any], target: AnswerTarget) -> AnswerParts:
         """The terms of the answer to these features; of the class False the opposite ones."""
         sign = -1.0 if target.label is False else 1.0
         base, contributions = 0.0, dict[str, float]()
@@ -48,8 +48,8 @@ class Terms:
                 contributions[term.name] = contributions.get(term.name, 0.0) + each
         read = self._read
         if target.label is False:
-            return Parts(base, contributions, self._scale, lambda score: 1.0 - read(-score))
-        return Parts(base, contributions, self._scale, read)
+            return AnswerParts(base, contributions, self._scale, lambda score: 1.0 - read(-score))
+        return AnswerParts(base, contributions, self._scale, read)
 
 
 def _reading(kind: str, link: Callable[[float], float]) -> tuple[Scale, Callable[[float], float]]:

@@ -10,13 +10,13 @@ from typing import Any
 
 from river import compose
 
-from learner.explaining.bayes import bayes_parts
-from learner.explaining.linear import linear_parts
-from learner.explaining.parts import Parts, Target
-from learner.explaining.trees import tree_parts
+from learner.explaining.exact.bayes import bayes_parts
+from learner.explaining.exact.linear import linear_parts
+from learner.explaining.exact.parts import AnswerParts, AnswerTarget
+from learner.explaining.exact.trees import tree_parts
 
 
-def exact_parts(model: Any, x: Mapping[str, Any], target: Target) -> Parts | None:
+def exact_parts(model: Any, x: Mapping[str, Any], target: AnswerTarget) -> AnswerParts | None:
     """The parts of a model's answer to x; None: of its kind they are not known.
 
     Whether they make the answer is for the caller to check.

@@ -6,21 +6,21 @@ from typing import Any
 
 from river.naive_bayes.base import BaseNB
 
-from learner.explaining.parts import Parts, Target, additive, logistic
+from learner.explaining.exact.parts import AnswerParts, AnswerTarget, additive, logistic
 
 _Z = Mapping[str, Any]
 
 
-def bayes_parts(model: Any, z: _Z, target: Target) -> Parts | None:
+def bayes_parts(model: Any, z: _Z, target: AnswerTarget) -> AnswerParts | None:
     """The parts of a naive Bayes model's log-odds; None: it is none, or knows one class only.
 
     >>> from river import naive_bayes
     >>> model = naive_bayes.GaussianNB()
     >>> for x, y in [(1.0, True), (2.0, True), (3.0, False), (5.0, False)]:
     ...     model.learn_one({"x": x}, y)
-    >>> parts = bayes_parts(model, {"x": 2.5}, Target(True, False))
+    >>> parts = bayes_parts(model, {"x": 2.5}, AnswerTarget(True, False))
     >>> predicted = (True, model.predict_proba_one({"x": 2.5}))
-    >>> parts.are_exact(predicted, Target(True, False))
+    >>> parts.are_exact(predicted, AnswerTarget(True, False))
     True
     """
     if not issubclass(type(model), BaseNB):
@@ -28,7 +28,7 @@ def bayes_parts(model: Any, z: _Z, target: Target) -> Parts | None:
     return log_odds_parts(model.joint_log_likelihood, z, target)
 
 
-def leaf_parts(leaf: Any, z: _Z, target: Target) -> Parts | None:
+def leaf_parts(leaf: Any, z: _Z, target: AnswerTarget) -> AnswerParts | None:
     """The same of a leaf of a tree that answers by naive Bayes.
 
     Source: `river.tree.utils.do_naive_bayes_prediction`, whose votes are these, made chances.
@@ -56,8 +56,8 @@ def _log_chance(splitter: Any, value: Any, label: Any) -> float:
 
 
 def log_odds_parts(
-    likelihoods: Callable[[_Z], Mapping[Any, float]], z: _Z, target: Target
-) -> Parts | None:
+    likelihoods: Callable[[_Z], Mapping[Any, float]], z: _Z, target: AnswerTarget
+) -> AnswerParts | None:
     """Of log-likelihoods by class; None where one of the two classes has none."""
     mine, other = target.label, target.against
     asked = [likelihoods({}), *(likelihoods({name: value}) for name, value in z.items())]

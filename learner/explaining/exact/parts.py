@@ -16,7 +16,7 @@ class NoAnswerError(Exception):
     """The model has no answer, or none that is a finite number, where one was to be explained."""
 
 
-class Target(NamedTuple):
+class AnswerTarget(NamedTuple):
     """What of an answer is explained.
 
     Attributes:
@@ -35,7 +35,7 @@ class Target(NamedTuple):
         Raises:
             NoAnswerError: There is none.
 
-        >>> Target(True, False).value((True, {False: 0.25, True: 0.75}))
+        >>> AnswerTarget(True, False).value((True, {False: 0.25, True: 0.75}))
         0.75
         """
         answer, chances = predicted
@@ -61,7 +61,7 @@ class Target(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class AnswerParts:
     """An answer taken apart: `base` and all contributions together are read as the answer.
 
     Attributes:
@@ -83,12 +83,14 @@ class Parts:
         """Base and contributions."""
         return self.base + sum(self.contributions.values())
 
-    def residual(self, predicted: Predicted, target: Target) -> float:
+    def residual(self, predicted: Predicted, target: AnswerTarget) -> float:
         """The sum, read as the answer, less the answer."""
         answer = target.share if self.scale == "log_odds" else target.value
         return self.read(self.sum) - answer(predicted)
 
-    def are_exact(self, predicted: Predicted, target: Target, within: float = _TOLERANCE) -> bool:
+    def are_exact(
+        self, predicted: Predicted, target: AnswerTarget, within: float = _TOLERANCE
+    ) -> bool:
         """Whether the sum is the answer, within the tolerance or so large a part of it."""
         allowed = within * max(1.0, abs(target.value(predicted)))
         return abs(self.residual(predicted, target)) <= allowed
@@ -96,7 +98,7 @@ class Parts:
 
 def additive(
     score: Score, z: Mapping[str, Any], scale: Scale, read: Callable[[float], float] = float
-) -> Parts:
+) -> AnswerParts:
     """The parts of a score that is a sum over features: each is asked for alone.
 
     >>> def score(z):
@@ -107,7 +109,7 @@ def additive(
     """
     base = score({})
     alone = {name: score({name: value}) - base for name, value in z.items()}
-    return Parts(base, alone, scale, read)
+    return AnswerParts(base, alone, scale, read)
 
 
 def logistic(score: float) -> float:
