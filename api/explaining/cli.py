@@ -156,9 +156,11 @@ def _lines(body: dict[str, Any]) -> Iterator[str]:
     """The same for people."""
     found = body["explanation"]
     yield f"{body['model']} {body['version']} answers {json.dumps(body['prediction'])}"
-    how = "exact" if found["exact"] else f"by asking {found.get('predictions_made', 1)} times"
+    how = f", asked {found['predictions_made']} times" if "predictions_made" in found else ""
+    if found["method"] == "exact" and not found["exact"]:
+        how = f", and off by {short(found['residual'])}"
     of = f" of {json.dumps(found['class'])}" if "class" in found else ""
-    yield f"{found['scale'].replace('_', ' ')}{of}, {found['method']} ({how}):"
+    yield f"{found['scale'].replace('_', ' ')}{of}, {found['method']}{how}:"
     rows = [("", "base", signed(found["base"]))]
     for each in found["contributions"]:
         error = each.get("standard_error")
