@@ -5,15 +5,16 @@ to every sixty-fourth; of those the last hundred. Which they are follows from th
 alone, so a version that is rebuilt has the same.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+import msgspec
 
 SEGMENT = "background"
 ROWS_MAX = 100
 EVERY_MAX = 64  # so the last hundred are of the last 6,400 events
 BYTES_MAX = 256 << 10  # of all rows; those that would be more go, the oldest first
-_SEPARATORS = (",", ":")
+_encode, _decode = msgspec.json.Encoder().encode, msgspec.json.Decoder().decode
 
 
 class Background:
@@ -28,7 +29,7 @@ class Background:
 
     def __init__(self) -> None:
         self._every, self._next, self._bytes = 1, 0, 0
-        self._rows: list[str] = []  # each in JSON: what is kept cannot be changed by a learner
+        self._rows: list[bytes] = []  # each in JSON: what is kept cannot be changed by a learner
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -36,35 +37,39 @@ class Background:
     def add(self, xs: Sequence[Any], first: int, end: int) -> None:
         """The first `end - first` of these were learned, as the events from number `first` on.
 
-        Lines of text are no rows.
+        Lines of text are no rows, nor is what holds half of a character.
         """
         while self._next < end:
             x = xs[self._next - first]
             if isinstance(x, Mapping):
-                self._keep(json.dumps(x, separators=_SEPARATORS))
+                self._keep(x)
             self._next += self._every
 
     def row(self, place: int) -> dict[str, Any]:
         """One of the rows, the oldest first."""
-        found: dict[str, Any] = json.loads(self._rows[place])
+        found: dict[str, Any] = _decode(self._rows[place])
         return found
 
     def dump(self) -> bytes:
         """The segment: one of how many is kept, the place of the last that was, and the rows."""
-        head = f'{{"every":{self._every},"last":{self._next - self._every},"rows":['
-        return f"{head}{','.join(self._rows)}]}}".encode()
+        head = b'{"every":%d,"last":%d,"rows":[' % (self._every, self._next - self._every)
+        return head + b",".join(self._rows) + b"]}"
 
     def restore(self, segment: bytes | None, learned: int) -> None:
         """Go on from a segment; None: a version from before there were any, at `learned`."""
         if segment is None:
             self._next = learned
             return
-        kept = json.loads(segment)
+        kept = _decode(segment)
         self._every, self._next = kept["every"], kept["last"] + kept["every"]
-        self._rows = [json.dumps(row, separators=_SEPARATORS) for row in kept["rows"]]
+        self._rows = list(map(_encode, kept["rows"]))
         self._bytes = sum(map(len, self._rows))
 
-    def _keep(self, row: str) -> None:
+    def _keep(self, x: Mapping[str, Any]) -> None:
+        try:
+            row = _encode(x)
+        except UnicodeEncodeError:
+            return
         if len(row) > BYTES_MAX:
             return
         self._rows.append(row)
@@ -76,11 +81,11 @@ class Background:
         while len(self._rows) > ROWS_MAX or self._bytes > BYTES_MAX:
             self._drop([self._rows.pop(0)])
 
-    def _drop(self, rows: Iterable[str]) -> None:
+    def _drop(self, rows: Iterable[bytes]) -> None:
         self._bytes -= sum(map(len, rows))
 
 
 def rows_of(segment: bytes) -> tuple[list[dict[str, Any]], int]:
     """The rows of a segment, and how many events had been learned with the newest of them."""
-    kept = json.loads(segment)
+    kept = _decode(segment)
     return kept["rows"], kept["last"] + 1

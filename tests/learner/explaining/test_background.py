@@ -71,11 +71,11 @@ def test_its_bytes_have_a_limit():
 
 
 def test_values_come_back_as_they_were():
-    row = {"a": 0.1 + 0.2, "b": 10**30, "c": True, "d": None, "u": {"e": "\ud800 é"}, "f": 1e-300}
+    row = {"a": 0.1 + 0.2, "b": 10**30, "c": True, "d": None, "u": {"e": 'é "\n'}, "f": 1e-300}
     background = Background()
-    background.add([row], 0, 1)
+    background.add([{"half": "\ud800"}, row], 0, 2)
     (found,), learned = rows_of(background.dump())
-    assert (found, learned) == (row, 1)
+    assert (found, learned) == (row, 2)
     assert [type(each) for each in found.values()] == [type(each) for each in row.values()]
 
 
