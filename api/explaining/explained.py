@@ -21,7 +21,7 @@ from learner.explaining.explain import (
 )
 from learner.values import Features, Label
 
-_BREATH_S = 0.005  # an explanation lets other requests in so often
+_BREATH_S = 0.002  # an explanation lets other requests in so often
 
 
 class ExplainBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
