@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from api.explaining.cli import ExplainWiring, explain_command
 from checkpoints.exporting.cli import FileWiring, export_command, import_command
 from checkpoints.opening import (
     connected,
@@ -52,8 +53,8 @@ if TYPE_CHECKING:
 # These run in the environment of all that load a model. Operators' commands load none, and begin
 # at once.
 _LOAD_A_MODEL = frozenset(
-    {"blame", "dev", "diff", "doctor", "import", "learn", "rebuild", "replay-prediction"}
-    | {"search", "send", "serve", "try"}
+    {"blame", "dev", "diff", "doctor", "explain", "import", "learn", "rebuild"}
+    | {"replay-prediction", "search", "send", "serve", "try"}
 )
 # What a request that needs the store waits for it, and a stop while it is away.
 _API_STORE_DEADLINE_S = 2.0
@@ -289,3 +290,5 @@ app.command("try")(_command(try_command(_wired_to_try)))
 app.command("search")(_command(search_command(_wired_to_try)))
 _wired_to_look = LookWiring(model=line_and_file, settings=_logged, connect=_operator)
 app.registered_commands += look_commands(_wired_to_look, _command).registered_commands
+_wired_to_explain = ExplainWiring(model=line_and_file, connect=_operator)
+app.command()(_command(explain_command(_wired_to_explain)))

@@ -18,6 +18,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Route
 
 from api.compat.protocols import compat_routes
+from api.explaining.route import Explaining
 from api.http.access import Access, Scope, access_of
 from api.http.guard import Guard, GuardedRoute, fault, response_of
 from api.http.problem import HttpProblem
@@ -173,6 +174,8 @@ def create_app(
     guard = Guard(access, metrics, traces, body_bytes_max=settings.api.max_body_bytes)
     notes = AnswerNotes(logs, metrics, clock_ms)
     predictor = Predictor(names, metrics, clock_ms, notes)
+    budget_s = settings.api.explain_budget_ms / 1000
+    explaining = Explaining(predictor, store, keys.verifier, threads, budget_s)
     app = Api(
         title="Weir",
         version=installed("weir"),
@@ -188,6 +191,7 @@ def create_app(
                 guard,
                 [
                     ("predict", "applications", predictor.add_to),
+                    ("predict", "applications", explaining.add_to),
                     ("write", "producers", Events(models.values(), publisher, traces).add_to),
                     ("read", "engineers", Reading(store, keys.verifier, threads, clock_ms).add_to),
                     ("operate", "operators", Ordering(store, keys, threads, ask_log).add_to),

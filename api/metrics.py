@@ -12,6 +12,7 @@ from importlib.metadata import version as installed
 from itertools import accumulate
 from typing import Any
 
+from msgspec import UnsetType
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Info, generate_latest
 from prometheus_client.core import (
     CounterMetricFamily,
@@ -306,6 +307,8 @@ def _described(lines: Sequence[ServedLine], now_ms: int) -> Iterator[Metric]:
         for window in SCORE_WINDOWS
     )
     yield _gauge("weir_model_metric", "The head's scores.", scores, "metric", "window")
+    what = "By how much the loss rises without a feature; the head's features worth most."
+    yield _gauge("weir_model_feature_importance", what, _importance(heads), "feature")
     served = [(line.name, line.loaded) for line in lines if line.loaded]
     numbers = (((model,), loaded.version.number) for model, loaded in served)
     yield _gauge("weir_model_serving_version", "The number of the version that answers.", numbers)
@@ -322,6 +325,13 @@ def _described(lines: Sequence[ServedLine], now_ms: int) -> Iterator[Metric]:
     answers = (((it.name, "redis"), it.state is not None and not it.is_store_away) for it in lines)
     what = "Whether a dependency answered last, and let us do what we must."
     yield _gauge("weir_dependency_up", what, answers, "dependency")
+
+
+def _importance(heads: Iterable[tuple[str, Version]]) -> Iterator[tuple[Sequence[str], float]]:
+    for model, head in heads:
+        found = head.manifest.importance
+        if not isinstance(found, UnsetType):
+            yield from (((model, feature), value) for feature, value in found.items())
 
 
 def _plotted(value: float | None) -> float:

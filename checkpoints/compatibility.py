@@ -1,9 +1,9 @@
 """A model file that is no longer the one its versions were learned by, told section by section.
 
-Metrics, scores, value, publish gate, drift, retention, cadence, late labels, the log of answers and
-trust are adopted at the next version, which lists them. What decides what was learned (task,
-labels, learner, limits, features, topics) is refused, unless nothing was learned yet: then the line
-begins anew, with the topics that it has.
+Metrics, scores, value, publish gate, importance, drift, retention, cadence, late labels, the log of
+answers and trust are adopted at the next version, which lists them. What decides what was learned
+(task, labels, learner, limits, features, topics) is refused, unless nothing was learned yet: then
+the line begins anew, with the topics that it has.
 """
 
 from collections.abc import Mapping
@@ -23,6 +23,7 @@ _ADOPTED = (
     "late_labels",
     "log",
     "publish",
+    "importance",
     "trust",
 )
 # Of each kind of learner: the library whose state its versions hold.

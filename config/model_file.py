@@ -21,6 +21,7 @@ from pydantic import (
 
 from config.errors import Mistake, ModelFileError
 from config.model.answer_log import AnswerLog, log_misfit
+from config.model.importance import Importance
 from config.model.late_labels import LateLabels, answers_are_events
 from config.model.parts import (
     Checkpoint,
@@ -83,6 +84,7 @@ class ModelFile(ModelFilePart):
     late_labels: LateLabels | None = None
     log: AnswerLog | None = None
     publish: Publish | None = None
+    importance: Importance | None = None
     trust: Annotated[tuple[Module, ...], Listed] = Field(default=(), validate_default=True)
 
     _source: Source = PrivateAttr(default_factory=lambda: Source(file="model file"))
@@ -224,6 +226,16 @@ class ModelFile(ModelFilePart):
         if misfit:
             raise wrong(misfit)
         return publish
+
+    @field_validator("importance")
+    @classmethod
+    def _may_be_asked(
+        cls, importance: Importance | None, info: ValidationInfo
+    ) -> Importance | None:
+        learner = info.data.get("learner")
+        if importance is not None and isinstance(learner, Learner) and learner.vw is not None:
+            raise wrong("asks the model more often, by which Vowpal Wabbit learns otherwise")
+        return importance
 
     @field_validator("trust")
     @classmethod

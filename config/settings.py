@@ -169,6 +169,7 @@ class ApiSettings(Struct, frozen=True, kw_only=True):
         warm_max_bytes: Of the pinned and `stable` versions that are kept loaded, as their
             snapshots are unpacked; 0: none.
         compat: Whose protocols are spoken besides, for clients of other servers.
+        explain_budget_ms: Of the processor, for one explanation that is found by asking.
     """
 
     host: str = "127.0.0.1"
@@ -180,6 +181,7 @@ class ApiSettings(Struct, frozen=True, kw_only=True):
     workers: Whole = 1
     warm_max_bytes: SizeOrNone = 256 << 20
     compat: Protocols = ",".join(PROTOCOLS)
+    explain_budget_ms: Whole = 50
 
 
 class SigningSettings(Struct, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from learner.estimator import Native, Predicted, is_not_finite
 from learner.events.kinds import Kinds
 from learner.events.labels import Answer
 from learner.events.screen import Screen
+from learner.explaining.explain import Explainer, Explanation, HowToExplain
 from learner.tasks import TASKS
 from learner.trial.probe import same_predicted
 from learner.values import Event, Features, Reason, Refusal
@@ -61,6 +62,7 @@ class ServedModel:
         self._known = self._kinds.names | (model_file.features or {}).keys()
         self._has_chances = task.has_classes
         self._check(payload["probe"])
+        self._explainer = Explainer(self._estimator, task, self._labels)
 
     @property
     def features(self) -> Mapping[str, str]:
@@ -100,6 +102,17 @@ class ServedModel:
         if unknown:
             answer["unknown_features"] = unknown
         return answer
+
+    def explain(self, features: Features, asked: HowToExplain) -> Explanation | Refusal:
+        """Why these features of a request are answered as `predict` answers them.
+
+        Raises:
+            NotExplainedError: What is asked for cannot be had of this model.
+            NoAnswerError: It has no answer.
+            Exception: Whatever the learner raises.
+        """
+        x = self._screen.features(features)
+        return x if isinstance(x, Refusal) else self._explainer.explain(x, asked)
 
     def judge(self, event: Event) -> Judged | Refusal:
         """What is predicted of a labelled event of the log, beside its label; or why it is refused.

@@ -20,6 +20,7 @@ from learner.estimator import Estimator, Predicted
 from learner.events.examples import Examples
 from learner.events.gate import Admitted, Gate
 from learner.events.packing import packed, unpacked
+from learner.explaining.kept import KeptForExplanations
 from learner.join.join import SEGMENT, Join, LateTold, Move
 from learner.join.joiner import Joiner
 from learner.join.replayed import Replayed
@@ -63,12 +64,14 @@ class Snapshot:
         metrics: Each score's lifetime, rolling and fading value, its baselines, its interval.
         served: The same of what the API answered; None where its answers are not joined.
         calibration: The reliability diagram, where the scores ask for it.
+        importance: The features worth most, where that is measured.
     """
 
     segments: Mapping[str, bytes]
     kept: tuple[str, ...] = ()
     metrics: dict[str, dict[str, float | None]]
     calibration: dict[str, Any] | None = None
+    importance: dict[str, float] | None = None
     served: dict[str, dict[str, float | None]] | None
     drift_total: int
     learned: int
@@ -129,6 +132,7 @@ class Trainer:
                 model_file, saved.payload["estimator"], scratch, wants_probabilities=wants
             )
         )
+        self._kept = KeptForExplanations(model_file, self._estimator)
         self._labels = TASKS[model_file.task].labels(model_file)
         self._gate = Gate(model_file, self._labels)
         self.join = Join(model_file)
@@ -161,14 +165,17 @@ class Trainer:
             self._scores.feeds.append(watch.scored)
         self._replayed = Replayed(self._estimator)
         self._steps, self._late_steps = (
-            progressive_steps(
-                each,
-                self._scores,
-                self._detectors,
+            self._kept.following(
+                progressive_steps(
+                    each,
+                    self._scores,
+                    self._detectors,
+                    self.tally,
+                    is_regression=not TASKS[model_file.task].has_classes,
+                    slices=slices,
+                    watch=watch,
+                ),
                 self.tally,
-                is_regression=not TASKS[model_file.task].has_classes,
-                slices=slices,
-                watch=watch,
             )
             for each, slices in (
                 (self._estimator, self._slices or None),
@@ -189,6 +196,8 @@ class Trainer:
         self.refused_by.update(saved.refused_by)
         # Snapshots written before there was such a count have none.
         self.tally = ExampleCounts(**saved.payload["counts"], raised=saved.payload.get("raised", 0))
+        dumped = saved.payload.get("importance")
+        self._kept.restore(saved.segments, dumped, self.tally.learned)
         probe = saved.payload["probe"]
         self._last_x = None if probe is None else probe["x"]
 
@@ -391,6 +400,7 @@ class Trainer:
             "gate": self._gate.dump(),
             "counts": counts,
             "probe": self._probe(),
+            "importance": self._kept.dump(),
         }
         return Snapshot(
             segments={
@@ -398,12 +408,14 @@ class Trainer:
                 "window": packed(self._gate.ids.in_order()),
                 "drifts": self.drifts.to_json(),
                 **self._slices.segments(),
+                **self._kept.segments(),
                 SEGMENT: self.join.dump(),
                 **self.join.segments(written),
             },
             kept=tuple(name for name in self.join.names if name in written),
             metrics=self._scores.report(),
             calibration=self._scores.calibration(),
+            importance=self._kept.top,
             served=self._served.scores.report() if self._tells_served else None,
             drift_total=self.drifts.total,
             refused_by=dict(self.refused_by),

@@ -46,6 +46,7 @@ DRIVERS = {
     "duckdb": ("stream/log_export/database.py",),
     "opentelemetry": ("config/traces/spans.py",),
     "ray": ("stream/trying/search/on_ray.py",),
+    "shap": ("learner/explaining/with_shap.py",),
     "mlflow": ("api/registry/mlflow_door.py", "api/registry/mlflow_model.py"),
     "prometheus_client": ("stream/source/reports/metrics.py", "api/metrics.py"),
 }

@@ -53,7 +53,7 @@ def decoder(kind: type[T]) -> Callable[[bytes], T]:
 | null`, got `array`
     """
     decode = msgspec.json.Decoder(kind).decode
-    names = kind.__struct_fields__
+    names = kind.__struct_encode_fields__
 
     def read(body: bytes) -> T:
         try:

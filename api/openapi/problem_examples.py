@@ -41,6 +41,13 @@ NO_SLICE = _of(
         "the next scored event on",
     )
 )
+NO_IMPORTANCE = _of(
+    NotFound(
+        "phishing v17 has no importance of features",
+        advice="write  importance: {every: 64}  in the model file, of a model of River's or of "
+        "your own; it is there with the next version",
+    )
+)
 CHANGED = _of(
     Conflict("phishing: another command has changed it since v17", advice="look, and order again")
 )
@@ -60,6 +67,11 @@ BAD_INSTANCE = field_problem(
 )
 BAD_TENSOR = field_problem("bad_value", ["inputs", 0, "data"], "1 values, the shape has 2")
 BAD_ROW = field_problem("bad_value", ["inputs", "port"], "1 values, others have 2")
+BAD_METHOD = field_problem(
+    "bad_value",
+    ["method"],
+    "of this kind of model no exact explanation is known; ask for leave_one_out or shapley",
+)
 BAD_EVENT = field_problem("wrong_type", ["ts"], "'yesterday' is no RFC 3339 time with its offset")
 BAD_LABEL = field_problem("missing_field", ["id"], "it is missing")
 BAD_ORDER = field_problem("missing_field", ["reason"], "it is missing")

@@ -3,11 +3,12 @@
 The decoders are `api.http.bodies` and `learner.events`; the tests hold the two together.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from learner.events.times import RFC_3339
+from learner.explaining.explain import ROUNDS_MAX
 
 INSTANCES_MAX = 10_000
 EVENTS_MAX = 10_000
@@ -39,6 +40,21 @@ class Questions(_BodyShape):
 
     instances: Annotated[list[Features], Field(min_length=1, max_length=INSTANCES_MAX)]
     key: str | None = Field(default_factory=_left_out)
+
+
+class ExplainQuestion(Question):
+    """One question, and how its answer is to be explained."""
+
+    method: Literal["auto", "exact", "leave_one_out", "shapley"] = "auto"
+    samples: Annotated[int, Field(ge=1, le=ROUNDS_MAX)] | None = Field(
+        default_factory=_left_out, description="Rounds of asking, each against another row."
+    )
+    top: Annotated[int, Field(ge=1)] | None = Field(
+        default_factory=_left_out, description="So many contributions, the largest."
+    )
+    class_: LabelValue | None = Field(
+        default_factory=_left_out, alias="class", description="The class to explain."
+    )
 
 
 class EventBody(_BodyShape):

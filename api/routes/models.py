@@ -8,11 +8,12 @@ from fastapi import APIRouter, Query
 from api.http.lines import Line, Models
 from api.http.paging import MomentAsked, PageAsked, VersionName, asked_ms
 from api.http.threads import Threads
-from api.openapi import answers
+from api.openapi import answers, explanations
 from api.openapi.details import Json, told
 from api.openapi.problem_examples import (
     BAD_VERSION,
     NO_CALIBRATION,
+    NO_IMPORTANCE,
     NO_SLICE,
     NO_STORE,
     NO_VERSION,
@@ -22,7 +23,7 @@ from api.serving.served import ServedLine
 from checkpoints.reading import views
 from checkpoints.reading.as_of import as_of_view
 from checkpoints.reading.reader import LineReader, LineState
-from checkpoints.reading.score_views import best_of, scored_versions_page
+from checkpoints.reading.score_views import best_of, importance_view, scored_versions_page
 from checkpoints.reading.served_then import served_then
 from checkpoints.records.control import Control
 from checkpoints.records.manifest import Version, version_number
@@ -121,6 +122,12 @@ class Reading:
     async def calibration(self, line: Line) -> Json:
         """The head's reliability diagram."""
         return Json(views.calibration_view(_head(line.known()).manifest))
+
+    async def importance(self, line: Line) -> Json:
+        """What each feature is worth to the head, and was."""
+        head = _head(line.known())
+        segment = await self._segment(line, head, "importance")
+        return Json(importance_view(head.manifest, segment))
 
     async def labels(self, line: Line) -> Json:
         """What waits for its label in the head, and what became of labels."""
@@ -252,6 +259,15 @@ class Reading:
             responses=told(_CALIBRATION_EXAMPLE, NO_CALIBRATION, NOT_READY),
         )(self.calibration)
         router.get(
+            f"{_MODEL}/importance",
+            operation_id="getImportance",
+            summary="What each feature is worth, and was",
+            description="By how much the loss rises where a feature has another event's value: the "
+            "loss is 1 less the probability of the truth, of a number its distance.",
+            response_model=explanations.ImportanceView,
+            responses=told(_IMPORTANCE_EXAMPLE, NO_IMPORTANCE, NOT_READY),
+        )(self.importance)
+        router.get(
             f"{_MODEL}/labels",
             operation_id="getLabels",
             summary="Labels that come late: what waits, what came",
@@ -315,6 +331,11 @@ _CALIBRATION_EXAMPLE: dict[str, Any] = {
     "ece": 0.021,
     "brier": 0.083,
 }
+_IMPORTANCE_EXAMPLE: dict[str, Any] = {
+    "every": 64, "fading": 0.99, "measured": 19, "failed": 0,
+    "items": [{"feature": "https", "importance": 0.21, "measured": 10}],
+    "over_time": [{"learned": 1216, "importance": {"https": 0.21}}],
+}  # fmt: skip
 _LABELS_EXAMPLE: dict[str, Any] = {
     "pending": 120, "oldest_at": _AT, "matched": 1130, "expired": 0, "late": 0, "unknown": 2,
     "duplicate": 1, "conflict": 0, "topic_lost": 0,

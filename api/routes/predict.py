@@ -89,11 +89,8 @@ class Predictor:
         body = _decode(text)
         loaded = self._loaded(line)
         if body.features is not UNSET and body.instances is UNSET:
-            given = self._id(line, body.id)
-            answer = self._ask(line, loaded, body.features, ("features",))
-            answer["prediction_id"] = given
-            answer |= self._facts(line, loaded)
-            return self._noted(line, (given,), text, written(answer))
+            answer = self.one(line, loaded, body.features, body.id)
+            return self._noted(line, (answer["prediction_id"],), text, written(answer))
         if body.instances is UNSET or body.features is not UNSET:
             detail = "send either features or instances"
             raise HttpProblem(422, "missing_field", detail, pointer="/features")
@@ -135,6 +132,23 @@ class Predictor:
             self._notes.add(line.name, ids, _encode({"instances": rows}), content)
         return found
 
+    def one(
+        self, line: ServedLine, loaded: Loaded, features: Features, given: str | None
+    ) -> dict[str, Any]:
+        """The answer to one question.
+
+        Args:
+            given: The question's id.
+
+        Raises:
+            HttpProblem: 422: it has none.
+        """
+        prediction_id = self._id(line, given)
+        answer = self._ask(line, loaded, features, ("features",))
+        answer["prediction_id"] = prediction_id
+        answer |= facts(loaded, self._clock_ms())
+        return answer
+
     def _noted(self, line: ServedLine, ids: Sequence[str], text: bytes, content: bytes) -> Answer:
         """The answer, which is written down where the model's are."""
         if line.name in self._notes.logs:
@@ -160,16 +174,6 @@ class Predictor:
     def _new_id(self) -> str:
         return f"{self._run}-{next(self._number):x}"
 
-    def _facts(self, line: ServedLine, loaded: Loaded) -> dict[str, Any]:
-        """What is the same for all answers of one request."""
-        return {
-            "model": line.name,
-            "version": loaded.name,
-            "version_id": loaded.version.id,
-            "learned": loaded.learned,
-            "age_seconds": max(0, self._clock_ms() - loaded.created_at_ms) / 1000,
-        }
-
     async def _several(
         self,
         line: ServedLine,
@@ -181,13 +185,13 @@ class Predictor:
             what = f"{len(rows)} of them, from 1 to {INSTANCES_MAX} are answered"
             raise field_problem("bad_value", place, what)
         found, breathed = [], time.monotonic()
-        facts, new_id = self._facts(line, loaded), self._new_id
+        same, new_id = facts(loaded, self._clock_ms()), self._new_id
         for number, features in enumerate(rows):
             if type(features.get("features")) is dict:
                 _refuse_wrapped(line, features, (*place, number, "features"))
             answer = self._ask(line, loaded, features, (*place, number))
             answer["prediction_id"] = new_id()
-            answer |= facts
+            answer |= same
             found.append(answer)
             if time.monotonic() - breathed > _BREATH_S:
                 await asyncio.sleep(0)
@@ -203,18 +207,10 @@ class Predictor:
     ) -> dict[str, Any]:
         counts = self._counts[line.name]
         try:
-            answer = loaded.model.predict(features)
-        except BaseException as error:  # a panic in River's Rust is no Exception, nor is an exit
-            # Whatever a learner makes of odd features (a text where it adds), it is the request.
-            counts["failed"].add()
-            log.warning("%s: a prediction raised %s: %s", line.name, type(error).__name__, error)
-            what = f"the model cannot answer these features: {told_of(error, features)}"[:300]
-            raise field_problem("prediction_failed", place, what) from error
-        if type(answer) is Refusal:
-            counts["refused"].add()
-            where = _place(answer, features, place)
-            raise field_problem(answer.reason.value, where, answer.detail)
-        assert isinstance(answer, dict)
+            answer = asked(loaded, features, place)
+        except HttpProblem as problem:
+            counts["failed" if problem.code == "prediction_failed" else "refused"].add()
+            raise
         counts["ok"].add()
         return answer
 
@@ -240,6 +236,50 @@ class Predictor:
         )
         async def predict(line: Line, body: RawBody) -> Response:
             return response_of(await self.answer(line, body))
+
+
+def asked(loaded: Loaded, features: Features, place: Sequence[str | int]) -> dict[str, Any]:
+    """What a version answers to some features.
+
+    Args:
+        place: Where they stand in the request.
+
+    Raises:
+        HttpProblem: 422: it refuses them, or raises.
+    """
+    try:
+        answer = loaded.model.predict(features)
+    except BaseException as error:  # a panic in River's Rust is no Exception, nor is an exit
+        raise not_answered(loaded, error, features, place) from error
+    if type(answer) is Refusal:
+        where = _place(answer, features, place)
+        raise field_problem(answer.reason.value, where, answer.detail)
+    assert isinstance(answer, dict)
+    return answer
+
+
+def not_answered(
+    loaded: Loaded, error: BaseException, features: Features, place: Sequence[str | int]
+) -> HttpProblem:
+    """The problem of features on which a model raised.
+
+    Whatever a learner makes of odd features (a text where it adds), it is the request.
+    """
+    model = loaded.version.manifest.model
+    log.warning("%s: a prediction raised %s: %s", model, type(error).__name__, error)
+    what = f"the model cannot answer these features: {told_of(error, features)}"[:300]
+    return field_problem("prediction_failed", place, what)
+
+
+def facts(loaded: Loaded, now_ms: int) -> dict[str, Any]:
+    """What is the same for all answers of one request."""
+    return {
+        "model": loaded.version.manifest.model,
+        "version": loaded.name,
+        "version_id": loaded.version.id,
+        "learned": loaded.learned,
+        "age_seconds": max(0, now_ms - loaded.created_at_ms) / 1000,
+    }
 
 
 def written(answer: dict[str, Any]) -> bytes:

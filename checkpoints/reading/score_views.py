@@ -1,20 +1,21 @@
-"""How scores change from version to version, and from model to model; pure."""
+"""How scores change from version to version and from model to model; what features are worth."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
-from checkpoints.errors import BadCommand
+from checkpoints.errors import BadCommand, NotFound
 from checkpoints.reading.reader import Damaged, Entry
 from checkpoints.reading.views import Body, timestamp, versions_page
 from checkpoints.records.control import Control
 from checkpoints.records.manifest import BASELINES, SCORE_WINDOWS, Manifest, Version
 from config.model.better import is_better
 
-__all__ = ["Pair", "best_of", "compared", "nearest_pair", "scored_versions_page", "scores_view",
-           "score_columns"]  # fmt: skip
+__all__ = ["Pair", "best_of", "compared", "importance_view", "nearest_pair",
+           "scored_versions_page", "scores_view", "score_columns"]  # fmt: skip
 
 _COMPARED = ("lifetime", "rolling")
 _WINDOW = 1000  # scored events, where a manifest does not say
@@ -237,4 +238,20 @@ def _window_of(name: str, window: str, manifests: tuple[Manifest, Manifest]) -> 
     body["difference"] = one - other
     if one != other:
         body["better"] = manifests[0 if is_better(name, one, other) else 1].model
+    return body
+
+
+def importance_view(manifest: Manifest, segment: bytes | None) -> Body:
+    """`GET …/importance`, from the raw bytes of a version's segment "importance".
+
+    Raises:
+        NotFound: The version has none.
+    """
+    if segment is None:
+        raise NotFound(
+            f"{manifest.model} {manifest.name} has no importance of features",
+            advice="write  importance: {every: 64}  in the model file, of a model of River's or of "
+            "your own; it is there with the next version",
+        )
+    body: Body = msgspec.json.decode(segment)
     return body

@@ -200,6 +200,7 @@ def taken_up(now: Manifest, then: Manifest) -> dict[str, Any]:
         "created_at_ms": then.created_at_ms,
         "metrics": then.metrics,
         "calibration": then.calibration,
+        "importance": then.importance,
         "served": then.served,
         "drift_total": then.drift_total,
         "gate": let_through(then, now.number),

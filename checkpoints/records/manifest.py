@@ -214,7 +214,8 @@ class Manifest(Struct, frozen=True, kw_only=True):
     beside it. Versions written before there was such a field have none, which counts as 0. `late`
     is unset likewise. `metrics` has the windows of each score, its baselines, and the interval of
     its lifetime value; `served` are those of what the API answered, where they are kept.
-    `calibration` is that of a model whose scores ask for it. `origin` is set of an imported version
+    `calibration` is that of a model whose scores ask for it, `importance` that of the features
+    worth most where it is measured. `origin` is set of an imported version
     and of all that go on from it; `gate` where the model file has a publish gate, whose arithmetic
     `publish_gate.py` has. A "candidate" is how far a rewind has come; it stands on the line's
     candidate, and never on the line itself. `begun_anew` has the topics of labels that were lost,
@@ -232,6 +233,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     metrics: Mapping[str, Mapping[str, float | None]]
     drift_total: int = 0
     calibration: Calibration | UnsetType = UNSET
+    importance: Mapping[str, float] | UnsetType = UNSET
     offsets: Offsets
     anchors: Mapping[str, TopicAnchors] = field(default_factory=dict)
     begins: Offsets

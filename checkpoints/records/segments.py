@@ -23,6 +23,8 @@ KINDS: Mapping[str, Literal["learner", "log", "version"]] = {
     "model": "learner",
     "drifts": "learner",
     "slices": "learner",
+    "background": "learner",
+    "importance": "learner",
     "window": "log",
     "join": "log",
     "pending": "log",

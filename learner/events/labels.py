@@ -53,6 +53,15 @@ class Labels:
         """The learner's own labels, as far as they are known."""
         return tuple(self._names)
 
+    @property
+    def answered(self) -> dict[Any, Native]:
+        """The learner's own label for each that an answer names."""
+        return {self._outward.get(native, native): native for native in self._names}
+
+    def outward(self, native: Native | None) -> Native | None:
+        """The answer's label for one of the learner's own."""
+        return None if native is None else self._outward.get(native, native)
+
     def native(self, label: Scalar) -> Native | Refusal:
         """The learner's own label for an event's; a new one is remembered, a refused one not."""
         if label is None:
@@ -88,7 +97,7 @@ class Labels:
         """
         native, probabilities = predicted
         chances = self._chances(probabilities) if probabilities else None
-        return (None if native is None else self._outward.get(native, native)), chances
+        return self.outward(native), chances
 
     def read(self, answer: Served) -> Predicted:
         """What `answer` wrote, as the learner has it; a label that is not known is none.
@@ -101,9 +110,7 @@ class Labels:
         (True, {False: 0.25, True: 0.75})
         """
         label, chances = answer
-        natives: dict[Any, Native] = {
-            self._outward.get(native, native): native for native in self._names
-        }
+        natives = self.answered
         named = {name: native for native, name in self._names.items()}
         if chances is None or not chances.keys() <= named.keys():
             return natives.get(label), None

@@ -48,6 +48,7 @@ class VWEstimator:
     Attributes:
         last_loss: VW's own loss of the last example learned, its weight counted in.
         last_weight: That example's weight.
+        arguments: As given, like `scratch`.
 
     Raises:
         SpecError: VW refuses the arguments, or they do not suit the task.
@@ -88,8 +89,7 @@ class VWEstimator:
         self._label: Callable[[Any], str] = numbers.__getitem__ if numbers else repr
         self._read = reader(kind, by_number, wants_probabilities=wants_probabilities)
         self._is_reduced = arguments.classes is not None
-        self._arguments = arguments
-        self._scratch = scratch
+        self.arguments, self.scratch = arguments, scratch
         self._wants_loss = wants_loss
         self.last_loss = self.last_weight = 0.0
         self._workspace = _started(arguments, scratch, dumped)
@@ -120,11 +120,11 @@ class VWEstimator:
 
     def dump(self) -> Dumped:
         """VW's bytes, with all that is needed to go on from them exactly."""
-        assert self._scratch is not None, "Vowpal Wabbit saves only to a path: give it a scratch"
-        with tempfile.NamedTemporaryFile(dir=self._scratch, suffix=".vw") as file:
+        assert self.scratch is not None, "Vowpal Wabbit saves only to a path: give it a scratch"
+        with tempfile.NamedTemporaryFile(dir=self.scratch, suffix=".vw") as file:
             self._workspace.save(file.name)
             model = Path(file.name).read_bytes()
-        return Dumped(arguments=self._arguments.text, model=model, version=VERSION)
+        return Dumped(arguments=self.arguments.text, model=model, version=VERSION)
 
     def _line(self, x: Any, y: Any, w: float | None) -> str:
         if type(x) is str:

@@ -6,7 +6,7 @@ limits are noted where they matter.
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -62,6 +62,22 @@ def features_text(x: Mapping[str, Any]) -> str:
         plain.append(f"|{_name(name)}")
         _write(plain, inner, nested)
     return " ".join(plain)
+
+
+def tokens(x: Mapping[str, Any]) -> Iterator[tuple[str, str, float]]:
+    """Of each feature that `features_text` writes: VW's name of it, our own, and its value there.
+
+    >>> list(tokens({"age": 3, "city": "Rome", "old": False, "u": {"a": 0.5}}))
+    [('age', 'age', 3.0), ('city=Rome', 'city', 1.0), ('u^a', 'u.a', 0.5)]
+    """
+    for name, value in x.items():
+        if isinstance(value, dict):
+            for token, inner, each in tokens(value):
+                yield f"{_name(name)}^{token}", f"{name}.{inner}", each
+        elif isinstance(value, str):
+            yield f"{_name(name)}={_value(value)}", name, 1.0
+        elif value:
+            yield _name(name), name, float(value)
 
 
 def unlabelled(text: str) -> str:

@@ -244,6 +244,7 @@ class VersionMaker:
             counts=_counts(snapshot, cut),
             metrics=snapshot.metrics,
             calibration=calibration_of(snapshot.calibration),
+            importance=UNSET if snapshot.importance is None else snapshot.importance,
             drift_total=snapshot.drift_total,
             offsets=positions.offsets_json(),
             anchors=_anchors(positions.anchors_json()),

@@ -22,6 +22,7 @@ from config.model_file import ModelFile
 from config.settings import KafkaSettings
 from learner.errors import LearnFailedError
 from learner.events.examples import Examples
+from learner.explaining import background, importance
 from learner.river.inline_attributes import inline_attributes
 from learner.served_model import ServedModel
 from learner.trainer import Saved, Snapshot, Trainer
@@ -193,6 +194,7 @@ def rebuild(
     snapshot = remade.trainer.snapshot(version=target.version.manifest.name)
     names = _COUNTS if way.is_by_log else _COUNTS_OF_THE_MODEL
     differences = list(_told_apart(target.version.manifest, snapshot, names))
+    differences += _segments_apart(lineages, way, snapshot)
     asked, apart = _asked(lineages, target, snapshot, last, scratch)
     return Rebuilt(
         base=way.base.manifest.name if way.base else None,
@@ -343,6 +345,20 @@ def _told_apart(kept: Manifest, made: Snapshot, names: Iterable[str]) -> Iterato
     if kept.drift_total != made.drift_total:
         yield f"drifts: {kept.drift_total} is kept, {made.drift_total} was made"
     yield from _scores_apart(kept.metrics, made.metrics)
+
+
+def _segments_apart(lineages: Lineages, way: Way, made: Snapshot) -> Iterator[str]:
+    """What explanations read; where reading began before there was such a kind, it is no other."""
+    target, begun = way.stages[-1].version, way.base or way.stages[0].version
+    kinds = [
+        kind
+        for kind in (background.SEGMENT, importance.SEGMENT)
+        if kind in target.manifest.segments and kind in begun.manifest.segments
+    ]
+    kept = lineages.reader.load_segments(target, kinds)
+    for kind in kinds:
+        if kept[kind] != made.segments.get(kind):
+            yield f"{kind}: what is kept is not what was made"
 
 
 def _scores_apart(

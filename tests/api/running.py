@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 import msgspec
+from msgspec import UNSET
 from river import datasets
 
 from api.app import Api, create_app
@@ -50,6 +51,7 @@ task: binary
 learner: {river: [preprocessing.StandardScaler, linear_model.LogisticRegression]}
 metrics: [Accuracy, LogLoss, Brier, ECE]
 drift: [{on: error, detector: ADWIN, delta: 0.9}]
+importance: {every: 8}
 """
 KEYS = Keys(learner=None, operator=OPERATOR, verifier=VERIFIER)
 LIMIT_S = 20.0
@@ -161,6 +163,7 @@ class Learning:
             ),
             metrics=snapshot.metrics,
             calibration=calibration_of(snapshot.calibration),
+            importance=UNSET if snapshot.importance is None else snapshot.importance,
             drift_total=snapshot.drift_total,
             offsets={topic: {"0": self.consumed}},
             begins={topic: {"0": 0}},

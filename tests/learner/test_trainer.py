@@ -123,6 +123,7 @@ def everything(trainer, pairs):
         "counts": (snapshot.learned, snapshot.scored, snapshot.nonfinite, snapshot.refused_by),
         "drifts": (snapshot.drift_total, drifts),
         "window": snapshot.segments["window"],
+        "background": snapshot.segments["background"],
         "gate": trainer._gate.dump(),
         "predicted": predicted,
     }

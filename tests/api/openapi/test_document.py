@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
+from api.explaining.explained import ExplainBody
 from api.http.bodies import PredictBody
 from api.openapi.answers import ProblemDocument
 from api.openapi.document import operations
-from api.openapi.questions import EventBody, LabelBody, Question, Questions
+from api.openapi.questions import EventBody, ExplainQuestion, LabelBody, Question, Questions
 from checkpoints.operating.verbs import AT_BOTH_DOORS
 from learner.events.decode import FIELDS
 from tests.api.running import PHISHING, Running, phishing, running, until
@@ -21,12 +22,14 @@ TYPED = {"content-type": JSON}
 USUAL = {"model": "phishing", "version": "v1"}
 ROUTES = {
     ("POST", "/v1/models/{model}/predict"),
+    ("POST", "/v1/models/{model}/explain"),
     ("POST", "/v1/models/{model}/events"),
     ("POST", "/v1/models/{model}/labels"),
     ("GET", "/v1/models"),
     ("GET", "/v1/models/{model}"),
     ("GET", "/v1/models/{model}/metrics"),
     ("GET", "/v1/models/{model}/calibration"),
+    ("GET", "/v1/models/{model}/importance"),
     ("GET", "/v1/models/{model}/labels"),
     ("GET", "/v1/models/{model}/drifts"),
     ("GET", "/v1/models/{model}/versions"),
@@ -136,6 +139,8 @@ def test_the_shapes_of_raw_bodies_are_those_that_are_decoded() -> None:
     asked = {*Question.model_fields, *Questions.model_fields}
     assert asked == set(PredictBody.__struct_fields__)
     assert set(LabelBody.model_fields) == {"id", "label", "ts"}
+    explained = {field.alias or name for name, field in ExplainQuestion.model_fields.items()}
+    assert explained == set(ExplainBody.__struct_encode_fields__)
 
 
 def _example_of(document: dict[str, Any], path: str, status: str, method: str = "post") -> Any:
@@ -207,7 +212,8 @@ def test_no_problem_example_is_of_another_status(document: dict[str, Any]) -> No
     ("method", "path", "status"),
     [
         ("GET", "/nowhere", 404),
-        ("GET", "/v1/models/phishing/explain", 404),
+        ("GET", "/v1/models/phishing/reasons", 404),
+        ("GET", "/v1/models/phishing/explain", 405),
         ("GET", "/v1/models/phishing/", 404),
         ("GET", "/v2/health", 404),
         ("GET", "/redoc", 404),

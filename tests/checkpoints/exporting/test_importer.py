@@ -45,7 +45,8 @@ LOGISTIC = {"name": "phishing", "task": "binary", "learner": {"river": ["linear_
             "topics": {"events": "staging.events"}, "trust": ["theirs"]}  # fmt: skip
 HERE = {**LOGISTIC, "topics": {"events": "events"}, "trust": ["ours"]}
 SOFTWARE = {"river": "0.26.1"}
-KINDS = {"model": b"theirs" * 20, "drifts": b'{"total":3}', "window": b"ids of theirs"}
+KINDS = {"model": b"theirs" * 20, "drifts": b'{"total":3}', "window": b"ids of theirs",
+         "background": b"rows of theirs"}  # fmt: skip
 
 
 @pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.servers)])
@@ -137,7 +138,7 @@ def test_a_line_goes_on_from_it_where_it_stood(store, line, exported):
     assert made.metrics == exported.version.manifest.metrics
     assert made.model_file == HERE
     loaded = reader(store, line).load_segments(head(store, line))
-    assert loaded == {"model": KINDS["model"], "drifts": KINDS["drifts"], "window": b"ids of ours"}
+    assert loaded == {**KINDS, "window": b"ids of ours"}
     assert made.base is None
     check_counts(made)
     assert accounted(made) == advanced(made) == 30
@@ -164,7 +165,7 @@ def test_a_line_without_a_version_begins_with_it_where_the_order_says(store, lin
     assert made.offsets == made.begins == BEGIN.offsets
     assert made.anchors["events"].topic_id == "id-of-events"
     assert (made.counts.learned, made.learned_here, made.counts.forgotten) == (170, 0, 0)
-    assert sorted(made.segments) == ["drifts", "model"]
+    assert sorted(made.segments) == ["background", "drifts", "model"]
     assert made.model_file == HERE
     check_counts(made)
     assert accounted(made) == advanced(made) == 0

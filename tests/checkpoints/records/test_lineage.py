@@ -43,8 +43,10 @@ def a_life(*, learned: int, refused: int, before: Version | None = None, number:
     return a_version(
         LINE, number=number, parent=before, counts=counts, offsets={"events": {"0": end}},
         runs=(("events", 0, start, end),), segments={
-            "model": ref_of(b"model %d" % number), "window": ref_of(b"window %d" % number)
+            kind: ref_of(b"%s %d" % (kind.encode(), number))
+            for kind in ("model", "window", "background")
         },
+        importance={"price": float(number)},
     )  # fmt: skip
 
 
@@ -72,6 +74,8 @@ def test_a_rollback_takes_the_target_s_learner_and_the_head_s_offsets() -> None:
     assert back.created_at_ms == one.manifest.created_at_ms
     assert back.offsets == two.manifest.offsets
     assert back.segments["model"] == one.manifest.segments["model"]
+    assert back.segments["background"] == one.manifest.segments["background"]
+    assert back.importance == one.manifest.importance
     assert back.segments["window"] == two.manifest.segments["window"]
     assert (back.counts.learned, back.counts.refused, back.counts.forgotten) == (10, 3, 30)
     assert back.runs == ()

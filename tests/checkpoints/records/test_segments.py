@@ -8,7 +8,8 @@ from tests.learner.taking import Taking
 
 
 def test_each_kind_that_a_trainer_or_a_rewind_writes_says_whose_it_is():
-    text = "{name: m, task: binary, learner: {river: [dummy.NoChangeClassifier]}, slices: [a]}"
+    learner = "learner: {river: [dummy.NoChangeClassifier]}"
+    text = f"{{name: m, task: binary, {learner}, slices: [a], importance: {{every: 1}}}}"
     trainer = Trainer(parse_model_file(text))
     taking = Taking(trainer.model_file)
     for offset, label in enumerate([True, True, None]):
