@@ -1,8 +1,8 @@
 """Places in a model file by their path, and what stands there changed: `--set PATH=V,V`.
 
 A path is what messages about a model file call its keys: `learner.river[1].module.Name.argument`.
-In a list a component may stand by its name in place of its number: `learner.river.Name.argument`.
-Pure.
+In a list a component may stand by its name in place of its number: `learner.river.Name.argument`,
+and wherever it is an argument's value its module may be left out. Pure.
 """
 
 import itertools
@@ -20,6 +20,7 @@ from config.text.yaml_lines import KeyPath, read_text
 Settings: TypeAlias = dict[str, Any]
 
 VARIANTS_MAX = 1_000
+_COMPONENT = re.compile(r"[a-z_.]+\.[A-Z]\w*")
 # What YAML reads without quotes wherever it stands.
 _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./ -]*(?<! )")
 
@@ -80,14 +81,19 @@ def with_settings(content: Any, settings: Mapping[str, Any]) -> Any:
     """A copy of a model file's content with these values in it.
 
     Raises:
-        PathError: A path leads nowhere.
+        PathError: A path leads nowhere, or where another one leads.
 
     >>> content = {"learner": {"river": ["linear_model.PARegressor"]}}
     >>> with_settings(content, {"learner.river.PARegressor.C": 0.1})
     {'learner': {'river': [{'linear_model.PARegressor': {'C': 0.1}}]}}
     """
+    taken: dict[KeyPath, str] = {}
     for path, value in settings.items():
-        content = put(content, resolved(content, path), value)
+        keys = resolved(content, path)
+        if keys in taken:
+            raise PathError(path, f"is the place of {taken[keys]}: list its values together")
+        taken[keys] = path
+        content = put(content, keys, value)
     return content
 
 
@@ -155,12 +161,12 @@ def _step(node: Any, rest: str, path: str) -> tuple[str | int, Any, str]:
     """The key that `rest` begins with, what stands there, and what of the path is left."""
     if isinstance(node, list):
         return _into_list(node, rest, path)
-    if isinstance(node, str) and (after := _after(rest, node)) is not None:
+    if isinstance(node, str) and (after := _after_any(rest, _called(node))) is not None:
         return node, {}, after
     if not isinstance(node, dict):
         raise PathError(path, f"{rest!r} is looked for where {_shown(node)} stands")
     for key in sorted(node, key=lambda each: -len(str(each))):
-        after = _after(rest, str(key))
+        after = _after_any(rest, _called(str(key)) if len(node) == 1 else [str(key)])
         if after is not None:
             return key, node[key], after
     if "." in rest or "[" in rest:
@@ -180,8 +186,7 @@ def _into_list(node: list[Any], rest: str, path: str) -> tuple[int, Any, str]:
     fitting = {
         n: _below(name, after)
         for n, name in named
-        for part in (name, name.rpartition(".")[2])
-        if (after := _after(rest, part)) is not None
+        if (after := _after_any(rest, _called(name))) is not None
     }
     if len(fitting) != 1:
         what = f"there are {len(fitting)}" if fitting else "there is no"
@@ -200,6 +205,16 @@ def _names(component: Any) -> Iterator[str]:
         yield component
     elif isinstance(component, dict) and len(component) == 1:
         yield str(next(iter(component)))
+
+
+def _called(key: str) -> list[str]:
+    """What may stand for it in a path: a component also goes by the last part of its name."""
+    return [key, key.rpartition(".")[2]] if _COMPONENT.fullmatch(key) else [key]
+
+
+def _after_any(rest: str, keys: Iterable[str]) -> str | None:
+    """What of the path follows the first of `keys` that it begins with; None: it does with none."""
+    return next((after for key in keys if (after := _after(rest, key)) is not None), None)
 
 
 def _after(rest: str, key: str) -> str | None:

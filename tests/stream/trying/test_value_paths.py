@@ -14,8 +14,10 @@ learner:
   - forest.ARFClassifier:
       n_models: 3
       model: {linear_model.PARegressor: {C: 1.0}}
+      drift_detector: drift.ADWIN
   - linear_model.LogisticRegression: {optimizer: {optim.SGD: [0.1]}}
 drift: [{on: error, detector: ADWIN}]
+features: {a.b: {type: int}}
 """,
     file="m.yaml",
 ).value
@@ -50,6 +52,16 @@ LAST = ("learner", "river", 2, "linear_model.LogisticRegression")
                 "C",
             ),
         ),
+        (
+            "learner.river.ARFClassifier.model.PARegressor.C",
+            ("learner", "river", 1, "forest.ARFClassifier", "model", "linear_model.PARegressor")
+            + ("C",),
+        ),
+        (
+            "learner.river.ARFClassifier.drift_detector.ADWIN.delta",
+            ("learner", "river", 1, "forest.ARFClassifier", "drift_detector", "drift.ADWIN")
+            + ("delta",),
+        ),
         ("drift[0].detector", ("drift", 0, "detector")),
         ("metrics", ("metrics",)),
     ],
@@ -61,6 +73,14 @@ def test_a_path_leads_where_it_says(path: str, keys: tuple) -> None:
     for key in keys:
         changed = changed[key]
     assert changed == "new"
+
+
+def test_one_place_is_set_once_however_it_is_written() -> None:
+    """The first of two values would be told in the row, and the second one learned with."""
+    short, full = "learner.river.LogisticRegression.l2", f"learner.river[2].{LAST[3]}.l2"
+
+    with pytest.raises(PathError, match=f"is the place of {short}: list its values together"):
+        with_settings(CONTENT, {short: 0.1, full: 0.2})
 
 
 def test_what_was_given_is_not_changed() -> None:
@@ -81,6 +101,7 @@ def test_what_was_given_is_not_changed() -> None:
         ("lerner.vw", 'there is no .lerner.vw. .did you mean "learner"'),
         ("name.first", "'first' is looked for where 'm' stands"),
         ("drift.detector", "there is no 'detector'"),
+        ("features.b.type", "there is no 'b.type'"),
     ],
 )
 def test_a_path_that_leads_nowhere_is_told_with_what_stands_there(path: str, told: str) -> None:
