@@ -29,6 +29,7 @@ _PLAIN = {
     "less_than": "must be less than {lt:g}, not {input}",
     "less_than_equal": "must be {le:g} or less, not {input}",
     "string_too_short": "must not be empty",
+    "too_short": "must not be empty",
     "literal_error": "must be {expected}, not {input}",
 }
 

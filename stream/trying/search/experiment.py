@@ -4,21 +4,28 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from config.errors import Mistake, ModelFileError
 from config.model.parts import ModelFilePart
 from config.model_file import ModelFile
 from config.terms import Count, Text
 from config.text.messages import place_of, plain_message, wrong
-from config.text.yaml_lines import read_file
+from config.text.yaml_lines import KeyPath, read_file
 from stream.send.csv_file import CsvColumns, csv_columns
-from stream.trying.search.space import DrawRange, draws, whole_grid
+from stream.trying.search.space import DRAWN, LISTED, Choices, DrawRange, draws, whole_grid
 from stream.trying.value_paths import Settings
 
 TRIALS_MAX = 1_000
 FIRST_RUNG_MIN = 2_000
 _TRIALS = 20
+
+
+def _with_commas(columns: object) -> object:
+    """A list of names, as YAML has one, as `--columns` has it."""
+    is_names = isinstance(columns, list) and all(isinstance(each, str) for each in columns)
+    return ",".join(columns) if is_names else columns
 
 
 class ExperimentData(ModelFilePart):
@@ -40,7 +47,7 @@ class ExperimentData(ModelFilePart):
     label: Text | None = None
     id: Text | None = None
     key: Text | None = None
-    columns: Text | None = None
+    columns: Annotated[Text | None, BeforeValidator(_with_commas)] = None
     null: str = ""
     delimiter: Text | None = None
     decimal: Text | None = None
@@ -84,7 +91,7 @@ class Experiment(ModelFilePart):
 
     model: Text
     data: ExperimentData
-    space: dict[str, list[object] | DrawRange] = Field(min_length=1)
+    space: dict[str, Choices] = Field(min_length=1)
     method: Literal["grid", "random", "halving"] = "grid"
     trials: Annotated[int, Field(ge=2, le=TRIALS_MAX)] | None = None
     seed: int = 42
@@ -96,9 +103,6 @@ class Experiment(ModelFilePart):
 
     @model_validator(mode="after")
     def _values_are_listed(self) -> Self:
-        empty = [path for path, choices in self.space.items() if choices == []]
-        if empty:
-            raise wrong(f"{empty[0]}: lists no value")
         if self.method == "grid" and self.trials is not None:
             raise wrong("method grid tries every combination: leave `trials` out")
         draws_all = self.trials is None and self.method != "random"
@@ -130,9 +134,14 @@ def load_experiment(path: Path) -> Experiment:
         return Experiment.model_validate(document.value)
     except ValidationError as error:
         raise ModelFileError(
-            document.source.problem(place_of(each), plain_message(each, Experiment))
+            document.source.problem(_place_of(each), plain_message(each, Experiment))
             for each in error.errors(include_url=False)
         ) from error
+
+
+def _place_of(error: ErrorDetails) -> KeyPath:
+    """The place in the file, without what pydantic calls the kinds of choices."""
+    return tuple(part for part in place_of(error) if part not in (LISTED, DRAWN))
 
 
 def require_metric(experiment: Experiment, path: Path, model_files: Sequence[ModelFile]) -> str:

@@ -4,9 +4,9 @@ import itertools
 import math
 import random
 from collections.abc import Mapping
-from typing import Any, Self, TypeAlias
+from typing import Annotated, Any, Self, TypeAlias
 
-from pydantic import model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from config.model.parts import ModelFilePart
 from config.text.messages import wrong
@@ -52,7 +52,24 @@ class DrawRange(ModelFilePart):
         return _rounded(rng.uniform(*self.uniform))
 
 
-Choices: TypeAlias = "list[Any] | DrawRange"
+def _kind(choices: object) -> str | None:
+    """Which of the two it is meant to be: of that alone its mistakes are told."""
+    if isinstance(choices, list):
+        return LISTED
+    return DRAWN if isinstance(choices, dict | DrawRange) else None
+
+
+# As pydantic calls the two in the place of a mistake.
+LISTED, DRAWN = "<listed>", "<drawn>"
+Choices: TypeAlias = Annotated[
+    Annotated[list[Any], Field(min_length=1), Tag(LISTED)] | Annotated[DrawRange, Tag(DRAWN)],
+    Discriminator(
+        _kind,
+        custom_error_type="weir",
+        custom_error_message="must be a list of values, or a range to draw from, "
+        "as in  {uniform: [0, 1]}, {log: [0.001, 1]} or {whole: [1, 10]}",
+    ),
+]
 Space: TypeAlias = Mapping[str, Choices]
 
 

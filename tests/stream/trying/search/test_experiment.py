@@ -36,7 +36,22 @@ space: {learner.river.LogisticRegression.l2: [0.0, 0.1, 1.0]}
             "say how often, as in  trials: 20",
         ),
         (EXPERIMENT.replace("[0.0, 0.1, 1.0]", "{lg: [0.1, 1.0]}"), "lg"),
-        (EXPERIMENT.replace("[0.0, 0.1, 1.0]", "[]"), "lists no value"),
+        (
+            EXPERIMENT.replace("[0.0, 0.1, 1.0]", "[]"),
+            "4: space.learner.river.LogisticRegression.l2: must not be empty",
+        ),
+        (
+            EXPERIMENT.replace("{learner.river.LogisticRegression.l2: [0.0, 0.1, 1.0]}", "{}"),
+            "4: space: must not be empty",
+        ),
+        (
+            EXPERIMENT.replace("[0.0, 0.1, 1.0]", "0.1"),
+            "l2: must be a list of values, or a range to draw from, as in  {uniform: [0, 1]}",
+        ),
+        (
+            EXPERIMENT.replace("[0.0, 0.1, 1.0]", "{log: [0, 1.0]}"),
+            "space.learner.river.LogisticRegression.l2: log needs numbers above 0",
+        ),
         (EXPERIMENT.replace("LogisticRegression.l2", "LogisticRegressin.l2"), "did you mean"),
         (
             EXPERIMENT.replace("LogisticRegression.l2", "LogisticRegression.l3"),
@@ -62,3 +77,15 @@ def test_a_mistake_in_the_experiment_is_told_with_its_line(
         tried_by(load_experiment(path), path)
 
     assert told in str(raised.value)
+    keys = [each.key for each in raised.value.problems]
+    assert len(keys) == len({*keys}), "of one place one mistake is told"
+
+
+@pytest.mark.parametrize("columns", ['"x, y"', "[x, y]"])
+def test_columns_are_a_list_as_yaml_or_the_command_line_has_one(
+    tmp_path: Path, columns: str
+) -> None:
+    path = tmp_path / "experiment.yaml"
+    path.write_text(EXPERIMENT.replace('"river:Phishing"', f"a.csv, columns: {columns}"))
+
+    assert load_experiment(path).data.csv().features == ("x", "y")
