@@ -21,6 +21,7 @@ features: {a.b: {type: int}}
 """,
     file="m.yaml",
 ).value
+FOREST = ("learner", "river", 1, "forest.ARFClassifier")
 LAST = ("learner", "river", 2, "linear_model.LogisticRegression")
 
 
@@ -54,13 +55,11 @@ LAST = ("learner", "river", 2, "linear_model.LogisticRegression")
         ),
         (
             "learner.river.ARFClassifier.model.PARegressor.C",
-            ("learner", "river", 1, "forest.ARFClassifier", "model", "linear_model.PARegressor")
-            + ("C",),
+            (*FOREST, "model", "linear_model.PARegressor", "C"),
         ),
         (
             "learner.river.ARFClassifier.drift_detector.ADWIN.delta",
-            ("learner", "river", 1, "forest.ARFClassifier", "drift_detector", "drift.ADWIN")
-            + ("delta",),
+            (*FOREST, "drift_detector", "drift.ADWIN", "delta"),
         ),
         ("drift[0].detector", ("drift", 0, "detector")),
         ("metrics", ("metrics",)),
