@@ -7,7 +7,7 @@ import msgspec
 from msgspec import UNSET
 
 from api.offline.errors import RowRefusedError
-from api.offline.rows import chunks_of, features_of
+from api.offline.rows import chunks_of, features_of, with_way_out
 from checkpoints.exporting.container import FORMAT, ExportedVersion
 from checkpoints.reading.views import timestamp
 from learner.values import Features
@@ -93,6 +93,8 @@ class OfflineModel:
         place = 0
         for chunk in chunks_of(rows):
             for answer in self._answers.ask(chunk):
+                if "refused" in answer:
+                    answer["detail"] = with_way_out(answer["detail"], rows)
                 yield self._answered(answer, place)
                 place += 1
 

@@ -5,6 +5,7 @@ which is how pandas writes it; anywhere else NaN is refused, as JSON cannot say 
 """
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
@@ -12,10 +13,11 @@ from typing import Any
 from api.offline.errors import RowRefusedError
 from learner.values import Features, Reason, Scalar
 
-__all__ = ["chunks_of", "features_of"]
+__all__ = ["chunks_of", "features_of", "with_way_out"]
 
 CHUNK = 1_000  # rows that are handed on at once
 _PLAIN = (int, bool, type(None))
+_WIDENED = re.compile(r"feature '(.+)' is -?\d+\.0, the model file says int")
 
 
 def features_of(given: object) -> Features:
@@ -54,10 +56,27 @@ def chunks_of(rows: Any) -> Iterator[list[Features]]:
         yield [_numbered(place, row) for place, row in chunk]
 
 
+def with_way_out(detail: str, rows: Any) -> str:
+    """What is wrong with a row; of a whole number that pandas has as a float, also what helps.
+
+    >>> with_way_out("feature 'n' is 2.5, the model file says int", [])
+    "feature 'n' is 2.5, the model file says int"
+    """
+    widened = _WIDENED.fullmatch(detail)
+    if widened is None or not _is_frame(rows):
+        return detail
+    mend = f'frame.astype({{"{widened[1]}": "Int64"}})'
+    return f"{detail}; pandas has floats where a whole number is absent: {mend} keeps them whole"
+
+
+def _is_frame(rows: Any) -> bool:
+    return hasattr(rows, "to_dict") and hasattr(rows, "iloc")
+
+
 def _rows(rows: Any) -> Iterable[Mapping[str, Any]]:
     if isinstance(rows, Mapping):
         raise TypeError("predict_many takes several rows: a frame, or a list of dicts")
-    return _of_frame(rows) if hasattr(rows, "to_dict") and hasattr(rows, "iloc") else rows
+    return _of_frame(rows) if _is_frame(rows) else rows
 
 
 def _of_frame(frame: Any) -> Iterator[Mapping[str, Any]]:

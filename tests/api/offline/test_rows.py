@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from api.offline.errors import RowRefusedError
-from api.offline.rows import CHUNK, chunks_of, features_of
+from api.offline.rows import CHUNK, chunks_of, features_of, with_way_out
 
 
 def test_numbers_of_numpy_become_pythons():
@@ -80,3 +80,18 @@ def test_of_many_rows_the_one_that_is_refused_is_told():
 def test_one_row_is_not_taken_for_many():
     with pytest.raises(TypeError, match="predict_many takes several rows"):
         list(chunks_of({"x": 1.0}))
+
+
+def test_a_whole_number_that_pandas_has_as_a_float_is_refused_with_what_keeps_it_whole():
+    """It is refused all the same: nothing is repaired."""
+    frame = pd.DataFrame({"n": [79.0, math.nan]})
+    refused = "feature 'n' is 79.0, the model file says int"
+
+    assert 'frame.astype({"n": "Int64"})' in with_way_out(refused, frame)
+    assert list(chunks_of(frame.astype({"n": "Int64"}))) == [[{"n": 79}, {}]]
+    for detail, rows in [
+        (refused, [{"n": 79.0}]),
+        (refused.replace("79.0", "79.5"), frame),
+        ("feature 'n' is text (x), the model file says int", frame),
+    ]:
+        assert with_way_out(detail, rows) == detail
