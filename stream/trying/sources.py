@@ -101,7 +101,9 @@ class FileSource:
     def _length(self) -> int | None:
         if self.name.startswith(_RIVER):
             return stream_length(self.name.removeprefix(_RIVER))
-        return count_lines(Path(self.name))
+        lines = count_lines(Path(self.name))
+        has_header = self.name.removesuffix(".gz").endswith(".csv")
+        return max(0, lines - 1) if has_header and lines is not None else lines
 
 
 def in_stretches(topic: str, partition: int, found: Iterable[Any]) -> Stretches:

@@ -109,6 +109,7 @@ def test_files_are_read_as_each_model_file_types_them(tmp_path) -> None:
     )
 
     source = FileSource(str(path), CsvColumns(label="label"), limit=None)
+    assert source.total() == 400, "the line of the columns' names is no record"
     first, second = tried(source, LOGISTIC, typed).rows
 
     assert (first.learned, second.learned) == (400, 400)
