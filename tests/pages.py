@@ -87,12 +87,18 @@ class Reader:
 
     @contextmanager
     def runs(self, command: str) -> Iterator[None]:
-        """With everything up that this `weir dev` starts, on other ports; it ends in order."""
+        """With everything up that this `weir dev` starts, on other ports; it ends in order.
+
+        What it says goes to `dev.log` in the folder.
+        """
         program = f"exec {command.strip()} --port 0 --kafka-port 0"
-        with subprocess.Popen(
-            ["bash", "-c", program], cwd=self.folder, env=self.environment,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        ) as dev:  # fmt: skip
+        with (
+            (self.folder / "dev.log").open("wb") as said,
+            subprocess.Popen(
+                ["bash", "-c", program], cwd=self.folder, env=self.environment,
+                stdout=said, stderr=said,
+            ) as dev,
+        ):  # fmt: skip
             try:
                 until(lambda: self.servers is not None, what="all are ready", limit_s=100)
                 yield

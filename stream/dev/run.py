@@ -221,7 +221,7 @@ def _announce(found: DevPlan, topics: Mapping[Line, str], failing: Mapping[str, 
         "",
         f"  API         {found.api}",
         f"  API docs    {found.api}/docs",
-        f"  Kafka       {found.kafka}    (events: {', '.join(topics.values())})",
+        f"  Kafka       {found.kafka}    (events: {', '.join(dict.fromkeys(topics.values()))})",
         f"  Redis       {without_password(found.redis)}",
         f"  data        {found.directory}",
         *(

@@ -232,9 +232,9 @@ class LearningLoop:
         found = self._trainer.drifts.items[:count] if count else ()
         for detection in reversed(found):
             log.info(
-                "drift: %(detector)s on %(on)s at event %(index)d (%(topic)s-%(partition)d-"
-                "%(offset)d): %(direction)s, %(before).4g to %(after).4g",
-                detection,
+                "%(model)s: drift: %(detector)s on %(on)s at event %(index)d (%(topic)s-"
+                "%(partition)d-%(offset)d): %(direction)s, %(before).4g to %(after).4g",
+                {**detection, "model": self._name},
             )
         return [(each["detector"], each["direction"]) for each in reversed(found)]
 

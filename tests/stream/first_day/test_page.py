@@ -39,6 +39,9 @@ def test_the_page_does_what_it_says(tmp_path):
     (run,) = blocks[5]
     with reader.runs(run):
         walk(reader, blocks)
+    said = (tmp_path / "dev.log").read_text()
+    assert "(events: loans.events, approval.events, market.events)" in said, "each topic once"
+    assert "market: drift: ADWIN on error at event 6335" in said, "two models read that topic"
 
 
 def has_learned(reader, model, count):
