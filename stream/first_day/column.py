@@ -23,6 +23,7 @@ class Column:
         kinds: How many of them are bool, int, float and string.
         values: The first different ones, as text, each with how often it came.
         words: Texts that usually mean that nothing is there, each with how often it came.
+        text: The first of the other texts; empty: there is none.
         least, most: Of its numbers.
         longest: Characters of its longest text.
 
@@ -39,6 +40,7 @@ class Column:
         self.kinds: Counter[str] = Counter()
         self.values: dict[str, int] = {}
         self.words: Counter[str] = Counter()
+        self.text = ""
         self.least, self.most = math.inf, -math.inf
         self.longest = 0
         self._full_after = 0
@@ -60,6 +62,8 @@ class Column:
             self.longest = max(self.longest, len(value))
             if is_usual_missing(value):
                 self.words[value] += 1
+            else:
+                self.text = self.text or value
         else:
             self._measure(value)
 

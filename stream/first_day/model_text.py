@@ -14,6 +14,7 @@ from stream.first_day.proposal import Proposal
 _WIDTH = 98
 _NAME_MAX = 60
 _VALUE_MAX, _STRING_MAX = 1e12, 1024  # `limits` by default
+_MOSTLY = 0.5
 
 _MENDS = {
     "id": "`weir send --id` makes it the event's id, by which a second one is refused",
@@ -121,9 +122,18 @@ def _facts(column: Column, nature: Nature, absent: float) -> str:
     facts = [nature.why or _values(column, nature)]
     if nature.is_constant and nature.is_feature:
         facts.append("the same in every row: leave it out if it stays so")
+    numbers = (column.kinds["int"] + column.kinds["float"]) / column.present
+    if nature.type == "string" and column.text and numbers > _MOSTLY:
+        facts.append(
+            f"{_share(numbers)} numbers: say --null if {_quoted(column.text)} means absent"
+        )
     if absent:
-        facts.append(f"{absent:.1%} absent".replace("%", " %"))
+        facts.append(f"{_share(absent)} absent")
     return ", ".join(facts)
+
+
+def _share(of_all: float) -> str:
+    return f"{of_all:.1%}".replace("%", " %")
 
 
 def _values(column: Column, nature: Nature) -> str:

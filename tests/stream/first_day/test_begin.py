@@ -205,6 +205,19 @@ def test_what_was_guessed_is_said_where_it_stands(tmp_path):
     assert "all 80 rows" in text
 
 
+def test_a_number_column_with_a_word_in_it_says_so_and_how_to_be_rid_of_it(tmp_path):
+    """One odd word makes a text of it; the first such text is named."""
+    text = "".join(f"{i % 40 if i % 5 else 'none yet'},{i % 7},{i % 3 > 0:d}\n" for i in range(300))
+    path = write(tmp_path, f"a,b,y\n{text}")
+
+    lines = begin(path, CsvColumns(label="y")).text.splitlines()
+
+    (line,) = [each for each in lines if each.startswith("  a: ")]
+    assert line.startswith("  a: {type: string}  # ")
+    assert line.endswith(", 80.0 % numbers: say --null if `none yet` means absent")
+    assert begun(path, null="none yet").features["a"].type == "int"
+
+
 def test_a_long_file_is_looked_at_in_part_and_that_is_said(tmp_path, monkeypatch):
     """Whole numbers may have a fraction further down: they are float."""
     monkeypatch.setattr("stream.first_day.look._ROWS_MAX", 100)
