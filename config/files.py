@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,6 +44,25 @@ class NotWrittenError(OSError):
 
     def __str__(self) -> str:
         return f"cannot write {self.path}: {self.strerror}"
+
+
+def check_asked(*paths: Path | None) -> None:
+    """See, before long work is begun, that the files it is to end in can be written.
+
+    Args:
+        paths: As a user has named them; None: not asked for.
+
+    Raises:
+        NotWrittenError: There is no such folder, it may not be written to, or it stands there
+            itself.
+    """
+    for path in filter(None, paths):
+        try:
+            if path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            tempfile.TemporaryFile(dir=path.parent).close()
+        except OSError as error:
+            raise NotWrittenError(path, error) from error
 
 
 def write_asked(path: Path, content: str) -> None:

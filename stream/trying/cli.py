@@ -147,6 +147,7 @@ def try_all(
         settings: Each `PATH=V,V`.
         opened: The source, given the first model file.
     """
+    from config.files import check_asked
     from config.processes.scratch import private_folder
     from config.processes.stopping import stop_when_told
     from stream.trying.candidates import candidates
@@ -157,6 +158,7 @@ def try_all(
 
     if output.plot is not None:
         check_plot(output.plot)
+    check_asked(output.csv, output.plot)
     with private_folder(None) as scratch:
         tried = candidates(models, grid(map(read_choices, settings)), scratch)
         source = opened(tried[0].model_file)
@@ -185,7 +187,7 @@ def kafka_source(
 
 
 def _print(done: "Comparison", source: "TrialSource", output: Output) -> None:
-    from config.files import replace_file
+    from config.files import write_asked
     from stream.trying.plot import write_plot
     from stream.trying.progress import say
     from stream.trying.rows import as_csv, as_json, beside_version
@@ -199,7 +201,7 @@ def _print(done: "Comparison", source: "TrialSource", output: Output) -> None:
     as_text = json.dumps(as_json(done.rows), ensure_ascii=False) if output.as_json else None
     typer.echo(as_text or "\n".join(table))
     if output.csv is not None:
-        replace_file(output.csv, as_csv(done.rows))
+        write_asked(output.csv, as_csv(done.rows))
     if output.plot is not None:
         write_plot(output.plot, done.rows, labels, source=source.name, table=table)
     if output.log is not None:

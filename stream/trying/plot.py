@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from config.files import replace_file
+from config.files import write_asked
 from config.text.plot import NoPictureError, Panel, Series, html_text, picture_for
 from stream.errors import StreamError
 from stream.trying.rows import TrialRow
@@ -16,17 +16,15 @@ class PlotError(StreamError):
 
 
 def check_plot(path: Path) -> None:
-    """See that a plot can be written there.
+    """See that there is such a plot.
 
     Raises:
-        PlotError: The name says of no form that there is, or its folder is not there.
+        PlotError: The name says of no form that there is.
     """
     try:
         picture_for(path)
     except NoPictureError as error:
         raise PlotError(f"--plot {error}") from error
-    if not path.parent.is_dir():
-        raise PlotError(f"--plot {path}: there is no folder {path.parent}")
 
 
 def write_plot(
@@ -47,7 +45,7 @@ def write_plot(
     panels = [_panel(name, rows, labels) for name in names]
     draw, title = picture_for(path), f"Comparison on {source}"
     page = html_text(panels, title=title, below="\n".join(table))
-    replace_file(path, page if draw is html_text else draw(panels, title=title))
+    write_asked(path, page if draw is html_text else draw(panels, title=title))
 
 
 def _panel(name: str, rows: Sequence[TrialRow], labels: Sequence[str]) -> Panel:

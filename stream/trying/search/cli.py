@@ -41,6 +41,7 @@ def search_command(wired: TryWiring) -> Callable[..., None]:
         data_dir: DataDir = None,
     ) -> None:
         """Find the values of a model file that score best: grid, random, or successive halving."""
+        from config.files import check_asked
         from config.processes.stopping import stop_when_told
         from stream.errors import SendError
         from stream.trying.plot import check_plot
@@ -49,6 +50,7 @@ def search_command(wired: TryWiring) -> Callable[..., None]:
 
         if plot is not None:
             check_plot(plot)
+        check_asked(output, csv, plot)
         experiment = load_experiment(file)
         log = wired.run_log() if mlflow is not None else None
         with stop_when_told() as stop:
@@ -149,7 +151,7 @@ def _engine(experiment: "Experiment", lab: "Lab") -> "Engine":
 def _print(
     lab: "Lab", found: "Search", *, csv: Path | None, plot: Path | None, as_json: bool
 ) -> None:
-    from config.files import replace_file
+    from config.files import write_asked
     from stream.trying.plot import write_plot
     from stream.trying.rows import as_csv
     from stream.trying.rows import as_json as rows_as_json
@@ -163,7 +165,7 @@ def _print(
     else:
         typer.echo("\n".join(table))
     if csv is not None:
-        replace_file(csv, as_csv(found.rows))
+        write_asked(csv, as_csv(found.rows))
     if plot is not None:
         write_plot(plot, found.rows, labels, source=lab.source, table=table)
 
@@ -191,12 +193,12 @@ def _log(
 def _write_winner(
     output: Path, experiment: "Experiment", file: Path, lab: "Lab", found: "Search"
 ) -> None:
-    from config.files import replace_file
+    from config.files import write_asked
     from stream.trying.progress import say
     from stream.trying.search.winner import how_found, winner_text
 
     base = file.parent / experiment.model
     row = found.rows[0]
     comment = how_found(row, experiment, str(file), lab, found)
-    replace_file(output, winner_text(base.read_text("utf-8-sig"), row.set, comment, file=str(base)))
+    write_asked(output, winner_text(base.read_text("utf-8-sig"), row.set, comment, file=str(base)))
     say(f"the winner is in {output}")

@@ -116,6 +116,16 @@ def test_values_are_set_by_path_and_make_a_grid(folder: Path) -> None:
             2,
             "a picture is FILE.svg or FILE.html",
         ),
+        (
+            ("logistic.yaml", "--from", "river:Phishing", "--csv", "no/such.csv"),
+            2,
+            "cannot write no/such.csv: No such file or directory",
+        ),
+        (
+            ("logistic.yaml", "--from", "river:Phishing", "--csv", "."),
+            2,
+            "cannot write .: Is a directory",
+        ),
         (("experiment.yaml", "--from", "river:Phishing"), 2, "experiment.yaml"),
     ],
 )
@@ -127,6 +137,14 @@ def test_a_mistake_is_told_with_what_mends_it(
 
     assert (found, out) == (code, "")
     assert told in " ".join(err.split())
+
+
+def test_where_the_winner_cannot_be_written_no_search_is_begun(folder: Path) -> None:
+    """It would be lost at the end."""
+    code, out, err = ended(folder, "search", "experiment.yaml", "-o", "no/such.yaml")
+
+    assert (code, out) == (2, "")
+    assert err == "weir: cannot write no/such.yaml: No such file or directory\n"
 
 
 def test_a_file_that_breaks_midway_leaves_the_rows_and_the_mistake(folder: Path) -> None:
