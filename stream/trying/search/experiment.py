@@ -24,8 +24,7 @@ _TRIALS = 20
 
 def _with_commas(columns: object) -> object:
     """A list of names, as YAML has one, as `--columns` has it."""
-    is_names = isinstance(columns, list) and all(isinstance(each, str) for each in columns)
-    return ",".join(columns) if is_names else columns
+    return ",".join(map(str, columns)) if isinstance(columns, list) else columns
 
 
 class ExperimentData(ModelFilePart):
