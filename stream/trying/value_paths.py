@@ -129,12 +129,19 @@ def put(node: Any, keys: KeyPath, value: Any) -> Any:
 
 
 def told_settings(settings: Mapping[str, Any]) -> list[str]:
-    """Each value by the last name of its path, as rows are told apart.
+    """Each value by the end of its path, as much of it as tells the paths apart.
 
     >>> told_settings({"learner.river.LogisticRegression.l2": 0.1, "learner.vw": "-b 18"})
     ['l2=0.1', 'vw="-b 18"']
+    >>> told_settings({"learner.river.LDA.seed": 1, "learner.river.ARFClassifier.seed": 2})
+    ['LDA.seed=1', 'ARFClassifier.seed=2']
     """
-    return [f"{path.rpartition('.')[2]}={flow(value)}" for path, value in settings.items()]
+    paths = [path.split(".") for path in settings]
+    for length in itertools.count(1):
+        names = [".".join(path[-length:]) for path in paths]
+        if len({*names}) == len(names):
+            break
+    return [f"{name}={flow(value)}" for name, value in zip(names, settings.values(), strict=True)]
 
 
 def flow(value: Any) -> str:
