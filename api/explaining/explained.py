@@ -119,12 +119,19 @@ def told(explanation: Explanation) -> dict[str, Any]:
     try:
         return explanation.told()
     except NotExplainedError as error:
-        raise field_problem("bad_value", (error.field,), str(error)) from error
+        raise _not_explained(error) from error
 
 
 def _problem(loaded: Loaded, error: BaseException, features: Features) -> HttpProblem:
     if isinstance(error, NotExplainedError):
-        return field_problem("bad_value", (error.field,), str(error))
+        return _not_explained(error)
     if isinstance(error, NoAnswerError):
         return field_problem("prediction_failed", ("features",), f"nothing to explain: {error}")
     return not_answered(loaded, error, features, ("features",))
+
+
+def _not_explained(error: NotExplainedError) -> HttpProblem:
+    """What no schema could say: which classes there are, or how a kind of model is explained."""
+    if error.field == "class":
+        return field_problem("not_found", (error.field,), str(error), status=404)
+    return field_problem("bad_value", (error.field,), str(error))

@@ -29,7 +29,7 @@ _BUSY_AGAIN_S = b"1"
 
 
 class Explaining:
-    """Explains answers, one at a time: an explanation asks the model many times.
+    """Explains answers. Of those that ask the model many times one is under way at a time.
 
     Args:
         predictor: Gives the answer itself.
@@ -56,20 +56,13 @@ class Explaining:
         """One prediction, explained.
 
         Raises:
-            HttpProblem: 400 or 422: the body; 503: no version is loaded yet, or another explanation
-                is under way.
+            HttpProblem: 400 or 422: the body; 503: no version is loaded yet, or the model is to be
+                asked, and another explanation is under way.
         """
         question = ExplainRequest(text)
         loaded = line.answering()
-        if self._is_busy:
-            what = "this process explains another answer; try again"
-            raise HttpProblem(503, "overloaded", what, headers=((b"retry-after", _BUSY_AGAIN_S),))
-        self._is_busy = True
-        try:
-            answer = self._predictor.one(line, loaded, question.features, question.id)
-            answer["explanation"] = await self._explained(line, loaded, question)
-        finally:
-            self._is_busy = False
+        answer = self._predictor.one(line, loaded, question.features, question.id)
+        answer["explanation"] = await self._explained(line, loaded, question)
         return Answer(content=written(answer))
 
     async def _explained(
@@ -83,9 +76,16 @@ class Explaining:
     async def _asked(
         self, line: ServedLine, loaded: Loaded, question: ExplainRequest, explanation: Explanation
     ) -> None:
-        rows = await self._rows(line, loaded)
-        for _ in stepped(loaded, question, explanation, rows, self._budget_s):
-            await asyncio.sleep(0)
+        if self._is_busy:
+            what = "this process explains another answer; try again"
+            raise HttpProblem(503, "overloaded", what, headers=((b"retry-after", _BUSY_AGAIN_S),))
+        self._is_busy = True
+        try:
+            rows = await self._rows(line, loaded)
+            for _ in stepped(loaded, question, explanation, rows, self._budget_s):
+                await asyncio.sleep(0)
+        finally:
+            self._is_busy = False
 
     async def _rows(self, line: ServedLine, loaded: Loaded) -> Rows:
         held = self._backgrounds.held(loaded.version)

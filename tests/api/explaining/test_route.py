@@ -63,7 +63,7 @@ def test_vowpal_wabbits_own_terms() -> None:
         ({"features": X, "samples": 101}, 422, "bad_value", "/samples"),
         ({"features": X, "samples": 1.5}, 422, "wrong_type", "/samples"),
         ({"features": X, "top": 0}, 422, "bad_value", "/top"),
-        ({"features": X, "class": "UP"}, 422, "bad_value", "/class"),
+        ({"features": X, "class": "UP"}, 404, "not_found", "/class"),
         ({"features": X, "class": [1]}, 422, "wrong_type", "/class"),
         ({"features": X, "id": "x" * 2000}, 422, "too_large", "/id"),
     ],
