@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 WAITING_MAX = 2048  # spans that have ended and are not sent yet
 LINKS_MAX = 128  # of one span
 _AT_ONCE = 512
-_EVERY_S = 1.0
+EVERY_S = 5.0  # as OpenTelemetry's own: a request for a few spans costs more than they do
 _ANSWER_S = 3.0  # what the collector may take for one answer
 _PATH = "/v1/traces"
 _KINDS = {
@@ -171,7 +171,7 @@ class _Shipping(SpanProcessor):
 
     def _run(self) -> None:
         while not self._is_closing.is_set():
-            self._has_many.wait(_EVERY_S)
+            self._has_many.wait(EVERY_S)
             self._has_many.clear()
             self._send_all()
 

@@ -19,7 +19,7 @@ from config.errors import SettingsError
 from config.log_lines import line_formatter
 from config.model_file import parse_model_file
 from config.settings import load_settings
-from config.traces import extra
+from config.traces import extra, spans
 from tests.api.compat.asking import tensor
 from tests.api.running import KEYS, PHISHING, Running, by_line, phishing, running, until
 from tests.collector import Collector, collecting
@@ -35,7 +35,8 @@ NOT_SAMPLED = {"traceparent": f"00-{TRACE}-{SPAN}-00"}
 @pytest.fixture(scope="module")
 def collector() -> Iterator[Collector]:
     """Everything that the API of this module sends."""
-    with collecting() as found:
+    with collecting() as found, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(spans, "EVERY_S", 0.1)
         yield found
 
 

@@ -42,34 +42,40 @@ def test_one_walk_leads_from_a_prediction_to_the_commit_that_learned_it(
             _weir("learn", "--model", model, "--new", "--create-topics", env=environment),
             _weir("serve", "--model", model, env=environment),
         ):
-            _walk(url, unique_name, collector)
+            _learn_one(f"{url}/v1/models/{unique_name}")
+        _check_the_walk(unique_name, collector)
 
 
-def _walk(url: str, name: str, collector: Collector) -> None:
-    with httpx.Client(base_url=f"{url}/v1/models/{name}") as client:
-        until(lambda: _answers(client), limit_s=60)
-        trace = {"traceparent": f"00-{CALLER[0]}-{CALLER[1]}-01"}
-        body = {"features": {"a": 1.0}, "id": "walk-1"}
-        assert client.post("/predict", json=body, headers=trace).status_code == 200
-        logged = collector.await_one(f"process {name}.predictions")
-        before = _commit_of(collector, logged)
-        assert client.post("/labels", json={"id": "walk-1", "label": True}).status_code == 202
-        until(lambda: client.get(f"{url}/v1/models/{name}").json()["learned"] == 1)
-        labelled = collector.await_one(f"process {name}.labels", weir_learned=1)
-        commit = _commit_of(collector, labelled)
+def _learn_one(url: str) -> None:
+    """A prediction, and its label once a version waits for it; until that is learned."""
+    until(lambda: _answers(url), limit_s=60)
+    trace = {"traceparent": f"00-{CALLER[0]}-{CALLER[1]}-01"}
+    body = {"features": {"a": 1.0}, "id": "walk-1"}
+    assert httpx.post(f"{url}/predict", json=body, headers=trace).status_code == 200
+    until(
+        lambda: httpx.get(url).json()["offsets"][f"{url.rpartition('/')[2]}.predictions"]["0"] > 1
+    )
+    assert httpx.post(f"{url}/labels", json={"id": "walk-1", "label": True}).status_code == 202
+    until(lambda: httpx.get(url).json()["learned"] == 1)
 
+
+def _check_the_walk(name: str, collector: Collector) -> None:
     asked = collector.await_one("POST /v1/models/{model}/predict", weir_prediction_id="walk-1")
+    logged = collector.await_one(f"process {name}.predictions")
+    labelled = collector.await_one(f"process {name}.labels", weir_learned=1)
+    before, commit = _commit_of(collector, logged), _commit_of(collector, labelled)
+
     assert (asked.trace_id, asked.parent_id) == CALLER
     assert asked.context in logged.links
     assert asked.context in labelled.links
+    assert before.attributes["weir.learned"] == 0
     assert commit.attributes["weir.learned"] == 1
     assert commit.service == labelled.service == "weir-learner"
-    assert before.attributes["weir.learned"] == 0
 
 
-def _answers(client: httpx.Client) -> bool:
+def _answers(url: str) -> bool:
     try:
-        return client.post("/predict", json={"features": {"a": 0.0}}).status_code == 200
+        return httpx.post(f"{url}/predict", json={"features": {"a": 0.0}}).status_code == 200
     except httpx.TransportError:
         return False
 

@@ -13,6 +13,7 @@ from config.errors import SettingsError
 from config.settings import TracesSettings, load_settings
 from config.text.values import Secret
 from config.traces import extra
+from config.traces import spans as spans_module
 from config.traces.context import TraceContext
 from config.traces.extra import load_if_on
 from config.traces.spans import LINKS_MAX, WAITING_MAX, Spans
@@ -127,7 +128,8 @@ def _silent() -> Iterator[str]:
         server.server_close()
 
 
-def test_after_an_outage_spans_arrive_again() -> None:
+def test_after_an_outage_spans_arrive_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spans_module, "EVERY_S", 0.1)
     counts = Counts()
     with collecting() as collector:
         url = collector.url
