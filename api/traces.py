@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
+from random import random
 from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
@@ -36,13 +37,8 @@ class RequestTraces:
 
     def __init__(self, settings: TracesSettings, metrics: ApiMetrics) -> None:
         self._settings, self._metrics = settings, metrics
-        self._is_on = load_if_on(settings)
+        self._share, self._is_on = settings.sample, load_if_on(settings)
         self._spans: Spans | None = None
-
-    @property
-    def is_on(self) -> bool:
-        """Whether requests may be traced."""
-        return self._spans is not None
 
     def enter(self) -> None:
         """Be in a process of its own, just forked."""
@@ -56,12 +52,19 @@ class RequestTraces:
         if self._spans is not None:
             self._spans.close(limit_s)
 
-    def request(self, method: str, route: str, headers: Headers) -> "TracedRequest | NotTraced":
-        """The request's span, to be entered; where it is not traced, what does nothing."""
-        asked = read(headers[_HEADER]) if _HEADER in headers else None
-        if self._spans is None or not is_chosen(asked, self._settings.sample):
-            return _NOT_TRACED
-        parent = asked.context if asked is not None else None
+    def wants(self, headers: Headers) -> bool:
+        """Whether to trace a request. Asked of every one: no is to cost next to nothing."""
+        if self._spans is None:
+            return False
+        if _HEADER not in headers:
+            return random() < self._share
+        return is_chosen(read(headers[_HEADER]), self._share)
+
+    def request(self, method: str, route: str, headers: Headers) -> "TracedRequest":
+        """The span of a request that is wanted, to be entered."""
+        assert self._spans is not None, "nothing is traced"
+        caller = read(headers.get(_HEADER))
+        parent = caller.context if caller is not None else None
         return TracedRequest(self._spans, method, route, parent)
 
     @contextlib.contextmanager
@@ -93,19 +96,6 @@ def headers_of(context: TraceContext) -> RecordHeaders:
     return ((HEADER, context.header),)
 
 
-class NotTraced:
-    """In the place of a span, where there is none."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def answered(self, status: int, content: bytes) -> None:
-        """Nobody asks."""
-
-
 class TracedRequest:
     """The span of a request, which log lines and records belong to while it is entered."""
 
@@ -131,9 +121,6 @@ class TracedRequest:
         self._attributes |= _told_by(content)
         is_ours = status >= HTTPStatus.INTERNAL_SERVER_ERROR
         self._error = str(self._attributes.get("weir.outcome")) if is_ours else None
-
-
-_NOT_TRACED = NotTraced()
 
 
 class _Several(msgspec.Struct):

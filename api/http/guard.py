@@ -191,9 +191,9 @@ class Guard:
                 raise problem_of_validation(error, fields) from error
 
         async def handle(request: Request) -> Response:
-            if scope is None or not self._traces.is_on:
-                return await self._counted(admit, request, seconds, route.telling)
             headers = dict(request.scope["headers"])
+            if scope is None or not self._traces.wants(headers):
+                return await self._counted(admit, request, seconds, route.telling)
             with self._traces.request(method, route.path, headers) as span:
                 response = await self._counted(admit, request, seconds, route.telling)
                 if response is not _NOBODY_LISTENS:

@@ -46,7 +46,7 @@ class Straight:
         metrics.in_progress += 1
         try:
             headers: dict[bytes, bytes] = dict(scope["headers"])
-            if self._traces.is_on:
+            if self._traces.wants(headers):
                 with self._traces.request("POST", PATH, headers) as span:
                     answer = await self._answered(line, scope, headers, receive)
                     span.answered(answer.status, answer.content)
