@@ -185,7 +185,7 @@ class Importer:
         under_way = was.record.rewinding(seen) if was else None
         told = outcome_of(
             Going(forgotten=now.learned_here if head else 0),
-            is_rewind=False,
+            replays=False,
             unreadable=None,
             unpinned=f"v{pin.number}" if pin else None,
             ended=under_way.name if under_way else None,
