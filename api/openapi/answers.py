@@ -148,12 +148,16 @@ Offsets = dict[str, dict[str, int]]
 
 
 class RewindUnderWay(Strict):
-    """A rewind, reset or relearning under way, and how far its learner says it has come."""
+    """A rewind, reset or relearning under way, and how far its learner says it has come.
+
+    `takes_over` is false of what is relearned until it is released.
+    """
 
     kind: str
     to: str | None
     command_id: str
     skip: list[str]
+    takes_over: bool
     records: int | None
     left: int | None
     records_per_second: float | None

@@ -136,6 +136,8 @@ class Importer:
             if not tried:
                 self._try_out(exported, plan.trust)
                 tried = True
+                if not order.dry_run:
+                    continue  # that took a while: the line, and the time, are others now
             if order.dry_run:
                 return _answer(plan, is_dry_run=True)
             control = seal_control(plan.record, self._signer)  # I3

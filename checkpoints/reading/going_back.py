@@ -27,12 +27,16 @@ AskLog: TypeAlias = Callable[[Manifest, Manifest], None]
 class CannotReplay(Refused):
     """What came after the version cannot be replayed; `--mode forget` needs no log."""
 
-    def __init__(self, line: object, what: str) -> None:
-        super().__init__(
-            f"{line}: {what}",
-            advice="choose a later version (`weir versions`), or go back with --mode forget, which "
-            "replays nothing",
-        )
+    def __init__(
+        self,
+        line: object,
+        lost: str,
+        *,
+        advice: str = "choose a later version (`weir versions`), or go back with --mode forget, "
+        "which replays nothing",
+    ) -> None:
+        super().__init__(f"{line}: {lost}", advice=advice)
+        self.line, self.lost = line, lost
 
 
 class Going(Struct, frozen=True, kw_only=True):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from msgspec.structs import replace
 
@@ -262,6 +264,46 @@ def test_a_new_beginning_is_told_with_what_comes_next(store, versions):
         "50 learned events forgotten",
         "to undo it: weir rollback phishing v5 --mode forget --reason …",
     ]
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        (None, "to v2: its learner has not said how far it has come"),
+        ((30, 30, 0.0, None), "to v2: 30 of 30 records left"),
+        ((30, 12, 9.0, 1.5), "to v2: 12 of 30 records left, 9 a second, about 2 s"),
+        ((30, 0, 20.0, 0.0), "to v2: caught up; it takes over"),
+    ],
+)
+def test_status_says_how_far_a_rewind_has_come(store, versions, told, said):
+    weir = command_line(store)
+    weir(*REWIND)
+    _beat(store, told)
+    lines = weir("status", LINE.model)[1].splitlines()
+    assert lines[-1].split(maxsplit=1) == ["rewind", said]
+
+
+def test_status_says_what_lets_a_relearned_one_take_over(store, versions):
+    """Until it is released; a pin is told, too."""
+    weir, release = command_line(store), "weir release phishing --reason … lets it take over"
+    weir("relearn", LINE.model, *WHY)
+    weir("pin", LINE.model, "v2", *WHY)
+    _beat(store, (50, 0, 20.0, 0.0))
+    lines = [line.split(maxsplit=1) for line in weir("status", LINE.model)[1].splitlines()]
+    assert lines[-2:] == [["pinned", "v2"], ["rewind", f"relearn: caught up; {release}"]]
+    weir("release", LINE.model, *WHY)
+    assert "relearn: caught up; it takes over" in weir("status", LINE.model)[1]
+
+
+def _beat(store, progress) -> None:
+    """The learner says how far it is with the order that stands."""
+    now_ms = time.time_ns() // 1_000_000
+    beat = {"at_ms": now_ms, "control_seq": 9, "state": "rewinding"}
+    if progress is not None:
+        names = ("records", "left", "records_per_second", "seconds_left")
+        told = dict(zip(names, progress, strict=True))
+        beat["rewind"] = {**told, "command_id": state(store).rewinding.id}
+    store.beat(LINE, role="learner", name="host-1", payload=beat, ttl_s=60)
 
 
 def test_several_skips_and_serving_on_are_typed(store, versions):

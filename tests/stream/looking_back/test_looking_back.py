@@ -2,6 +2,7 @@
 
 import json
 import re
+import uuid
 from collections.abc import Iterator
 
 import msgspec
@@ -16,9 +17,10 @@ from tests.stream.looking_back.line import PoisonedLine, poisoned_line
 
 @pytest.fixture(scope="module")
 def line(request, kafka_server, valkey_server, tmp_path_factory) -> Iterator[PoisonedLine]:
+    """A line for each process that runs some of these tests: their Kafka is one."""
     folder = tmp_path_factory.mktemp("looking-back")
     poison = getattr(request, "param", "flipped")
-    name = f"looking-back-{poison}-{folder.name[-1]}"
+    name = f"looking-back-{poison}-{uuid.uuid4().hex[:8]}"
     with poisoned_line(
         poison, name=name, kafka=kafka_server.address, redis=valkey_server.url,
         folder=folder,
@@ -85,6 +87,20 @@ def test_a_stretch_that_is_good_is_not_blamed(line: PoisonedLine) -> None:
 
     assert code == 0, err
     assert json.loads(out)["first_bad"] is None
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (("--since", "v1"), 2, "give --probe FILE, or --metric NAME"),
+        (("--since", "v9999", "--metric", "Accuracy"), 3, "v9999: no such version is kept"),
+        (("--since", "soon", "--metric", "Accuracy"), 2, "'soon' is no time"),
+    ],
+)
+def test_blame_begins_where_the_model_has_been(line: PoisonedLine, words, code, told) -> None:
+    found, _, err = line.weir("blame", line.at.line.model, *words)
+    assert found == code
+    assert told in err
 
 
 def test_diff_tells_what_was_learned_and_what_it_moved(line: PoisonedLine) -> None:
