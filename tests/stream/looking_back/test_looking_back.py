@@ -89,20 +89,6 @@ def test_a_stretch_that_is_good_is_not_blamed(line: PoisonedLine) -> None:
     assert json.loads(out)["first_bad"] is None
 
 
-@pytest.mark.parametrize(
-    ("words", "code", "told"),
-    [
-        (("--since", "v1"), 2, "give --probe FILE, or --metric NAME"),
-        (("--since", "v9999", "--metric", "Accuracy"), 3, "v9999: no such version is kept"),
-        (("--since", "soon", "--metric", "Accuracy"), 2, "'soon' is no time"),
-    ],
-)
-def test_blame_begins_where_the_model_has_been(line: PoisonedLine, words, code, told) -> None:
-    found, _, err = line.weir("blame", line.at.line.model, *words)
-    assert found == code
-    assert told in err
-
-
 def test_diff_tells_what_was_learned_and_what_it_moved(line: PoisonedLine) -> None:
     """Between two good versions one source, across the poison two; predictions move more."""
     model = line.at.line.model
