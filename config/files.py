@@ -65,7 +65,7 @@ def check_asked(*paths: Path | None) -> None:
             raise NotWrittenError(path, error) from error
 
 
-def write_asked(path: Path, content: str) -> None:
+def write_asked(path: Path, content: str | bytes) -> None:
     """Write a file that a user has named, whole.
 
     Raises:
@@ -89,6 +89,7 @@ def replace_file(path: Path, content: str | bytes) -> None:
 
     Raises:
         NoRoomError: The old file stays, and nothing is left beside it.
+        OSError: It is a folder, or its folder is not there, or may not be written to; likewise.
 
     >>> import tempfile
     >>> where = Path(tempfile.mkdtemp()) / "pids"
@@ -97,6 +98,8 @@ def replace_file(path: Path, content: str | bytes) -> None:
     ('one', 1)
     """
     data = content.encode() if isinstance(content, str) else content
+    if not path.name:
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     staged = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with room_for(path, len(data)):

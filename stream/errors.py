@@ -93,8 +93,8 @@ class LogDisagreesError(StreamError):
     """The log is not the one that the head was learned from.
 
     Operator: never start again from zero without deciding to. Either bring the right log back
-    (address, topic), or begin a new line: under another name, or under the same once the model's
-    keys in Redis are deleted. While the store holds a version, `--new` does nothing.
+    (address, topic), or begin a new line: under another name, or under the same once the model is
+    removed. While the store holds a version, `--new` does nothing.
     """
 
     exit_code = 4
@@ -102,8 +102,8 @@ class LogDisagreesError(StreamError):
     def __init__(self, model: str, topic: str, partition: int, offset: int, why: str) -> None:
         super().__init__(
             f"model {model}: {topic}-{partition} at offset {offset}: {why}. Bring the right log "
-            "back. To give up what was learned instead, delete the model's keys in Redis "
-            f"(weir:{{{model}/0}}:*), then say `weir learn --new --abandon-history`"
+            f"back. To give up what was learned instead: `weir remove {model} --reason …`, then "
+            "begin it anew (`weir learn --new`, or `weir dev`)"
         )
         self.topic, self.partition, self.offset, self.why = topic, partition, offset, why
 

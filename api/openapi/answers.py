@@ -148,12 +148,16 @@ Offsets = dict[str, dict[str, int]]
 
 
 class RewindUnderWay(Strict):
-    """A rewind, reset or relearning under way, and how far its learner says it has come."""
+    """A rewind, reset or relearning under way, and how far its learner says it has come.
+
+    `takes_over` is false of what is relearned until it is released.
+    """
 
     kind: str
     to: str | None
     command_id: str
     skip: list[str]
+    takes_over: bool
     records: int | None
     left: int | None
     records_per_second: float | None
@@ -357,19 +361,22 @@ class ScoreThenAndNow(Strict):
 
 
 class GoingBack(Strict):
-    """What lies between the head and the version; `seconds` as long as a replay would take.
+    """What lies between the head and the version, or, with `since` null, the line's beginning;
+    `seconds` as long as a replay would take.
 
-    `is_at_most`: how much is left out by id, source or time is known when it is replayed.
+    `is_at_most`: how much is left out by id, source or time is known when it is replayed. `notes`:
+    offsets that are to be left out, and were read before the version, or not yet.
     """
 
     versions: int
-    since: str
+    since: str | None
     until: str
     records: int
     scores: dict[str, ScoreThenAndNow]
     events_per_second: float | None
     seconds: float | None
     is_at_most: bool
+    notes: list[str]
 
 
 class CommandAnswer(Strict):
@@ -377,6 +384,7 @@ class CommandAnswer(Strict):
 
     `changed` is false where the order stood already. `mode` is a rollback's, `tag` the name given,
     `unpinned` the version whose pin a rollback removed, `would` what a dry run of going back found.
+    `skip` is what a rewind leaves out, `ended` the rewind, or new beginning, that was under way.
     """
 
     command_id: str | None
@@ -392,6 +400,8 @@ class CommandAnswer(Strict):
     mode: str = Field(default_factory=absent)
     tag: str = Field(default_factory=absent)
     unpinned: str = Field(default_factory=absent)
+    skip: list[str] = Field(default_factory=absent)
+    ended: str = Field(default_factory=absent)
     would: GoingBack = Field(default_factory=absent)
     unreadable: UnreadableHead = Field(default_factory=absent)
 

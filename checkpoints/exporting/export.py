@@ -6,13 +6,12 @@ from typing import Any
 
 from msgspec import Struct
 
-from checkpoints.errors import FileRefused
 from checkpoints.exporting.container import carried, packed
 from checkpoints.operating.cli_reads import find_version
 from checkpoints.operating.connection import Connection
 from checkpoints.records.manifest import Version
 from checkpoints.records.signing import public_pem, signer_of
-from config.files import replace_file
+from config.files import write_asked
 
 __all__ = ["Written", "write_version"]
 
@@ -57,16 +56,12 @@ def write_version(at: Connection, model: str, version: str, file: Path) -> Writt
     Raises:
         NotFound: There is no such model or version.
         CheckpointError: It does not verify.
-        FileRefused: Nothing can be written there.
+        NotWrittenError, NoRoomError: Nothing can be written there.
     """
     reader, state = at.found(model)
     found = find_version(reader, state, version)
     content = packed(found, _stored(at, found))
-    try:
-        replace_file(file, content)
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError) as error:
-        why = f"nothing can be written there: {error.strerror}"
-        raise FileRefused(file, why, advice="name a file in a folder of yours") from error
+    write_asked(file, content)
     signer = signer_of(found.envelope)
     return Written(
         file=file,

@@ -136,6 +136,8 @@ class Importer:
             if not tried:
                 self._try_out(exported, plan.trust)
                 tried = True
+                if not order.dry_run:
+                    continue  # that took a while: the line, and the time, are others now
             if order.dry_run:
                 return _answer(plan, is_dry_run=True)
             control = seal_control(plan.record, self._signer)  # I3
@@ -185,7 +187,7 @@ class Importer:
         under_way = was.record.rewinding(seen) if was else None
         told = outcome_of(
             Going(forgotten=now.learned_here if head else 0),
-            is_rewind=False,
+            replays=False,
             unreadable=None,
             unpinned=f"v{pin.number}" if pin else None,
             ended=under_way.name if under_way else None,

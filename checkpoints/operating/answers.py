@@ -8,6 +8,7 @@ from checkpoints.operating.verbs import VERBS
 from checkpoints.reading.going_back import Going
 from checkpoints.records.control import Command, ControlRecord
 from checkpoints.records.manifest import Unreadable
+from checkpoints.records.skips import skips_of
 
 __all__ = ["NOTHING_CHANGED", "body_of", "forgotten_by", "outcome_of", "replayed_by",
            "text_lines", "unpinned_by"]  # fmt: skip
@@ -18,7 +19,7 @@ NOTHING_CHANGED = "nothing changed"  # outcome of an order that stood already
 def outcome_of(
     going: Going | None,
     *,
-    is_rewind: bool,
+    replays: bool,
     unreadable: Unreadable | None,
     unpinned: str | None,
     ended: str | None,
@@ -27,17 +28,19 @@ def outcome_of(
     """For the audit, so that nobody takes an older place in the log for the head's.
 
     Args:
-        going: What a rollback comes to; None of any other command.
+        going: What a rollback, or a new beginning, comes to; None of any other command.
+        replays: Whether the log is read again for it.
         unreadable: The head, where it could not be read.
         unpinned: The version whose pin a rollback removes.
         ended: The rewind, or new beginning, under way that it ends.
         is_change: Whether the standing orders are others than before.
     """
-    if going is None:
-        return "done" if is_change else NOTHING_CHANGED
-    parts = [f"replays {going.replayed}"] if is_rewind else [f"forgot {going.forgotten}"]
-    if is_rewind and going.forgotten:
-        parts.append(f"leaves out {going.forgotten}")
+    parts = []
+    if going and replays:
+        parts.append(f"replays {going.replayed}")
+        parts += [f"leaves out {going.forgotten}"] if going.forgotten else []
+    elif going:
+        parts.append(f"forgot {going.forgotten}")
     if unpinned:
         parts.append(f"removed the pin of {unpinned}")
     if ended:
@@ -45,7 +48,7 @@ def outcome_of(
     if unreadable:
         head, place = unreadable.head, unreadable.place
         parts.append(f"{head} could not be read, the place in the log is that of {place}")
-    return "; ".join(parts)
+    return "; ".join(parts) or ("done" if is_change else NOTHING_CHANGED)
 
 
 def forgotten_by(command: Command) -> int:
@@ -60,7 +63,13 @@ def replayed_by(command: Command) -> int:
 
 def _counted(command: Command, what: str) -> int:
     found = re.search(rf"(?:^|; ){what} ([0-9]+)", command.outcome)
-    return int(found[1]) if found and VERBS[command.command].makes_version else 0
+    return int(found[1]) if found else 0
+
+
+def _ended_by(command: Command) -> str | None:
+    """What was under way that a command has ended, as its outcome says."""
+    found = re.search(r"(?:^|; )ended the (rewind to v[0-9]+|reset|relearn)", command.outcome)
+    return found[1] if found else None
 
 
 def body_of(
@@ -97,8 +106,12 @@ def body_of(
         body["mode"] = command.mode
     if command.tag:
         body["tag"] = command.tag
+    if command.mode == "rewind" and record.rewind:
+        body["skip"] = list(record.rewind.skip)
     if unpinned := unpinned_by(command, was):
         body["unpinned"] = unpinned
+    if ended := _ended_by(command):
+        body["ended"] = ended
     if unreadable:
         facts = {"head": unreadable.head, "place": unreadable.place, "why": unreadable.why}
         body["unreadable"] = facts
@@ -125,10 +138,16 @@ def text_lines(model: str, body: Mapping[str, Any]) -> list[str]:
         lines.append(f"{_stood_already(body)}: nothing would change")
     elif body["dry_run"] and "tag" in body:
         lines.append(_tagged(body))
+    elif body["dry_run"] and (would := VERBS[body["command"]].would):
+        lines.append(would(body))
+    if ended := body.get("ended"):
+        lines.append(f"the {ended} under way {'would be' if body['dry_run'] else 'is'} ended")
     if body.get("mode") == "rewind":
         lines += _rewind_lines(model, body)
     elif VERBS[body["command"]].makes_version:
         lines += _rollback_lines(model, body)
+    elif not body["dry_run"]:
+        lines += _anew_lines(model, body)
     return lines + _would_lines(body)
 
 
@@ -173,14 +192,34 @@ def _rollback_lines(model: str, body: Mapping[str, Any]) -> list[str]:
     return lines
 
 
+def _anew_lines(model: str, body: Mapping[str, Any]) -> list[str]:
+    if body["command"] == "reset":
+        undo = f"weir rollback {model} {body['from']} --mode forget --reason …"
+        return [f"{body['forgotten']:,} learned events forgotten", f"to undo it: {undo}"]
+    if body["command"] == "relearn":
+        return [
+            f"{body['replayed']:,} learned events are learned again beside {body['from']}",
+            f"to follow it: weir status {model}; to end it: weir cancel {model} --reason …",
+            f"to have it take over once it has caught up: weir release {model} --reason …",
+        ]
+    return []
+
+
 def _rewind_lines(model: str, body: Mapping[str, Any]) -> list[str]:
-    replayed, left_out = f"{body['replayed']:,} learned events", f"{body['forgotten']:,}"
+    is_sure = not skips_of(body["skip"]).asks_records
+    replayed = f"{'' if is_sure else 'at most '}{body['replayed']:,} learned events"
+    left_out = f"{'' if is_sure else 'at least '}{body['forgotten']:,} left out"
     if body["dry_run"]:
-        return [f"{replayed} would be replayed after {body['to']}, {left_out} left out"]
-    unpinned = body.get("unpinned")
-    what = f"{replayed} are replayed after {body['to']}, {left_out} left out"
-    lines = [f"{what}; {body['from']} stays the head until that has caught up"]
-    lines += [f"the pin of {unpinned} is removed"] if unpinned else []
+        lines = [f"{replayed} would be replayed after {body['to']}, {left_out}"]
+    else:
+        what = f"{replayed} are replayed after {body['to']}, {left_out}"
+        lines = [f"{what}; {body['from']} stays the head until that has caught up"]
+    if not is_sure:
+        lines.append("what is left out by id, source or time is known when it is replayed")
+    if unpinned := body.get("unpinned"):
+        lines.append(f"the pin of {unpinned} {'would be' if body['dry_run'] else 'is'} removed")
+    if body["dry_run"]:
+        return lines
     return [*lines, f"to follow it: weir status {model}; to end it: weir cancel {model} --reason …"]
 
 
@@ -189,13 +228,16 @@ def _would_lines(body: Mapping[str, Any]) -> list[str]:
     would = body.get("would")
     if would is None:
         return []
-    between = f"{would['versions']} versions and {would['records']:,} records lie between"
-    lines = [f"{between}, {would['since']} to {would['until']}"]
+    between, records = f"{would['versions']} versions", f"{would['records']:,} records"
+    lines = [
+        f"{between} and {records} lie between, {would['since']} to {would['until']}"
+        if would["since"]
+        else f"{between} and {records} up to {would['until']}"
+    ]
+    lines = [*would["notes"], *lines]
     for name, of in would["scores"].items():
         lines.append(f"{name}: {_figure(of['then'])} then, {_figure(of['now'])} now")
-    if would["is_at_most"]:
-        lines.append("what is left out by id, source or time is known when it is replayed")
-    if would["seconds"] is not None:
+    if would["seconds"] is not None and body["replayed"]:
         rate = would["events_per_second"]
         lines.append(f"about {would['seconds']:,.0f} s, at {rate:,.0f} events a second")
     return lines

@@ -44,6 +44,8 @@ def status(at: Connection, model: Model) -> Told:
     facts = {key: body[key] for key in keys} | {"not finite": body["nonfinite"]}
     facts |= {name: _scored(of) for name, of in state.head.manifest.metrics.items()}
     told = {key: body[key] for key in ("pending", "expired", "last_error", "advice") if body[key]}
+    told |= {"pinned": body["pinned"]} if body["pinned"] else {}
+    told |= {"rewind": _rewinding(model, body["rewind"])} if body["rewind"] else {}
     told |= {"held": _held(body["held"])} if body["held"] else {}
     return Told(body=body, lines=_facts({**facts, "refused": _refused(body), **told}))
 
@@ -92,6 +94,8 @@ def _shown_at(reader: LineReader, state: LineState, moment: str) -> Told:
         at_ms = moment_ms(moment)
     except ValueError as error:
         raise BadCommand(str(error), advice="end it with Z for UTC", field="at") from error
+    if at_ms > time.time_ns() // 1_000_000:
+        raise BadCommand(f"{moment} is still to come", advice="name a time in the past", field="at")
     body = as_of_view(served_then(reader, at_ms), state.control)
     keys = ("at", "version", "kept", "before", "after", "note")
     facts: dict[str, object] = {key: body[key] for key in keys}
@@ -172,6 +176,22 @@ def _entry(reader: LineReader, state: LineState, version: str) -> Entry:
         return next(found, Damaged(number=0, id="", problem=problem))
 
 
+def _rewinding(model: str, under_way: Mapping[str, Any]) -> str:
+    """How far a rewind, or a new beginning, has come."""
+    what = f"to {under_way['to']}" if under_way["to"] else under_way["kind"]
+    records, left = under_way["records"], under_way["left"]
+    if left is None:
+        return f"{what}: its learner has not said how far it has come"
+    if not left:
+        release = f"weir release {model} --reason … lets it take over"
+        return f"{what}: caught up; {'it takes over' if under_way['takes_over'] else release}"
+    told = f"{what}: {left:,} of {records:,} records left"
+    if under_way["seconds_left"] is None:
+        return told
+    rate, seconds = under_way["records_per_second"], under_way["seconds_left"]
+    return f"{told}, {rate:,.0f} a second, about {seconds:,.0f} s"
+
+
 def _held(held: Mapping[str, Any]) -> str:
     """What holds the head back."""
     return (
@@ -214,4 +234,10 @@ def _scored(score: Mapping[str, float | None]) -> str | None:
 
 def _facts(facts: Mapping[str, object]) -> list[str]:
     width = max(map(len, facts))
-    return [f"{name:<{width}}  {'-' if it is None else it}" for name, it in facts.items()]
+    return [f"{name:<{width}}  {_told(it)}" for name, it in facts.items()]
+
+
+def _told(fact: object) -> object:
+    if isinstance(fact, bool):
+        return "yes" if fact else "no"
+    return "-" if fact is None else fact

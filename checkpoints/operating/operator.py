@@ -20,9 +20,9 @@ import re
 import time
 import uuid
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from checkpoints.errors import (
@@ -38,7 +38,7 @@ from checkpoints.operating.not_found import VersionDropped, dropped, named_numbe
 from checkpoints.operating.order import Order
 from checkpoints.operating.verbs import VERBS
 from checkpoints.reading.damaged_head import Stand, stand_of
-from checkpoints.reading.going_back import AskLog, Going, going_back
+from checkpoints.reading.going_back import AskLog, Going, beginning_anew, going_back
 from checkpoints.reading.reader import LineReader, LineState
 from checkpoints.records.control import (
     Command,
@@ -150,11 +150,18 @@ class Operator:
                 return self._repeated(line, order, reply.earlier)
             if reply.outcome.stands:
                 self._enforcement.await_obeyed(line, control.record)  # O5, O6
-                return _answer(plan, is_dry_run=False)
+                return _answer(plan, is_dry_run=False) | self._made_since(line, order)
             outcome = reply.outcome
         if outcome is Outcome.TORN:
             raise CheckpointCorrupt(f"{line} {order.to}", "the store has lost some of its bytes")
         raise Stale(line, f"it moved {_ATTEMPTS_MAX} times while {order.command} was written")
+
+    def _made_since(self, line: Line, order: Order) -> dict[str, Any]:
+        """What is served after a reset: its version is made by the learner, if one is up."""
+        if order.command != "reset":
+            return {}
+        serving = LineReader(self._store, self._verifier, line).checked().serving
+        return {"serving": serving.manifest.name} if serving else {}
 
     def _read(self, line: Line, order: Order) -> tuple[LineReader, LineState, Stand]:
         """Head and orders, verified; a head that is damaged is stood in for, where that helps."""
@@ -211,6 +218,9 @@ class Operator:
             )
             if order.is_rewind and self._ask_log is not None:
                 self._ask_log(target.manifest, stand.head.manifest)
+        elif order.begins_anew:
+            start = order.start_at
+            going = beginning_anew(stand.head, start=start, learner=state.learner)
         if order.makes_version and target is not None:
             version = self._version_back(state, stand, target, order, command_id)
         name = version.manifest.name if version else None
@@ -234,14 +244,15 @@ class Operator:
         if verb.makes_version:
             changes["rewind"] = UNSET
         if order.begins_anew or (order.is_rewind and target is not None):
-            changes["rewind"] = _rewinding(stood, stand.head, target, order)
+            pointers = Pointer(number=stand.head.number, id=stand.head.id), _pointer(target)
+            changes["rewind"] = order.rewinding(stood.seq, command_id, *pointers)
         unreadable = version.manifest.unreadable if version else None
         outcome = outcome_of(
             going,
-            is_rewind=order.is_rewind,
+            replays=order.replays,
             unreadable=unreadable,
-            unpinned=f"v{stood.pin.number}" if going and stood.pin else None,
-            ended=under_way.name if going and under_way else None,
+            unpinned=f"v{stood.pin.number}" if stood.pin and verb.makes_version else None,
+            ended=_ended(under_way, changes.get("rewind", under_way)),
             is_change=any(each != getattr(stood, field) for field, each in changes.items()),
         )
         highest = version.number if version else self._highest(state, stand)
@@ -312,7 +323,7 @@ class Operator:
         """The answer that was given when this idempotency key was first used."""
         control = open_control(envelope, self._verifier, line)
         record, command = control.record, control.record.command
-        if not (order.is_same(command) and _replays_as(order, record)):
+        if not (order.is_same(command) and order.replays_as(record)):
             raise Conflict(
                 f"this Idempotency-Key stood for {command.command} {command.to or ''} before",
                 advice="use a new key for a new command",
@@ -338,35 +349,15 @@ def _answer(plan: _Plan, *, is_dry_run: bool) -> dict[str, Any]:
         unreadable=plan.unreadable,
         is_dry_run=is_dry_run,
     )
-    if is_dry_run and plan.going is not None:
+    if is_dry_run and plan.going and plan.going.body:
         body["would"] = dict(plan.going.body)
     return body
 
 
-def _rewinding(
-    stood: ControlRecord, head: Version, target: Version | None, order: Order
-) -> Rewinding:
-    """A rewind to `target`, or a new beginning without one."""
-    kinds: dict[str, Literal["reset", "relearn"]] = {"reset": "reset", "relearn": "relearn"}
-    return Rewinding(
-        seq=stood.seq,
-        id=stood.command.id,
-        kind=kinds.get(order.command, "rewind"),
-        to=None if order.begins_anew else _pointer(target),
-        head=Pointer(number=head.number, id=head.id),
-        start=order.start_at,
-        skip=order.skip,
-        keeps_serving=order.keep_serving or order.begins_anew,
-        may_take_over=order.command != "relearn",
-    )
-
-
-def _replays_as(order: Order, record: ControlRecord) -> bool:
-    """Whether a rewind that was ordered leaves out, and has served, what this order says."""
-    if not order.is_rewind or not record.rewind:
-        return True
-    ordered = (record.rewind.skip, record.rewind.keeps_serving)
-    return ordered == (order.skip, order.keep_serving)
+def _ended(under_way: Rewinding | None, after: Rewinding | UnsetType | None) -> str | None:
+    """The rewind, or new beginning, that goes on no more after an order."""
+    goes_on = isinstance(after, Rewinding) and under_way is not None and after.id == under_way.id
+    return under_way.name if under_way and not goes_on else None
 
 
 def _refuse_damaged(reader: LineReader, target: Version, stand: Stand, *, is_rewind: bool) -> None:

@@ -1,12 +1,13 @@
 """An order: a command as an operator gave it, checked as far as it can be without the store."""
 
 import re
+from typing import Literal
 
 from msgspec import Struct
 
 from checkpoints.errors import BadCommand
 from checkpoints.operating.verbs import VERBS, Verb
-from checkpoints.records.control import Command
+from checkpoints.records.control import Command, ControlRecord, Pointer, Rewinding
 from checkpoints.records.skips import skips_of
 from config.text.moments import moment_ms
 
@@ -104,6 +105,11 @@ class Order(Struct, frozen=True, kw_only=True):
         return self.command in {"reset", "relearn"}
 
     @property
+    def replays(self) -> bool:
+        """Whether the log is read again for it."""
+        return self.is_rewind or self.command == "relearn"
+
+    @property
     def start_at(self) -> str | int | None:
         """Where relearning begins: `earliest`, or milliseconds since 1970."""
         return self.start if self.start in {None, "earliest"} else moment_ms(str(self.start))
@@ -117,6 +123,28 @@ class Order(Struct, frozen=True, kw_only=True):
     def is_fencing(self) -> bool:
         """Whether the line's learner has to begin again."""
         return self.verb.is_fencing or self.is_rewind
+
+    def rewinding(self, seq: int, command_id: str, head: Pointer, to: Pointer | None) -> Rewinding:
+        """The standing order of a rewind to a version, or of a new beginning without one."""
+        kinds: dict[str, Literal["reset", "relearn"]] = {"reset": "reset", "relearn": "relearn"}
+        return Rewinding(
+            seq=seq,
+            id=command_id,
+            kind=kinds.get(self.command, "rewind"),
+            to=None if self.begins_anew else to,
+            head=head,
+            start=self.start_at,
+            skip=self.skip,
+            keeps_serving=self.keep_serving or self.begins_anew,
+            may_take_over=self.command != "relearn",
+        )
+
+    def replays_as(self, record: ControlRecord) -> bool:
+        """Whether a rewind that was ordered leaves out, and has served, what this order says."""
+        if not self.is_rewind or not record.rewind:
+            return True
+        ordered = (record.rewind.skip, record.rewind.keeps_serving)
+        return ordered == (self.skip, self.keep_serving)
 
     def is_same(self, command: Command) -> bool:
         """Whether `command` is what this order became; a tag may have moved since."""

@@ -56,6 +56,8 @@ class Verb(Struct, frozen=True, kw_only=True):
         help: On the command line.
         summary: In the OpenAPI document.
         stood: How people are told that nothing changed, a format of the answer's body.
+        would: How people are told what it would do, given the answer of a dry run; None where the
+            answer's figures say it.
         example: A body of its route, which a line whose `v1` is kept can be sent.
     """
 
@@ -74,6 +76,7 @@ class Verb(Struct, frozen=True, kw_only=True):
     help: str
     summary: str
     stood: str = ""
+    would: Callable[[Mapping[str, Any]], str] | None = None
     example: Mapping[str, Any]
 
     @property
@@ -113,6 +116,7 @@ _ROWS = (
         help="Serve a version until unpinned; learning goes on beside it.",
         summary="Serve one version, whatever is learned beside it",
         stood="{to} is pinned already",
+        would=lambda it: f"{it['to']} would be served, whatever is learned beside it",
         example={"to": "v1", "reason": "audit under way"},
     ),
     Verb(
@@ -123,6 +127,7 @@ _ROWS = (
         help="Serve the head again.",
         summary="Serve the newest version again",
         stood="it was not pinned",
+        would=lambda it: f"the pin of {it['from']} would be removed",
         example={"reason": "audit done"},
     ),
     Verb(
@@ -146,6 +151,7 @@ _ROWS = (
         help="End a rewind that is under way; the head stays as it was.",
         summary="End a rewind that is under way, and leave the head as it was",
         stood="no rewind was under way",
+        would=lambda it: f"{it['to']} would stay the head, and be served and learned on from",
         example={"reason": "the wrong version"},
     ),
     Verb(
@@ -156,6 +162,10 @@ _ROWS = (
         needs_head=False,
         help="Begin untrained where the log was read to; undone by a rollback.",
         summary="Begin untrained at this place in the log",
+        would=lambda it: (
+            f"it would begin untrained; {it['forgotten']:,} learned events would be "
+            "forgotten, and what waits for its label"
+        ),
         example={"reason": "it learned from the wrong labels from the first"},
     ),
     Verb(
@@ -167,6 +177,10 @@ _ROWS = (
         help="Learn the log again by the model file as it is now, beside the version that is "
         "served, until `release` lets it take over.",
         summary="Learn the log again by the model file as it is now",
+        would=lambda it: (
+            f"{it['replayed']:,} learned events would be learned again beside "
+            f"{it['from']}, until a release lets it take over"
+        ),
         example={"start": "earliest", "reason": "a new learner"},
     ),
     Verb(
@@ -178,6 +192,7 @@ _ROWS = (
         help="Stop learning; predictions go on.",
         summary="Stop learning; go on serving",
         stood="it is frozen already",
+        would=lambda it: f"nothing more would be learned; {it['serving']} would go on answering",
         example={"reason": "the labels look wrong"},
     ),
     Verb(
@@ -187,6 +202,7 @@ _ROWS = (
         help="Learn on where it was frozen.",
         summary="Learn on from where it stopped",
         stood="it was not frozen",
+        would=lambda _it: "it would learn on from where it stopped",
         example={"reason": "the labels are mended"},
     ),
     Verb(
@@ -220,6 +236,11 @@ _ROWS = (
         "over when it has caught up.",
         summary="Serve the head that is held back, or let what is relearned take over",
         stood="nothing is held",
+        would=lambda it: (
+            f"{it['to']} would be served"
+            if it["to"]
+            else "what is relearned would take over when it has caught up"
+        ),
         example={"reason": "the scores fell with the season, not with the model"},
     ),
 )

@@ -1,4 +1,4 @@
-"""What going back to a version would do: how much is forgotten or replayed, and how long it takes.
+"""What going back, or beginning anew, would do: what is forgotten, what replayed, and for how long.
 
 From the manifests alone, so it costs nothing; whether the log still holds what is to be replayed is
 asked by a function that is handed in, since nothing here reads a log.
@@ -6,18 +6,18 @@ asked by a function that is handed in, since nothing here reads a log.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from msgspec import Struct, field
 
-from checkpoints.errors import Refused
+from checkpoints.errors import BadCommand, Refused
 from checkpoints.reading.views import timestamp
 from checkpoints.records.manifest import Manifest, Offsets, Version
-from checkpoints.records.skips import Skips, skips_of
+from checkpoints.records.skips import OffsetSkip, Skips, skips_of
 from checkpoints.stores.presence import Beat
 
-__all__ = ["AskLog", "CannotReplay", "Going", "going_back"]
+__all__ = ["AskLog", "CannotReplay", "Going", "beginning_anew", "going_back"]
 
 # Raises CannotReplay where the log no longer has what came after a version, and Unavailable where
 # it does not answer: the version, and the head.
@@ -27,12 +27,16 @@ AskLog: TypeAlias = Callable[[Manifest, Manifest], None]
 class CannotReplay(Refused):
     """What came after the version cannot be replayed; `--mode forget` needs no log."""
 
-    def __init__(self, line: object, what: str) -> None:
-        super().__init__(
-            f"{line}: {what}",
-            advice="choose a later version (`weir versions`), or go back with --mode forget, which "
-            "replays nothing",
-        )
+    def __init__(
+        self,
+        line: object,
+        lost: str,
+        *,
+        advice: str = "choose a later version (`weir versions`), or go back with --mode forget, "
+        "which replays nothing",
+    ) -> None:
+        super().__init__(f"{line}: {lost}", advice=advice)
+        self.line, self.lost = line, lost
 
 
 class Going(Struct, frozen=True, kw_only=True):
@@ -58,30 +62,64 @@ def going_back(
     Args:
         skip: What a rewind leaves out, as it is written.
         learner: The heartbeat, which says how fast the line learns.
+
+    Raises:
+        BadCommand: A skip by offset can leave nothing out.
     """
     now, then = head.manifest, to.manifest
-    between = max(0, _ever_learned(now) - _ever_learned(then))
+    records = _records_between(now.offsets, then.offsets, now.begins)
     skips = skips_of(skip)
     forgotten = max(0, now.counts.learned - then.counts.learned)
-    replayed = 0
+    replayed, notes = 0, list(_notes(skips, now, then))
     if is_rewind:
+        between = min(records, max(0, _ever_learned(now) - _ever_learned(then)))
         forgotten = min(between, _offsets_left_out(skips, now, then))
         replayed = between - forgotten
-    rate = _rate(learner)
     body = {
         "versions": now.number - then.number,
         "since": timestamp(then.created_at_ms),
-        "until": timestamp(now.created_at_ms),
-        "records": _records_between(now.offsets, then.offsets, now.begins),
+        "records": records,
         "scores": {
             name: {"then": windows.get("lifetime"), "now": _lifetime(now, name)}
             for name, windows in then.metrics.items()
         },
+        "is_at_most": skips.asks_records,
+        "notes": notes,
+    }
+    body |= _ahead(now, replayed, learner)
+    return Going(forgotten=forgotten, replayed=replayed, body=body)
+
+
+def beginning_anew(head: Version, *, start: str | int | None, learner: Beat | None) -> Going:
+    """What a new beginning would do to the line: a reset, or what is learned again from the log.
+
+    Args:
+        start: Where it is learned again, "earliest" or milliseconds since 1970; None: a reset.
+        learner: The heartbeat, which says how fast the line learns.
+    """
+    now = head.manifest
+    if start is None:
+        return Going(forgotten=now.counts.learned)
+    body: dict[str, Any] = {
+        "versions": now.number,
+        "since": None,
+        "records": _records_between(now.offsets, {}, now.begins),
+        "scores": {name: {"then": None, "now": _lifetime(now, name)} for name in now.metrics},
+        "is_at_most": start != "earliest",
+        "notes": [],
+    }
+    replayed = now.learned_here
+    return Going(forgotten=0, replayed=replayed, body=body | _ahead(now, replayed, learner))
+
+
+def _ahead(now: Manifest, replayed: int, learner: Beat | None) -> dict[str, Any]:
+    """Up to when what is replayed was read, and how long that takes."""
+    rate = _rate(learner)
+    return {
+        "until": timestamp(now.created_at_ms),
         "events_per_second": rate,
         "seconds": replayed / rate if rate else None,
-        "is_at_most": skips.asks_content or bool(skips.sources),
     }
-    return Going(forgotten=forgotten, replayed=replayed, body=body)
 
 
 def _ever_learned(manifest: Manifest) -> int:
@@ -109,15 +147,56 @@ def _records_between(now: Offsets, then: Offsets, begins: Offsets) -> int:
 
 def _offsets_left_out(skips: Skips, now: Manifest, then: Manifest) -> int:
     """How many of the offsets to be replayed stand in the skips by offset."""
-    events = now.model_file.get("topics", {}).get("events", f"{now.model}.events")
     spans: dict[tuple[str, str], list[tuple[int, int]]] = {}
     for skip in skips.offsets:
-        topic, partition = skip.topic or events, str(skip.partition)
-        begin = now.begins.get(topic, {}).get(partition, 0)
-        first = max(skip.first, then.offsets.get(topic, {}).get(partition, begin))
-        end = min(skip.last + 1, now.offsets.get(topic, {}).get(partition, 0))
-        spans.setdefault((topic, partition), []).append((first, end))
+        place = topic, partition = _place(skip, now)
+        first = max(skip.first, _next(then, now, place))
+        end = min(skip.last + 1, now.offsets[topic][partition])
+        spans.setdefault(place, []).append((first, end))
     return sum(map(_length, spans.values()))
+
+
+def _place(skip: OffsetSkip, now: Manifest) -> tuple[str, str]:
+    """The topic and the partition that are meant, which the line reads."""
+    topic = skip.topic or now.model_file.get("topics", {}).get("events", f"{now.model}.events")
+    partitions = now.offsets.get(topic)
+    if partitions is None:
+        advice = f"it reads {', '.join(sorted(now.offsets))}"
+        raise BadCommand(f"{now.line} reads no topic {topic}", advice=advice, field="skip")
+    if str(skip.partition) not in partitions:
+        advice = f"it reads {', '.join(sorted(partitions, key=int))}"
+        what = f"{now.line} reads no partition {skip.partition} of {topic}"
+        raise BadCommand(what, advice=advice, field="skip")
+    return topic, str(skip.partition)
+
+
+def _next(manifest: Manifest, now: Manifest, place: tuple[str, str]) -> int:
+    """The next offset of a partition, which a version may not have known."""
+    topic, partition = place
+    begin = now.begins.get(topic, {}).get(partition, 0)
+    return manifest.offsets.get(topic, {}).get(partition, begin)
+
+
+def _notes(skips: Skips, now: Manifest, then: Manifest) -> Iterator[str]:
+    """What of the skips by offset lies before what is replayed, or beyond it.
+
+    Raises:
+        BadCommand: All of one lies before: the version gone back to has learned it.
+    """
+    for skip in skips.offsets:
+        topic, partition = place = _place(skip, now)
+        name, begin, end = f"{topic}-{partition}", _next(then, now, place), now.offsets[topic]
+        if skip.first < begin:
+            before = f"{name} {skip.first}-{min(skip.last, begin - 1)} was read before {then.name}"
+            advice = "go back to an earlier version to leave it out"
+            if skip.last < begin:
+                raise BadCommand(f"{before}, which has it", advice=advice, field="skip")
+            yield f"{before}, and stays as it was: {advice}"
+        if skip.last >= end[partition]:
+            yield (
+                f"{name} {max(skip.first, end[partition])}-{skip.last} was not read yet: what of "
+                "it comes before the replay has caught up is left out"
+            )
 
 
 def _length(spans: list[tuple[int, int]]) -> int:

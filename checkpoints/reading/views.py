@@ -109,6 +109,7 @@ def _rewind(state: LineState, now_ms: int) -> Body | None:
         "to": f"v{order.to.number}" if order.to else None,
         "command_id": order.id,
         "skip": list(order.skip),
+        "takes_over": order.may_take_over,
         **{name: known.get(name) for name in _PROGRESS},
     }
 

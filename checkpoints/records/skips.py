@@ -51,6 +51,11 @@ class Skips(Struct, frozen=True, kw_only=True):
         """Whether a record must be decoded to know whether it is left out."""
         return bool(self.ids or self.times)
 
+    @property
+    def asks_records(self) -> bool:
+        """Whether a record must be read to know whether it is left out: its place does not tell."""
+        return self.asks_content or bool(self.sources)
+
     def has_offset(self, topic: str, partition: int, offset: int, *, events: str) -> bool:
         """Whether it is left out by its place; `events` names the events topic.
 

@@ -122,6 +122,7 @@ class Committer:
         answers: Answers that were only scored, up to where this learner goes on.
         origin: Of an exported version, where it goes on from one.
         replaying: Of a rewind, whose versions are the candidate's until it takes over.
+        obeyed: The order that is carried out: all versions of the line come after it.
         budget: What versions cost the host; None: nobody asks.
         place: Ours in it.
     """
@@ -138,13 +139,14 @@ class Committer:
         answers: int = 0,
         origin: Origin | UnsetType = UNSET,
         replaying: Replaying | None = None,
+        obeyed: int = 0,
         budget: HostBudget | None = None,
         place: int = 0,
     ) -> None:
         self._budget, self._place, self._cores = budget, place, Cores()
         self._open_store, self._keys = open_store, keys
         self._model_file, self._tell = model_file, tell
-        self._answers, self._origin = answers, origin
+        self._answers, self._origin, self._carried_out = answers, origin, obeyed
         self._forgotten, self._replaying, self._replayed = forgotten, replaying, replaying
         self.aim(target)
         self._cadence = Cadence(model_file.checkpoint.every_seconds)
@@ -169,7 +171,8 @@ class Committer:
         """The newest command that a version obeys; for a candidate there are none."""
         if self._line.is_candidate:
             return 0
-        return max(control_seq, self.head.manifest.orders_seen if self.head else 0)
+        seen = self.head.manifest.orders_seen if self.head else 0
+        return max(control_seq, seen, self._carried_out)
 
     @property
     def is_busy(self) -> bool:

@@ -144,6 +144,7 @@ class LearnerProcess:
                 origin=start.manifest.origin if start and not is_reset else UNSET,
                 answers=start.manifest.answers_read if start and not is_reset else 0,
                 replaying=rewound.replaying if rewound else None,
+                obeyed=begin.rewound.control_seq if begin.rewound else 0,
                 budget=self.budget,
                 place=self.place,
             ),

@@ -96,8 +96,7 @@ def _blame(wired: LookWiring) -> Callable[..., None]:
     ) -> None:
         """Find the version at which the score broke, and what had been learned there."""
         if probe is None and metric is None:
-            raise typer.BadParameter("needed, or --metric NAME", param_hint="--probe")
-        number, is_time = _since(since)
+            raise typer.BadParameter("give --probe FILE, or --metric NAME")
         from stream.looking_back.blame import Blame, BlameOptions
         from stream.looking_back.told import blame_lines
         from stream.send.csv_file import csv_columns
@@ -105,11 +104,12 @@ def _blame(wired: LookWiring) -> Callable[..., None]:
         csv = csv_columns(
             label=label, id=None, key=None, features=columns, null="", delimiter=None, decimal=None
         )
-        options = BlameOptions(
-            since=number, is_time=is_time, probe=probe, columns=csv, metric=metric, events=events,
-            records=records,
-        )  # fmt: skip
         with _look(wired, model, file, data_dir) as look:
+            number, is_time = look.since(since)
+            options = BlameOptions(
+                since=number, is_time=is_time, probe=probe, columns=csv, metric=metric,
+                events=events, records=records,
+            )  # fmt: skip
             body = Blame(look.kafka, look.reader, look.models, options).run()
         _print(body, blame_lines(body), as_json=as_json)
 
@@ -198,6 +198,24 @@ class _Look(Struct, frozen=True, kw_only=True):
 
         return find_version(self.reader, self.state, name)
 
+    def since(self, text: str) -> tuple[int, bool]:
+        """`--since`: a version's number, or milliseconds since 1970; and whether it is a time.
+
+        Raises:
+            NoSuchVersion: The model has not come so far; one that is not kept any more will do.
+        """
+        orders = self.state.control.record if self.state.control else None
+        if orders and text in orders.tags:
+            return orders.tags[text].number, False
+        if not text.startswith("v"):
+            return _moment("--since", text), True
+        try:
+            number = version_number(text)
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint="--since") from None
+        assert self.state.head is not None, "a line without one is refused"
+        return number if number <= self.state.head.number else self.version(text).number, False
+
 
 @contextmanager
 def _look(
@@ -216,16 +234,6 @@ def _look(
     with private_folder(settings.learner.scratch_dir) as scratch:
         models = VersionModels(reader, trust, scratch)
         yield _Look(kafka=settings.kafka, reader=reader, state=state, models=models)
-
-
-def _since(text: str) -> tuple[int, bool]:
-    """`--since`: a version's number, or milliseconds since 1970; and whether it is a time."""
-    if text.startswith("v"):
-        try:
-            return version_number(text), False
-        except ValueError as error:
-            raise typer.BadParameter(str(error), param_hint="--since") from None
-    return _moment("--since", text), True
 
 
 def _moment(option: str, text: str) -> int:

@@ -1,5 +1,6 @@
 """What was found, for people: the same as the JSON, in lines."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -105,9 +106,11 @@ def _fact_rows(body: Body) -> Iterator[tuple[object, ...]]:
 def _prediction_lines(found: Body) -> Iterator[str]:
     was, now = found["loss"]
     moved = found["moved"]
+    most = max(found["unanswered"])
+    refused = f" ({most:,} of them refused)" if most else ""
     yield (
-        f"on the last {found['events']:,} labelled events: {found['changed']:,} predictions "
-        f"differ, moved by {short(moved['mean'])} (at most {short(moved['max'])}); "
+        f"on the last {found['events']:,} labelled events{refused}: {found['changed']:,} "
+        f"predictions differ, moved by {short(moved['mean'])} (at most {short(moved['max'])}); "
         f"{found['better']:,} better, {found['worse']:,} worse; loss {short(was)} -> {short(now)}"
     )
     for name, (before, after) in found["metrics"].items():
@@ -167,7 +170,16 @@ def _answer(answer: Body) -> str:
         return f"refused: {answer['refused']}"
     chances = answer.get("probabilities") or {}
     told = " ".join(f"{name}={short(chance)}" for name, chance in chances.items())
-    return f"{answer['prediction']}  {told}".rstrip()
+    return f"{_label(answer['prediction'])}  {told}".rstrip()
+
+
+def _label(prediction: Any) -> str:
+    """A prediction as answers have it.
+
+    >>> _label(True), _label("UP"), _label(None), _label(2.5)
+    ('true', 'UP', 'null', '2.5')
+    """
+    return prediction if isinstance(prediction, str) else json.dumps(prediction)
 
 
 def short(value: float | None) -> str:

@@ -68,6 +68,10 @@ def rebuild_command(wired: ReplayWiring) -> Callable[..., None]:
         """
         if with_current == bool(version):
             raise typer.BadParameter("give either vN or --with-current", param_hint="vN")
+        if with_current and whole:
+            raise typer.BadParameter("--whole is of a version that is made again: leave it out")
+        if not with_current and (start or reason):
+            raise typer.BadParameter("--from and --reason go with --with-current: leave them out")
         if with_current:
             told = _relearn(wired.connect(data_dir, model), model, start, reason)
             for line in [json.dumps(told.body)] if as_json else told.lines:
@@ -90,6 +94,7 @@ def _made_again(
 ) -> "tuple[str, Way, Rebuilt]":
     """Which version it was, on what way it was made again, and how it compares."""
     from checkpoints.operating.cli_reads import find_version
+    from checkpoints.reading.going_back import CannotReplay
     from checkpoints.reading.lineages import Lineages
     from config.processes.scratch import private_folder
     from stream.replay.log_check import log_check
@@ -100,7 +105,11 @@ def _made_again(
     found = find_version(reader, state, version)
     lineages = Lineages(at.store, at.keys.verifier, line_of(model))
     way = stages_of(lineages, found, is_whole=whole)
-    log_check(lambda: settings.kafka)(way.beginning, found.manifest)
+    try:
+        log_check(lambda: settings.kafka)(way.beginning, found.manifest)
+    except CannotReplay as error:
+        advice = "without it nobody can; of later versions, try those that went on from a later one"
+        raise CannotReplay(error.line, error.lost, advice=advice) from error
     with private_folder(settings.learner.scratch_dir) as scratch:
         progress = RebuildProgress(model, way.records)
         done = made_again(lineages, way, settings.kafka, scratch, progress.add)

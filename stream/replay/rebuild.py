@@ -140,7 +140,7 @@ def stages_of(lineages: Lineages, version: Version, *, is_whole: bool) -> Way:
 
     Raises:
         NotMadeHereError: It came out of a file; or it is of events that waited over a rollback
-            which is kept no more.
+            which is kept no more, or of a topic that was lost.
     """
     if version.manifest.kind == "import":
         raise NotMadeHereError(f"{version} came out of a file: no log of this line can make it")
@@ -168,7 +168,19 @@ def stages_of(lineages: Lineages, version: Version, *, is_whole: bool) -> Way:
         step = None if lineage.base is None else lineages.reader.version_by_id(lineage.base)
         if step is not None and (step.manifest.rollback or (lineage.runs and not is_whole)):
             break
+    _refuse_lost(version, step)
     return Way(base=step, stages=tuple(reversed(stages)))
+
+
+def _refuse_lost(version: Version, base: Version | None) -> None:
+    """Refuse a way over a topic that was begun anew: what it held before is waited for in vain."""
+    known = base.manifest.lost_topics if base else {}
+    for topic, begun in version.manifest.lost_topics.items():
+        if known.get(topic) != begun:
+            raise NotMadeHereError(
+                f"{version}: topic {topic} was lost since {base or 'its beginning'}, and what it "
+                "held cannot be read again: a version after that can be made from one after it"
+            )
 
 
 def rebuild(

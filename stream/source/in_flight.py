@@ -62,7 +62,7 @@ class Feed:
         self._columns = columns
         self._polled: deque[tuple[str, int, Sequence[Any], bool]] = deque()
         self._in_flight: deque[InFlight] = deque()
-        self._records = self._bytes = 0
+        self._records = self._bytes = self._unsent = 0
         self._batch_records = 1
 
     def add(
@@ -71,6 +71,7 @@ class Feed:
         """Take records of one partition, in offset order, to be sent, or passed over, in turn."""
         if records:
             self._polled.append((topic, partition, records, is_left_out))
+            self._unsent += len(records)
 
     @property
     def wants_records(self) -> bool:
@@ -84,6 +85,11 @@ class Feed:
         return self._records < most and self._bytes < _BYTES_MAX
 
     @property
+    def waiting(self) -> int:
+        """Records that were added and not taken; those passed over count until they are sent."""
+        return self._unsent + self._records
+
+    @property
     def is_empty(self) -> bool:
         """Whether everything that was added has been taken."""
         return not self._polled and not self._in_flight
@@ -93,12 +99,15 @@ class Feed:
         while self._polled and self.has_room:
             topic, partition, records, is_left_out = self._polled.popleft()
             if is_left_out:
+                self._unsent -= len(records)
                 yield self._left_out(topic, partition, records)
                 continue
             if len(records) > self._batch_records:
                 rest = records[self._batch_records :]
                 self._polled.appendleft((topic, partition, rest, False))
-            yield self._batch(topic, partition, records[: self._batch_records])
+            batch = records[: self._batch_records]
+            self._unsent -= len(batch)
+            yield self._batch(topic, partition, batch)
 
     def took(self, message: Took) -> Taken:
         """The oldest batch in flight, which this message speaks of."""

@@ -318,17 +318,19 @@ class SourceLoop:
         except StoreUnavailable as error:
             log.warning("pruning put off: %s", error)
 
-    def _see_whether_caught_up(self, rewind: Rewinder) -> None:
-        self._status.rewind = rewind.progress()
-        self._metrics.rewinding(rewind.left)
-        if rewind.has_caught_up(self._positions, self._source):
+    def _keep_rewinding(self, rewind: Rewinder) -> None:
+        """Say how far it has come; and to the learner, once, that it has caught up."""
+        progress = rewind.progress(self._feed.waiting)
+        self._status.rewind = progress
+        self._metrics.rewinding(progress["left"])
+        if not self._has_told and rewind.has_caught_up(self._positions, self._source):
             self._channel.post(CaughtUp())
             self._has_told = True
 
     def _keep_up(self) -> None:
         """What is due by the clock."""
-        if self._rewind is not None and not self._has_told:
-            self._see_whether_caught_up(self._rewind)
+        if self._rewind is not None:
+            self._keep_rewinding(self._rewind)
         if self._board.is_frozen:
             self._status.state = "frozen"
         elif self._status.state == "frozen":

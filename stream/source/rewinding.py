@@ -235,11 +235,6 @@ class Rewinder:
         """Whether what was read before is still to be handed out."""
         return not self._in_order.is_done
 
-    @property
-    def left(self) -> int:
-        """Records that are still to be replayed."""
-        return self._in_order.left
-
     def replayed(
         self, polled: Sequence[tuple[str, int, list[Any]]], source: KafkaSource
     ) -> tuple[list[Piece], list[tuple[str, int, list[Any]]]]:
@@ -273,9 +268,14 @@ class Rewinder:
         except StoreUnavailable as error:
             log.warning("%s goes with the next start: %s", self._line.candidate, error)
 
-    def progress(self) -> dict[str, object]:
-        """For the heartbeat."""
-        total, left = self._in_order.total, self._in_order.left
+    def progress(self, untaken: int) -> dict[str, Any]:
+        """For the heartbeat.
+
+        Args:
+            untaken: Records that were handed out, and that the learner has not taken yet.
+        """
+        total = self._in_order.total
+        left = min(total, self._in_order.left + untaken)
         seconds = time.monotonic() - self._began_at
         done = total - left
         return {

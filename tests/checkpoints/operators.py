@@ -47,6 +47,10 @@ def order(command: str, to: str | None = None, **more) -> Order:
     return Order(command=command, to=to, **{"reason": "because", **more})
 
 
+def rewind(to: str, *skip: str, **more) -> Order:
+    return order("rollback", to, mode="rewind", skip=skip, **more)
+
+
 def state(store):
     return LineReader(store, VERIFIER, LINE).checked()
 

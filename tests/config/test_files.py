@@ -53,6 +53,9 @@ def test_another_error_of_the_system_is_not_called_a_full_disk(tmp_path: Path) -
     with pytest.raises(OSError, match=r".") as caught:
         replace_file(tmp_path / "folder", "text")
     assert caught.value.errno in {errno.EISDIR, errno.ENOTEMPTY}
+    for no_file in (Path(), Path("/")):
+        with pytest.raises(IsADirectoryError):
+            replace_file(no_file, "text")
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
 
 

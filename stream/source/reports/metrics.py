@@ -94,7 +94,9 @@ class LearnerMetrics:
             "model_predictions_nonfinite", "Predictions of the head's that were NaN or infinite."
         )
         self._refused = self._gauge("model_events_refused", "Events refused up to the head.")
-        self._pending = self._gauge("label_join_pending", "Events that wait for their label.")
+        self._pending = self._gauge(
+            "label_join_pending", "Events, and labels, that wait for each other."
+        )
         self._matched = self._gauge("label_join_matched", "Labels joined with their event.")
         self._expired = self._gauge("label_join_expired", "Events let go without a label.")
         self._lost = self._gauge(

@@ -16,6 +16,7 @@ from checkpoints.operating.connection import Connection
 from checkpoints.records.line import Line
 from checkpoints.records.signing import Keys, public_pem
 from checkpoints.stores.in_memory.store import MemoryStore
+from config.files import NotWrittenError
 from tests.checkpoints.builders import LEARNER, OPERATOR, VERIFIER, granted, history
 from tests.checkpoints.operators import Steady, an_operator, order
 
@@ -57,7 +58,7 @@ def _guarded(function):
     def run(**given):
         try:
             function(**given)
-        except CheckpointError as error:
+        except (CheckpointError, NotWrittenError) as error:
             typer.echo(f"weir: {error}", err=True)
             raise typer.Exit(error.exit_code) from error
 
@@ -111,7 +112,8 @@ def test_mlflow_is_given_a_file_that_goes_with_it(typed):
         (("phishing", "v3", "-o", "FILE", "--alias", "champion"), 2, "is for --mlflow"),
         (("phishing", "v9", "-o", "FILE"), 3, "no such version is kept"),
         (("fishing", "v1", "-o", "FILE"), 3, "this store holds no version of it"),
-        (("phishing", "v3", "-o", "gone/FILE"), 6, "nothing can be written there"),
+        (("phishing", "v3", "-o", "gone/FILE"), 2, "No such file or directory"),
+        (("phishing", "v3", "-o", "."), 2, "cannot write .: Is a directory"),
     ],
 )
 def test_what_cannot_be_done_is_told_so(typed, tmp_path, words, code, what):

@@ -125,6 +125,30 @@ def a_line(store, line, length: int = 3):
     return versions, token
 
 
+def test_an_import_is_of_the_moment_in_which_it_takes_effect(store, line, exported):
+    """Trying it out takes a while: what was committed meanwhile is not lost, and the time is not
+    that of before, or nobody could tell what served in between.
+    """
+    versions, token = a_line(store, line)
+    now = [NOW_MS]
+
+    def tries_long(*_) -> None:
+        now[0] += 5_000
+        committed(store, line, token, number=4, parent=versions[-1], model_file=HERE,
+                  software=SOFTWARE)  # fmt: skip
+
+    importer = Importer(
+        store, OPERATOR, VERIFIER, who="ann@host", try_out=tries_long, begin=lambda: BEGIN,
+        clock_ms=lambda: now[0],
+    )  # fmt: skip
+    importer.run(line, exported, order("import"))
+
+    assert (head(store, line).manifest.name, head(store, line).manifest.origin.at_ms) == (
+        "v5", NOW_MS + 5_000,
+    )  # fmt: skip
+    assert reader(store, line).audit(limit=1)[0].record.at_ms == NOW_MS + 5_000
+
+
 def test_a_line_goes_on_from_it_where_it_stood(store, line, exported):
     """Model and scores are the file's; offsets, ids seen and topics stay; ours is forgotten."""
     versions, token = a_line(store, line)

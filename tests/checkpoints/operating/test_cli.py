@@ -1,9 +1,12 @@
 """What operators read of their orders."""
 
 import json
+import re
+import time
 
 import pytest
 
+from checkpoints.reading.views import timestamp
 from checkpoints.records.line import Line
 from checkpoints.records.manifest import Counts
 from checkpoints.stores.in_memory.store import MemoryStore
@@ -221,7 +224,7 @@ def test_what_served_at_a_time_is_shown_with_the_order(weir):
     weir("pin", MODEL, "v2", *WHY)
 
     body = json.loads(weir("show", MODEL, "--at", "2023-11-14T22:13:20.004Z", "--json")[1])
-    code, said = weir("show", MODEL, "--at", "2100-01-01T00:00:00Z")
+    code, said = weir("show", MODEL, "--at", timestamp(time.time_ns() // 1_000_000))
 
     assert (body["version"], body["kept"], body["pinned"]) == ("v4", True, False)
     assert [each["version"] for each in body["items"]] == ["v4"]
@@ -229,11 +232,13 @@ def test_what_served_at_a_time_is_shown_with_the_order(weir):
     assert "v2 was pinned" in said
     assert "pin v2 by ann" in said
     assert "because" in said
+    assert re.search(r"^kept +yes$", said, re.MULTILINE)
 
 
 @pytest.mark.parametrize(
     ("words", "told"),
     [
+        (("--at", "2100-01-01T00:00:00Z"), "is still to come; name a time in the past"),
         ((), "show needs one of the two"),
         (("v1", "--at", "2023-11-14T22:13:20Z"), "show needs one of the two"),
         (("--at", "2023-11-14"), "has no time zone"),

@@ -22,3 +22,9 @@ def test_the_example_of_a_row_is_an_order_with_all_that_it_needs(verb):
 @pytest.mark.parametrize("verb", VERBS.values(), ids=VERBS)
 def test_a_command_that_may_change_nothing_says_so(verb):
     assert bool(verb.stood) != (verb.makes_version or verb.name in {"reset", "relearn"})
+
+
+@pytest.mark.parametrize("verb", VERBS.values(), ids=VERBS)
+def test_a_dry_run_of_a_command_says_what_it_would_do(verb):
+    """By its row, but where the answer's figures, or the tag in it, say it."""
+    assert (verb.would is None) == (verb.makes_version or verb.name == "tag")

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from checkpoints.errors import CheckpointCorrupt, Conflict, NoSuchVersion, NotInForce, Tampered
+from checkpoints.errors import (
+    CheckpointCorrupt,
+    Conflict,
+    NoSuchVersion,
+    NotInForce,
+    Tampered,
+)
 from checkpoints.keeping.pruner import Pruner
 from checkpoints.operating.in_force import Enforcement
 from checkpoints.operating.operator import Operator
@@ -35,8 +41,8 @@ from tests.checkpoints.operators import (
     Steady,
     an_operator,
     audit,
-    command_line,
     order,
+    rewind,
     state,
 )
 
@@ -69,10 +75,6 @@ def operator(store, steady) -> Operator:
     return an_operator(store, steady)
 
 
-def rewind(to: str, *skip: str, **more):
-    return order("rollback", to, mode="rewind", skip=skip, **more)
-
-
 def serving(store) -> str:
     return state(store).serving.manifest.name
 
@@ -93,7 +95,7 @@ def taken_over(store, *, number: int = 6, to, head, skip=()):
     return version
 
 
-# --- ordered -----------------------------------------------------------------------------------
+# --- ordered -------------------------------------------------------------------------------------
 
 
 def test_a_rewind_serves_the_old_version_and_leaves_the_head(store, operator, versions):
@@ -103,7 +105,7 @@ def test_a_rewind_serves_the_old_version_and_leaves_the_head(store, operator, ve
     assert {**answer, "command_id": None} == {
         "command_id": None, "command": "rollback", "mode": "rewind", "from": "v5", "to": "v2",
         "version": None, "serving": "v2", "forgotten": 5, "replayed": 25, "changed": True,
-        "dry_run": False,
+        "dry_run": False, "skip": list(SKIP),
     }  # fmt: skip
     found = state(store)
     assert (found.head, found.serving) == (versions[4], versions[1])
@@ -169,58 +171,7 @@ def test_it_is_in_force_when_the_live_learner_has_begun(store, steady, versions)
     assert an_operator(store, steady).run(LINE, rewind("v3"))["serving"] == "v3"
 
 
-# --- asked before ------------------------------------------------------------------------------
-
-
-def test_a_dry_run_says_what_would_be_replayed_and_how_long_it_takes(
-    store, steady, operator, versions
-):
-    """By the learner's own rate; nothing is written, and nobody is fenced."""
-    beat = {"events_per_second": 10, "at_ms": NOW_MS, "control_seq": 0}
-    store.beat(LINE, role="learner", name="host-1", payload=beat, ttl_s=60)
-
-    answer = operator.run(LINE, rewind("v2", *SKIP, dry_run=True))
-
-    assert (answer["forgotten"], answer["replayed"]) == (5, 25)
-    assert (answer["command_id"], answer["version"], answer["serving"]) == (None, None, "v5")
-    assert answer["would"] == {
-        "versions": 3, "records": 30, "since": "2023-11-14T22:13:20.002Z",
-        "until": "2023-11-14T22:13:20.005Z", "scores": {"Accuracy": {"then": 0.5, "now": 0.5}},
-        "events_per_second": 10.0, "seconds": 2.5, "is_at_most": False,
-    }  # fmt: skip
-    assert audit(store) == []
-    assert (serving(store), state(store).rewinding) == ("v5", None)
-
-
-def test_a_dry_run_says_where_only_the_replay_will_tell(operator, versions):
-    """Ids, sources and times are known when the records are read."""
-    for skip in ("id:a", "source:b", "time:2026-01-01T00:00:00Z/2026-01-02T00:00:00Z"):
-        answer = operator.run(LINE, rewind("v2", skip, dry_run=True))
-        assert (answer["would"]["is_at_most"], answer["would"]["seconds"]) == (True, None)
-        assert (answer["forgotten"], answer["replayed"]) == (0, 30)
-
-
-@pytest.mark.parametrize(
-    ("skip", "forgotten"),
-    [
-        (["events/0:0-19"], 0),
-        (["events/0:0-20"], 1),
-        (["events/0:49-1000"], 1),
-        (["events/0:20-29", "events/0:25-34"], 15),
-        (["events/0:20-29", "events/0:20-29"], 10),
-        (["events/0:30-39", "events/0:20-44"], 25),
-        (["events/1:20-29"], 0),
-        (["0:20-29"], 0),
-        (["events/0:0-1000"], 30),
-    ],
-)
-def test_what_is_left_out_by_offset_is_counted_once(operator, versions, skip, forgotten):
-    """Of what would be replayed, and of no more than that."""
-    answer = operator.run(LINE, rewind("v2", *skip, dry_run=True))
-    assert (answer["forgotten"], answer["replayed"]) == (forgotten, 30 - forgotten)
-
-
-# --- what ends it ------------------------------------------------------------------------------
+# --- what ends it --------------------------------------------------------------------------------
 
 
 def test_a_cancel_ends_it_and_leaves_the_head_as_it_was(store, operator, versions):
@@ -276,7 +227,7 @@ def test_forgetting_ends_it(store, operator, versions):
     assert audit(store)[0].command.outcome == "forgot 20; ended the rewind to v2"
 
 
-# --- what does not -----------------------------------------------------------------------------
+# --- what does not -------------------------------------------------------------------------------
 
 
 def test_a_pin_is_served_before_all_else_and_the_rewind_goes_on(store, operator, versions):
@@ -324,7 +275,7 @@ def test_a_rewind_that_is_over_stays_over_whatever_is_ordered(store, operator, v
     assert (serving(store), state(store).rewinding) == ("v6", None)
 
 
-# --- what is refused, and repeated -------------------------------------------------------------
+# --- what is refused, and repeated ---------------------------------------------------------------
 
 
 def test_what_the_log_does_not_hold_is_refused_before_anything_is_written(store, steady, versions):
@@ -437,43 +388,3 @@ def test_retention_drops_nothing_that_a_rewind_is_made_of(store, steady, operato
     after = order_since(lineages, versions[-1], begins, stops_at=versions[2].id)
     assert (after, after.unknown) == (before, 0)
     assert serving(store) == "v3"
-
-
-# --- as it is typed ----------------------------------------------------------------------------
-
-WHY = ("--reason", "because")
-SINCE, STAYS = "2023-11-14T22:13:20", "v5 stays the head until that has caught up"
-REWIND = ("rollback", LINE.model, "v2", "--mode", "rewind", "--skip", SKIP[0], *WHY)
-
-
-def test_the_command_line_says_what_is_replayed_and_how_to_follow_it(store, versions):
-    weir = command_line(store)
-
-    assert weir(*REWIND, "--dry-run") == (0, "\n".join([
-        "phishing: nothing was done; v5 is serving",
-        "25 learned events would be replayed after v2, 5 left out",
-        f"3 versions and 30 records lie between, {SINCE}.002Z to {SINCE}.005Z",
-        "Accuracy: 0.5 then, 0.5 now",
-        "",
-    ]))  # fmt: skip
-    assert weir(*REWIND) == (0, "\n".join([
-        "phishing: rollback in force; serving v2",
-        f"25 learned events are replayed after v2, 5 left out; {STAYS}",
-        "to follow it: weir status phishing; to end it: weir cancel phishing --reason …",
-        "",
-    ]))  # fmt: skip
-    assert weir("cancel", LINE.model, *WHY)[1] == "phishing: cancel in force; serving v5\n"
-    assert weir("cancel", LINE.model, *WHY)[1] == (
-        "phishing: no rewind was under way: nothing changed; serving v5\n"
-    )
-
-
-def test_several_skips_and_serving_on_are_typed(store, versions):
-    weir = command_line(store)
-    code, _ = weir(*REWIND, "--skip", "id:a", "--keep-serving", "--expect", "v5")
-    found = state(store).rewinding
-    assert (code, found.skip, found.keeps_serving) == (0, (SKIP[0], "id:a"), True)
-
-    assert weir(*REWIND, "--skip", "yesterday")[0] == 2
-    assert weir("rollback", LINE.model, "v2", "--mode", "forget", "--skip", "0:1-2", *WHY)[0] == 2
-    assert len(audit(store)) == 1

@@ -2,6 +2,7 @@
 
 import json
 import re
+import uuid
 from collections.abc import Iterator
 
 import msgspec
@@ -16,9 +17,10 @@ from tests.stream.looking_back.line import PoisonedLine, poisoned_line
 
 @pytest.fixture(scope="module")
 def line(request, kafka_server, valkey_server, tmp_path_factory) -> Iterator[PoisonedLine]:
+    """A line for each process that runs some of these tests: their Kafka is one."""
     folder = tmp_path_factory.mktemp("looking-back")
     poison = getattr(request, "param", "flipped")
-    name = f"looking-back-{poison}-{folder.name[-1]}"
+    name = f"looking-back-{poison}-{uuid.uuid4().hex[:8]}"
     with poisoned_line(
         poison, name=name, kafka=kafka_server.address, redis=valkey_server.url,
         folder=folder,

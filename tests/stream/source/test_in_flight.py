@@ -103,6 +103,20 @@ def test_what_is_in_flight_is_bounded():
     assert len(list(huge.batches())) == 1
 
 
+def test_what_waits_is_all_that_was_added_and_not_taken():
+    """Sent or not; of what is passed over, the one record that the learner answers for."""
+    one = feed()
+    one.add("t", 0, records(150))
+    one.add("t", 0, records(30, first=150), is_left_out=True)
+    assert one.waiting == 180
+
+    sent = list(one.batches())
+    assert (len(sent), one.waiting) == (3, 151)
+    for left in (51, 1, 0):
+        one.took(CLEAN)
+        assert one.waiting == left
+
+
 def test_batches_are_as_long_as_the_learner_is_quick():
     """It looks at its orders between two of them; what is queued is a few seconds' work at most."""
     one = feed(is_warm=False)
