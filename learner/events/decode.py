@@ -66,7 +66,7 @@ def decoder(model_file: ModelFile) -> Decode:
     """
     if model_file.topics.format == "vw":
         return _vw_decoder(model_file)
-    return _json_decoder(model_file)
+    return _json_decoder(model_file, _label_alone)
 
 
 def label_decoder(model_file: ModelFile) -> Decode:
@@ -75,7 +75,7 @@ def label_decoder(model_file: ModelFile) -> Decode:
     Returns:
         As `decoder`; a record with features is refused.
     """
-    decode_event = _json_decoder(model_file)
+    decode_event = _json_decoder(model_file, _label_of_its_topic)
 
     def decode(value: bytes | None, headers: Headers = ()) -> Event | Refusal:
         event = decode_event(value, headers)
@@ -126,7 +126,8 @@ def too_large(size: int, limit: int) -> Refusal:
     return Refusal(Reason.too_large, detail, "decode")
 
 
-def _json_decoder(model_file: ModelFile) -> Decode:
+def _json_decoder(model_file: ModelFile, lone: Callable[[Event], Refusal | None]) -> Decode:
+    """Decodes events; what is wrong with one without features is asked of `lone`."""
     record_limit = model_file.limits.record
     levels = model_file.limits.depth + _LEVELS_ABOVE_FEATURES
     decode_event = msgspec.json.Decoder(EventRecord).decode
@@ -150,7 +151,7 @@ def _json_decoder(model_file: ModelFile) -> Decode:
             cloudevents.complete(event, envelope)
         # An escaped null is rare enough that the mere bytes send the record the slow way.
         if b"\\u0000" in value or event.features is None or event.ts is not None:
-            refusal = _look_closer(value, event)
+            refusal = _look_closer(value, event, lone)
             if refusal is not None:
                 return refusal
         return event
@@ -158,18 +159,30 @@ def _json_decoder(model_file: ModelFile) -> Decode:
     return decode
 
 
-def _look_closer(value: bytes, event: Event) -> Refusal | None:
+def _look_closer(
+    value: bytes, event: Event, lone: Callable[[Event], Refusal | None]
+) -> Refusal | None:
     """The checks that most records do not need."""
     if b"\\u0000" in value:
         mistake = null_character(value)
         if mistake is not None:
             return _refusal(mistake)
-    if event.features is None:
-        return _label_alone(event)
+    refusal = lone(event) if event.features is None else None
+    if refusal is not None:
+        return refusal
     if isinstance(event.ts, str) and not is_rfc3339(event.ts):
         what = f"{event.ts[:40]!r} is no RFC 3339 time with its offset"
         return _refusal(Malformed("wrong_type", ("ts",), what))
     return None
+
+
+def _label_of_its_topic(event: Event) -> Refusal | None:
+    """What a record of the labels topic needs, where an event is not expected."""
+    for name, given in (("id", event.id), ("label", event.label)):
+        if given is None:
+            what = "it is missing or null: a label on its own names its event, and is given"
+            return _refusal(Malformed("missing_field", (name,), what))
+    return _label_alone(event)
 
 
 def _label_alone(event: Event) -> Refusal | None:

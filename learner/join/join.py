@@ -12,6 +12,7 @@ timestamp of the records passed, so a replay in the same order decides the same.
     one event too many        the one that came first is let go
 """
 
+import json
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -165,7 +166,7 @@ class Join:
         if before is not None:
             is_same = native(before[0]) == native(label)
             reason = Reason.label_duplicate if is_same else Reason.label_conflict
-            return _refused(reason, f"label {str(before[0])[:80]!r} of {event_id!r} waits already")
+            return _refused(reason, f"label {_shown(before[0])} of {event_id!r} waits already")
         self.early[event_id] = label, timestamp
         return None
 
@@ -200,7 +201,7 @@ class Join:
             return _refused(Reason.label_late, f"event {event_id!r} was let go before its label")
         if known is UNKNOWN or known == label:
             return _refused(Reason.label_duplicate, f"event {event_id!r} has had this label")
-        detail = f"event {event_id!r} was learned with label {str(known)[:80]!r}"
+        detail = f"event {event_id!r} was learned with label {_shown(known)}"
         return _refused(Reason.label_conflict, detail)
 
     def told(self) -> LateTold:
@@ -277,6 +278,11 @@ class Join:
         if self.early and next(iter(self.early.values()))[1] < before_ms:
             return True
         return self.pending.has_before(before_ms)
+
+
+def _shown(label: Any) -> str:
+    """As its record had it."""
+    return json.dumps(label, ensure_ascii=False)[:80]
 
 
 def _refused(reason: Reason, detail: str) -> Refusal:

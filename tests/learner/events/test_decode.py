@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from config.model_file import parse_model_file
-from learner.events.decode import decoder
+from learner.events.decode import decoder, label_decoder
 from learner.values import Event, Reason, Refusal
 from tests.effort import examples
 
@@ -360,3 +360,20 @@ def test_a_field_of_a_wrong_type_is_refused(document, name):
 
     assert isinstance(found, Refusal)
     assert found.reason in {Reason.wrong_type, Reason.bad_label, Reason.too_deep}
+
+
+@pytest.mark.parametrize(
+    ("record", "detail"),
+    [
+        (b'{"label": true}', "/id: it is missing or null"),
+        (b'{"id": null, "label": true}', "/id: it is missing or null"),
+        (b'{"id": "a"}', "/label: it is missing or null"),
+        (b'{"id": "a", "label": true, "weight": 2}', "/weight: a label on its own has no weight"),
+        (b'{"id": "a", "label": true, "ts": "noon"}', "/ts: 'noon' is no RFC 3339 time"),
+        (b'{"id": "a", "label": true, "features": {}}', "/features: a label on its own has none"),
+    ],
+)
+def test_what_is_no_label_is_told_by_its_member(record: bytes, detail: str) -> None:
+    refusal = label_decoder(parse_model_file(JSON_MODEL))(record)
+    assert isinstance(refusal, Refusal)
+    assert refusal.detail.startswith(detail)
