@@ -32,6 +32,7 @@ from api.processes.shared_counters import SharedCounters
 from api.routes.commands import Ordering
 from api.routes.events import Events, Publisher
 from api.routes.health import Probes
+from api.routes.history import Histories
 from api.routes.models import Reading
 from api.routes.pages import docs_page
 from api.routes.predict import PATH, Predictor
@@ -194,6 +195,7 @@ def create_app(
                     ("predict", "applications", explaining.add_to),
                     ("write", "producers", Events(models.values(), publisher, traces).add_to),
                     ("read", "engineers", Reading(store, keys.verifier, threads, clock_ms).add_to),
+                    ("read", "engineers", Histories(store, keys.verifier, threads).add_to),
                     ("operate", "operators", Ordering(store, keys, threads, ask_log).add_to),
                     (None, "on call", Probes(metrics).add_to),
                     (None, "on call", _add_documentation),

@@ -12,7 +12,6 @@ from typing import Any, TypeAlias
 
 from config.model_file import ModelFile
 from learner.build import build_estimator, name_and_key, restore_estimator
-from learner.deep_pickle import dumps
 from learner.drift.log import DriftLog
 from learner.drift.monitor import Detectors
 from learner.errors import LearnFailedError, told_of
@@ -21,6 +20,8 @@ from learner.events.examples import Examples
 from learner.events.gate import Admitted, Gate
 from learner.events.packing import packed, unpacked
 from learner.explaining.kept import KeptForExplanations
+from learner.history.history import History
+from learner.history.recording import Recording
 from learner.join.join import SEGMENT, Join, LateTold, Move
 from learner.join.joiner import Joiner
 from learner.join.replayed import Replayed
@@ -39,14 +40,10 @@ from learner.slices.slices import Slices
 from learner.tasks import TASKS
 from learner.trial.first_events import FirstEvents
 from learner.trial.probe import PredictChangesError, cut_probe
-from learner.trial.unwritable import UnwritableError, what_is_unwritable
+from learner.trial.unwritable import pickled
 from learner.values import Reason, Refusal
 
 PAYLOAD_FORMAT = 1
-_RULE = (
-    "use functions and classes that stand at the top of a module, and keep no file, lock or "
-    "generator in it"
-)
 
 Taken: TypeAlias = tuple[int, list[tuple[int, Refusal]]]
 
@@ -59,7 +56,7 @@ class Snapshot:
         segments: What a version keeps, by kind: `model`, the pickled learner with scores,
             detectors, gate and counts; `window`, the ids given lately (MessagePack), to know
             duplicates by; `drifts`, the last detections (JSON); `join`, what waits for its label,
-            with the chunks that this segment names.
+            with the chunks that this segment names; `history`, the scores of the past, likewise.
         kept: The chunks that the store has.
         metrics: Each score's lifetime, rolling and fading value, its baselines, its interval.
         served: The same of what the API answered; None where its answers are not joined.
@@ -155,6 +152,7 @@ class Trainer:
         self._name_and_key = name_and_key(model_file, self._estimator)
         self.tally = ExampleCounts()
         self.drifts = DriftLog()
+        self.history = History(len(model_file.metrics))
         self.notes = (*self._estimator.notes, *self._detectors.notes)
         self._last_x: Any = None
         self._strays: set[str] = set()
@@ -163,6 +161,8 @@ class Trainer:
             self._load(saved)
         if watch is not None:
             self._scores.feeds.append(watch.scored)
+        served = self._served.scores if self._tells_served else None
+        self._recording = Recording(self.history, self.tally, self._scores, served)
         self._replayed = Replayed(self._estimator)
         self._steps, self._late_steps = (
             self._kept.following(
@@ -198,6 +198,7 @@ class Trainer:
         self.tally = ExampleCounts(**saved.payload["counts"], raised=saved.payload.get("raised", 0))
         dumped = saved.payload.get("importance")
         self._kept.restore(saved.segments, dumped, self.tally.learned)
+        self.history.restore(saved.segments, learned=self.tally.learned)
         probe = saved.payload["probe"]
         self._last_x = None if probe is None else probe["x"]
 
@@ -276,7 +277,8 @@ class Trainer:
         self._replayed.held = waiting.predicted, waiting.probabilities
         self._slices.age_s = (examples.timestamps[place] - waiting.timestamp) / 1000
         try:
-            found = self._late_steps([waiting.x], [y], [waiting.weight])
+            late = Admitted([waiting.x], [y], [waiting.weight], [place], ())
+            found = self._recording.take(self._late_steps, late, examples.timestamps)
         except StepFailedError as error:
             raise LearnFailedError(examples, place, error.cause) from error
         self._slices.age_s = None
@@ -291,7 +293,7 @@ class Trainer:
     def _take(self, examples: Examples) -> Taken:
         admitted = self._gate.admit(examples)
         try:
-            found = self._steps(admitted.xs, admitted.ys, admitted.ws)
+            found = self._recording.take(self._steps, admitted, examples.timestamps)
         except StepFailedError as error:
             raise LearnFailedError(examples, admitted.places[error.place], error.cause) from error
         except PredictFailedError as error:
@@ -404,15 +406,15 @@ class Trainer:
         }
         return Snapshot(
             segments={
-                "model": self._pickled(payload),
+                "model": pickled(payload, *self._name_and_key),
                 "window": packed(self._gate.ids.in_order()),
                 "drifts": self.drifts.to_json(),
                 **self._slices.segments(),
                 **self._kept.segments(),
                 SEGMENT: self.join.dump(),
-                **self.join.segments(written),
+                **self.chunks(written),
             },
-            kept=tuple(name for name in self.join.names if name in written),
+            kept=tuple(name for name in (*self.join.names, *self.history.names) if name in written),
             metrics=self._scores.report(),
             calibration=self._scores.calibration(),
             importance=self._kept.top,
@@ -423,14 +425,9 @@ class Trainer:
             **counts,
         )
 
-    def _pickled(self, payload: dict[str, Any]) -> bytes:
-        try:
-            return dumps(payload)
-        except Exception as error:
-            what = what_is_unwritable(payload["estimator"])
-            name, key = self._name_and_key
-            why = f"{name} cannot be made into a version: {what}; {_RULE}"
-            raise UnwritableError(key, why) from error
+    def chunks(self, written: Collection[str] = ()) -> dict[str, bytes]:
+        """Segments that may be written before, but for those that are; after `seal`."""
+        return {**self.join.segments(written), **self.history.segments(written)}
 
     def _probe(self) -> dict[str, Any] | None:
         """The last example's features and the answer to them, for whoever loads the snapshot.

@@ -24,7 +24,7 @@ class Page:
     start: int | None
 
 
-def _digits(text: Any) -> Any:
+def digits(text: Any) -> Any:
     """Refuse what reads as a number and is not written as one."""
     if isinstance(text, str) and not (text.isascii() and text.isdigit()):
         raise ValueError(f"{text[:40]!r} is no whole number")
@@ -62,7 +62,7 @@ async def _page(
     limit: Annotated[
         int,
         Query(ge=1, le=LIMIT_MAX, description="How many items at most."),
-        BeforeValidator(_digits),
+        BeforeValidator(digits),
     ] = LIMIT_USUAL,
     cursor: Annotated[
         str | None, Query(pattern=_CURSOR, description="`next` of the page before.")

@@ -25,6 +25,7 @@ KINDS: Mapping[str, Literal["learner", "log", "version"]] = {
     "slices": "learner",
     "background": "learner",
     "importance": "learner",
+    "history": "learner",
     "window": "log",
     "join": "log",
     "pending": "log",

@@ -114,7 +114,12 @@ class DriftLog:
         return log
 
 
+def within_years(timestamp_ms: int) -> int:
+    """The time, moved into the years 1970 to 9999."""
+    return min(max(timestamp_ms, 0), _TIMESTAMP_MS_MAX)
+
+
 def _rfc3339(timestamp_ms: int) -> str:
-    seconds, milliseconds = divmod(min(max(timestamp_ms, 0), _TIMESTAMP_MS_MAX), 1000)
+    seconds, milliseconds = divmod(within_years(timestamp_ms), 1000)
     moment = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
     return f"{moment}.{milliseconds:03d}Z"

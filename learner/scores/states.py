@@ -10,7 +10,7 @@ from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from itertools import repeat
+from itertools import accumulate, repeat
 from math import inf
 from operator import eq
 from typing import Any, ClassVar, TypeAlias
@@ -148,11 +148,12 @@ class CurveTally(Tally):
         self._pairs.update(rows)
         self._recent.extend(rows)
 
-    def lifetime(self, name: str) -> float | None:
-        return _over_pairs(name, self._pairs) if _has_both(self._pairs) else None
+    def lifetime(self, _: str) -> float | None:
+        return _area(self._pairs, self._edges) if _has_both(self._pairs) else None
 
-    def rolling(self, name: str) -> float | None:
-        return _over_pairs(name, Counter(self._recent)) if _has_both(self._recent) else None
+    def rolling(self, _: str) -> float | None:
+        recent = Counter(self._recent)
+        return _area(recent, self._edges) if _has_both(recent) else None
 
     def dump(self) -> State:
         return {"pairs": dict(self._pairs), "recent": list(self._recent)}
@@ -397,13 +398,16 @@ def _matrix(pairs: Mapping[LabelPair, int]) -> Any:
     return matrix
 
 
-def _over_pairs(name: str, pairs: Mapping[tuple[Any, Any], int]) -> float | None:
-    """The value of River's metric `name` fed with each pair as often as it was counted."""
-    if not pairs:
-        return None
-    metric = river_metric(name)
-    for (y, prediction), count in pairs.items():
-        metric.update(y, prediction, float(count))
+def _area(pairs: Mapping[LabelPair, int], edges: Sequence[float]) -> float:
+    """River's ROCAUC fed with each pair as often as it was counted, a threshold's cells at once."""
+    metric = river_metric("ROCAUC")
+    for y in (True, False):
+        counts = [pairs.get((y, edge), 0) for edge in edges]
+        not_above = accumulate(counts)
+        total = sum(counts)
+        for matrix, below in zip(metric.cms, not_above, strict=False):
+            matrix.update(y, True, float(total - below))
+            matrix.update(y, False, float(below))
     return _value(metric)
 
 

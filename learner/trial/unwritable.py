@@ -7,7 +7,7 @@ of an object on its own, then the parts of the part that fails, down to one whos
 import functools
 import io
 from collections import defaultdict, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import FunctionType, GeneratorType, MethodType, ModuleType
 from typing import Any
 
@@ -16,6 +16,10 @@ from learner.errors import SpecError
 
 # Objects looked into, at most: each is pickled part by part.
 _LOOKED_AT_MAX = 10_000
+_RULE = (
+    "use functions and classes that stand at the top of a module, and keep no file, lock or "
+    "generator in it"
+)
 _LOCAL = "<locals>"
 _HARMLESS = (type(None), bool, int, float, str, bytes)
 _WITHOUT_PARTS = (type, FunctionType, ModuleType, *_HARMLESS)
@@ -26,6 +30,24 @@ class UnwritableError(SpecError):
 
     Operator: mend the model's class; the message names the attribute.
     """
+
+
+def pickled(payload: Mapping[str, Any], name: str, key: str) -> bytes:
+    """What a version keeps of a learner, under `estimator`, and all that goes with it.
+
+    Args:
+        name: What the model is called.
+        key: Where it stands in the model file.
+
+    Raises:
+        UnwritableError: It holds what cannot be pickled.
+    """
+    try:
+        return dumps(payload)
+    except Exception as error:
+        what = what_is_unwritable(payload["estimator"])
+        why = f"{name} cannot be made into a version: {what}; {_RULE}"
+        raise UnwritableError(key, why) from error
 
 
 def what_is_unwritable(model: object) -> str:

@@ -368,7 +368,7 @@ def _counts(snapshot: Snapshot, cut: Cut) -> Counts:
 
 
 def _chunks(trainer: Trainer) -> Packed:
-    return {name: pack(raw) for name, raw in trainer.join.segments().items()}
+    return {name: pack(raw) for name, raw in trainer.chunks().items()}
 
 
 def _late(snapshot: Snapshot) -> Late:

@@ -21,7 +21,7 @@ from learner.served_model import ProbeFailedError, ServedModel
 from learner.trainer import Saved, Snapshot, Trainer
 from learner.trial.wishes import try_asking
 
-_WAITS = frozenset({"join", "pending"})
+_OURS = frozenset({"join", "pending", "history"})
 _LEARNER = "learner"
 
 
@@ -50,9 +50,9 @@ def check_snapshot(snapshot: Snapshot, model_file: ModelFile, scratch: Path | No
         SpecError: It is refused by the table of what may be loaded, or answers its probe
             otherwise than the learner did.
     """
-    # Without what waits for labels: that is ours and not the learner's, and written before in part.
+    # Without what is ours and not the learner's, and was written before in part.
     segments = {
-        kind: raw for kind, raw in snapshot.segments.items() if kind.partition(".")[0] not in _WAITS
+        kind: raw for kind, raw in snapshot.segments.items() if kind.partition(".")[0] not in _OURS
     }
     saved = Saved(
         payload=_loaded(snapshot, model_file),

@@ -23,6 +23,7 @@ from config.settings import KafkaSettings
 from learner.errors import LearnFailedError
 from learner.events.examples import Examples
 from learner.explaining import background, importance
+from learner.history.reading import is_of_history, rows_of
 from learner.river.inline_attributes import inline_attributes
 from learner.served_model import ServedModel
 from learner.trainer import Saved, Snapshot, Trainer
@@ -205,9 +206,11 @@ def rebuild(
     last = remade.learn(kafka, on_records)
     snapshot = remade.trainer.snapshot(version=target.version.manifest.name)
     names = _COUNTS if way.is_by_log else _COUNTS_OF_THE_MODEL
+    kept = saved_of(lineages, target.version, target.model_file)
     differences = list(_told_apart(target.version.manifest, snapshot, names))
     differences += _segments_apart(lineages, way, snapshot)
-    asked, apart = _asked(lineages, target, snapshot, last, scratch)
+    differences += _history_apart(kept.segments, snapshot.segments)
+    asked, apart = _asked(kept, target.model_file, snapshot, last, scratch)
     return Rebuilt(
         base=way.base.manifest.name if way.base else None,
         records=way.records,
@@ -383,21 +386,28 @@ def _scores_apart(
                 yield f"{name} {window}: {value!r} is kept, {found!r} was made"
 
 
+def _history_apart(kept: Mapping[str, bytes], made: Mapping[str, bytes]) -> Iterator[str]:
+    """Whether the past is told otherwise; a version from before there was one tells none."""
+    was, found = (
+        {name: raw for name, raw in of.items() if is_of_history(name)} for of in (kept, made)
+    )
+    if was and was != found:
+        yield f"history: {len(rows_of(was))} rows are kept, {len(rows_of(found))} were made"
+
+
 def _is_nan(value: float | None) -> bool:
     return value is None or value != value
 
 
 def _asked(
-    lineages: Lineages,
-    target: Stage,
+    saved: Saved,
+    model_file: ModelFile,
     snapshot: Snapshot,
     last: Iterable[Any],
     scratch: Path | None,
 ) -> tuple[int, list[str]]:
     """How many predictions were compared, of the probe and the last events; which differ."""
-    model_file = target.model_file
-    kept = saved_of(lineages, target.version, model_file).payload
-    made = _saved(snapshot, model_file).payload
+    kept, made = saved.payload, _saved(snapshot, model_file).payload
     asked = list(islice(last, _ASKED))
     if kept["probe"] is not None:
         asked.append(kept["probe"]["x"])

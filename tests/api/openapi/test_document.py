@@ -32,6 +32,7 @@ ROUTES = {
     ("GET", "/v1/models/{model}/importance"),
     ("GET", "/v1/models/{model}/labels"),
     ("GET", "/v1/models/{model}/drifts"),
+    ("GET", "/v1/models/{model}/history"),
     ("GET", "/v1/models/{model}/versions"),
     ("GET", "/v1/models/{model}/versions/{version}"),
     ("GET", "/v1/models/{model}/audit"),
