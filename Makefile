@@ -17,7 +17,7 @@ RUNS ?= 1
 # make profile CASE="VW, text": which learner; see CASES in benchmarks/throughput.py.
 CASE ?= logistic regression
 
-.PHONY: help setup check test lint openapi compat demo parity bench bench-readme bench-long bench-peers profile torture copies figures
+.PHONY: help setup check test lint openapi browser pictures vendor compat demo parity bench bench-readme bench-long bench-peers profile torture copies figures
 
 setup: .venv/ready  ## Python packages into .venv
 
@@ -37,7 +37,7 @@ check: setup  ## lint, and every test that starts no server
 	@$(MAKE) --no-print-directory lint & lint=$$!; \
 	    $(PYTEST) -m "not servers"; tests=$$?; wait $$lint && exit $$tests
 
-test: lint openapi  ## lint, then every test
+test: lint openapi browser  ## lint, then every test
 	$(PYTEST) --ignore tests/benchmarks/smoke
 
 lint: setup  ## ruff, mypy, and the direction of imports
@@ -64,6 +64,18 @@ openapi: $(REDOCLY)  ## redocly's recommended rules over the OpenAPI document
 # Each client in an environment of its own under .venv/compat, made once: about 700 MB from PyPI.
 compat: setup  ## Triton's, KServe's and MLflow's own clients ask a running Weir
 	@.venv/bin/python -m tests.api.compat.trial
+
+browser: setup  ## the Chromium that the dashboard is tried in
+	@.ci/chromium
+
+# The dashboard as README and docs show it.
+pictures: browser  ## the dashboard's pictures
+	.venv/bin/python -m tests.api.dashboard.pictures docs/pictures
+
+# Packages of npm's registry, unpacked; vendor.json says which files of them, and their hashes.
+vendor: setup  ## the libraries of the dashboard, from npm
+	@node=$(NODE); .venv/bin/python -m tests.api.dashboard.vendor \
+	    $$node/bin/node $$node/lib/node_modules/npm/bin/npm-cli.js
 
 # Ctrl-C is for weir to obey: the trap keeps the shell from dying of it, and make from saying so.
 demo: setup  ## Kafka, Redis, learner and API, and a stream with a drift in it

@@ -179,6 +179,7 @@ def serve(
     importlib.import_module("config.log_lines")  # its workers have what it has
     from api.processes.loader import run_api
     from stream.kafka.answer_producer import AnswerProducer
+    from stream.kafka.letters import LetterReader
     from stream.kafka.producer import Publisher
     from stream.replay.log_check import log_check
 
@@ -190,6 +191,7 @@ def serve(
         store = open_store(settings, deadline_s=_API_STORE_DEADLINE_S)
         code = run_api(
             settings, models, store, keys_of(settings), publisher,
+            letters=LetterReader(settings.kafka),
             record_sender=AnswerProducer(settings.kafka), ask_log=log_check(lambda: settings.kafka),
         )  # fmt: skip
     finally:

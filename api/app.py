@@ -18,6 +18,10 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Route
 
 from api.compat.protocols import compat_routes
+from api.dashboard.features import Features
+from api.dashboard.files import Dashboard
+from api.dashboard.history import Histories
+from api.dashboard.letters import LetterBox, Letters
 from api.explaining.route import Explaining
 from api.http.access import Access, Scope, access_of
 from api.http.guard import Guard, GuardedRoute, fault, response_of
@@ -32,7 +36,6 @@ from api.processes.shared_counters import SharedCounters
 from api.routes.commands import Ordering
 from api.routes.events import Events, Publisher
 from api.routes.health import Probes
-from api.routes.history import Histories
 from api.routes.models import Reading
 from api.routes.pages import docs_page
 from api.routes.predict import PATH, Predictor
@@ -128,8 +131,9 @@ class Api(FastAPI):
 
     @property
     def operations(self) -> list[GuardedRoute]:
-        """All routes."""
-        return [route for route in self.routes if isinstance(route, GuardedRoute)]
+        """All routes that the document tells of."""
+        found = (route for route in self.routes if isinstance(route, GuardedRoute))
+        return [route for route in found if route.include_in_schema]
 
     def _is_preflight(self, scope: AsgiScope) -> bool:
         headers = dict(scope["headers"])
@@ -144,6 +148,7 @@ def create_app(
     keys: Keys,
     publisher: Publisher | None = None,
     *,
+    letters: Letters | None = None,
     tallies: SharedCounters | None = None,
     ask_log: AskLog | None = None,
     clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
@@ -156,6 +161,7 @@ def create_app(
         store: Where versions are.
         keys: Whose records are believed; with the operator's private key it carries out commands.
         publisher: How events reach Kafka; None: they do not.
+        letters: Finds dead letters in Kafka; None: they cannot be seen.
         ask_log: Whether Kafka has what a rewind is to replay; None: the learner finds out.
         tallies: Where it counts, perhaps together with other processes.
         clock_ms: Unix, UTC.
@@ -196,9 +202,12 @@ def create_app(
                     ("write", "producers", Events(models.values(), publisher, traces).add_to),
                     ("read", "engineers", Reading(store, keys.verifier, threads, clock_ms).add_to),
                     ("read", "engineers", Histories(store, keys.verifier, threads).add_to),
+                    ("read", "engineers", LetterBox(models.values(), letters, threads).add_to),
+                    ("read", "engineers", Features().add_to),
                     ("operate", "operators", Ordering(store, keys, threads, ask_log).add_to),
                     (None, "on call", Probes(metrics).add_to),
                     (None, "on call", _add_documentation),
+                    (None, "on call", Dashboard().add_to),
                 ],
             ),
             *compat_routes(guard, predictor, settings.api.compat),

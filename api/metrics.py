@@ -40,7 +40,7 @@ _LOGGED = ("noted", "handed", "dropped", "acknowledged", "lost")
 _SPANS = ("full", "sent", "lost")
 # Every status that the API answers with.
 _STATUSES = (
-    200, 202, 204, 400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 431, 500, 501, 503,
+    200, 202, 204, 304, 400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 431, 500, 501, 503,
 )  # fmt: skip
 _PACKAGES = ("weir", "river", "vowpalwabbit", "fastapi", "uvicorn")
 

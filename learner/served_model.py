@@ -43,6 +43,9 @@ class ServedModel:
         payload: The loaded segment "model" of a version.
         scratch: A private folder in memory, for learners that load only from a path.
 
+    Attributes:
+        example: Features that were learned last, or a line of text; None before the first.
+
     Raises:
         ProbeFailedError: It answers its own probe otherwise than the learner did.
     """
@@ -61,7 +64,9 @@ class ServedModel:
         self._kinds.restore(payload["gate"])
         self._known = self._kinds.names | (model_file.features or {}).keys()
         self._has_chances = task.has_classes
-        self._check(payload["probe"])
+        probe = payload["probe"]
+        self.example: Any = None if probe is None else probe["x"]
+        self._check(probe)
         self._explainer = Explainer(self._estimator, task, self._labels)
 
     @property

@@ -99,33 +99,6 @@ class ScoreView(Windows):
     served: Windows | None = None
 
 
-class WindowColumns(Strict):
-    """A score at each point, null where it had no value."""
-
-    lifetime: list[float | None]
-    rolling: list[float | None]
-    fading: list[float | None]
-
-
-class ScoreColumns(WindowColumns):
-    """The same of its baselines, and of what the API answered, where there are any."""
-
-    no_change: list[float | None] = Field(default_factory=absent)
-    majority: list[float | None] = Field(default_factory=absent)
-    mean: list[float | None] = Field(default_factory=absent)
-    served: WindowColumns = Field(default_factory=absent)
-
-
-class HistoryView(Strict):
-    """Points of a model's life, oldest first; `at` is the time of the event that was the last."""
-
-    version: str
-    learned: list[int]
-    scored: list[int]
-    at: list[str]
-    metrics: dict[str, ScoreColumns]
-
-
 class Lately(Strict):
     """A score over the life and over the rolling window."""
 

@@ -36,6 +36,7 @@ from collections.abc import Generator, Mapping
 from types import FrameType
 
 from api.app import create_app
+from api.dashboard.letters import Letters
 from api.prediction_log.kept_sender import KeptSender
 from api.prediction_log.sender import RecordSender
 from api.processes.generations import Asked
@@ -204,6 +205,7 @@ def run_api(
     keys: Keys,
     publisher: Publisher | None,
     *,
+    letters: Letters | None = None,
     record_sender: RecordSender | None = None,
     ask_log: AskLog | None = None,
     drain_s: float = DRAIN_S,
@@ -211,6 +213,7 @@ def run_api(
     """Answer until SIGTERM; the exit code. Call it in the main thread of a process without others.
 
     Args:
+        letters: Finds dead letters in Kafka; None: they cannot be seen.
         record_sender: How the log of predictions reaches Kafka; None: it does not.
         ask_log: Whether Kafka has what a rewind is to replay; None: the learner finds out.
 
@@ -223,6 +226,7 @@ def run_api(
     workers = settings.api.workers
     app = create_app(
         settings, models, store, keys, publisher,
+        letters=letters,
         tallies=SharedCounters(books_of(workers)),
         ask_log=ask_log,
     )  # fmt: skip

@@ -47,6 +47,7 @@ class Probes:
         rows = "".join(_row(line.name, line.loaded) for line in served.lines.values())
         body = (
             "<h1>Weir</h1><p>Online learning on a stream. "
+            '<a href="/ui"><strong>Dashboard</strong></a> · '
             '<a href="/docs">Documentation</a> · <a href="/openapi.json">OpenAPI</a> · '
             '<a href="/v1/models">models</a> · <a href="/metrics">metrics</a> · '
             '<a href="/readyz">ready?</a></p>'
@@ -114,7 +115,7 @@ def _row(name: str, loaded: Any) -> str:
     shown, version = html.escape(name), html.escape(loaded.name if loaded else "nothing yet")
     links = " · ".join(
         f'<a href="/v1/models/{shown}/{what}">{what}</a>'
-        for what in ("metrics", "drifts", "versions", "audit")
+        for what in ("metrics", "history", "drifts", "versions", "dead-letters", "audit")
     )
-    cells = (f'<a href="/v1/models/{shown}">{shown}</a>', version, links)
+    cells = (f'<a href="/ui#/{shown}/scores">{shown}</a>', version, links)
     return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"

@@ -18,6 +18,7 @@ from msgspec import UNSET
 from river import datasets
 
 from api.app import Api, create_app
+from api.dashboard.letters import Letters
 from api.processes.handover import listen
 from api.processes.heartbeat import Beats
 from api.processes.server import Server, make_server
@@ -131,14 +132,20 @@ class Learning:
         if not self.token:
             self.acquire()
 
-    def learn(self, pairs: Iterable[tuple[Mapping[str, Any], Any]]) -> None:
-        """Learn labelled examples."""
+    def learn(
+        self,
+        pairs: Iterable[tuple[Mapping[str, Any], Any]],
+        *,
+        first_ms: int = 1_700_000_000_000,
+        apart_ms: int = 0,
+    ) -> None:
+        """Learn labelled examples, of such times."""
         self._acquire_once()
-        for x, y in pairs:
+        for place, (x, y) in enumerate(pairs):
             event = Event(features=dict(x), label=y)
             refusal = self.taking.one(
                 self.trainer, event, self.model_file.topics.events, 0, self.consumed,
-                1_700_000_000_000,
+                first_ms + place * apart_ms,
             )  # fmt: skip
             self.consumed += 1
             self.refused += refusal is not None
@@ -302,6 +309,7 @@ def running(
     learned: int = 200,
     store: Store | None = None,
     keys: Keys = KEYS,
+    letters: Letters | None = None,
     pairs: Callable[[int], Iterable[tuple[Mapping[str, Any], Any]]] = phishing,
     traces: Mapping[str, Any] | None = None,
     **api: Any,
@@ -311,7 +319,7 @@ def running(
     store = store or MemoryStore()
     publisher = LocalPublisher()
     settings = load_settings({"api": api, "traces": traces or {}}, environ={})
-    app = create_app(settings, by_line(model_file), store, keys, publisher)
+    app = create_app(settings, by_line(model_file), store, keys, publisher, letters=letters)
     with (
         tempfile.TemporaryDirectory() as scratch,
         followed(app, model_file, store, Path(scratch)),

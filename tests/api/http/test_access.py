@@ -37,6 +37,7 @@ ROUTES: list[tuple[str, str, Any, str]] = [
     ("GET", f"{MODEL}/importance", None, "read"),
     ("GET", f"{MODEL}/drifts", None, "read"),
     ("GET", f"{MODEL}/history", None, "read"),
+    ("GET", f"{MODEL}/features", None, "read"),
     ("GET", f"{MODEL}/versions", None, "read"),
     ("GET", f"{MODEL}/versions/v1", None, "read"),
     ("GET", f"{MODEL}/audit", None, "read"),

@@ -15,6 +15,7 @@ from api.openapi.document import operations
 from api.openapi.questions import EventBody, ExplainQuestion, LabelBody, Question, Questions
 from checkpoints.operating.verbs import AT_BOTH_DOORS
 from learner.events.decode import FIELDS
+from tests.api.dashboard.local_letters import LocalLetters
 from tests.api.running import PHISHING, Running, phishing, running, until
 
 JSON = "application/json"
@@ -33,6 +34,9 @@ ROUTES = {
     ("GET", "/v1/models/{model}/labels"),
     ("GET", "/v1/models/{model}/drifts"),
     ("GET", "/v1/models/{model}/history"),
+    ("GET", "/v1/models/{model}/dead-letters"),
+    ("GET", "/v1/models/{model}/features"),
+    ("GET", "/ui"),
     ("GET", "/v1/models/{model}/versions"),
     ("GET", "/v1/models/{model}/versions/{version}"),
     ("GET", "/v1/models/{model}/audit"),
@@ -52,7 +56,8 @@ ROUTES = {
 @pytest.fixture(scope="module")
 def api() -> Iterator[Running]:
     """Two versions, a learner that obeys at once, and detections of drift."""
-    with running() as found:
+    letters = LocalLetters("phishing.events", [("bad_label", "no label", b"{}")])
+    with running(letters=letters) as found:
         found.learning.learn(phishing(900, start=200))
         version = found.learning.commit()
         found.learning.beat(control_seq=10_000)

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BeforeValidator
 from api.http.lines import Line
 from api.http.paging import asked_ms, digits
 from api.http.threads import Threads
-from api.openapi import answers
+from api.openapi import seen
 from api.openapi.details import Json, told
 from api.openapi.problem_examples import NOT_READY
 from api.serving.served import ServedLine
@@ -95,7 +95,7 @@ class Histories:
             description="Columns of numbers, oldest first. A point is made by the learner after "
             "so many events, and is the same in a version that is rebuilt. After a rollback it is "
             "the history of the version that was gone back to.",
-            response_model=answers.HistoryView,
+            response_model=seen.HistoryView,
             responses=told(_EXAMPLE, NOT_READY),
         )(self.history)
 

@@ -1,0 +1,113 @@
+// The page: which model and which view the address names, and what all views share.
+
+import { html, render, useEffect, useState } from "./vendor/preact.js";
+import { get, key, mayOrder, of } from "./api.js";
+import { useAsked } from "./poll.js";
+import { Failed } from "./parts.js";
+import { State } from "./state.js";
+import { Overview } from "./overview.js";
+import { Versions } from "./versions.js";
+import { Drifts } from "./drifts.js";
+import { Labels } from "./labels.js";
+import { Letters } from "./letters.js";
+import { Orders } from "./orders.js";
+import { TryOut } from "./tryout.js";
+import { KeyBox } from "./keybox.js";
+
+const VIEWS = {
+  scores: ["Scores", Overview],
+  versions: ["Versions", Versions],
+  drifts: ["Drift", Drifts],
+  labels: ["Labels", Labels],
+  letters: ["Refused", Letters],
+  orders: ["Orders", Orders],
+  try: ["Try it", TryOut],
+};
+
+/** The model and the view in an address such as #/phishing/versions. */
+function place() {
+  const [, model = "", view = ""] = location.hash.split("/");
+  return { model: decoded(model), view: view in VIEWS ? view : "scores" };
+}
+
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return "";
+  }
+}
+
+const address = (model, view) => `#/${encodeURIComponent(model)}/${view}`;
+
+function usePlace() {
+  const [here, setHere] = useState(place());
+  useEffect(() => {
+    const moved = () => setHere(place());
+    addEventListener("hashchange", moved);
+    return () => removeEventListener("hashchange", moved);
+  }, []);
+  return here;
+}
+
+function Page() {
+  const here = usePlace();
+  const [keys, setKeys] = useState(0); // how often the key was changed: all is asked anew
+  const models = useAsked(() => get("/v1/models"), [keys], 10000);
+  const names = (models.value ? models.value.items : []).map((each) => each.name);
+  const model = here.model || names[0] || "";
+  const known = useAsked(model && (() => get(of(model))), [model, keys], 2000);
+  const orders = useAsked(model && (() => mayOrder(model)), [model, keys], 60000);
+  // The answer about the model before stays until that about the next is there.
+  const state = known.value && known.value.name === model ? known.value : null;
+  useEffect(() => {
+    document.title = model ? `${model} · Weir` : "Weir";
+  }, [model]);
+
+  const problem = models.problem || known.problem;
+  if (problem && (problem.status === 401 || problem.status === 403)) {
+    return html`<${KeyBox} problem=${problem} onKey=${(text) => (key.set(text), setKeys(keys + 1))} />`;
+  }
+  const [, View] = VIEWS[here.view];
+  return html`
+    <${Head} models=${names} model=${model} view=${here.view} onForget=${key.get() && (() => (key.set(""), setKeys(keys + 1)))} />
+    <main>
+      ${state
+        ? html`<${State} model=${state} mayOrder=${orders.value} problem=${problem} />`
+        : html`<p class="sentence">${models.value && !names.length ? "No model has a version yet." : "Nothing is known yet."}</p>
+            <${Failed} problem=${problem} />`}
+      <${Tabs} model=${model} view=${here.view} />
+      ${state && html`<${View} key=${model} model=${state} mayOrder=${orders.value === true} />`}
+    </main>
+  `;
+}
+
+const Head = ({ models, model, view, onForget }) => html`
+  <header>
+    <a class="brand" href="#/">Weir</a>
+    ${models.length > 1
+      ? html`<select aria-label="Model" value=${model} onChange=${(event) => (location.hash = address(event.target.value, view))}>
+          ${models.map((name) => html`<option value=${name}>${name}</option>`)}
+        </select>`
+      : html`<span class="quiet">${model}</span>`}
+    <nav aria-label="Elsewhere">
+      <a href="/docs">API</a>
+      ${onForget && html`<button class="small" onClick=${onForget}>forget the key</button>`}
+    </nav>
+  </header>
+`;
+
+const Tabs = ({ model, view }) => html`
+  <nav class="tabs" aria-label="Views">
+    ${Object.entries(VIEWS).map(
+      ([name, [title]]) => html`
+        <a key=${name} href=${address(model, name)} aria-current=${name === view ? "page" : undefined}>${title}</a>
+      `,
+    )}
+  </nav>
+`;
+
+// What was there said that the page was loading.
+const root = document.getElementById("page");
+root.replaceChildren();
+render(html`<${Page} />`, root);

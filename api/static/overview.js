@@ -1,0 +1,123 @@
+// The scores over the model's life, with what happened to it drawn in.
+
+import { html, useState } from "./vendor/preact.js";
+import { get, of } from "./api.js";
+import { at, count } from "./format.js";
+import { useAsked } from "./poll.js";
+import { Chart } from "./chart.js";
+import { nameOf } from "./drifts.js";
+import { Choice, Section, Table, Value } from "./parts.js";
+
+const BASELINES = { no_change: "no change", majority: "majority", mean: "mean" };
+const WINDOWS = ["rolling", "fading", "lifetime"];
+// Of a mark: its colour, and what the legend says.
+const MARKS = {
+  worse: ["bad", "drift, worse"],
+  better: ["good", "drift, better"],
+  rollback: ["served", "rollback"],
+  rewind: ["served", "rewind"],
+  import: ["served", "import"],
+};
+
+export function Overview({ model }) {
+  const [name, setName] = useState(Object.keys(model.metrics)[0]);
+  const [window, setWindow] = useState("rolling");
+  const [axis, setAxis] = useState("events");
+  const known = useAsked(() => all(model.name), [model.version_id]);
+  if (!known.value) return html`<${Section} title="Scores" known=${known} />`;
+  const { history, metrics } = known.value;
+  const picture = drawn(known.value, { model, name, window, axis });
+  const kinds = Object.keys(MARKS).filter((kind) => picture.marks.some((mark) => mark.kind === kind));
+  const same = (each) => [each, each];
+  return html`
+    <${Section} title="Scores" note=${`at ${model.version}`} known=${known}>
+      <div class="controls">
+        <${Choice} label="Score" value=${name} onChange=${setName} options=${Object.keys(metrics).map(same)} />
+        <${Choice} label="Window" value=${window} onChange=${setWindow} options=${WINDOWS.map(same)} />
+        <${Choice} label="Over" value=${axis} onChange=${setAxis} options=${["events", "time"].map(same)} />
+      </div>
+      ${picture.xs.length > 1
+        ? html`<${Chart} label=${`${name}, ${window}, over ${axis}`} ...${picture} />`
+        : html`<p class="quiet">The first points are drawn after 100 events.</p>`}
+      <ul class="legend">${kinds.map((kind) => html`<li><span class=${`mark ${MARKS[kind][0]}`}></span>${MARKS[kind][1]}</li>`)}</ul>
+      <${Now} metrics=${metrics} />
+      <details>
+        <summary>The last points as a table</summary>
+        <${Table} label="Points" items=${rows(history, name, window)} columns=${[
+          ["#learned", (row) => count(row.learned)],
+          ["time", (row) => at(row.at)],
+          [`#${name}, ${window}`, (row) => html`<${Value} of=${row.value} />`],
+        ]} />
+      </details>
+    <//>
+  `;
+}
+
+async function all(model) {
+  const [history, metrics, drifts, versions] = await Promise.all(
+    ["history", "metrics", "drifts", "versions"].map((each) => get(of(model, each))),
+  );
+  return { history, metrics, drifts: drifts.items, versions: versions.items };
+}
+
+/** What the chart is given: the points of the history, the value now, and the marks. */
+function drawn({ history, metrics, drifts, versions }, { model, name, window, axis }) {
+  const score = history.metrics[name] || {};
+  const now = metrics[name] || {};
+  const isTime = axis === "time";
+  // What is the newest by events; by time it is not known when the last of them was.
+  const hasNow = !isTime && model.scored > (history.scored.at(-1) || 0);
+  const moments = rising(history.at.map((moment) => Date.parse(moment) / 1000));
+  const xs = isTime ? moments : hasNow ? [...history.scored, model.scored] : history.scored;
+  const values = (of, key) => [...((of(score) || {})[key] || history.at.map(() => null)), ...(hasNow ? [(of(now) || {})[key] ?? null] : [])];
+  const own = (of) => of;
+  const lines = [{ name: `${name}, ${window}`, colour: "accent", values: values(own, window) }];
+  if (now.served) lines.push({ name: "served", colour: "served", values: values((of) => of.served, window) });
+  for (const [key, shown] of Object.entries(BASELINES)) {
+    if (now[key] !== null && now[key] !== undefined) {
+      lines.push({ name: shown, colour: "quiet", dash: lines.length % 2 ? [7, 5] : [2, 4], values: values(own, key) });
+    }
+  }
+  const where = (scored) => (isTime ? between(history.scored, moments, scored) : scored);
+  const begun = new Map(drifts.map((drift) => [`${nameOf(drift)} ${drift.direction}`, drift])); // newest first: the first stays
+  const marks = [
+    ...[...begun.values()].map((drift) => [drift.direction, drift.index]),
+    ...versions.filter((version) => version.kind in MARKS).map((version) => [version.kind, version.scored]),
+  ].map(([kind, scored]) => ({ kind, x: where(scored), colour: MARKS[kind][0] }));
+  return { xs, isTime, lines, marks };
+}
+
+/** Records may be older than those before them; a chart's times rise. */
+function rising(moments) {
+  let last = -Infinity;
+  return moments.map((moment) => (last = Math.max(moment, last + 0.001)));
+}
+
+/** The time at which so many events were scored, between the points that are known. */
+function between(scored, moments, wanted) {
+  const after = scored.findIndex((each) => each >= wanted);
+  if (after <= 0) return after ? moments.at(-1) : moments[0];
+  const share = (wanted - scored[after - 1]) / (scored[after] - scored[after - 1]);
+  return moments[after - 1] + share * (moments[after] - moments[after - 1]);
+}
+
+const rows = (history, name, window) =>
+  history.learned
+    .map((learned, place) => ({ learned, at: history.at[place], value: history.metrics[name]?.[window]?.[place] }))
+    .slice(-100)
+    .reverse();
+
+function Now({ metrics }) {
+  const scores = Object.values(metrics);
+  const value = (read) => ([, score]) => html`<${Value} of=${read(score)} />`;
+  const there = Object.keys(BASELINES).filter((each) => scores.some((score) => each in score));
+  const columns = [
+    ["Score", ([name]) => name],
+    ...WINDOWS.map((each) => [`#${each}`, value((score) => score[each])]),
+    ["#95 % from", value((score) => score.low)],
+    ["#to", value((score) => score.high)],
+    ...there.map((each) => [`#${BASELINES[each]}`, value((score) => score[each])]),
+  ];
+  if (scores.some((score) => score.served)) columns.push(["#served, rolling", value((score) => score.served?.rolling)]);
+  return html`<${Table} label="Scores now" items=${Object.entries(metrics)} columns=${columns} />`;
+}

@@ -1,0 +1,37 @@
+// Asks again and again while somebody looks. A stream would hold on to a worker of the API that is
+// about to be replaced by the next version's; a question every two seconds holds on to nothing.
+
+import { useEffect, useState } from "./vendor/preact.js";
+
+const HIDDEN_MS = 15000;
+
+/**
+ * The newest answer of `ask`, and the problem of the last attempt; the answer before it stays meanwhile.
+ *
+ * @param ask Called at once, and when one of the keys changes; null: nothing is asked.
+ * @param everyMs Called again after so long; 0: it is not.
+ */
+export function useAsked(ask, keys, everyMs = 0) {
+  const [known, setKnown] = useState({ value: null, problem: null });
+  useEffect(() => {
+    let isOver = !ask;
+    let timer = 0;
+    const turn = async () => {
+      clearTimeout(timer);
+      const found = await ask().then((value) => ({ value, problem: null }), (problem) => ({ problem }));
+      if (isOver) return;
+      setKnown((last) => ({ ...last, ...found }));
+      if (everyMs) timer = setTimeout(turn, document.hidden ? HIDDEN_MS : everyMs);
+    };
+    const again = () => document.hidden || isOver || turn();
+    const told = everyMs ? ["visibilitychange", "ordered"] : []; // an order is seen at once
+    for (const event of told) document.addEventListener(event, again);
+    if (ask) turn();
+    return () => {
+      isOver = true;
+      clearTimeout(timer);
+      for (const event of told) document.removeEventListener(event, again);
+    };
+  }, keys);
+  return known;
+}
