@@ -34,7 +34,7 @@ from learner.progressive import (
     Watch,
     progressive_steps,
 )
-from learner.scores.scores import scores_of
+from learner.scores.scores import Scores, scores_of
 from learner.scores.served import ServedScores
 from learner.slices.slices import Slices
 from learner.tasks import TASKS
@@ -150,8 +150,7 @@ class Trainer:
         self.model_file = model_file
         self._tells_served = model_file.scores_answers or self.join.takes_answers
         self._name_and_key = name_and_key(model_file, self._estimator)
-        self.tally = ExampleCounts()
-        self.drifts = DriftLog()
+        self.tally, self.drifts = ExampleCounts(), DriftLog()
         self.history = History(len(model_file.metrics))
         self.notes = (*self._estimator.notes, *self._detectors.notes)
         self._last_x: Any = None
@@ -161,8 +160,7 @@ class Trainer:
             self._load(saved)
         if watch is not None:
             self._scores.feeds.append(watch.scored)
-        served = self._served.scores if self._tells_served else None
-        self._recording = Recording(self.history, self.tally, self._scores, served)
+        self._recording = Recording(self.history, self.tally, self._scores, self._served_scores)
         self._replayed = Replayed(self._estimator)
         self._steps, self._late_steps = (
             self._kept.following(
@@ -182,6 +180,11 @@ class Trainer:
                 (self._replayed, self._slices if self._scores.feeds else None),
             )
         )
+
+    @property
+    def _served_scores(self) -> Scores | None:
+        """Of what the API answered; None where its answers are not joined."""
+        return self._served.scores if self._tells_served else None
 
     def _load(self, saved: Saved) -> None:
         self._scores.restore(saved.payload["scores"])
@@ -387,7 +390,7 @@ class Trainer:
         if version is not None:
             self.drifts.settle(version)
         self.seal()
-        tally = self.tally
+        tally, served = self.tally, self._served_scores
         counts = {
             name: getattr(tally, name) for name in ExampleCounts.__slots__ if name != "raised"
         }
@@ -418,7 +421,7 @@ class Trainer:
             metrics=self._scores.report(),
             calibration=self._scores.calibration(),
             importance=self._kept.top,
-            served=self._served.scores.report() if self._tells_served else None,
+            served=served and served.report(),
             drift_total=self.drifts.total,
             refused_by=dict(self.refused_by),
             late=self.join.told(),
