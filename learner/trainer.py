@@ -421,7 +421,7 @@ class Trainer:
             metrics=self._scores.report(),
             calibration=self._scores.calibration(),
             importance=self._kept.top,
-            served=served and served.report(),
+            served=None if served is None else served.report(),
             drift_total=self.drifts.total,
             refused_by=dict(self.refused_by),
             late=self.join.told(),
