@@ -15,8 +15,8 @@ const COLUMNS = [
   ["direction", (drift) => drift.direction],
 ];
 
-export function Drifts({ model }) {
-  const known = useAsked(() => get(`${of(model.name, "drifts")}?limit=1000`), [model.version_id]);
+export function Drifts({ model, seen }) {
+  const known = useAsked(() => get(`${of(model.name, "drifts")}?limit=1000`), [seen]);
   const found = known.value ? known.value.items : [];
   return html`
     <${Section} title="Drift" note=${known.value && `${count(known.value.total)} detections`} known=${known}>

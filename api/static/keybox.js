@@ -18,7 +18,7 @@ export function KeyBox({ problem, onKey }) {
           onInput=${(event) => setText(event.target.value)} />
         <button class="main" disabled=${!text.trim()}>Use it in this tab</button>
       </form>
-      <p class="quiet">It is forgotten with the tab. Orders need the scope operate.</p>
+      <p class="quiet">It is forgotten with the tab.</p>
     </main>
   `;
 }

@@ -16,14 +16,14 @@ const COUNTS = {
   conflict: "Refused: said otherwise before",
 };
 
-export function Labels({ model }) {
-  const known = useAsked(() => get(of(model.name, "labels")), [model.version_id]);
+export function Labels({ model, seen }) {
+  const known = useAsked(() => get(of(model.name, "labels")), [seen]);
   const told = (labels) => [
     ...Object.entries(COUNTS).map(([name, shown]) => [shown, count(labels[name])]),
     ["The oldest that waits", labels.oldest_at ? ago(labels.oldest_at) : "none"],
   ];
   return html`
-    <${Section} title="Labels that come late" note=${`at ${model.version}`} known=${known}>
+    <${Section} title="Labels that come late" known=${known}>
       ${known.value && html`
         <${Facts} of=${told(known.value)} />
         <h3>From event to label</h3>

@@ -6,10 +6,10 @@ import { at, bytes, count } from "./format.js";
 import { useAsked } from "./poll.js";
 import { Section } from "./parts.js";
 
-export function Letters({ model }) {
+export function Letters({ model, seen }) {
   const [reason, setReason] = useState(""); // of all
   const query = `limit=20${reason ? `&reason=${encodeURIComponent(reason)}` : ""}`;
-  const known = useAsked(() => get(`${of(model.name, "dead-letters")}?${query}`), [reason, model.refused]);
+  const known = useAsked(() => get(`${of(model.name, "dead-letters")}?${query}`), [reason, seen]);
   const reasons = Object.entries(model.refused_by).sort((one, other) => other[1] - one[1]);
   const found = known.value ? known.value.items : [];
   return html`

@@ -2,7 +2,7 @@
 
 import { html, render, useEffect, useState } from "./vendor/preact.js";
 import { get, key, mayOrder, of } from "./api.js";
-import { useAsked } from "./poll.js";
+import { useAsked, useSeldom } from "./poll.js";
 import { Failed } from "./parts.js";
 import { State } from "./state.js";
 import { Overview } from "./overview.js";
@@ -60,6 +60,9 @@ function Page() {
   const orders = useAsked(model && (() => mayOrder(model)), [model, keys], 60000);
   // The answer about the model before stays until that about the next is there.
   const state = known.value && known.value.name === model ? known.value : null;
+  // What orders change is asked for at once, what learning changes now and then.
+  const ordered = state && JSON.stringify([state.name, state.pinned, state.tags, state.forgotten, state.frozen, state.rewind?.command_id]);
+  const seen = useSeldom(state?.version_id, ordered) + ordered;
   useEffect(() => {
     document.title = model ? `${model} · Weir` : "Weir";
   }, [model]);
@@ -77,7 +80,7 @@ function Page() {
         : html`<p class="sentence">${models.value && !names.length ? "No model has a version yet." : "Nothing is known yet."}</p>
             <${Failed} problem=${problem} />`}
       <${Tabs} model=${model} view=${here.view} />
-      ${state && html`<${View} key=${model} model=${state} mayOrder=${orders.value === true} />`}
+      ${state && html`<${View} key=${model} model=${state} seen=${seen} ordered=${ordered} mayOrder=${orders.value === true} />`}
     </main>
   `;
 }
@@ -107,7 +110,6 @@ const Tabs = ({ model, view }) => html`
   </nav>
 `;
 
-// What was there said that the page was loading.
 const root = document.getElementById("page");
 root.replaceChildren();
 render(html`<${Page} />`, root);

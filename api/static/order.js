@@ -12,7 +12,7 @@ const ABOUT = {
   unpin: ["Unpin", "Serves the newest version again.", "pin the version again"],
   freeze: ["Freeze", "Stops learning; answers go on.", "thaw"],
   thaw: ["Thaw", "Learns on where it was frozen.", "freeze"],
-  tag: ["Tag", "Gives the version a name, which also keeps it.", "give the name to another version"],
+  tag: ["Tag", "Gives the version a name, which also keeps it.", "tag another version"],
   cancel: ["Cancel going back", "Ends the rewind; the head stays as it was.", "roll back again"],
   release: ["Serve it all the same", "Serves what the publish gate holds back.", "pin the version before"],
 };

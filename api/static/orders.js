@@ -14,9 +14,8 @@ const COLUMNS = [
   ["outcome", (order) => html`<span class="text">${order.outcome}</span>`],
 ];
 
-export function Orders({ model }) {
-  const marks = JSON.stringify([model.version_id, model.frozen, model.pinned, model.tags, model.rewind]);
-  const known = useAsked(() => get(`${of(model.name, "audit")}?limit=200`), [marks]);
+export function Orders({ model, ordered }) {
+  const known = useAsked(() => get(`${of(model.name, "audit")}?limit=200`), [ordered]);
   const items = known.value ? known.value.items : [];
   return html`
     <${Section} title="Orders" note="newest first" known=${known}>

@@ -19,18 +19,19 @@ const MARKS = {
   import: ["served", "import"],
 };
 
-export function Overview({ model }) {
+export function Overview({ model, seen, ordered }) {
   const [name, setName] = useState(Object.keys(model.metrics)[0]);
   const [window, setWindow] = useState("rolling");
   const [axis, setAxis] = useState("events");
-  const known = useAsked(() => all(model.name), [model.version_id]);
+  const known = useAsked(() => all(model.name), [seen]);
+  const versions = useAsked(() => get(of(model.name, "versions")), [ordered]);
   if (!known.value) return html`<${Section} title="Scores" known=${known} />`;
   const { history, metrics } = known.value;
-  const picture = drawn(known.value, { model, name, window, axis });
+  const picture = drawn({ ...known.value, versions: versions.value ? versions.value.items : [] }, { model, name, window, axis });
   const kinds = Object.keys(MARKS).filter((kind) => picture.marks.some((mark) => mark.kind === kind));
   const same = (each) => [each, each];
   return html`
-    <${Section} title="Scores" note=${`at ${model.version}`} known=${known}>
+    <${Section} title="Scores" note=${`at ${history.version}`} known=${known}>
       <div class="controls">
         <${Choice} label="Score" value=${name} onChange=${setName} options=${Object.keys(metrics).map(same)} />
         <${Choice} label="Window" value=${window} onChange=${setWindow} options=${WINDOWS.map(same)} />
@@ -54,10 +55,8 @@ export function Overview({ model }) {
 }
 
 async function all(model) {
-  const [history, metrics, drifts, versions] = await Promise.all(
-    ["history", "metrics", "drifts", "versions"].map((each) => get(of(model, each))),
-  );
-  return { history, metrics, drifts: drifts.items, versions: versions.items };
+  const [history, metrics, drifts] = await Promise.all(["history", "metrics", "drifts"].map((each) => get(of(model, each))));
+  return { history, metrics, drifts: drifts.items };
 }
 
 /** What the chart is given: the points of the history, the value now, and the marks. */

@@ -1,9 +1,10 @@
 // Asks again and again while somebody looks. A stream would hold on to a worker of the API that is
 // about to be replaced by the next version's; a question every two seconds holds on to nothing.
 
-import { useEffect, useState } from "./vendor/preact.js";
+import { useEffect, useRef, useState } from "./vendor/preact.js";
 
 const HIDDEN_MS = 15000;
+const SELDOM_MS = 10000;
 
 /**
  * The newest answer of `ask`, and the problem of the last attempt; the answer before it stays meanwhile.
@@ -34,4 +35,11 @@ export function useAsked(ask, keys, everyMs = 0) {
     };
   }, keys);
   return known;
+}
+
+/** The value as it was when the key changed, or ten seconds ago: a version may be made every second. */
+export function useSeldom(value, key) {
+  const kept = useRef({});
+  if (kept.current.key !== key || Date.now() - kept.current.at > SELDOM_MS) kept.current = { value, key, at: Date.now() };
+  return kept.current.value;
 }

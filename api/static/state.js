@@ -33,7 +33,7 @@ export function State({ model, mayOrder, problem }) {
         <span class="lamp"></span><strong>${model.name}</strong> ${DOES[model.state] || `is ${model.state}`};
         ${model.serving ? ` ${model.serving} answers.` : " nothing answers yet."}
       </p>
-      ${problem && html`<p class="problem" role="alert">Not reached just now; what is shown may be old. ${problem.message}</p>`}
+      ${problem && html`<p class="problem" role="alert">Not reached just now. ${problem.message}</p>`}
       ${words(model).map((text) => html`<p class="advice">${text}</p>`)}
       <dl class="tiles">${tiles.map(([name, shown, under]) => html`<div key=${name}><dt>${name}</dt><dd>${shown}</dd><dd class="under">${under}</dd></div>`)}</dl>
       ${mayOrder && html`<div class="buttons">${commands(model).map(([each, title]) => html`<button key=${each} onClick=${() => setCommand(each)}>${title}</button>`)}</div>`}

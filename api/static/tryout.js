@@ -106,7 +106,7 @@ function Reasons({ explanation }) {
   const most = Math.max(...items.map((each) => Math.abs(each.contribution)), 0) || 1;
   return html`
     <h3>Why</h3>
-    <p class="quiet">${explanation.method}, ${explanation.exact ? "exact" : "an estimate"}, in ${String(explanation.scale).replace("_", " ")}: from ${score(explanation.base)} to ${score(explanation.sum)}.</p>
+    <p class="quiet">${explanation.exact ? "Exact" : `By ${explanation.method}`}, in ${String(explanation.scale).replace("_", " ")}: from ${score(explanation.base)} to ${score(explanation.sum)}.</p>
     <${Table} label="Reasons" items=${items} columns=${[
       ["Feature", (each) => each.feature],
       ["value", (each) => written(each.value)],

@@ -9,12 +9,10 @@ import { Section, Table, Value } from "./parts.js";
 
 const ORDERS = { rollback: "Roll back", pin: "Pin", tag: "Tag" };
 
-export function Versions({ model, mayOrder }) {
+export function Versions({ model, seen, mayOrder }) {
   const [order, setOrder] = useState(null);
   const [limit, setLimit] = useState(50);
-  // What serves, what is pinned and what is tagged changes without a new version.
-  const marks = JSON.stringify([model.serving, model.pinned, model.tags]);
-  const known = useAsked(() => get(`${of(model.name, "versions")}?limit=${limit}`), [model.version_id, marks, limit]);
+  const known = useAsked(() => get(`${of(model.name, "versions")}?limit=${limit}`), [seen, limit]);
   const { items = [], damaged = [], next } = known.value || {};
   const score = Object.keys(model.metrics)[0];
   const columns = [

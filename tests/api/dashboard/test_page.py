@@ -118,7 +118,7 @@ def test_what_was_refused_is_text_whatever_it_is(seen: Watched, api: Running) ->
 
 
 def test_a_question_is_answered_as_the_command_beside_it_is(seen: Watched, api: Running) -> None:
-    page, seen.allowed = seen.page, (404, 422)  # without reasons; and the last one
+    page, seen.allowed = seen.page, (422,)  # the last one
     seen.go("loans/try")
     expect(page.get_by_label("age")).to_have_attribute("max", "99")
     page.get_by_label("age").fill("44")
@@ -134,6 +134,9 @@ def test_a_question_is_answered_as_the_command_beside_it_is(seen: Watched, api: 
     assert (features["age"], features[IMAGE], "zipcode" in features) == (44, 1, False)
     assert titles(shown(page, "Probabilities")) == list(answer["probabilities"].values())
     expect(page.locator(".prediction strong")).to_have_text(answer["prediction"])
+    told = api.post(f"{MODEL}/explain", {"features": features}).json()["explanation"]
+    reasons = sorted(told["contributions"], key=lambda it: -abs(it["contribution"]))
+    assert titles(shown(page, "Reasons")) == [it["contribution"] for it in reasons]
     page.get_by_label("salary").fill("1e13")
     page.get_by_role("button", name="Ask").click()
     expect(page.get_by_role("alert").last).to_contain_text("salary")
