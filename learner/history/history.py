@@ -17,7 +17,7 @@ RECENT_ROWS = 1024
 PAST_ROWS = 1024
 # Events from one row to the next: the least of them, the share of those learned, and the most of
 # them for each score, since a score is what a row costs.
-_APART_MIN, _APART_SHARE, _APART_MAX = 100, 8, 2500
+_APART_MIN, _APART_SHARE, _APART_MAX = 100, 8, 4000
 
 
 class History:

@@ -126,7 +126,7 @@ def test_there_are_never_more_rows_than_the_limit_and_the_newest_are_all_there()
     rows = [row["learned"] for row in history.rows()]
 
     assert RECENT_ROWS + PAST_ROWS / 2 <= len(rows) <= RECENT_ROWS + CHUNK_ROWS + PAST_ROWS
-    assert {b - a for a, b in pairwise(rows[-RECENT_ROWS:])} == {2_500}
+    assert {b - a for a, b in pairwise(rows[-RECENT_ROWS:])} == {4_000}
     assert rows == sorted(set(rows))
     assert rows[0] < rows[-1] / 100
 
