@@ -4,6 +4,7 @@ from importlib.metadata import version as installed
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Response
+from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
 from api.compat.inference_bodies import (
@@ -50,8 +51,8 @@ _NO_NUMBER = HttpProblem(
 
 VersionNumber = Annotated[str, Path(description="The number of the version that answers now.")]
 JsonBytes = Annotated[
-    int | SkipJsonSchema[None],
-    Header(alias=JSON_BYTES, ge=0, description="How much of the body is JSON, if not all."),
+    Annotated[int, Field(ge=0)] | SkipJsonSchema[None],
+    Header(alias=JSON_BYTES, description="How much of the body is JSON, if not all."),
 ]
 
 
