@@ -30,12 +30,18 @@ _SERVER = re.compile(
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what starts servers, by what it asks for: `-m servers`, `-m "not servers"`.
 
-    What waits longest comes first, so that none of it is left alone at the end.
+    Those come first, what waits longest before all, so that none is left alone at the end.
     """
-    items.sort(key=lambda item: "tests/stream/dev/" not in item.nodeid)
     for item in items:
         if "starts_servers" in getattr(item, "fixturenames", ()):
             item.add_marker("servers")
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    if "tests/stream/dev/" in item.nodeid:
+        return 0
+    return 1 if item.get_closest_marker("servers") else 2
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -103,7 +103,7 @@ def to_bytes(tensor: Tensor) -> bytes:
     """The bytes of an answer's tensor.
 
     >>> to_bytes(Tensor("labels", "BYTES", (2,), ["UP", "é"])).hex()
-    '020000005550' '02000000c3a9'
+    '02000000555002000000c3a9'
     """
     if tensor.datatype == BYTES:
         texts = [str(value).encode() for value in tensor.values]

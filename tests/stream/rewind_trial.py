@@ -21,6 +21,7 @@ from typing import Any
 
 from checkpoints.dev_server import ValkeyServer
 from checkpoints.errors import NotInForce
+from checkpoints.operating.answers import NOTHING_CHANGED
 from checkpoints.operating.in_force import Enforcement
 from checkpoints.operating.operator import Operator
 from checkpoints.operating.order import Order
@@ -170,7 +171,7 @@ def cancel(at: Rig) -> bool:
     """Whether there was anything left to cancel."""
     with suppress(NotInForce):
         operator(at, limit_s=0.0).run(at.line, Order(command="cancel", reason="trial"))
-    return at.reader().audit(limit=1)[0].record.command.outcome == "done"
+    return at.reader().audit(limit=1)[0].record.command.outcome != NOTHING_CHANGED
 
 
 def _kill_amid(at: Rig, process: Any, kills: int, rng: random.Random, result: Result) -> Any:

@@ -14,6 +14,7 @@ from tests.api.dashboard.browser import Watched, chromium, tab
 from tests.api.dashboard.generations import through_generations
 from tests.api.dashboard.scene import IMAGE, SCRIPT, living
 from tests.api.running import Running
+from tests.config.processes.waiting import until
 
 MODEL = "/v1/models/loans"
 REASON = f"{IMAGE} it drifted"
@@ -62,14 +63,20 @@ def titles(rows: Locator) -> list[float]:
     return [float(each) for each in found if each != "no value"]
 
 
+def scores_now(api: Running) -> list[float]:
+    """What the API says of them, in the order of the table."""
+    windows = ("rolling", "fading", "lifetime", "low", "high", "no_change", "majority")
+    scores = api.get(f"{MODEL}/metrics").json().values()
+    return [of[each] for of in scores for each in windows if of[each] is not None]
+
+
 def shown(page: Page, label: str) -> Locator:
     """The body of the table with this name."""
     return page.get_by_role("region", name=label, exact=True).locator("tbody")
 
 
 def test_every_view_shows_what_the_api_says(seen: Watched, api: Running) -> None:
-    page, metrics = seen.page, api.get(f"{MODEL}/metrics").json()
-    model = api.get(MODEL).json()
+    page, model = seen.page, api.get(MODEL).json()
 
     seen.go("loans/scores")
     expect(page.locator(".sentence")).to_contain_text("loans is learning")
@@ -77,9 +84,11 @@ def test_every_view_shows_what_the_api_says(seen: Watched, api: Running) -> None
     for name, value in model["metrics"].items():
         tile = page.locator(".tiles div", has_text=name).locator("span[title]")
         assert float(tile.get_attribute("title") or "nan") == value
-    windows = ("rolling", "fading", "lifetime", "low", "high", "no_change", "majority")
-    told = [of[each] for of in metrics.values() for each in windows if of[each] is not None]
-    assert titles(shown(page, "Scores now")) == told
+    until(
+        lambda: titles(shown(page, "Scores now")) == scores_now(api),
+        what="the scores are the API's",
+        limit_s=30,
+    )
     assert page.locator(".chart canvas").count() == 1
     page.get_by_role("radio", name="ROCAUC", exact=True).click()
     page.get_by_role("radio", name="lifetime", exact=True).click()
