@@ -45,7 +45,7 @@ LEARNERS = {
 _WORKERS, _CONNECTIONS = 3, 12
 _ASKED = {"features": {"is_popular": 1}}
 _LOAD_S, _LOAD_RATE = 2.0, 1_000.0
-_LEFT_OUT = "0:1000-1999"
+_LEFT_OUT = 1_000  # records, right after the version gone back to
 _LIMIT_S = 600.0
 
 
@@ -113,8 +113,11 @@ def _rewound(at: Rig, operator: Operator, to: Version, ordered: Callable[[], obj
     """
     before, pace = at.head(), Pace()
     assert before is not None
-    order = Order(command="rollback", to=to.manifest.name, mode="rewind", skip=(_LEFT_OUT,),
-                  reason="benchmark")  # fmt: skip
+    (at_first,) = to.manifest.offsets[at.model_file.topics.events].values()
+    skip = f"0:{at_first}-{at_first + _LEFT_OUT - 1}"
+    order = Order(
+        command="rollback", to=to.manifest.name, mode="rewind", skip=(skip,), reason="benchmark"
+    )
     operator.run(at.line, order)
     ordered()
 

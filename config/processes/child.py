@@ -128,16 +128,17 @@ class ProcessSpec:
         return self.ready is None or self.ready()
 
 
+# Whoever a port was found for may not listen yet: none is found twice.
+_found_before: set[int] = set()
+
+
 def free_port() -> int:
     """A loopback port that nothing listens on, below the ports of outgoing connections.
 
     >>> 10_000 <= free_port() < 32_768
     True
     """
-    while True:
-        port = random.randrange(_LOWEST_FREE_PORT, _EPHEMERAL_PORTS_START)
-        if is_port_free(port):
-            return port
+    return free_ports(1)
 
 
 def free_ports(count: int) -> int:
@@ -147,8 +148,10 @@ def free_ports(count: int) -> int:
     True
     """
     while True:
-        first = random.randrange(_LOWEST_FREE_PORT, _EPHEMERAL_PORTS_START - count)
-        if all(is_port_free(first + place) for place in range(count)):
+        first = random.randrange(_LOWEST_FREE_PORT, _EPHEMERAL_PORTS_START - count + 1)
+        ports = range(first, first + count)
+        if _found_before.isdisjoint(ports) and all(map(is_port_free, ports)):
+            _found_before.update(ports)
             return first
 
 

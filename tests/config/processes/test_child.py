@@ -18,6 +18,7 @@ from config.processes.child import (
     ServerProcess,
     chosen_ports,
     free_port,
+    free_ports,
 )
 from tests.config.processes.waiting import is_running, until
 
@@ -146,3 +147,10 @@ def test_a_server_dies_with_the_process_that_started_it(tmp_path: Path) -> None:
 
     until(lambda: not is_running(pid), what="the server is gone")
     parent.communicate()
+
+
+def test_no_port_is_found_twice() -> None:
+    """Nor one of those that stand behind another: who is to have it may not listen yet."""
+    found = [free_port() for _ in range(500)]
+    first = free_ports(50)
+    assert len({*found, *range(first, first + 50)}) == len(found) + 50
