@@ -31,7 +31,7 @@ setup: .venv/ready  ## Python packages into .venv
 	@touch $@
 
 # What is free takes from what is busy, so that no long file is left alone at the end.
-PYTEST = .venv/bin/python -m pytest -q -n 5 --dist worksteal
+PYTEST = .venv/bin/python -m pytest -q -n 4 --dist worksteal
 
 check: setup  ## lint, and every test that starts no server
 	@$(MAKE) --no-print-directory lint & lint=$$!; \
