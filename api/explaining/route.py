@@ -16,7 +16,7 @@ from api.openapi.details import raw_body
 from api.openapi.explanations import Explained
 from api.openapi.problem_examples import BAD_METHOD, NOT_READY
 from api.openapi.questions import ExplainQuestion
-from api.routes.predict import Predictor, written
+from api.routes.predict import PREDICTION_EXAMPLE, Predictor, written
 from api.serving.load import Loaded
 from api.serving.served import ServedLine
 from checkpoints.reading.reader import LineReader
@@ -120,14 +120,7 @@ class Explaining:
 
 _FEATURES = {"empty_server_form_handler": 0.0, "https": 1.0}
 _EXAMPLE = {
-    "prediction": True,
-    "probabilities": {"true": 0.75, "false": 0.25},
-    "prediction_id": "order-1",
-    "model": "phishing",
-    "version": "v17",
-    "version_id": "4f1c" * 16,
-    "learned": 1250,
-    "age_seconds": 0.42,
+    **PREDICTION_EXAMPLE,
     "explanation": {
         "method": "exact",
         "exact": True,

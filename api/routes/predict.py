@@ -33,7 +33,7 @@ PATH = "/v1/models/{model}/predict"
 _BREATH_S = 0.005  # a batch lets other requests in so often
 
 _FEATURES = {"empty_server_form_handler": 0.0, "https": 1.0, "age_of_domain": 1}
-_EXAMPLE = {
+PREDICTION_EXAMPLE = {
     "prediction": True,
     "probabilities": {"true": 0.75, "false": 0.25},
     "prediction_id": "order-1",
@@ -226,7 +226,7 @@ class Predictor:
             "`prediction` means that the model has none yet, or, with the `reason` `not_finite`, "
             "that what it answers is NaN or infinite.",
             response_model=answers.Prediction | answers.Predictions,
-            responses=told(_EXAMPLE, BAD_FEATURE, NOT_READY),
+            responses=told(PREDICTION_EXAMPLE, BAD_FEATURE, NOT_READY),
             openapi_extra=raw_body(
                 Question,
                 Questions,

@@ -8,13 +8,10 @@ import pytest
 from msgspec.structs import replace
 
 from checkpoints.errors import BadCommand
-from checkpoints.operating.operator import Operator
-from checkpoints.stores.in_memory.store import MemoryStore
-from tests.checkpoints.builders import committed, granted, history
+from tests.checkpoints.builders import committed
 from tests.checkpoints.operators import (
     LINE,
     NOW_MS,
-    Steady,
     an_operator,
     audit,
     command_line,
@@ -25,32 +22,6 @@ from tests.checkpoints.operators import (
 
 SKIP = ("events/0:20-24",)
 EARLIER, CAUGHT_UP = "go back to an earlier version", "before the replay has caught up"
-
-
-@pytest.fixture
-def steady() -> Steady:
-    return Steady()
-
-
-@pytest.fixture
-def store(steady) -> MemoryStore:
-    return MemoryStore(clock=steady)
-
-
-@pytest.fixture
-def token(store) -> str:
-    return granted(store, LINE).token
-
-
-@pytest.fixture
-def versions(store, token):
-    """v1 to v5, of ten events each; the learner that made them holds the line."""
-    return history(store, LINE, token, length=5)
-
-
-@pytest.fixture
-def operator(store, steady) -> Operator:
-    return an_operator(store, steady)
 
 
 # --- asked before --------------------------------------------------------------------------------

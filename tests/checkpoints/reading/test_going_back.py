@@ -20,7 +20,7 @@ from checkpoints.records.manifest import Rewind
 from checkpoints.records.replay import SEGMENT, Replay
 from checkpoints.records.segments import pack
 from checkpoints.stores.heads import Outcome
-from checkpoints.stores.in_memory.store import DieAt, Died, MemoryStore
+from checkpoints.stores.in_memory.store import DieAt, Died
 from config.model.parts import Keep
 from tests.checkpoints.builders import (
     LEARNER,
@@ -31,14 +31,12 @@ from tests.checkpoints.builders import (
     damage,
     damage_segment,
     granted,
-    history,
     put,
     ref_of,
 )
 from tests.checkpoints.operators import (
     LINE,
     NOW_MS,
-    Steady,
     an_operator,
     audit,
     order,
@@ -47,32 +45,6 @@ from tests.checkpoints.operators import (
 )
 
 SKIP = ("events/0:20-24",)
-
-
-@pytest.fixture
-def steady() -> Steady:
-    return Steady()
-
-
-@pytest.fixture
-def store(steady) -> MemoryStore:
-    return MemoryStore(clock=steady)
-
-
-@pytest.fixture
-def token(store) -> str:
-    return granted(store, LINE).token
-
-
-@pytest.fixture
-def versions(store, token):
-    """v1 to v5, of ten events each; the learner that made them holds the line."""
-    return history(store, LINE, token, length=5)
-
-
-@pytest.fixture
-def operator(store, steady) -> Operator:
-    return an_operator(store, steady)
 
 
 def serving(store) -> str:
