@@ -17,7 +17,7 @@ RUNS ?= 1
 # make profile CASE="VW, text": which learner; see CASES in benchmarks/throughput.py.
 CASE ?= logistic regression
 
-.PHONY: help setup check test lint openapi browser pictures vendor compat demo parity bench bench-readme bench-long bench-peers profile torture copies figures
+.PHONY: help setup check test lint openapi browser mlflow pictures vendor compat demo parity bench bench-readme bench-long bench-peers profile torture copies figures
 
 setup: .venv/ready  ## Python packages into .venv
 
@@ -33,11 +33,11 @@ setup: .venv/ready  ## Python packages into .venv
 # What is free takes from what is busy, so that no long file is left alone at the end.
 PYTEST = .venv/bin/python -m pytest -q -n 4 --dist worksteal
 
-check: setup  ## lint, and every test that starts no server
+check: mlflow  ## lint, and every test that starts no server
 	@$(MAKE) --no-print-directory lint & lint=$$!; \
 	    $(PYTEST) -m "not servers"; tests=$$?; wait $$lint && exit $$tests
 
-test: lint openapi browser  ## lint, then every test
+test: lint openapi browser mlflow  ## lint, then every test
 	$(PYTEST) --ignore tests/benchmarks/smoke
 
 lint: setup  ## ruff, mypy, and the direction of imports
@@ -64,6 +64,14 @@ openapi: $(REDOCLY)  ## redocly's recommended rules over the OpenAPI document
 # Each client in an environment of its own under .venv/compat, made once: about 700 MB from PyPI.
 compat: setup  ## Triton's, KServe's and MLflow's own clients ask a running Weir
 	@.venv/bin/python -m tests.api.compat.trial
+
+# Not beside Weir: River loads what it finds of MLflow's packages, in every process that starts.
+mlflow: .venv/mlflow/ready  ## MLflow, in an environment of its own
+
+.venv/mlflow/ready: .venv/ready
+	@UV_PROJECT_ENVIRONMENT=.venv/mlflow .venv/bin/uv sync --frozen --quiet --no-dev --extra mlflow \
+	    --python .venv/bin/python
+	@touch $@
 
 browser: setup  ## the Chromium that the dashboard is tried in
 	@.ci/chromium

@@ -21,6 +21,7 @@ from checkpoints.records.line import Line
 from checkpoints.stores.in_redis.connection import RedisConnection
 from checkpoints.stores.in_redis.store import RedisStore
 from config.model_file import parse_model_file
+from tests import web
 from tests.api.running import Learning, until
 from tests.checkpoints.builders import OPERATOR, VERIFIER
 
@@ -88,7 +89,7 @@ class Host:
         names = [each.model_file.name for each in self.learnings]
         return {name: self.ask(name=name)["version"] for name in names}
 
-    def ask(self, client: Any = httpx, name: str = "") -> dict[str, Any]:
+    def ask(self, client: Any = web, name: str = "") -> dict[str, Any]:
         """One prediction, by the first model and on a connection of its own by default."""
         path = f"{self.url}/v1/models/{name or self.name}/predict"
         answer = client.post(path, json={"features": {"https": 1}})
@@ -123,7 +124,7 @@ class Host:
 
     def metrics(self) -> str:
         """As one of the workers has them."""
-        return httpx.get(f"{self.url}/metrics").text
+        return web.get(f"{self.url}/metrics").text
 
     def counted(self, outcome: str = "ok") -> float:
         """Predictions, by `/metrics`."""
@@ -145,7 +146,7 @@ class Host:
 
     def _is_well(self, path: str) -> bool:
         with contextlib.suppress(httpx.TransportError):
-            return httpx.get(self.url + path).status_code == 200
+            return web.get(self.url + path).status_code == 200
         return False
 
 

@@ -23,6 +23,8 @@ from typing import Any
 import httpx
 from kafka import KafkaConsumer, TopicPartition
 
+from tests import web
+
 MODEL = """
 name: loop
 task: binary
@@ -69,7 +71,7 @@ class Application:
     def model(self) -> Any:
         """Where it stands; empty while nobody answers."""
         with suppress(httpx.HTTPError, ValueError, OSError):
-            return httpx.get(f"{self.servers['api']}/v1/models/loop", timeout=5).json()
+            return web.get(f"{self.servers['api']}/v1/models/loop", timeout=5).json()
         return {}
 
     def _post(self, route: str, body: Any, wanted: int) -> None:
@@ -77,7 +79,7 @@ class Application:
         while time.monotonic() < give_up_at:
             with suppress(httpx.HTTPError, ValueError, OSError):
                 url = f"{self.servers['api']}/v1/models/loop/{route}"
-                if httpx.post(url, json=body, timeout=15).status_code == wanted:
+                if web.post(url, json=body, timeout=15).status_code == wanted:
                     return
             time.sleep(0.05)
         raise AssertionError(f"{route} was not answered {wanted} within {_LIMIT_S} s")
@@ -156,7 +158,7 @@ def _problems(application: Application) -> list[str]:
     taken = sum(sum(each.values()) for each in model["offsets"].values())
     told = sum(model[name] for name in (
         "learned", "refused", "skipped", "forgotten", "pending", "expired"))  # fmt: skip
-    status = httpx.get(f"{application.servers['api']}/v1/models/loop/labels").json()
+    status = web.get(f"{application.servers['api']}/v1/models/loop/labels").json()
     if taken != told + status["matched"]:
         found.append(f"{taken} records were taken, {told} + {status['matched']} are told")
     return found

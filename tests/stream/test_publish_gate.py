@@ -1,20 +1,11 @@
 """The publish gate on a whole `weir dev`, and under kills: a poisoned stretch is never served."""
 
-import json
-import os
 import random
-import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
 
 from checkpoints.operating.operator import Operator
@@ -23,6 +14,7 @@ from checkpoints.records.gate import PublishGate
 from checkpoints.records.manifest import Version
 from checkpoints.records.publish_gate import judged
 from tests.stream.rig import Rig, rig
+from tests.stream.whole_dev import dev, events, until
 
 MODEL = """
 name: {name}
@@ -33,93 +25,6 @@ scores: {{rolling: 200}}
 checkpoint: {{every_seconds: {every_seconds}, keep: {{last: 500}}}}
 publish: {{score: Accuracy, margin: 0.1}}
 """
-_LIMIT_S = 90.0
-
-
-def events(count: int, rng: random.Random, *, poisoned: bool = False) -> list[dict[str, Any]]:
-    """Events whose feature tells their label; poisoned ones are labelled by chance."""
-    values = [rng.uniform(-1, 1) for _ in range(count)]
-    return [
-        {"features": {"a": a}, "label": rng.random() < 0.5 if poisoned else a > 0} for a in values
-    ]
-
-
-@dataclass(slots=True)
-class Dev:
-    """A running `weir dev` with one model."""
-
-    folder: Path
-    name: str
-
-    @property
-    def servers(self) -> Any:
-        """`dev.json`."""
-        return json.loads((self.folder / "dev.json").read_text())
-
-    def model(self) -> Any:
-        """Where it stands; empty while nobody answers."""
-        with suppress(httpx.HTTPError, ValueError, OSError):
-            return httpx.get(self._url(""), timeout=5).json()
-        return {}
-
-    def send(self, made: list[dict[str, Any]]) -> None:
-        """Publish events over HTTP, and wait until all is learned and committed."""
-        total = self.model()["learned"] + len(made)
-        answer = httpx.post(self._url("/events"), json={"events": made}, timeout=30)
-        assert answer.status_code == 202, answer.text
-        until(lambda: self.model().get("learned") == total, f"{total} learned")
-
-    def answers_by(self) -> str:
-        """The version that a prediction is made by."""
-        answer = httpx.post(self._url("/predict"), json={"features": {"a": 0.5}}, timeout=15)
-        assert answer.status_code == 200, answer.text
-        return str(answer.json()["version"])
-
-    def order(self, command: str) -> Any:
-        answer = httpx.post(self._url(f"/{command}"), json={"reason": "test"}, timeout=30)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
-
-    def held_by_metric(self) -> float:
-        """What the learner's `/metrics` says."""
-        text = httpx.get(self.servers["metrics"][f"learner:{self.name}"]).text
-        lines = (each for each in text.splitlines() if each.startswith("weir_model_held{"))
-        return float(next(lines).split()[-1])
-
-    def kill(self, child: str) -> None:
-        os.kill(self.servers["pids"][child], signal.SIGKILL)
-
-    def _url(self, path: str) -> str:
-        return f"{self.servers['api']}/v1/models/{self.name}{path}"
-
-
-def until(is_so: Callable[[], Any], what: str) -> None:
-    give_up_at = time.monotonic() + _LIMIT_S
-    while not is_so():
-        assert time.monotonic() < give_up_at, f"not {what} within {_LIMIT_S} s"
-        time.sleep(0.05)
-
-
-@contextmanager
-def dev(folder: Path, name: str) -> Iterator[Dev]:
-    """A `weir dev` on ports of its own, whose model has its first version."""
-    (folder / "model.yaml").write_text(MODEL.format(name=name, every_seconds=0.2))
-    program = Path(sys.executable).with_name("weir")
-    command = [str(program), "dev", "--model", "model.yaml", "--port", "0", "--kafka-port", "0",
-               "--data-dir", str(folder)]  # fmt: skip
-    with (
-        (folder / "said").open("wb") as said,
-        subprocess.Popen(command, cwd=folder, stdout=said, stderr=said) as process,
-    ):
-        try:
-            found = Dev(folder, name)
-            until(lambda: found.model().get("version"), "up")
-            yield found
-        finally:
-            process.send_signal(signal.SIGTERM)
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(40)
-            process.kill()
 
 
 @pytest.mark.timeout(300)
@@ -128,7 +33,7 @@ def test_predictions_go_on_from_the_good_version_while_a_stretch_is_poisoned(
 ) -> None:
     """Through kills of learner, source and API; then it is served again by itself, or by order."""
     rng = random.Random(17)
-    with dev(tmp_path, "gated") as found:
+    with dev(tmp_path, "gated", MODEL.format(name="gated", every_seconds=0.2)) as found:
         found.send(events(1000, rng))
         assert found.model()["held"] is None
         until(lambda: found.answers_by() == found.model()["version"], "the head is served")
@@ -142,7 +47,7 @@ def test_predictions_go_on_from_the_good_version_while_a_stretch_is_poisoned(
 
         for child in ("learner:gated", "source:gated", "api"):
             found.kill(child)
-            until(lambda: found.model().get("state") in ("idle", "learning"), "back")
+            until(lambda: found.model()["state"] in ("idle", "learning"), "back")
             found.send(events(20, rng, poisoned=True))
             now = found.model()
             assert (now["held"]["good"], now["serving"]) == (good, good)

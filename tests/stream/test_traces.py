@@ -13,6 +13,7 @@ import httpx
 
 from checkpoints.records.signing import make_keys
 from config.processes.child import free_port
+from tests import web
 from tests.api.running import until
 from tests.collector import Collector, SentSpan, collecting
 
@@ -51,12 +52,10 @@ def _learn_one(url: str) -> None:
     until(lambda: _answers(url), limit_s=60)
     trace = {"traceparent": f"00-{CALLER[0]}-{CALLER[1]}-01"}
     body = {"features": {"a": 1.0}, "id": "walk-1"}
-    assert httpx.post(f"{url}/predict", json=body, headers=trace).status_code == 200
-    until(
-        lambda: httpx.get(url).json()["offsets"][f"{url.rpartition('/')[2]}.predictions"]["0"] > 1
-    )
-    assert httpx.post(f"{url}/labels", json={"id": "walk-1", "label": True}).status_code == 202
-    until(lambda: httpx.get(url).json()["learned"] == 1)
+    assert web.post(f"{url}/predict", json=body, headers=trace).status_code == 200
+    until(lambda: web.get(url).json()["offsets"][f"{url.rpartition('/')[2]}.predictions"]["0"] > 1)
+    assert web.post(f"{url}/labels", json={"id": "walk-1", "label": True}).status_code == 202
+    until(lambda: web.get(url).json()["learned"] == 1)
 
 
 def _check_the_walk(name: str, collector: Collector) -> None:
@@ -75,7 +74,7 @@ def _check_the_walk(name: str, collector: Collector) -> None:
 
 def _answers(url: str) -> bool:
     try:
-        return httpx.post(f"{url}/predict", json={"features": {"a": 0.0}}).status_code == 200
+        return web.post(f"{url}/predict", json={"features": {"a": 0.0}}).status_code == 200
     except httpx.TransportError:
         return False
 

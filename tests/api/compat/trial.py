@@ -16,11 +16,11 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 import numpy as np
 from river import datasets
 
 from checkpoints.dev_server import ValkeyServer
+from tests import web
 from tests.api.compat.relay import Relay
 from tests.api.hosting import Host, hosting
 from tests.api.running import until
@@ -122,7 +122,7 @@ def _expected(host: Host, rows: list[dict[str, Any]]) -> dict[str, list[dict[str
         {**row, **{name: float(np.float32(row[name])) for name in NAMES}} for row in rows
     ]  # fmt: skip
     return {
-        group: httpx.post(f"{host.path}/predict", json={"instances": each}).json()["predictions"]
+        group: web.post(f"{host.path}/predict", json={"instances": each}).json()["predictions"]
         for group, each in (("all", rows), ("listed", listed), ("rounded", rounded))
     }
 

@@ -12,13 +12,13 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from checkpoints.dev_server import ValkeyServer
 from tests.api.dashboard.browser import Watched, chromium, tab
 from tests.api.dashboard.generations import through_generations
+from tests.api.dashboard.pressing import by_keyboard, click
 from tests.api.dashboard.scene import IMAGE, SCRIPT, living
 from tests.api.running import Running
 from tests.config.processes.waiting import until
 
 MODEL = "/v1/models/loans"
 REASON = f"{IMAGE} it drifted"
-TABS_MAX = 120
 
 
 @pytest.fixture(scope="module")
@@ -40,21 +40,6 @@ def seen(browser: Browser, api: Running) -> Iterator[Watched]:
     yield found
     assert found.wrong == []
     found.page.context.close()
-
-
-def click(target: Locator) -> None:
-    target.click()
-
-
-def by_keyboard(target: Locator) -> None:
-    """Go there by Tab alone, and press it."""
-    expect(target).to_be_enabled()
-    for _ in range(TABS_MAX):
-        if target.evaluate("element => element === document.activeElement"):
-            target.page.keyboard.press("Enter")
-            return
-        target.page.keyboard.press("Tab")
-    raise AssertionError(f"{target} is not reached by Tab")
 
 
 def titles(rows: Locator) -> list[float]:

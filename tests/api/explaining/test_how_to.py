@@ -3,9 +3,9 @@
 import json
 import math
 
-import httpx
 import pytest
 
+from tests import web
 from tests.config.processes.waiting import until
 from tests.pages import Page, Reader
 
@@ -21,8 +21,8 @@ def test_the_page_does_what_it_says(starts_servers, tmp_path):
     with reader.runs("weir dev --model returns.yaml"):
         reader.types(send)
         model_url = f"{reader.servers['api']}/v1/models/returns"
-        until(lambda: httpx.get(model_url).json().get("learned") == 9, what="all is learned")
-        version = httpx.get(model_url).json()["version"]
+        until(lambda: web.get(model_url).json().get("learned") == 9, what="all is learned")
+        version = web.get(model_url).json()["version"]
         printed = PAGE.blocks("text")[0]
         assert reader.types(ask) == printed.replace(" v2 ", f" {version} ")
         asked = json.loads(reader.types(curl))
@@ -31,7 +31,7 @@ def test_the_page_does_what_it_says(starts_servers, tmp_path):
         chance = 1 / (1 + math.exp(-asked["explanation"]["sum"]))
         assert abs(chance - asked["probabilities"]["true"]) <= 1e-9
         body = {"features": {"price": 9.5, "items": 3, "express": 1}, "method": "shapley"}
-        found = httpx.post(f"{model_url}/explain", json=body).json()["explanation"]
+        found = web.post(f"{model_url}/explain", json=body).json()["explanation"]
         assert (found["rounds"], found["background"]) == (25, {"n": 9, "learned": 9})
         worth = json.loads(reader.types(importance))
         assert (worth["measured"], worth["every"]) == (1, 8)

@@ -7,7 +7,6 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 import weir
@@ -15,6 +14,7 @@ from api.offline.errors import AnsweringEndedError, NotFitHereError, RowRefusedE
 from checkpoints.errors import FileRefused, KeyProblem
 from checkpoints.records.signing import public_pem
 from tests.api.offline.exported import PUBLIC, export
+from tests.api.offline.frames import pd
 from tests.api.running import PHISHING, phishing, running
 from tests.checkpoints.builders import STRANGER
 from tests.learner.streams import binary, numbers

@@ -3,11 +3,11 @@
 import math
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from api.offline.errors import RowRefusedError
 from api.offline.rows import CHUNK, chunks_of, features_of, with_way_out
+from tests.api.offline.frames import pd
 
 
 def test_numbers_of_numpy_become_pythons():

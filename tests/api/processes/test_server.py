@@ -26,6 +26,7 @@ from checkpoints.errors import StoreUnavailable
 from checkpoints.stores.in_memory.store import MemoryStore
 from config.errors import SettingsError
 from config.model_file import parse_model_file
+from tests import web
 from tests.api.hosting import hosting
 from tests.api.running import KEYS, PHISHING, Running, by_line, running, settings_of, until
 
@@ -289,7 +290,7 @@ def test_what_a_killed_process_left_in_memory_is_cleared_by_the_next(
 
 def _is_live(port: int) -> bool:
     with contextlib.suppress(httpx.TransportError):
-        return httpx.get(f"http://127.0.0.1:{port}/livez").status_code == 200
+        return web.get(f"http://127.0.0.1:{port}/livez").status_code == 200
     return False
 
 

@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from checkpoints.dev_server import ValkeyServer
+from tests import web
 from tests.api.hosting import HEAVY, Host, hosting
 from tests.api.running import Learning, until
 from tests.config.processes.waiting import is_running
@@ -180,7 +181,7 @@ def test_a_version_that_does_not_load_leaves_the_old_one_serving(host: Host) -> 
     failed = f'weir_model_loads_total{{model="{host.name}",outcome="failed"}} 1.0'
     until(lambda: failed in host.metrics())
 
-    assert httpx.get(host.path).json()["version"] == bad
+    assert web.get(host.path).json()["version"] == bad
     assert {host.ask()["version"] for _ in range(10)} == {good}
     assert host.is_ready()
     newest = host.commit()

@@ -4,7 +4,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,13 +12,15 @@ from typing import Any
 import httpx
 
 from config.processes.child import ProcessSpec, ServerProcess, free_port
+from tests import web
 
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "GIT_PYTHON_REFRESH": "quiet",
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # eight more processes
 }
-PROGRAMS = Path(sys.executable).parent
+# Of `make mlflow`: Weir with its extra.
+PROGRAMS = Path(__file__).resolve().parents[3] / ".venv" / "mlflow" / "bin"
 _READY_S = 60.0
 
 
@@ -83,7 +84,7 @@ def _running(
 
 def _answers(url: str) -> bool:
     try:
-        return httpx.get(url, timeout=0.4).status_code == 200
+        return web.get(url, timeout=0.4).status_code == 200
     except httpx.HTTPError:
         return False
 

@@ -5,17 +5,16 @@ By a real MLflow server on SQLite, and as `docs/how-to/mlflow.md` says it.
 
 import json
 import re
-import sys
 import zipfile
 from pathlib import Path
 
-import httpx
 import pytest
 
 from api.registry.own_wheel import own_wheel
 from checkpoints.records.signing import _private_pem, _write_public
 from checkpoints.stores.in_redis.connection import RedisConnection
 from checkpoints.stores.in_redis.store import RedisStore
+from tests import web
 from tests.api.registry import mlflow_servers
 from tests.api.running import phishing, running
 from tests.checkpoints.builders import LEARNER, OPERATOR
@@ -101,7 +100,7 @@ def test_a_version_is_registered_loaded_and_served_as_the_page_says(returns, tmp
         assert f'load_model("{told["uri"].replace(name, "returns")}")' in load
 
         (tmp_path / "rows.json").write_text(json.dumps(rows))
-        loads = [sys.executable, "-c", LOAD, told["uri"]]
+        loads = [mlflow_servers.PROGRAMS / "python", "-c", LOAD, told["uri"]]
         fresh = mlflow_servers.run(loads, cwd=tmp_path, MLFLOW_TRACKING_URI=tracking)
         assert fresh.returncode == 0, fresh.stderr
         found, refused = fresh.stdout.splitlines()
@@ -113,7 +112,7 @@ def test_a_version_is_registered_loaded_and_served_as_the_page_says(returns, tmp
         assert json.loads(body) == {"dataframe_records": [ROW]}
         with mlflow_servers.serving(told["uri"], tracking, tmp_path) as url:
             given = {"dataframe_records": rows}
-            answer = httpx.post(f"{url}/invocations", json=given, timeout=60)
+            answer = web.post(f"{url}/invocations", json=given, timeout=60)
         assert json.dumps(answer.json()["predictions"]) == wanted
 
 
@@ -159,9 +158,13 @@ def test_trials_are_logged_as_a_run_and_its_children(starts_servers, tmp_path):
     root = {"PYTHONPATH": str(PAGE.parents[2])}
     with mlflow_servers.server(tmp_path) as (tracking, kill):
         given = {**root, "MLFLOW_TRACKING_URI": tracking}
-        done = mlflow_servers.run([sys.executable, "-c", LOG], cwd=tmp_path, **given)
+        done = mlflow_servers.run(
+            [mlflow_servers.PROGRAMS / "python", "-c", LOG], cwd=tmp_path, **given
+        )
         assert (done.stdout.strip(), done.returncode) == ("[]", 0), done.stderr
-        read = mlflow_servers.run([sys.executable, "-c", READ], cwd=tmp_path, **given)
+        read = mlflow_servers.run(
+            [mlflow_servers.PROGRAMS / "python", "-c", READ], cwd=tmp_path, **given
+        )
         assert json.loads(read.stdout) == {
             "names": ["lr 0.01", "lr 0.1", "search 1"],
             "is_child": True,
@@ -171,7 +174,9 @@ def test_trials_are_logged_as_a_run_and_its_children(starts_servers, tmp_path):
             "states": ["FINISHED"],
         }
         kill()
-        lost = mlflow_servers.run([sys.executable, "-c", LOG], cwd=tmp_path, **given)
+        lost = mlflow_servers.run(
+            [mlflow_servers.PROGRAMS / "python", "-c", LOG], cwd=tmp_path, **given
+        )
         (warning,) = json.loads(lost.stdout)
         assert warning.startswith(f"not all is logged in MLflow: MLflow at {tracking}: ")
 

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from kafka import KafkaProducer, TopicPartition
 from kafka.structs import OffsetAndMetadata
@@ -28,6 +27,7 @@ from config.processes.child import READY_CHECK_MAX_S, free_port
 from config.settings import load_settings
 from stream.dev.plan import plan
 from stream.kafka import client as kafka_client
+from tests import web
 from tests.config.processes.waiting import is_running, until
 from tests.servers import SharedKafka
 
@@ -56,7 +56,7 @@ class Dev:
         return (self.directory / "dev.json").exists()
 
     def model(self, name: str) -> Any:
-        return httpx.get(f"{self.file['api']}/v1/models/{name}").json()
+        return web.get(f"{self.file['api']}/v1/models/{name}").json()
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
@@ -189,9 +189,9 @@ def test_a_learner_that_cannot_go_on_is_stopped_alone(
     with at.dev() as dev:
         until(dev.is_ready, what="ready again", limit_s=120)
         until(lambda: dev.model(at.bad)["state"] == "failed", what="failed")
-        assert dev.model(at.good)["state"] == "idle"
+        until(lambda: dev.model(at.good)["state"] == "idle", what="idle")
         asked = {"features": {"a": 1}}
-        answer = httpx.post(f"{dev.file['api']}/v1/models/{at.bad}/predict", json=asked).json()
+        answer = web.post(f"{dev.file['api']}/v1/models/{at.bad}/predict", json=asked).json()
         assert answer["learned"] == 10, "it goes on serving what it has"
         assert dev.file["pids"].keys() == {
             "api", "learners", f"learner:{at.good}", f"source:{at.good}",

@@ -1,14 +1,12 @@
 """Trials in MLflow: a run for all, one a row below it; and rows whatever becomes of its server."""
 
 import json
-import sys
-from pathlib import Path
 
 import pytest
 
 from tests.api.registry import mlflow_servers
 
-WEIR = Path(sys.executable).with_name("weir")
+WEIR = mlflow_servers.PROGRAMS / "weir"
 MODEL = """
 name: logistic
 task: binary
@@ -59,7 +57,9 @@ def test_trials_and_searches_are_logged_and_a_lost_server_costs_none(starts_serv
         tried = mlflow_servers.run(tries, cwd=tmp_path, **given)
         searched = mlflow_servers.run(searches, cwd=tmp_path, **given)
         assert (tried.returncode, searched.returncode) == (0, 0), tried.stderr + searched.stderr
-        read = mlflow_servers.run([sys.executable, "-c", READ], cwd=tmp_path, **given)
+        read = mlflow_servers.run(
+            [mlflow_servers.PROGRAMS / "python", "-c", READ], cwd=tmp_path, **given
+        )
         found = json.loads(read.stdout)
         kill()
         lost = mlflow_servers.run(tries, cwd=tmp_path, **given)
