@@ -6,3 +6,7 @@ what its labels are. `events/` makes examples of records, `river/` and `vw/` are
 `scores/` and `drift/` judge them, `explaining/` says why they answer as they do. May import
 `config` alone: no driver, no clock, no unseeded random number. Begin with `progressive.py`.
 """
+
+from learner.river.scipy_later import let_river_wait
+
+let_river_wait()
