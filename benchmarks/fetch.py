@@ -17,7 +17,7 @@ from typing import Any
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 
 from stream.dev.kafka_server import KafkaServer
-from stream.kafka import fast_records
+from stream.kafka.batches import fast_records
 
 MIB = 1 << 20
 KINDS: dict[str, dict[str, Any]] = {

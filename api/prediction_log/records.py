@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
@@ -32,11 +33,16 @@ class Note(Struct, frozen=True, array_like=True):
 
 
 class LogRecord(NamedTuple):
-    """One record: its key, its value, its headers."""
+    """One record.
+
+    Attributes:
+        at_ms: When it was answered, Unix time.
+    """
 
     key: bytes
     value: bytes
-    headers: tuple[tuple[str, bytes], ...] = ()
+    headers: tuple[tuple[str, bytes], ...]
+    at_ms: int
 
 
 class _Asked(Struct):
@@ -90,7 +96,7 @@ def records(note: Note, answer_log: AnswerLog) -> Iterator[LogRecord]:
     >>> note = Note("m", 1_700_000_000_250, 1, b'{"features": {"a": 1.50}, "key": "k"}',
     ...             b'{"prediction": true, "prediction_id": "x", "model": "m", "version": "v1", '
     ...             b'"version_id": "4f1c", "learned": 7, "age_seconds": 0.1}')
-    >>> key, value, headers = next(records(note, AnswerLog()))
+    >>> key, value, _, _ = next(records(note, AnswerLog()))
     >>> key, value[value.index(b'"predicted_at') :]
     (b'k', b'"predicted_at":"2023-11-14T22:13:20.250Z","prediction":true,"features":{"a": 1.50},\
 "key":"k"}')
@@ -106,7 +112,8 @@ def records(note: Note, answer_log: AnswerLog) -> Iterator[LogRecord]:
     for answer, given in zip(answers, features, strict=True):
         if answer_log.holds(answer.prediction_id):
             value = _value(answer, given if answer_log.features else UNSET, asked.key, at)
-            yield LogRecord((asked.key or answer.prediction_id).encode(), value, headers)
+            key = (asked.key or answer.prediction_id).encode()
+            yield LogRecord(key, value, headers, note.at_ms)
 
 
 def _value(answer: _Answered, features: Raw | UnsetType, key: str | None, at: str) -> bytes:
@@ -125,6 +132,7 @@ def _value(answer: _Answered, features: Raw | UnsetType, key: str | None, at: st
     return _encode(value)
 
 
+@lru_cache(maxsize=8)  # as quickly as they come, many have one
 def _rfc3339(at_ms: int) -> str:
     seconds, milliseconds = divmod(at_ms, 1000)
     moment = datetime.fromtimestamp(seconds, UTC)

@@ -16,7 +16,7 @@ import signal
 import socket
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from api.metrics import ApiMetrics
@@ -39,9 +39,14 @@ class RecordSender(Protocol):
         """Begin, in the process that it is to work in."""
 
     def send(
-        self, topic: str, record: LogRecord, at_ms: int, settled: Callable[[bool], None]
+        self, topic: str, records: Sequence[LogRecord], settled: Callable[[int, int, bool], None]
     ) -> None:
-        """Queue a record; `settled` is called once, on any thread: whether Kafka has it."""
+        """Queue records.
+
+        Args:
+            settled: Called on any thread until all are told of once: how many of them, the bytes
+                of their keys and values, and whether Kafka has them.
+        """
 
     def close(self, limit_s: float) -> None:
         """Deliver what is queued for so long at most; the rest settles as not delivered."""
@@ -75,7 +80,9 @@ class Sender:
         }
         self._finish_s = finish_s
         self._channels: list[Notes] = []
-        self._settled: deque[tuple[str, int, bool]] = deque()  # model, bytes, whether Kafka has it
+        self._settled: deque[tuple[str, int, int, bool]] = deque()  # model, records, bytes, taken
+        self._settlers = {it: self._settler(it) for it in models}
+        self._made: dict[str, list[LogRecord]] = {it: [] for it in models}  # in this turn
         self._under_way: Counter[str] = Counter()
         self._under_way_bytes: Counter[str] = Counter()
         self._dropped_since: Counter[str] = Counter()
@@ -118,6 +125,7 @@ class Sender:
         self._welcome()
         for worker in list(self._channels):
             self._hear(worker)
+        self._send()
         self._say_what_is_dropped()
 
     def _welcome(self) -> None:
@@ -144,11 +152,10 @@ class Sender:
             self._take(note)
         except Exception:  # the border: it is logged, and what is missing of it counted
             log.exception("model %s: an answer cannot be written down", note.model)
-            for _ in range(note.count - (self._taken - before)):
-                self._drop(note.model)
+            self._drop(note.model, note.count - (self._taken - before))
 
     def _take(self, note: Note) -> None:
-        topic = self._models[note.model].topics.predictions
+        made = self._made[note.model]
         for record in records(note, self._logs[note.model]):
             size = len(record.key) + len(record.value)
             self._taken += 1
@@ -157,30 +164,38 @@ class Sender:
                 continue
             self._under_way[note.model] += 1
             self._under_way_bytes[note.model] += size
-            self._records.send(topic, record, note.at_ms, self._settler(note.model, size))
+            made.append(record)
 
-    def _drop(self, model: str) -> None:
-        self._lost[model].add()
-        self._dropped_since[model] += 1
+    def _send(self) -> None:
+        """Hand over what this turn made."""
+        for model, made in self._made.items():
+            if made:
+                topic = self._models[model].topics.predictions
+                self._records.send(topic, made, self._settlers[model])
+                self._made[model] = []
+
+    def _drop(self, model: str, count: int = 1) -> None:
+        self._lost[model].add(count)
+        self._dropped_since[model] += count
 
     def _is_full(self, model: str, size: int) -> bool:
         self._settle()
         is_many = self._under_way[model] >= RECORDS_MAX
         return is_many or self._under_way_bytes[model] + size > BYTES_MAX
 
-    def _settler(self, model: str, size: int) -> Callable[[bool], None]:
-        return lambda has: self._settled.append((model, size, has))
+    def _settler(self, model: str) -> Callable[[int, int, bool], None]:
+        return lambda count, size, has: self._settled.append((model, count, size, has))
 
     def _settle(self) -> None:
         """Count what has become of records since."""
         while self._settled:
-            model, size, has = self._settled.popleft()
-            self._under_way[model] -= 1
+            model, count, size, has = self._settled.popleft()
+            self._under_way[model] -= count
             self._under_way_bytes[model] -= size
             if has:
-                self._acknowledged[model].add()
+                self._acknowledged[model].add(count)
             else:
-                self._drop(model)
+                self._drop(model, count)
 
     def _say_what_is_dropped(self) -> None:
         if not self._dropped_since or time.monotonic() - self._said_at < _SAY_EVERY_S:

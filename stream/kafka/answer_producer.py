@@ -3,16 +3,20 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
-from queue import SimpleQueue
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from itertools import starmap
+from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple
 
-from kafka import KafkaProducer
+from kafka import KafkaProducer, TopicPartition
 from kafka.errors import KafkaError, UnknownTopicOrPartitionError
+from kafka.partitioner import murmur2
 
 from config.settings import KafkaSettings
 from stream.errors import KafkaUnavailableError, TopicMissingError
 from stream.kafka import client as kafka_client
+from stream.kafka.batches.whole_batches import Outgoing, append_batch
 from stream.send.resume import Header
 
 log = logging.getLogger(__name__)
@@ -20,17 +24,16 @@ log = logging.getLogger(__name__)
 _RETRY_S = 1.0
 _LOOK_AGAIN_S = 10.0  # for a topic that was not there
 _BLOCK_MS = 10_000
+_GATHER_S = 0.02  # what comes within it goes together
+_BATCH_BYTES = 256 << 10
 _JOIN_S = 2.0  # what closing may take beyond its limit: the driver's own waits
 
-Settled = Callable[[bool], None]
+Settled = Callable[[int, int, bool], None]
 
 
-class _Record(NamedTuple):
+class _Bundle(NamedTuple):
     topic: str
-    key: bytes
-    value: bytes
-    headers: Sequence[Header]
-    at_ms: int
+    records: Sequence[Outgoing]
     settled: Settled
 
 
@@ -45,7 +48,7 @@ class AnswerProducer:
 
     def __init__(self, kafka: KafkaSettings) -> None:
         self._kafka = kafka
-        self._queue: SimpleQueue[_Record | None] = SimpleQueue()
+        self._queue: SimpleQueue[_Bundle | None] = SimpleQueue()
         self._closing = threading.Event()
         self._limit_s = 0.0
         self._producer: Any = None
@@ -61,19 +64,18 @@ class AnswerProducer:
     def send(
         self,
         topic: str,
-        record: tuple[bytes, bytes, Sequence[Header]],
-        at_ms: int,
+        records: Iterable[tuple[bytes, bytes, Sequence[Header], int]],
         settled: Settled,
     ) -> None:
-        """Queue a record.
+        """Queue records.
 
         Args:
-            record: Its key, its value, its headers.
-            at_ms: Its timestamp.
-            settled: Called once, on any thread: whether Kafka has it. Where it is called with
-                False after a broken connection, Kafka may have it all the same.
+            records: Key, value, headers, timestamp in milliseconds of each.
+            settled: Called with how many of them, their bytes (of keys and values), and whether
+                Kafka has them; on any thread, until all are told of once. Where it is called with
+                False after a broken connection, Kafka may have them all the same.
         """
-        self._queue.put(_Record(topic, *record, at_ms, settled))
+        self._queue.put(_Bundle(topic, list(starmap(Outgoing, records)), settled))
 
     def close(self, limit_s: float) -> None:
         """Deliver what is queued for so long at most; the rest settles as not delivered."""
@@ -83,43 +85,59 @@ class AnswerProducer:
         self._thread.join(limit_s + _JOIN_S)
 
     def _run(self) -> None:
-        while (record := self._queue.get()) is not None:
-            try:
-                self._send(record)
-            except Exception:  # the border of the thread: the rest is to be sent all the same
-                log.exception("an answer could not be sent to %s", record.topic)
-                record.settled(False)
+        while (bundle := self._queue.get()) is not None:
+            self._closing.wait(_GATHER_S)
+            for (topic, settled), records in self._gathered(bundle).items():
+                self._send(topic, records, settled)
         if self._producer is not None:
             kafka_client.close_producer(self._producer, limit_s=self._limit_s)
 
-    def _send(self, record: _Record) -> None:
-        if not self._is_ready_for(record.topic):
-            record.settled(False)
-            return
-        try:
-            future = self._producer.send(
-                record.topic,
-                value=record.value,
-                key=record.key,
-                # To hash a key takes the driver longer than all else.
-                partition=0 if self._partitions[record.topic] == 1 else None,
-                timestamp_ms=record.at_ms,
-                headers=list(record.headers),
-            )
-        except KafkaError as error:  # of this record alone: it is larger than any may be
-            log.debug("an answer is not sent to %s: %r", record.topic, error)
-            record.settled(False)
-            return
-        future.add_callback(lambda _: record.settled(True))
-        future.add_errback(lambda error: self._failed(record, error))
+    def _gathered(self, bundle: _Bundle | None) -> dict[tuple[str, Settled], list[Outgoing]]:
+        """This bundle and all that is queued behind it: what goes to one topic, together."""
+        found: dict[tuple[str, Settled], list[Outgoing]] = {}
+        while bundle is not None:
+            found.setdefault((bundle.topic, bundle.settled), []).extend(bundle.records)
+            with suppress(Empty):
+                bundle = self._queue.get_nowait()
+                continue
+            return found
+        self._queue.put(None)  # we are to close: it is the last, and is met again
+        return found
 
-    def _failed(self, record: _Record, error: BaseException) -> None:
+    def _send(self, topic: str, records: list[Outgoing], settled: Settled) -> None:
+        def told(some: Sequence[Outgoing], error: BaseException | None) -> None:
+            if error is not None:
+                self._failed(topic, error)
+            _settle(settled, some, has=error is None)
+
+        for batch, where in self._shared_out(topic, records):
+            try:
+                if where is None:
+                    _settle(settled, batch, has=False)
+                else:
+                    append_batch(self._producer, where, batch, told)
+            except Exception:  # the border of the thread: the rest is to be sent all the same
+                log.exception("%d answers could not be sent to %s", len(batch), topic)
+                _settle(settled, batch, has=False)
+
+    def _shared_out(
+        self, topic: str, records: list[Outgoing]
+    ) -> Iterable[tuple[list[Outgoing], TopicPartition | None]]:
+        """Batches, and where each goes; None: there is no such topic, or we are to close."""
+        if not self._is_ready_for(topic):
+            return [(records, None)]
+        return [
+            (batch, TopicPartition(topic, partition))
+            for partition, some in by_partition(records, self._partitions[topic])
+            for batch in batches(some)
+        ]
+
+    def _failed(self, topic: str, error: BaseException) -> None:
         if isinstance(error, UnknownTopicOrPartitionError):
-            self._partitions.pop(record.topic, None)
+            self._partitions.pop(topic, None)
         if not getattr(error, "retriable", False):
             self._is_spoilt = True  # the driver sends nothing more
-        log.debug("%s did not take an answer: %r", record.topic, error)
-        record.settled(False)
+        log.debug("%s did not take answers: %r", topic, error)
 
     def _is_ready_for(self, topic: str) -> bool:
         """Whether there is a producer and the topic; waits for Kafka until we are to close."""
@@ -130,7 +148,7 @@ class AnswerProducer:
                 if self._producer is None:
                     self._producer = self._made()
                 return topic in self._partitions or self._finds(topic)
-            except KafkaUnavailableError as error:
+            except (KafkaUnavailableError, KafkaError) as error:
                 log.warning("the log of predictions waits: %s", error)
                 if self._closing.wait(_RETRY_S):
                     return False
@@ -146,6 +164,7 @@ class AnswerProducer:
             self._missing[topic] = time.monotonic() + _LOOK_AGAIN_S
             return False
         self._partitions[topic] = len(found[topic].partitions)
+        self._producer.partitions_for(topic)  # from now on it knows who leads them
         if self._missing.pop(topic, None) is not None:
             log.info("answers are logged on %s from now on", topic)
         return True
@@ -161,8 +180,6 @@ class AnswerProducer:
             return KafkaProducer(
                 client_id="weir-answers",
                 acks="all",
-                linger_ms=20,
-                batch_size=256 * 1024,
                 max_request_size=kafka_client.DEAD_LETTER_BYTES_MAX,
                 max_block_ms=_BLOCK_MS,
                 allow_auto_create_topics=False,
@@ -170,3 +187,31 @@ class AnswerProducer:
             )
         except (KafkaError, OSError) as error:
             raise KafkaUnavailableError(str(self._kafka.bootstrap_servers), error) from error
+
+
+def _settle(settled: Settled, records: Sequence[Outgoing], *, has: bool) -> None:
+    settled(len(records), sum(each.size for each in records), has)
+
+
+def by_partition(records: list[Outgoing], count: int) -> list[tuple[int, list[Outgoing]]]:
+    """Records as Kafka's own producers share them out: by the hash of their key."""
+    if count == 1:  # to hash a key takes longer than all else
+        return [(0, records)]
+    found: dict[int, list[Outgoing]] = {}
+    for each in records:
+        found.setdefault((murmur2(each.key) & 0x7FFFFFFF) % count, []).append(each)
+    return sorted(found.items())
+
+
+def batches(records: Iterable[Outgoing]) -> Iterator[list[Outgoing]]:
+    """Some at a time, about as many bytes as a broker takes together."""
+    some: list[Outgoing] = []
+    size = 0
+    for each in records:
+        if some and size + each.size > _BATCH_BYTES:
+            yield some
+            some, size = [], 0
+        some.append(each)
+        size += each.size
+    if some:
+        yield some

@@ -29,7 +29,7 @@ from stream.errors import (
     UnreadableLogError,
 )
 from stream.kafka import client as kafka_client
-from stream.kafka import fast_records
+from stream.kafka.batches import fast_records
 from stream.kafka.fetching import Fetching
 from stream.kafka.log_check import LogCheck, check_id
 

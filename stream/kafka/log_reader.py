@@ -20,7 +20,7 @@ from kafka.errors import (
 from config.settings import KafkaSettings
 from stream.errors import ExportFailedError, KafkaUnavailableError
 from stream.kafka import client as kafka_client
-from stream.kafka import fast_records
+from stream.kafka.batches import fast_records
 
 _POLL_RECORDS = 5_000
 _POLL_MS = 500

@@ -24,7 +24,7 @@ def note(asked, answered, count=1):
 
 
 def read(found):
-    return [(key.decode(), json.loads(value)) for key, value, _ in found]
+    return [(key.decode(), json.loads(value)) for key, value, *_ in found]
 
 
 def test_one_answer_is_one_record():
@@ -44,7 +44,7 @@ def test_numbers_and_texts_stand_as_they_were_written(prediction):
     text = b'{"id": "x", "features": {"z": 1.10, "a": 1e2, "m": {"k": -0.0}}, "key": "who"}'
     asked = note({}, answer("x", prediction))
     asked = Note(asked.model, asked.at_ms, 1, text, asked.answer)
-    ((key, value, headers),) = records(asked, AnswerLog())
+    ((key, value, headers, _),) = records(asked, AnswerLog())
     assert (key, headers) == (b"who", ())
     assert b'"features":{"z": 1.10, "a": 1e2, "m": {"k": -0.0}},"key":"who"' in value
     assert b'"prediction":' + json.dumps(prediction).encode() + b"," in value

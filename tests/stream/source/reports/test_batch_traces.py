@@ -10,7 +10,7 @@ from checkpoints.records.line import Line
 from config.traces.context import TraceContext
 from learner.values import Reason, Refusal
 from stream.between.messages import Took
-from stream.kafka.record_batches import Record
+from stream.kafka.batches.record_batches import Record
 from stream.source.in_flight import InFlight, Taken
 from stream.source.reports import batch_traces
 from stream.source.reports.batch_traces import BatchTraces

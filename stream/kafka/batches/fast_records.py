@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 from kafka import TopicPartition
 from kafka import __version__ as kafka_version
 
-from stream.kafka.record_batches import PADDING, Record, decode
+from stream.kafka.batches.record_batches import PADDING, Record, decode
 
 log = logging.getLogger(__name__)
 

@@ -18,9 +18,9 @@ from stream.between.positions import Positions
 from stream.dev.kafka_server import KafkaServer
 from stream.errors import UnreadableLogError
 from stream.kafka import client as kafka_client
-from stream.kafka import fast_records
+from stream.kafka.batches import fast_records
+from stream.kafka.batches.record_batches import Record
 from stream.kafka.consumer import KafkaSource
-from stream.kafka.record_batches import Record
 
 MIB = 1 << 20
 WAIT_S = 30
@@ -269,7 +269,7 @@ def _until_error(reader, key):
 
 
 def test_kafka_python_is_built_as_known():
-    """If this fails after an upgrade, `stream/kafka/fast_records.py` has to follow kafka-python.
+    """If this fails after an upgrade, `fast_records.py` has to follow kafka-python.
 
     Until it does, nothing breaks: learners read one by one, at four times the price.
     """
@@ -303,5 +303,7 @@ def test_another_kafka_python_reads_one_by_one(kafka_server, make_topic, built_o
 
     assert [each.value for each in found] == [b"%d" % n for n in range(10)]
     assert {type(each) for each in found} == {ConsumerRecord}
-    (warning,) = [each for each in caplog.records if each.name == "stream.kafka.fast_records"]
+    (warning,) = [
+        each for each in caplog.records if each.name == "stream.kafka.batches.fast_records"
+    ]
     assert "records_count" in warning.getMessage()

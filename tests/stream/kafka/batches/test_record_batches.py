@@ -15,8 +15,8 @@ from kafka.record import MemoryRecords, MemoryRecordsBuilder
 from kafka.record.default_records import DefaultRecordBatchBuilder
 from kafka.record.util import calc_crc32c
 
-from stream.kafka.fast_records import PartitionRecords
-from stream.kafka.record_batches import Record
+from stream.kafka.batches.fast_records import PartitionRecords
+from stream.kafka.batches.record_batches import Record
 
 KEY = TopicPartition("topic", 3)
 EPOCH_MS = 1_700_000_000_000
