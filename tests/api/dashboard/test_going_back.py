@@ -21,7 +21,7 @@ learner: {python: "tests.stream.recorder:UnhurriedRecorder"}
 trust: [tests]
 metrics: [Accuracy]
 scores: {rolling: 100}
-checkpoint: {every_seconds: 0.2, keep: {last: 500}}
+checkpoint: {every_seconds: 1.0, keep: {last: 500}}  # few enough to be reached by Tab
 publish: {score: Accuracy, margin: 0.1}
 """
 GOOD, POISONED = 600, 100

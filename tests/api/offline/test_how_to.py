@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 
+from tests.api.registry.mlflow_servers import PROGRAMS
 from tests.config.processes.waiting import until
 from tests.pages import Page, Reader
 from tests.stream.dev.test_tutorial import FILES
@@ -51,10 +52,10 @@ def walk(reader: Reader) -> None:
 
 
 def in_python(reader: Reader, text: str, *, as_text: bool = False):
-    """What a block of the page prints: the answer, or the text as it is."""
+    """What a block of the page prints, where pandas is: the answer, or the text as it is."""
     done = subprocess.run(
-        ["python", "-c", text], cwd=reader.folder, env=reader.environment, capture_output=True,
-        text=True, check=False,
+        [PROGRAMS / "python", "-c", text], cwd=reader.folder, env=reader.environment,
+        capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout if as_text else ast.literal_eval(done.stdout)
