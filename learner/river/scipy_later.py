@@ -16,6 +16,9 @@ _PARTS = (
     "scipy.sparse", "scipy.special", "scipy.stats",
 )  # fmt: skip
 
+# Of which NumPy has the same, to the last bit: one that every ROC AUC needs.
+_IN_NUMPY = {"scipy.integrate.trapezoid": "trapezoid"}
+
 
 def let_river_wait() -> None:
     """Let River's modules, which are imported from now on, have SciPy's parts when they use them.
@@ -23,10 +26,10 @@ def let_river_wait() -> None:
     Parts that are there already stay as they are.
     """
     for name in _PARTS:
-        sys.modules.setdefault(name, _Part(name))
+        sys.modules.setdefault(name, _StandIn(name))
 
 
-class _Part(ModuleType):
+class _StandIn(ModuleType):
     """Stands for a part until the first of its names is used."""
 
     def __getattr__(self, name: str) -> Any:
@@ -36,7 +39,9 @@ class _Part(ModuleType):
         is_module = asker.f_code.co_name == "<module>"
         if is_module and asker.f_globals["__name__"].startswith("river."):
             return _Name(self.__name__, name)  # `from scipy.stats import f`
-        found = getattr(_scipys(self.__name__), name)
+        in_numpy = _IN_NUMPY.get(f"{self.__name__}.{name}")
+        part = _scipys(self.__name__) if in_numpy is None else import_module("numpy")
+        found = getattr(part, in_numpy or name)
         setattr(self, name, found)
         return found
 
@@ -57,6 +62,6 @@ class _Name:
 def _scipys(part: str) -> ModuleType:
     """The part itself. SciPy's own modules are to find one another: none is stood for any more."""
     for name in _PARTS:
-        if isinstance(sys.modules.get(name), _Part):
+        if isinstance(sys.modules.get(name), _StandIn):
             del sys.modules[name]
     return import_module(part)

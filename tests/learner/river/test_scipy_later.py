@@ -1,9 +1,13 @@
 """River has SciPy when it uses it, and not before; its answers are the same."""
 
 import json
+import random
 import subprocess
 import sys
 from typing import Any
+
+import numpy as np
+from scipy import integrate
 
 USES_NONE = """
 import json, sys
@@ -12,9 +16,11 @@ from river import compose, drift, ensemble, forest, linear_model, metrics, prepr
 from river.datasets import Phishing
 
 model = preprocessing.StandardScaler() | linear_model.LogisticRegression()
-trees, score, detector = tree.HoeffdingTreeClassifier(), metrics.LogLoss(), drift.ADWIN()
+trees, detector = tree.HoeffdingTreeClassifier(), drift.ADWIN()
+score = metrics.LogLoss() + metrics.ROCAUC()
 for x, y in Phishing().take(50):
     score.update(y, model.predict_proba_one(x))
+    score.get()
     model.learn_one(x, y)
     trees.learn_one(x, y)
     detector.update(x["is_popular"])
@@ -62,6 +68,14 @@ def test_what_uses_none_loads_none() -> None:
 
 def test_what_uses_it_answers_as_rivers_own() -> None:
     assert printed(USES_ALL % "import learner") == printed(USES_ALL % "")
+
+
+def test_the_area_under_a_curve_is_numpys_to_the_last_bit() -> None:
+    source = random.Random(11)
+    for points in range(2, 60):
+        x = sorted((source.random() for _ in range(points)), reverse=True)
+        y = sorted((source.choice([0, 0.0, 1, source.random()]) for _ in x), reverse=True)
+        assert repr(integrate.trapezoid(x=x, y=y)) == repr(np.trapezoid(x=x, y=y))
 
 
 def test_others_have_scipys_own() -> None:
