@@ -30,8 +30,8 @@ setup: .venv/ready  ## Python packages into .venv
 	@.venv/bin/python -m compileall -q weir.py api checkpoints config learner stream
 	@touch $@
 
-# What is free takes from what is busy, so that no long file is left alone at the end.
-PYTEST = .venv/bin/python -m pytest -q -n 4 --dist worksteal
+# A file at a time, in the order of tests/conftest.py: what a file's tests share is there once.
+PYTEST = .venv/bin/python -m pytest -q -n 4 --dist loadfile --no-loadscope-reorder
 
 check: mlflow  ## lint, and every test that starts no server
 	@$(MAKE) --no-print-directory lint & lint=$$!; \

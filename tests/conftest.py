@@ -30,18 +30,14 @@ _SERVER = re.compile(
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what starts servers, by what it asks for: `-m servers`, `-m "not servers"`.
 
-    Those come first, what waits longest before all, so that none is left alone at the end.
+    Files with such tests come first, those that wait longest before all: a process takes a file at
+    a time, and what is quick fills the end.
     """
     for item in items:
         if "starts_servers" in getattr(item, "fixturenames", ()):
             item.add_marker("servers")
-    items.sort(key=_turn)
-
-
-def _turn(item: pytest.Item) -> int:
-    if "tests/stream/dev/" in item.nodeid:
-        return 0
-    return 1 if item.get_closest_marker("servers") else 2
+    slow = {item.path for item in items if item.get_closest_marker("servers")}
+    items.sort(key=lambda item: (item.path not in slow, "tests/stream/dev/" not in item.nodeid))
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from checkpoints.keeping.pruner import Pruner
 from checkpoints.reading.lineages import Lineages
+from checkpoints.records.manifest import BegunAnew
 from checkpoints.stores.heads import Outcome
 from checkpoints.stores.in_memory.store import MemoryStore
 from config.model.parts import Keep
@@ -25,7 +26,10 @@ def line():
     return a_line(TEXT)
 
 
-def a_line(text):
+def a_line(text, lost=None):
+    """Args:
+    lost: Of a version's number: the topics of labels that were lost by then.
+    """
     sections = msgspec.json.decode(msgspec.json.encode(parse_model_file(text).sections()))
     store = MemoryStore()
     token = granted(store, LINE).token
@@ -40,6 +44,7 @@ def a_line(text):
             version = a_version(
                 LINE, number=number, parent=head, model_file=sections,
                 offsets={"events": {"0": begin + 10}}, runs=(("events", 0, begin, begin + 10),),
+                begun_anew=(lost or {}).get(number, msgspec.UNSET),
             )  # fmt: skip
         assert store.commit(LINE, token=token, version=version) is Outcome.OK
         versions.append(version)
@@ -91,3 +96,14 @@ def test_what_waited_at_a_rollback_that_is_kept_no_more_is_not_made_up():
     Pruner(store, LEARNER, VERIFIER, LINE, keep=keep, token=token).prune(head=versions[-1])
     with pytest.raises(NotMadeHereError, match="goes on from a rollback that is kept no more"):
         way(store, versions[5])
+
+
+def test_no_way_leads_over_a_topic_that_was_lost():
+    """What it held would be waited for in vain; after that, versions are made of one another."""
+    once = {"labels": BegunAnew(times=1, records=7)}
+    store, _, versions = a_line(LATE, lost={3: once, 5: once, 6: once})
+    assert way(store, versions[1], is_whole=True) == (None, [1, 2], True)
+    assert way(store, versions[5]) == (5, [6], True)
+    for number, is_whole, base in [(3, False, "v2"), (3, True, "its beginning")]:
+        with pytest.raises(NotMadeHereError, match=f"topic labels was lost since .*{base}"):
+            way(store, versions[number - 1], is_whole=is_whole)
