@@ -230,8 +230,8 @@ def phishing(count: int, start: int = 0) -> list[tuple[dict[str, Any], bool]]:
     return list(datasets.Phishing())[start : start + count]
 
 
-def settings_of(**api: Any) -> Settings:
-    return load_settings({"api": api}, environ={})
+def settings_of(*, traces: Mapping[str, Any] | None = None, **api: Any) -> Settings:
+    return load_settings({"api": api, "traces": traces or {}}, environ={})
 
 
 @contextlib.contextmanager
@@ -318,7 +318,7 @@ def running(
     model_file = parse_model_file(model)
     store = store or MemoryStore()
     publisher = LocalPublisher()
-    settings = load_settings({"api": api, "traces": traces or {}}, environ={})
+    settings = settings_of(traces=traces, **api)
     app = create_app(settings, by_line(model_file), store, keys, publisher, letters=letters)
     with (
         tempfile.TemporaryDirectory() as scratch,
