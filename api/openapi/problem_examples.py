@@ -70,7 +70,7 @@ BAD_ROW = field_problem("bad_value", ["inputs", "port"], "1 values, others have 
 BAD_METHOD = field_problem(
     "bad_value",
     ["method"],
-    "of this kind of model no exact explanation is known; ask for leave_one_out or shapley",
+    "of this kind of model there is no exact explanation; ask for leave_one_out or shapley",
 )
 BAD_EVENT = field_problem("wrong_type", ["ts"], "'yesterday' is no RFC 3339 time with its offset")
 BAD_LABEL = field_problem("missing_field", ["id"], "it is missing")

@@ -7,6 +7,7 @@ time; else found by asking, a step at a time (`sampled.py`).
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import isfinite
 from typing import Any, Literal, TypeAlias
 
 from learner.estimator import Estimator, Native, Predicted
@@ -254,8 +255,10 @@ class Explainer:
         if method not in {"auto", "exact"}:
             return None
         found = self._terms.parts(x, target) if self._terms else self._of_river(x, target)
+        if found is not None and not isfinite(found.residual(predicted, target)):
+            found = None  # its sum is beyond what numbers can tell
         if method == "exact" and found is None:
-            what = "of this kind of model no exact explanation is known"
+            what = "of this kind of model, or of so many terms, there is no exact explanation"
             raise NotExplainedError("method", f"{what}; ask for leave_one_out or shapley")
         if method == "auto" and found and not found.are_exact(predicted, target, self.within):
             return None

@@ -108,6 +108,8 @@ class LeaveOneOut(Sampling):
     usual = ROWS_USUAL
 
     def _round(self, row: Mapping[str, Any]) -> Iterator[None]:
+        self._bases.append(self._value(only(row, self._x)))  # first: the budget may end the round
+        yield
         for cell in self._cells:
             own, other = get(self._x, cell), get(row, cell)
             lost = 0.0
@@ -115,8 +117,6 @@ class LeaveOneOut(Sampling):
                 lost = self._answer - self._value(replaced(self._x, cell, other))
             self._found[cell].append(lost)
             yield
-        self._bases.append(self._value(only(row, self._x)))
-        yield
 
 
 class Shapley(Sampling):

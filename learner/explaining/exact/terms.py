@@ -36,11 +36,17 @@ class VWTerms:
         auditor = Auditor(arguments, estimator.dump()["model"], estimator.scratch)
         return cls(auditor, scale, read)
 
-    def parts(self, x: Mapping[str, Any], target: AnswerTarget) -> AnswerParts:
-        """The terms of the answer to these features; of the class False the opposite ones."""
+    def parts(self, x: Mapping[str, Any], target: AnswerTarget) -> AnswerParts | None:
+        """The terms of the answer to these features; of the class False the opposite ones.
+
+        None: there are too many.
+        """
+        terms = self._auditor.terms(x)
+        if terms is None:
+            return None
         sign = -1.0 if target.label is False else 1.0
         base, contributions = 0.0, dict[str, float]()
-        for term in self._auditor.terms(x):
+        for term in terms:
             each = sign * term.value * term.weight
             if term.name == _CONSTANT:
                 base += each

@@ -108,7 +108,9 @@ def test_stopped_early_it_says_what_it_did_not_reach():
     sampling = LeaveOneOut(lambda x: sum(x.values()), {"a": 1, "b": 2}, 3, [{"a": 0, "b": 0}])
     steps = sampling.steps()
     next(steps)
+    next(steps)
     assert (sampling.contributions, sampling.unreached, sampling.rounds) == ({"a": 1}, 1, 0)
+    assert (sampling.base, sampling.asked) == (0.0, 2), "what it compares with was asked first"
     assert sampling.errors == {"a": None}
 
 

@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from learner.explaining.exact.parts import NoAnswerError
+from learner.explaining.explain import NotExplainedError
 from tests.learner.explaining.asking import Served
 from tests.learner.streams import binary, numbers
 
@@ -76,6 +78,43 @@ def test_where_the_score_is_not_one_sum_the_model_is_asked(arguments, tmp_path):
     found = served.explained({"a": 0.5, "of": {"b": 1.0, "color": "red"}})
     assert (found["method"], found["exact"]) == ("leave_one_out", False)
     assert {each["feature"] for each in found["contributions"]} == {"a", "of.b", "of.color"}
+
+
+@pytest.mark.parametrize("combined", ["-q ::", "--cubic ::o"])
+def test_where_there_are_too_many_terms_the_model_is_asked(combined, tmp_path):
+    """They are counted before VW writes them: a hundred features have a second's worth."""
+    served = Served("binary", {"vw": f"{LOGISTIC} {combined}"}, nested(binary(300)), tmp_path)
+    wide = {"a": 0.5, "of": {f"b{n}": 1.0 for n in range(150)}}
+    assert served.explained({"a": 0.5, "of": {"b": 1.0}})["exact"]
+    assert served.explained(wide)["method"] == "leave_one_out"
+    with pytest.raises(NotExplainedError, match="or of so many terms"):
+        served.explained(wide, method="exact")
+
+
+def test_more_terms_than_were_counted_are_not_told_in_part(tmp_path):
+    """N-grams are not counted, and their names are as long as they like."""
+    served = Served("binary", {"vw": f"{LOGISTIC} --ngram 3"}, nested(binary(300)), tmp_path)
+    wide = {"of": {f"b{n}{'x' * 1000}": 1.0 for n in range(600)}}
+    assert served.explained(wide)["method"] == "leave_one_out"
+
+
+@pytest.mark.parametrize("link", ["poisson", "glf1", "logistic", "identity"])
+@pytest.mark.parametrize("a", [1e11, -1e11])
+def test_what_overflows_is_asked_or_has_no_explanation(link, a, tmp_path):
+    """Whatever the model answers there, nothing is told that is no number."""
+    loss = {"poisson": "poisson", "logistic": "logistic"}.get(link, "squared")
+    pairs = [({"a": x["a"]}, abs(y)) for x, y in numbers(300)]
+    task = "binary" if loss == "logistic" else "regression"
+    some = [(x, y > 1) for x, y in pairs] if task == "binary" else pairs
+    arguments = f"--loss_function {loss} --link {link}"
+    served = Served(task, {"vw": arguments}, some, tmp_path)
+    for method in ("auto", "exact"):
+        try:
+            found = served.explained({"a": a}, method=method)
+        except (NotExplainedError, NoAnswerError):
+            continue
+        assert math.isfinite(found["sum"])
+        assert math.isfinite(found["residual"])
 
 
 def test_what_is_written_to_stdout_before_and_after_stays_there(tmp_path, capfd):
