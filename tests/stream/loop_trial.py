@@ -173,7 +173,7 @@ def _problems(application: Application) -> list[str]:
 
 
 def _held_by_nobody_killed(rounds: list[tuple[str, list[str]]]) -> set[str]:
-    """What was asked in a round in which, as in the next one, nobody who holds answers was killed."""
+    """What was asked where, in that round and the next one, nobody who holds answers was killed."""
     return {
         name
         for (victim, names), (following, _) in itertools.pairwise(rounds)
