@@ -41,6 +41,11 @@ class Line:
             producer.flush()
         self.sent += count
 
+    def learns(self, count: int, **how: Any) -> Version:
+        """Send so many, as `send` does; the head when all is learned."""
+        self.send(count, **how)
+        return self.settle()
+
     def settle(self) -> Version:
         """The head, when all that was sent is learned and no rewind is under way."""
         self.at.until(self.is_settled, "all is learned")

@@ -9,8 +9,7 @@ def test_a_reset_begins_untrained_here_and_is_over_with_its_version(place):
     with rig(**kept(place)) as at:
         process = at.start()
         line = Line(at)
-        line.send(100)
-        old = line.settle()
+        old = line.learns(100)
 
         line.order("reset")
         made = line.settle()
@@ -40,10 +39,8 @@ def test_what_is_relearned_takes_over_when_it_is_released(place):
     with rig(**slow(place)) as at:
         process = at.start()
         line = Line(at)
-        line.send(20)
-        good = line.settle()
-        line.send(60)
-        line.settle()
+        good = line.learns(20)
+        line.learns(60)
         line.rewind(good, "0:30-39")
         old = line.settle()
         line.order("relearn", start="earliest")

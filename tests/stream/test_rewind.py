@@ -32,13 +32,10 @@ def test_a_rewind_is_the_run_that_never_saw_what_it_left_out(place):
     with rig(**kept(place)) as at, private_folder(None) as scratch:
         at.start()
         line = Line(at)
-        line.send(190)
-        good = line.settle()
-        line.send(410, bad=range(300, 320))
-        old = line.settle()
+        good = line.learns(190)
+        old = line.learns(410, bad=range(300, 320))
         answer = line.rewind(good, *SKIP)
-        line.send(50)
-        head = line.settle()
+        head = line.learns(50)
 
         assert (answer["from"], answer["to"]) == (old.manifest.name, good.manifest.name)
         assert (answer["version"], answer["serving"]) == (None, good.manifest.name)
@@ -52,15 +49,13 @@ def test_a_rewind_is_the_run_that_never_saw_what_it_left_out(place):
         assert rebuilt_apart(at, head, scratch, is_whole=True) == []
 
         line.rewind(good, "0:400-409")  # what the first one left out stays left out
-        line.send(20)
-        line.settle()
+        line.learns(20)
 
         assert line.learned() == [n for n in range(670) if n not in {*BAD, *range(400, 410)}]
         assert line.apart({*BAD, *range(400, 410)}) == []
 
         line.order("rollback", to=old.manifest.name, mode="forget")
-        line.send(10)
-        line.settle()
+        line.learns(10)
 
         assert line.learned() == [*range(600), *range(670, 680)]
 
@@ -70,10 +65,8 @@ def test_a_rewind_that_is_cancelled_leaves_the_head_as_it_was(place):
     with rig(**kept(place)) as at:
         at.start()
         line = Line(at)
-        line.send(100)
-        good = line.settle()
-        line.send(100)
-        old = line.settle()
+        good = line.learns(100)
+        old = line.learns(100)
         line.order("freeze")
         line.rewind(good, "0:120-129")
         line.send(50)
@@ -99,10 +92,8 @@ def test_a_freeze_holds_a_rewind_up_and_a_thaw_lets_it_go_on(place):
     with rig(**slow(place)) as at:
         at.start()
         line = Line(at)
-        line.send(20)
-        good = line.settle()
-        line.send(150)
-        old = line.settle()
+        good = line.learns(20)
+        old = line.learns(150)
         line.rewind(good, "0:30-39", keep_serving=True)
         at.until(has_come_beyond(line, 50), "it has replayed some")
         line.order("freeze")
@@ -123,10 +114,8 @@ def test_a_learner_that_is_killed_goes_on_from_its_candidate(place, victim):
     with rig(**slow(place)) as at:
         process = at.start()
         line = Line(at)
-        line.send(20)
-        good = line.settle()
-        line.send(200)
-        old = line.settle()
+        good = line.learns(20)
+        old = line.learns(200)
         line.rewind(good, "0:30-39", "0:100-109")
         at.until(has_come_beyond(line, 60), "it has replayed some")
         stood = line.candidate
@@ -164,10 +153,8 @@ def test_a_candidate_that_is_damaged_is_begun_once_more(place, what):
     with rig(**slow(place)) as at:
         process = at.start()
         line = Line(at)
-        line.send(20)
-        good = line.settle()
-        line.send(80)
-        line.settle()
+        good = line.learns(20)
+        line.learns(80)
         line.rewind(good, "0:30-39")
         at.until(has_come_beyond(line, 40), "it has replayed some")
         at.kill(process)
@@ -190,17 +177,14 @@ def test_another_order_ends_a_rewind(place, command):
     with rig(**slow(place)) as at:
         at.start()
         line = Line(at)
-        line.send(20)
-        good = line.settle()
-        line.send(100)
-        line.settle()
+        good = line.learns(20)
+        line.learns(100)
         line.rewind(good, "0:30-39")
         at.until(has_come_beyond(line, 40), "it has replayed some")
 
         if command == "rollback":
             line.order("rollback", to=good.manifest.name, mode="forget")
-            line.send(10)
-            line.settle()
+            line.learns(10)
             assert line.learned() == [*range(20), *range(120, 130)]
         else:
             line.rewind(good, "0:50-59")
@@ -214,10 +198,8 @@ def test_what_the_log_has_lost_cannot_be_replayed(place):
     with rig(**kept(place)) as at:
         process = at.start()
         line = Line(at)
-        line.send(50)
-        good = line.settle()
-        line.send(50)
-        old = line.settle()
+        good = line.learns(50)
+        old = line.learns(50)
         with closing(KafkaAdminClient(bootstrap_servers=at.kafka)) as client:
             client.delete_records({TopicPartition(at.model_file.topics.events, 0): 60})
         ask = log_check(lambda: at.settings("test").kafka)
@@ -235,8 +217,7 @@ def test_what_the_log_has_lost_cannot_be_replayed(place):
         assert line.head.id == old.id
         line.order("cancel")
         at.start()
-        line.send(10)
-        line.settle()
+        line.learns(10)
         assert line.learned() == list(range(110))
 
 
@@ -245,10 +226,8 @@ def test_a_topic_that_was_made_anew_cannot_be_replayed(place):
     with rig(**kept(place)) as at:
         process = at.start()
         line = Line(at)
-        line.send(50)
-        good = line.settle()
-        line.send(50)
-        line.settle()
+        good = line.learns(50)
+        line.learns(50)
         at.stop(process)
         topic, kafka = at.model_file.topics.events, at.settings("test").kafka
         ask = log_check(lambda: kafka)
