@@ -62,7 +62,9 @@ class ServedModel:
         self._screen = Screen(model_file, self._estimator)
         self._kinds = Kinds()
         self._kinds.restore(payload["gate"])
-        self._known = self._kinds.names | (model_file.features or {}).keys()
+        self._listed = (model_file.features or {}).keys()
+        self._known = self._kinds.names | self._listed
+        self._takes_groups = not self._estimator.flattens and model_file.limits.depth > 1
         self._has_chances = task.has_classes
         probe = payload["probe"]
         self.example: Any = None if probe is None else probe["x"]
@@ -107,6 +109,24 @@ class ServedModel:
         if unknown:
             answer["unknown_features"] = unknown
         return answer
+
+    def nested_in(self, name: str) -> tuple[str, str] | None:
+        """The group that has a feature called `outer.inner`, and its name there; None: the name
+        is the feature's own.
+
+        To a learner that takes nested features as they are, the two are different features. The
+        name is its own where it was learned. Else it has no weight, and is that of a group that
+        was learned; or, before either was, of the one that the model file can only mean.
+        """
+        if not self._takes_groups or name in self._kinds.names:
+            return None
+        outers = [name[:at] for at, character in enumerate(name) if character == "."]
+        found = [
+            *filter(self._kinds.is_group, outers),
+            *filter(self._kinds.names.__contains__, outers),  # a value by that name, too
+            *(outers[:1] if name in self._listed else ()),
+        ]
+        return (found[0], name[len(found[0]) + 1 :]) if found else None
 
     def explain(self, features: Features, asked: HowToExplain) -> Explanation | Refusal:
         """Why these features of a request are answered as `predict` answers them.

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
+from api.compat.nested import as_learned
 from api.http.problem import field_problem
 from api.routes.predict import written
 from api.serving.served import ServedLine
@@ -22,6 +23,11 @@ class AskedRows(NamedTuple):
 
     features: Sequence[Features]
     place: Place
+
+
+def asked_rows(line: ServedLine, features: Sequence[Features], place: Place) -> AskedRows:
+    """Rows by the names that the protocol has for features, as the model has them."""
+    return AskedRows(as_learned(line, features), place)
 
 
 def by_name(columns: Mapping[str, Sequence[Scalar]], place: Place) -> list[Features]:
@@ -72,11 +78,11 @@ def instances(line: ServedLine, given: Sequence[Instance], place: Place) -> Aske
     """
     listed = [each for each in given if isinstance(each, list)]
     if not listed:
-        return AskedRows([each for each in given if not isinstance(each, list)], place)
+        return asked_rows(line, [each for each in given if not isinstance(each, list)], place)
     if len(listed) < len(given):
         what = "some instances name their features, and some do not"
         raise field_problem("bad_value", place, what)
-    return AskedRows(by_order(listed_names(line, place), listed, place), place)
+    return asked_rows(line, by_order(listed_names(line, place), listed, place), place)
 
 
 def listed_names(line: ServedLine, place: Place) -> list[str]:
