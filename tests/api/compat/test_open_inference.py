@@ -336,3 +336,23 @@ def test_until_a_version_is_loaded_no_protocol_is_ready() -> None:
             assert api.get(path).status_code == 503
         assert api.get("/v2/health/live").json() == {"live": True}
         assert api.get("/v2/models/price").json()["versions"] == []
+
+
+@pytest.mark.parametrize(
+    ("task", "datatype", "width"),
+    [
+        ("task: binary", "BOOL", 2),
+        ('task: binary, labels: ["DOWN", "UP"]', "BYTES", 2),
+        ("task: multiclass, labels: [3, 4, 5]", "INT64", 3),
+        ("task: multiclass", "FP64", -1),
+    ],
+)
+def test_before_any_version_metadata_tell_what_is_known(
+    task: str, datatype: str, width: int
+) -> None:
+    text = f"{{name: early, {task}, learner: {{river: [naive_bayes.GaussianNB]}}}}"
+    with running(text, learned=0) as api:
+        told = {each["name"]: each for each in api.get("/v2/models/early").json()["outputs"]}
+
+    assert told["prediction"]["datatype"] == datatype
+    assert told["probabilities"]["shape"] == [-1, width]
