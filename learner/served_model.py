@@ -1,6 +1,6 @@
 """A committed model that answers predictions and learns nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -128,6 +128,17 @@ class ServedModel:
         ]
         return (found[0], name[len(found[0]) + 1 :]) if found else None
 
+    def as_learned(self, rows: Sequence[Features]) -> Sequence[Features]:
+        """Rows of a table as `predict` is asked with them.
+
+        A column has a name and no objects, so what is nested is called `outer.inner` there, which
+        River's pipelines call it, too; Vowpal Wabbit has it as another feature.
+        """
+        names = {name for row in rows for name in row if "." in name}
+        found = {name: self.nested_in(name) for name in names}
+        places = {name: place for name, place in found.items() if place is not None}
+        return [nested(row, places) for row in rows] if places else rows
+
     def explain(self, features: Features, asked: HowToExplain) -> Explanation | Refusal:
         """Why these features of a request are answered as `predict` answers them.
 
@@ -187,3 +198,33 @@ class ServedModel:
                 f"the probe is answered {label!r} {chances!r}, the learner answered "
                 f"{expected_label!r} {expected_chances!r}"
             )
+
+
+def nested(row: Features, places: Mapping[str, tuple[str, str]]) -> Features:
+    """A row with these features in their groups.
+
+    Where it has a value in a group's or a feature's place already, the name stays as it is.
+
+    >>> places = {"geo.lat": ("geo", "lat"), "geo.lon": ("geo", "lon")}
+    >>> nested({"geo.lat": 2.0, "size": 3, "geo.lon": 40.0}, places)
+    {'geo': {'lat': 2.0, 'lon': 40.0}, 'size': 3}
+    >>> nested({"geo": {"lat": 1.0}, "geo.lat": 2.0, "geo.lon": None}, places)
+    {'geo': {'lat': 1.0, 'lon': None}, 'geo.lat': 2.0}
+    """
+    found: Features = {}
+    for name, value in row.items():
+        place = places.get(name)
+        if isinstance(value, dict):
+            begun: Any = found.get(name) or {}
+            found[name] = {**value, **begun}
+        elif place is not None and _is_free(row, *place):
+            group: Any = found.get(place[0]) or {}
+            found[place[0]] = {**group, place[1]: value}
+        elif value is not None or name not in found:
+            found[name] = value
+    return found
+
+
+def _is_free(row: Features, outer: str, inner: str) -> bool:
+    there = row.get(outer)
+    return there is None or (isinstance(there, dict) and there.get(inner) is None)

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
-from api.compat.nested import as_learned
 from api.http.problem import field_problem
 from api.routes.predict import written
 from api.serving.served import ServedLine
@@ -27,7 +26,8 @@ class AskedRows(NamedTuple):
 
 def asked_rows(line: ServedLine, features: Sequence[Features], place: Place) -> AskedRows:
     """Rows by the names that the protocol has for features, as the model has them."""
-    return AskedRows(as_learned(line, features), place)
+    rows = features if line.loaded is None else line.loaded.model.as_learned(features)
+    return AskedRows(rows, place)
 
 
 def by_name(columns: Mapping[str, Sequence[Scalar]], place: Place) -> list[Features]:
