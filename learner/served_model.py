@@ -1,6 +1,6 @@
 """A committed model that answers predictions and learns nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -62,7 +62,9 @@ class ServedModel:
         self._screen = Screen(model_file, self._estimator)
         self._kinds = Kinds()
         self._kinds.restore(payload["gate"])
-        self._known = self._kinds.names | (model_file.features or {}).keys()
+        self._listed = (model_file.features or {}).keys()
+        self._known = self._kinds.names | self._listed
+        self._takes_groups = not self._estimator.flattens and model_file.limits.depth > 1
         self._has_chances = task.has_classes
         probe = payload["probe"]
         self.example: Any = None if probe is None else probe["x"]
@@ -107,6 +109,35 @@ class ServedModel:
         if unknown:
             answer["unknown_features"] = unknown
         return answer
+
+    def nested_in(self, name: str) -> tuple[str, str] | None:
+        """The group that has a feature called `outer.inner`, and its name there; None: the name
+        is the feature's own.
+
+        To a learner that takes nested features as they are, the two are different features. The
+        name is its own where it was learned. Else it has no weight, and is that of a group that
+        was learned; or, before either was, of the one that the model file can only mean.
+        """
+        if not self._takes_groups or name in self._kinds.names:
+            return None
+        outers = [name[:at] for at, character in enumerate(name) if character == "."]
+        found = [
+            *filter(self._kinds.is_group, outers),
+            *filter(self._kinds.names.__contains__, outers),  # a value by that name, too
+            *(outers[:1] if name in self._listed else ()),
+        ]
+        return (found[0], name[len(found[0]) + 1 :]) if found else None
+
+    def as_learned(self, rows: Sequence[Features]) -> Sequence[Features]:
+        """Rows of a table as `predict` is asked with them.
+
+        A column has a name and no objects, so what is nested is called `outer.inner` there, which
+        River's pipelines call it, too; Vowpal Wabbit has it as another feature.
+        """
+        names = {name for row in rows for name in row if "." in name}
+        found = {name: self.nested_in(name) for name in names}
+        places = {name: place for name, place in found.items() if place is not None}
+        return [nested(row, places) for row in rows] if places else rows
 
     def explain(self, features: Features, asked: HowToExplain) -> Explanation | Refusal:
         """Why these features of a request are answered as `predict` answers them.
@@ -167,3 +198,33 @@ class ServedModel:
                 f"the probe is answered {label!r} {chances!r}, the learner answered "
                 f"{expected_label!r} {expected_chances!r}"
             )
+
+
+def nested(row: Features, places: Mapping[str, tuple[str, str]]) -> Features:
+    """A row with these features in their groups.
+
+    Where it has a value in a group's or a feature's place already, the name stays as it is.
+
+    >>> places = {"geo.lat": ("geo", "lat"), "geo.lon": ("geo", "lon")}
+    >>> nested({"geo.lat": 2.0, "size": 3, "geo.lon": 40.0}, places)
+    {'geo': {'lat': 2.0, 'lon': 40.0}, 'size': 3}
+    >>> nested({"geo": {"lat": 1.0}, "geo.lat": 2.0, "geo.lon": None}, places)
+    {'geo': {'lat': 1.0, 'lon': None}, 'geo.lat': 2.0}
+    """
+    found: Features = {}
+    for name, value in row.items():
+        place = places.get(name)
+        if isinstance(value, dict):
+            begun: Any = found.get(name) or {}
+            found[name] = {**value, **begun}
+        elif place is not None and _is_free(row, *place):
+            group: Any = found.get(place[0]) or {}
+            found[place[0]] = {**group, place[1]: value}
+        elif value is not None or name not in found:
+            found[name] = value
+    return found
+
+
+def _is_free(row: Features, outer: str, inner: str) -> bool:
+    there = row.get(outer)
+    return there is None or (isinstance(there, dict) and there.get(inner) is None)

@@ -7,7 +7,15 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from api.compat.rows import AskedRows, by_name, by_order, listed_names, unknown_features
+from api.compat.rows import (
+    AskedRows,
+    Place,
+    asked_rows,
+    by_name,
+    by_order,
+    listed_names,
+    unknown_features,
+)
 from api.compat.tensors import (
     BYTES,
     FP64,
@@ -23,7 +31,7 @@ from api.http.problem import Answer, HttpProblem, field_problem
 from api.openapi.questions import INSTANCES_MAX
 from api.routes.predict import written
 from api.serving.served import ServedLine
-from learner.values import Scalar
+from learner.values import Features, Scalar
 
 OUTPUTS = ("prediction", "probabilities", "prediction_id")
 JSON_BYTES = "inference-header-content-length"
@@ -98,14 +106,12 @@ def rows_of(line: ServedLine, tensors: Sequence[Tensor]) -> AskedRows:
         what = f"{rows} rows, from 1 to {INSTANCES_MAX} are answered"
         raise field_problem("bad_value", ("inputs", 0, "shape"), what)
     if _is_whole_table(line, tensors):
-        names, width = listed_names(line, ("inputs", 0)), first.shape[1]
-        table = (first.values[at : at + width] for at in range(0, rows * width, width))
-        return AskedRows(by_order(names, table, place), place)
+        return asked_rows(line, _of_table(line, first, place), place)
     columns: dict[str, Sequence[Scalar]] = {}
     for number, tensor in enumerate(tensors):
         _check_column(tensor, rows, columns, number)
         columns[tensor.name] = tensor.values
-    return AskedRows(by_name(columns, ("inputs",)), place)
+    return asked_rows(line, by_name(columns, ("inputs",)), place)
 
 
 def answer_of(asked: Inference, found: Sequence[Mapping[str, Any]], *, has_classes: bool) -> Answer:
@@ -170,6 +176,26 @@ def _is_whole_table(line: ServedLine, tensors: Sequence[Tensor]) -> bool:
         return False
     listed = line.model_file.features or {}
     return tensors[0].shape[1] != 1 or (len(listed) == 1 and tensors[0].name not in listed)
+
+
+def _of_table(line: ServedLine, tensor: Tensor, place: Place) -> list[Features]:
+    """The rows of a tensor that has all features that the model file lists.
+
+    It has one datatype: a whole number in it is an int where the model file says int.
+    """
+    names, width = listed_names(line, ("inputs", 0)), tensor.shape[1]
+    if not width:
+        raise field_problem("bad_value", ("inputs", 0, "shape"), "a table without columns")
+    specs = line.model_file.features or {}
+    whole = [name for name in names if specs[name].type == "int"]
+    table = (tensor.values[at : at + width] for at in range(0, len(tensor.values), width))
+    found = by_order(names, table, place)
+    for row in found if whole else ():
+        for name in whole:
+            value = row[name]
+            if isinstance(value, float) and value.is_integer():
+                row[name] = int(value)
+    return found
 
 
 def _check_column(

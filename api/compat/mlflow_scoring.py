@@ -9,7 +9,16 @@ from fastapi.responses import PlainTextResponse
 from msgspec import UNSET, UnsetType
 from pydantic.json_schema import SkipJsonSchema
 
-from api.compat.rows import AskedRows, Instance, Place, by_name, by_order, instances, predictions
+from api.compat.rows import (
+    AskedRows,
+    Instance,
+    Place,
+    asked_rows,
+    by_name,
+    by_order,
+    instances,
+    predictions,
+)
 from api.compat.shapes import BATCH_EXAMPLE, FEATURES_EXAMPLE, INVOCATIONS, BatchAnswer
 from api.compat.telling import AS_MLFLOW
 from api.http.bodies import decoder
@@ -136,8 +145,8 @@ def _rows(line: ServedLine, asked: Invocation) -> AskedRows:
     match getattr(asked, forms[0]):
         case SplitFrame(columns, data):
             here = (*place, "data")
-            return AskedRows(by_order(columns, data, here), here)
+            return asked_rows(line, by_order(columns, data, here), here)
         case dict() as columns:
-            return AskedRows(by_name(columns, place), ("rows",))
+            return asked_rows(line, by_name(columns, place), ("rows",))
         case given:
             return instances(line, given, place)

@@ -1,5 +1,6 @@
 """The Open Inference Protocol (KServe's second, Triton's), with tensors in JSON or in bytes."""
 
+from collections.abc import Sequence
 from importlib.metadata import version as installed
 from typing import Annotated, Any
 
@@ -212,14 +213,14 @@ def _metadata(line: ServedLine) -> dict[str, Any]:
     loaded, listed = line.loaded, line.model_file.features
     features = {name: spec.type for name, spec in listed.items()} if listed else {}
     learned = loaded.model.features if loaded else {}
-    classes = line.model_file.labels or (loaded.model.classes if loaded else ())
     has_classes = TASKS[line.model_file.task].has_classes
+    classes = _classes(line) if has_classes else ()
     datatypes = {
         "prediction": datatype_of(classes) if has_classes else FP64,
         "probabilities": FP64,
         "prediction_id": BYTES,
     }
-    wide = {"probabilities": [-1, len(classes)]}
+    wide = {"probabilities": [-1, len(classes) or -1]}
     return {
         "name": line.name,
         "versions": [str(loaded.version.number)] if loaded else [],
@@ -234,6 +235,14 @@ def _metadata(line: ServedLine) -> dict[str, Any]:
             if has_classes or name != "probabilities"
         ],
     }
+
+
+def _classes(line: ServedLine) -> Sequence[Any]:
+    """As answers name them: those of the model file, those learned, or those of the task."""
+    if line.model_file.labels:
+        return line.model_file.labels
+    learned = line.loaded.model.classes if line.loaded else ()
+    return learned or tuple(TASKS[line.model_file.task].labels(line.model_file).answered)
 
 
 def _told(example: Any, *problems: HttpProblem) -> dict[int | str, dict[str, Any]]:

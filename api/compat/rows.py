@@ -24,6 +24,12 @@ class AskedRows(NamedTuple):
     place: Place
 
 
+def asked_rows(line: ServedLine, features: Sequence[Features], place: Place) -> AskedRows:
+    """Rows by the names that the protocol has for features, as the model has them."""
+    rows = features if line.loaded is None else line.loaded.model.as_learned(features)
+    return AskedRows(rows, place)
+
+
 def by_name(columns: Mapping[str, Sequence[Scalar]], place: Place) -> list[Features]:
     """The rows of columns that are equally long.
 
@@ -72,11 +78,11 @@ def instances(line: ServedLine, given: Sequence[Instance], place: Place) -> Aske
     """
     listed = [each for each in given if isinstance(each, list)]
     if not listed:
-        return AskedRows([each for each in given if not isinstance(each, list)], place)
+        return asked_rows(line, [each for each in given if not isinstance(each, list)], place)
     if len(listed) < len(given):
         what = "some instances name their features, and some do not"
         raise field_problem("bad_value", place, what)
-    return AskedRows(by_order(listed_names(line, place), listed, place), place)
+    return asked_rows(line, by_order(listed_names(line, place), listed, place), place)
 
 
 def listed_names(line: ServedLine, place: Place) -> list[str]:

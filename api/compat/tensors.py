@@ -54,6 +54,9 @@ def from_json(datatype: str, data: Sequence[Any], place: Place) -> list[Cell]:
 
     >>> from_json("FP32", [[1, 2.5], [None, 3]], ())
     [1.0, 2.5, None, 3.0]
+
+    Raises:
+        HttpProblem: They are no such values: of another type, or beyond it.
     """
     values: list[Any] = []
     for each in data:
@@ -68,6 +71,8 @@ def from_json(datatype: str, data: Sequence[Any], place: Place) -> list[Cell]:
         odd = next(value for value in values if value is not None and type(value) is not due)
         what = f"{str(odd)[:40]!r} is no {datatype}"
         raise field_problem("wrong_type", (*place, "data"), what)
+    if due is int:
+        _check_range(datatype, [value for value in values if value is not None], place)
     return values
 
 
@@ -150,6 +155,14 @@ def _text(content: bytes, place: Place) -> str:
     if "\0" in found:
         raise field_problem("null_byte", place, "a text holds a null character")
     return found
+
+
+def _check_range(datatype: str, values: Sequence[int], place: Place) -> None:
+    bounds = np.iinfo(_NUMBERS[datatype])
+    for odd in (min(values, default=0), max(values, default=0)):
+        if not bounds.min <= odd <= bounds.max:
+            what = f"{str(odd)[:40]} is no {datatype}: those are {bounds.min} to {bounds.max}"
+            raise field_problem("out_of_bounds", (*place, "data"), what)
 
 
 def _as_float(value: Any, place: Place) -> float | None:

@@ -12,6 +12,8 @@ from api.openapi.problem_examples import NOT_READY
 from api.serving.load import Loaded
 from config.model.parts import FeatureSpec
 from config.model_file import ModelFile
+from learner.events.kinds import KINDS
+from learner.explaining.cells import Cell, cells_of, get, name_of
 
 _TOLD_MAX = 1_000
 _TYPES = {"float": "number", "int": "int", "string": "text", "bool": "bool"}
@@ -40,20 +42,29 @@ class Features:
 
 
 def _items(model_file: ModelFile, loaded: Loaded) -> Iterator[dict[str, Any]]:
-    listed = model_file.features or {}
+    listed, learned = model_file.features or {}, loaded.model.features
     example = loaded.model.example
     values = example if isinstance(example, dict) else {}
     for name, spec in listed.items():
-        yield _item(name, _TYPES[spec.type], values, spec)
-    for name, kind in sorted(loaded.model.features.items()):
+        nested = loaded.model.nested_in(name)
+        is_apart = nested is not None and not {nested[0]} & (listed.keys() | learned.keys())
+        yield _item(nested if nested and is_apart else (name,), _TYPES[spec.type], values, spec)
+    for name, kind in sorted(learned.items()):
         if name not in listed:
-            yield _item(name, kind, values, None)
+            yield _item((name,), kind, values, None)
+    for cell in cells_of(values):  # a learner that takes groups keeps no kinds of what is in them
+        is_apart = cell[0] not in listed and cell[0] not in learned
+        if len(cell) > 1 and is_apart and name_of(cell) not in listed:
+            yield _item(cell, KINDS[type(get(values, cell))], values, None)
 
 
-def _item(name: str, kind: str, values: dict[str, Any], spec: FeatureSpec | None) -> dict[str, Any]:
-    value = values.get(name)
+def _item(
+    cell: Cell, kind: str, values: dict[str, Any], spec: FeatureSpec | None
+) -> dict[str, Any]:
+    value = get(values, cell)
     return {
-        "name": name,
+        "name": name_of(cell),
+        "path": list(cell),
         "type": kind,
         "min": None if spec is None else spec.min,
         "max": None if spec is None else spec.max,
@@ -66,8 +77,8 @@ _EXAMPLE: dict[str, Any] = {
     "version": "v17",
     "items": [
         {
-            "name": "https", "type": "number", "min": 0.0, "max": 1.0, "listed": True,
-            "example": 1.0,
+            "name": "https", "path": ["https"], "type": "number", "min": 0.0, "max": 1.0,
+            "listed": True, "example": 1.0,
         }
     ],
     "total": 1,

@@ -4,7 +4,7 @@ They hold no data, so they are free for all; what the page shows it asks for wit
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from fastapi import APIRouter, Request, Response
@@ -64,7 +64,7 @@ class Dashboard:
             raise HttpProblem(404, "not_found", f"the dashboard has no file {name[:100]!r}")
         content, media, etag = self._files[name]
         headers = {**_HEADERS, "etag": etag}
-        if request.headers.get("if-none-match") == etag:
+        if _names(request.headers.getlist("if-none-match"), etag):
             return Response(status_code=304, headers=headers)
         return Response(content, headers=headers, media_type=media)
 
@@ -75,6 +75,12 @@ class Dashboard:
             responses=told("<!doctype html>", media="text/html"),
         )(self.page)  # fmt: skip
         router.get("/ui/{name:path}", include_in_schema=False)(self.file)
+
+
+def _names(held: Sequence[str], etag: str) -> bool:
+    """Whether these values of If-None-Match name this file; weak tags, too (RFC 9110, 13.1.2)."""
+    tags = {each.strip().removeprefix("W/") for each in ",".join(held).split(",")}
+    return not tags.isdisjoint({"*", etag})
 
 
 def _read(folder: Path) -> Iterator[tuple[str, tuple[bytes, str, str]]]:

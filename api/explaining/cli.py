@@ -44,6 +44,7 @@ File = Annotated[
 ]  # fmt: skip
 Json = Annotated[bool, typer.Option("--json", help="The answer as the route has it.")]
 _BUDGET_MS = 1000  # nobody else waits for it here
+_AS_ANSWERED = 1e-9  # nearer than this a sum is the answer
 
 
 class ExplainWiring(Struct, frozen=True, kw_only=True):
@@ -99,9 +100,10 @@ def explain_command(wired: ExplainWiring) -> Callable[..., None]:
 def _label(text: str | None) -> Any:
     """A class as answers name it: a number and true or false are read as JSON, the rest as text."""
     try:
-        return None if text is None else json.loads(text)
+        found = None if text is None else json.loads(text)
     except ValueError:
         return text
+    return found if isinstance(found, bool | int | float | str) else text
 
 
 def _question(features: str, asked: dict[str, Any]) -> "ExplainRequest":
@@ -157,8 +159,8 @@ def _lines(body: dict[str, Any]) -> Iterator[str]:
     found = body["explanation"]
     yield f"{body['model']} {body['version']} answers {json.dumps(body['prediction'])}"
     how = f", asked {found['predictions_made']} times" if "predictions_made" in found else ""
-    if found["method"] == "exact" and not found["exact"]:
-        how = f", and off by {short(found['residual'])}"
+    if not found["exact"] and abs(found["residual"]) > _AS_ANSWERED:
+        how += f", the sum off by {short(found['residual'])}"
     of = f" of {json.dumps(found['class'])}" if "class" in found else ""
     yield f"{found['scale'].replace('_', ' ')}{of}, {found['method']}{how}:"
     rows = [("", "base", signed(found["base"]))]

@@ -13,18 +13,17 @@ from pathlib import Path
 
 import msgspec
 
-from api.offline.here import asked
-from api.offline.messages import LoadedFile, LoadFile, channel_of
+from api.offline.here import asked_many
+from api.offline.messages import LoadedFile, LoadFile, RowsAsked, channel_of
 from api.offline.opened import opened_here
 from checkpoints.exporting.believed import verifier_of
 from checkpoints.exporting.container import read_exported
 from config.processes.channel import Channel, ChannelClosedError
 from learner.served_model import ServedModel
-from learner.values import Features
 
 _LOOK_S = 3600.0  # it is woken by what comes
 
-_decode_rows = msgspec.json.Decoder(list[Features]).decode
+_decode = msgspec.json.Decoder(RowsAsked).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -60,7 +59,8 @@ def _loaded(channel: Channel[bytes]) -> ServedModel | None:
 
 
 def _answers(model: ServedModel, message: bytes) -> bytes:
-    return _encode([asked(model, row) for row in _decode_rows(message)])
+    question = _decode(message)
+    return _encode(asked_many(model, question.rows, is_table=question.is_table))
 
 
 if __name__ == "__main__":

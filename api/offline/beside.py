@@ -56,17 +56,16 @@ class Beside:
         self._owner = 0
         self._started()
 
-    def ask(self, rows: Sequence[Features]) -> list[dict[str, Any]]:
-        """An answer to each row, as `api.offline.here.asked` gives it.
+    def ask(self, rows: Sequence[Features], *, is_table: bool) -> list[dict[str, Any]]:
+        """An answer to each row, as `api.offline.here.asked_many` gives it.
 
         Raises:
             AnsweringEndedError: The process has died; the next question starts another.
         """
         with self._lock:
             channel = self._started()
-            found: list[dict[str, Any]] = msgspec.json.decode(
-                self._exchanged(channel, json.dumps(rows).encode())
-            )
+            question = json.dumps({"rows": rows, "is_table": is_table}).encode()
+            found: list[dict[str, Any]] = msgspec.json.decode(self._exchanged(channel, question))
         return found
 
     def close(self) -> None:

@@ -7,7 +7,7 @@ from learner.errors import told_of
 from learner.served_model import ServedModel
 from learner.values import Features, Refusal
 
-__all__ = ["Here", "asked"]
+__all__ = ["Here", "asked", "asked_many"]
 
 
 class Here:
@@ -18,9 +18,9 @@ class Here:
     def __init__(self, model: ServedModel) -> None:
         self._model = model
 
-    def ask(self, rows: Sequence[Features]) -> list[dict[str, Any]]:
+    def ask(self, rows: Sequence[Features], *, is_table: bool) -> list[dict[str, Any]]:
         """An answer to each row, as `asked` gives it."""
-        return [asked(self._model, row) for row in rows]
+        return asked_many(self._model, rows, is_table=is_table)
 
     def close(self) -> None:
         """Nothing is held."""
@@ -38,3 +38,10 @@ def asked(model: ServedModel, features: Features) -> dict[str, Any]:
     if isinstance(answer, Refusal):
         return {"refused": answer.reason.value, "detail": answer.detail}
     return answer
+
+
+def asked_many(
+    model: ServedModel, rows: Sequence[Features], *, is_table: bool
+) -> list[dict[str, Any]]:
+    """The same to each row; those of a table name what is nested `outer.inner`."""
+    return [asked(model, row) for row in (model.as_learned(rows) if is_table else rows)]

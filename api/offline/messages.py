@@ -1,7 +1,7 @@
 """What a caller and the process beside it say to each other: JSON over a socket pair.
 
-First a `LoadFile`, answered by a `LoadedFile`; from then on lists of rows, each answered by a list
-of answers in their order.
+First a `LoadFile`, answered by a `LoadedFile`; from then on `RowsAsked`, each answered by a list of
+answers in the order of the rows.
 """
 
 import socket
@@ -9,8 +9,9 @@ import socket
 import msgspec
 
 from config.processes.channel import Channel
+from learner.values import Features
 
-__all__ = ["LoadFile", "LoadedFile", "channel_of"]
+__all__ = ["LoadFile", "LoadedFile", "RowsAsked", "channel_of"]
 
 
 class LoadFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +32,17 @@ class LoadedFile(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str = ""
     problem: str = ""
+
+
+class RowsAsked(msgspec.Struct, frozen=True, kw_only=True):
+    """Some rows.
+
+    Attributes:
+        is_table: What is nested is called `outer.inner`.
+    """
+
+    rows: list[Features]
+    is_table: bool
 
 
 def channel_of(end: socket.socket) -> Channel[bytes]:

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import UNSET
 
 from api.offline.errors import RowRefusedError
-from api.offline.rows import chunks_of, features_of, with_way_out
+from api.offline.rows import chunks_of, features_of, is_frame, with_way_out
 from checkpoints.exporting.container import FORMAT, ExportedVersion
 from checkpoints.reading.views import timestamp
 from learner.values import Features
@@ -20,8 +20,12 @@ class Answerer(Protocol):
 
     where: str
 
-    def ask(self, rows: Sequence[Features]) -> list[dict[str, Any]]:
-        """An answer to each row; `refused` and `detail` where the API would give none."""
+    def ask(self, rows: Sequence[Features], *, is_table: bool) -> list[dict[str, Any]]:
+        """An answer to each row; `refused` and `detail` where the API would give none.
+
+        Args:
+            is_table: They are a table's: what is nested is called `outer.inner`.
+        """
 
     def close(self) -> None:
         """Nothing is asked for now."""
@@ -75,7 +79,7 @@ class OfflineModel:
         Raises:
             RowRefusedError: The API would answer 422.
         """
-        (answer,) = self._answers.ask([features_of(features)])
+        (answer,) = self._answers.ask([features_of(features)], is_table=False)
         return self._answered(answer, None)
 
     def predict_many(self, rows: Any) -> list[dict[str, Any]]:
@@ -92,7 +96,7 @@ class OfflineModel:
     def _each(self, rows: Any) -> Iterator[dict[str, Any]]:
         place = 0
         for chunk in chunks_of(rows):
-            for answer in self._answers.ask(chunk):
+            for answer in self._answers.ask(chunk, is_table=is_frame(rows)):
                 if "refused" in answer:
                     answer["detail"] = with_way_out(answer["detail"], rows)
                 yield self._answered(answer, place)

@@ -13,7 +13,7 @@ from typing import Any
 from api.offline.errors import RowRefusedError
 from learner.values import Features, Reason, Scalar
 
-__all__ = ["chunks_of", "features_of", "with_way_out"]
+__all__ = ["chunks_of", "features_of", "is_frame", "with_way_out"]
 
 CHUNK = 1_000  # rows that are handed on at once
 _PLAIN = (int, bool, type(None))
@@ -63,20 +63,21 @@ def with_way_out(detail: str, rows: Any) -> str:
     "feature 'n' is 2.5, the model file says int"
     """
     widened = _WIDENED.fullmatch(detail)
-    if widened is None or not _is_frame(rows):
+    if widened is None or not is_frame(rows):
         return detail
     mend = f'frame.astype({{"{widened[1]}": "Int64"}})'
     return f"{detail}; pandas has floats where a whole number is absent: {mend} keeps them whole"
 
 
-def _is_frame(rows: Any) -> bool:
+def is_frame(rows: Any) -> bool:
+    """Whether these are a frame of pandas."""
     return hasattr(rows, "to_dict") and hasattr(rows, "iloc")
 
 
 def _rows(rows: Any) -> Iterable[Mapping[str, Any]]:
     if isinstance(rows, Mapping):
         raise TypeError("predict_many takes several rows: a frame, or a list of dicts")
-    return _of_frame(rows) if _is_frame(rows) else rows
+    return _of_frame(rows) if is_frame(rows) else rows
 
 
 def _of_frame(frame: Any) -> Iterator[Mapping[str, Any]]:

@@ -76,9 +76,12 @@ const written = (value) => (value === null || value === undefined ? "" : String(
 /** The features as the model takes them; an empty field is absent. */
 function valuesOf(features, texts) {
   const read = { bool: (text) => text === "true", text: (text) => text, int: Number, number: Number };
-  return Object.fromEntries(
-    features.filter((each) => texts[each.name] !== "").map((each) => [each.name, read[each.type](texts[each.name])]),
-  );
+  const given = Object.create(null); // a feature may be called __proto__
+  for (const { name, path, type } of features.filter((each) => texts[each.name] !== "")) {
+    const group = path.slice(0, -1).reduce((outer, step) => (outer[step] ??= Object.create(null)), given);
+    group[path.at(-1)] = read[type](texts[name]);
+  }
+  return given;
 }
 
 function Answer({ answer }) {

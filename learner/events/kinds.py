@@ -80,6 +80,10 @@ class Kinds:
         """The kind of each feature that is of one."""
         return {name: first.kind for name, first in self._first.items()}
 
+    def is_group(self, name: str) -> bool:
+        """Whether a name was learned, and only of a nested object, which is of no kind."""
+        return name in self.names and name not in self._first
+
     def refusal(self, x: Features) -> Refusal | None:
         """Why these features are refused: one is of another kind than it was."""
         first = self._first

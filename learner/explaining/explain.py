@@ -244,7 +244,8 @@ class Explainer:
 
     def _native(self, label: Native) -> Native:
         known = self.labels.answered
-        if label not in known:
+        are_like = [each for each in known if isinstance(each, bool) or not isinstance(label, bool)]
+        if label not in are_like:  # true is not the class 1
             shown = ", ".join(map(repr, list(known)[:20]))
             raise NotExplainedError("class", f"{str(label)[:80]!r} is none of {shown}")
         return known[label]

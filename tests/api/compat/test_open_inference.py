@@ -98,6 +98,34 @@ def test_one_table_has_the_features_in_the_order_of_the_model_file(compat: Runni
     assert _pairs(outputs(_infer_bytes(compat, [table]))) == expected
 
 
+MIXED = """
+name: compat
+task: binary
+learner: {river: [preprocessing.StandardScaler, linear_model.LogisticRegression]}
+features: {age: {type: int}, price: {type: float}, items: {type: int, max: 100}}
+"""
+
+
+@pytest.mark.parametrize("datatype", ["FP64", "FP32", "INT64"])
+def test_a_table_of_one_type_has_whole_numbers_where_the_model_file_says_int(datatype: str) -> None:
+    learned = [({"age": n % 9, "price": n / 4, "items": n % 4}, n % 3 == 0) for n in range(100)]
+    rows = [{"age": n, "price": n * 2, "items": 3 - n} for n in range(3)]
+    shape, values = [3, 3], [value for row in rows for value in row.values()]
+    data = values if datatype == "INT64" else [float(value) for value in values]
+    table = {"name": "x", "datatype": datatype, "shape": shape, "data": data}
+    with running(MIXED, learned=100, pairs=lambda count: learned[:count]) as api:
+        answer = api.post("/v1/models/compat/predict", {"instances": rows}).json()["predictions"]
+        expected = [each["probabilities"][name] for each in answer for name in ("false", "true")]
+        for ask in (_infer, _infer_bytes):
+            assert outputs(ask(api, [table]))["probabilities"] == expected
+            halves = {**table, "datatype": "FP64", "data": [0.5] * 9}
+            problem = ask(api, [halves]).json()
+            assert (problem["code"], problem["errors"][0]["pointer"]) == (
+                "wrong_type",
+                "/rows/0/age",
+            )
+
+
 def test_the_answer_says_which_version_it_is_from(compat: Running) -> None:
     answer = _infer(compat, [tensor("htps", "FP64", [1])], id="order-7")
 
@@ -188,7 +216,12 @@ BEST = {"name": "prediction", "parameters": {"classification": 2}}
         ({"inputs": [{**ONE, "shape": [2]}]}, "bad_value", "/inputs/0/data"),
         ({"inputs": [{**ONE, "shape": [0], "data": []}]}, "bad_value", "/inputs/0/shape"),
         ({"inputs": [{**ONE, "shape": [10**12]}]}, "bad_value", "/inputs/0/data"),
+        ({"inputs": [{**ONE, "shape": [1, 0], "data": []}]}, "bad_value", "/inputs/0/shape"),
+        ({"inputs": [{**ONE, "shape": [1, 0], "data": [[]]}]}, "bad_value", "/inputs/0/shape"),
         ({"inputs": [{**ONE, "datatype": "BF16"}]}, "bad_value", "/inputs/0/datatype"),
+        ({"inputs": [tensor("https", "INT8", [0, 128])]}, "out_of_bounds", "/inputs/0/data"),
+        ({"inputs": [tensor("https", "UINT8", [-1])]}, "out_of_bounds", "/inputs/0/data"),
+        ({"inputs": [tensor("https", "INT64", [2**63])]}, "out_of_bounds", "/inputs/0/data"),
         ({"inputs": [{**ONE, "data": ["x"]}]}, "wrong_type", "/inputs/0/data"),
         ({"inputs": [{**ONE, "datatype": "INT64"}]}, "wrong_type", "/inputs/0/data"),
         ({"inputs": [{**ONE, "datatype": "BOOL"}]}, "wrong_type", "/inputs/0/data"),
@@ -231,6 +264,7 @@ def test_a_request_that_cannot_be_answered_is_refused_by_its_field(
         (SIZED, b"\0" * 6 + b"\xf8\x7f", "not_finite"),
         (SIZED, b"\0" * 6 + b"\xf0\xff", "not_finite"),
         ({**SIZED, "shape": [2]}, b"\0" * 8, "bad_value"),
+        ({**SIZED, "shape": [1, 0], "parameters": {"binary_data_size": 0}}, b"", "bad_value"),
         ({**SIZED, "parameters": {"binary_data_size": True}}, b"\0", "bad_value"),
         ({**SIZED, "parameters": {"binary_data_size": -8}}, b"\0" * 8, "bad_value"),
         ({**SIZED, "datatype": "BF16"}, b"\0" * 8, "bad_value"),
@@ -302,3 +336,23 @@ def test_until_a_version_is_loaded_no_protocol_is_ready() -> None:
             assert api.get(path).status_code == 503
         assert api.get("/v2/health/live").json() == {"live": True}
         assert api.get("/v2/models/price").json()["versions"] == []
+
+
+@pytest.mark.parametrize(
+    ("task", "datatype", "width"),
+    [
+        ("task: binary", "BOOL", 2),
+        ('task: binary, labels: ["DOWN", "UP"]', "BYTES", 2),
+        ("task: multiclass, labels: [3, 4, 5]", "INT64", 3),
+        ("task: multiclass", "FP64", -1),
+    ],
+)
+def test_before_any_version_metadata_tell_what_is_known(
+    task: str, datatype: str, width: int
+) -> None:
+    text = f"{{name: early, {task}, learner: {{river: [naive_bayes.GaussianNB]}}}}"
+    with running(text, learned=0) as api:
+        told = {each["name"]: each for each in api.get("/v2/models/early").json()["outputs"]}
+
+    assert told["prediction"]["datatype"] == datatype
+    assert told["probabilities"]["shape"] == [-1, width]

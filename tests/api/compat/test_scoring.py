@@ -159,7 +159,7 @@ def test_answers_are_written_down_as_those_of_predict() -> None:
     first, *others = [
         [
             {name: it for name, it in json.loads(value).items() if name not in own}
-            for _, value, _ in of
+            for _, value, *_ in of
         ]
         for of in written
     ]

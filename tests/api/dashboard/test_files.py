@@ -50,8 +50,30 @@ def test_the_page_and_all_that_it_names_are_served_under_the_policy(api: Running
         assert answer.headers["x-content-type-options"] == "nosniff"
         again = api.get(path, headers={"if-none-match": answer.headers["etag"]})
         assert (again.status_code, again.content) == (304, b"")
+        assert again.headers["etag"] == answer.headers["etag"]
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     assert api.get("/ui/main.js").headers["content-type"].startswith("text/javascript")
+
+
+@pytest.mark.parametrize(
+    ("held", "status"),
+    [
+        ("{etag}", 304),
+        ("W/{etag}", 304),
+        ('"old", W/{etag}', 304),
+        ("*", 304),
+        ('"old"', 200),
+        ('W/"old" , "older"', 200),
+        ("", 200),
+    ],
+)
+def test_what_a_browser_holds_is_not_sent_again(api: Running, held: str, status: int) -> None:
+    """As proxies that compress say it, too: by a weak tag, or by several."""
+    etag = api.get("/ui/main.js").headers["etag"]
+
+    answer = api.get("/ui/main.js", headers={"if-none-match": held.format(etag=etag)})
+
+    assert answer.status_code == status
 
 
 @pytest.mark.parametrize("name", ["", "nothing.js", "vendor/vendor.json", "../weir.py"])

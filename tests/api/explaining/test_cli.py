@@ -95,6 +95,7 @@ def test_people_read_a_table(linear: Typed, tree: Typed) -> None:
     asked = tree.run("--method", "leave_one_out").stdout
     assert 'probability of "BAD", leave_one_out, asked ' in asked
     assert " ± " in asked
+    assert ", the sum off by " in asked.splitlines()[1]
     assert any(line.startswith("at ") for line in tree.run().stdout.splitlines()), "its way"
 
 
@@ -114,6 +115,8 @@ def test_a_class_is_named_as_answers_name_it(tree: Typed) -> None:
         (("--method", "guess"), X, "Invalid enum value 'guess'"),
         (("--samples", "1000"), X, "from 1 to 100"),
         (("--class", "UGLY"), X, "'UGLY' is none of"),
+        (("--class", "null"), X, "'null' is none of"),
+        (("--class", "[1]"), X, "'[1]' is none of"),
     ],
 )
 def test_what_is_wrong_is_a_usage_error(

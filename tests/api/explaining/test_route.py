@@ -78,6 +78,15 @@ def test_what_is_wrong_is_named(
     assert api.post(PATH, {"features": X}).status_code == 200, "the next one is answered"
 
 
+def test_true_is_not_the_class_one() -> None:
+    text = "{name: phishing, task: multiclass, learner: {river: [naive_bayes.GaussianNB]}}"
+    pairs = [(x, number % 3) for number, (x, _) in enumerate(phishing(60))]
+    with running(text, learned=60, pairs=lambda count: pairs[:count]) as api:
+        found = [api.post(PATH, {"features": X, "class": label}) for label in (1, True, False)]
+    assert found[0].json()["explanation"]["class"] == 1
+    assert [each.status_code for each in found] == [200, 404, 404]
+
+
 def test_a_forest_is_asked_against_the_background_of_its_version() -> None:
     with running(FOREST) as api:
         answer = api.post(PATH, {"features": X, "samples": 3})

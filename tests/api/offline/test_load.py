@@ -162,6 +162,20 @@ def test_one_row_many_and_a_frame_are_answered_alike(here, file):
         assert model.predict_many(pd.DataFrame(rows)) == one_by_one
 
 
+@pytest.mark.parametrize("text", [VW, PHISHING], ids=["here", "beside"])
+def test_a_frame_names_nested_features_by_their_place(elsewhere, tmp_path, text):
+    """A row that is a dict says itself where it has them, as a request does."""
+    rows = [{"geo": {"lat": n / 7, "lon": 40.0 - n}, "size": n % 5} for n in range(20)]
+    flat = [{"geo.lat": row["geo"]["lat"], "geo.lon": row["geo"]["lon"]} | row for row in rows]
+    frame = pd.DataFrame(flat).drop(columns="geo")
+    pairs = [(row, n % 3 == 0) for n, row in enumerate(rows)]
+    with running(text, learned=20, pairs=lambda count: pairs[:count]) as api:
+        export(api.store, api.learning.model_file.name, tmp_path / "nest.weir")
+
+    with weir.load(tmp_path / "nest.weir", public_key=PUBLIC) as model:
+        assert model.predict_many(frame) == model.predict_many(rows)
+
+
 def test_what_it_is_is_told_from_what_was_signed(here, file):
     with weir.load(file, public_key=PUBLIC) as model:
         about = model.explain()
