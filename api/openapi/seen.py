@@ -62,6 +62,7 @@ class FeatureItem(Strict):
     """A feature, as the model file lists it or as it was learned, and a value that it had."""
 
     name: str
+    path: list[str]
     type: Literal["number", "int", "text", "bool"]
     min: float | None
     max: float | None
