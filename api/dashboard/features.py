@@ -49,13 +49,13 @@ def _items(model_file: ModelFile, loaded: Loaded) -> Iterator[dict[str, Any]]:
         nested = loaded.model.nested_in(name)
         is_apart = nested is not None and not {nested[0]} & (listed.keys() | learned.keys())
         yield _item(nested if nested and is_apart else (name,), _TYPES[spec.type], values, spec)
-    for name, kind in sorted(learned.items()):
-        if name not in listed:
-            yield _item((name,), kind, values, None)
+    rest: dict[Cell, str] = {(name,): kind for name, kind in learned.items() if name not in listed}
     for cell in cells_of(values):  # a learner that takes groups keeps no kinds of what is in them
         is_apart = cell[0] not in listed and cell[0] not in learned
         if len(cell) > 1 and is_apart and name_of(cell) not in listed:
-            yield _item(cell, KINDS[type(get(values, cell))], values, None)
+            rest[cell] = KINDS.get(type(get(values, cell)), "number")  # null, where gaps are filled
+    for cell, kind in sorted(rest.items(), key=lambda each: name_of(each[0])):
+        yield _item(cell, kind, values, None)
 
 
 def _item(

@@ -7,32 +7,36 @@ export class Problem extends Error {
   constructor(status, document) {
     super(document.detail || document.title || `HTTP ${status}`);
     this.status = status;
-    this.code = document.code;
   }
 }
 
 export const key = {
   get: () => sessionStorage.getItem(KEY) || "",
-  set: (text) => (text ? sessionStorage.setItem(KEY, text) : sessionStorage.removeItem(KEY)),
+  /** The page is begun anew: nothing that was answered to the key before stays. */
+  set: (text) => {
+    sessionStorage.setItem(KEY, text);
+    location.reload();
+  },
 };
 
 export const get = (path) => ask("GET", path);
-export const post = (path, body, headers = {}) => ask("POST", path, body, headers);
+export const post = (path, body, headers) => ask("POST", path, body, headers);
 
 /** The path of something of a model; every part is encoded, since names are anybody's. */
 export const of = (model, ...parts) =>
   ["/v1/models", model, ...parts].map((part, at) => (at ? encodeURIComponent(part) : part)).join("/");
 
-async function ask(method, path, body, headers = {}) {
+async function ask(method, path, body, headers) {
   const given = key.get();
   const answer = await fetch(path, {
     method,
     headers: {
-      ...(given ? { authorization: `Bearer ${given}` } : {}),
-      ...(body === undefined ? {} : { "content-type": "application/json" }),
+      ...(given && { authorization: `Bearer ${given}` }),
+      ...(body && { "content-type": "application/json" }),
       ...headers,
     },
-    body: body === undefined ? undefined : JSON.stringify(body),
+    body: JSON.stringify(body),
+    signal: AbortSignal.timeout(method === "GET" ? 10000 : 30000), // an order waits until it is in force
     cache: "no-store",
     credentials: "omit",
   });
@@ -41,18 +45,20 @@ async function ask(method, path, body, headers = {}) {
   return told;
 }
 
-/** Whether this key may give orders: it is asked what one would do. */
+/** What an order would do. */
+export const dryRun = (model, command, body) =>
+  post(of(model, command), { ...body, reason: "asked by the dashboard", dry_run: true });
+
+/** Whether this key may give orders, by what one would do; it fails while that is not known. */
 export async function mayOrder(model) {
   try {
-    await post(of(model, "freeze"), { reason: "asked by the dashboard whether it may", dry_run: true });
+    await dryRun(model, "freeze");
   } catch (problem) {
-    return problem.status !== 403 && problem.status !== 401;
+    if (![401, 403, 409, 422].includes(problem.status)) throw problem;
+    return problem.status > 403;
   }
   return true;
 }
 
 /** Names a request, so that the same one sent twice is done once. */
-export function requestId() {
-  if (crypto.randomUUID) return crypto.randomUUID(); // only where the page came over TLS or loopback
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
+export const requestId = () => crypto.getRandomValues(new Uint32Array(4)).join("-");

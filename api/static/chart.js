@@ -4,6 +4,7 @@ import { html, useEffect, useRef } from "./vendor/preact.js";
 import { score } from "./format.js";
 
 const HEIGHT = 300;
+const DASHES = { dashed: [7, 5], dotted: [2, 4] };
 
 /** A colour of the style sheet, as it is in the reader's scheme. */
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
@@ -13,7 +14,7 @@ const colour = (name) => getComputedStyle(document.documentElement).getPropertyV
  *
  * @param xs Where the points stand, rising.
  * @param isTime Whether they are seconds since 1970.
- * @param lines [{name, values, colour, dash}]
+ * @param lines [{name, values, colour, dash}] The dash: dashed or dotted.
  * @param marks [{x, colour}] Vertical lines.
  */
 export function Chart({ label, xs, isTime, lines, marks }) {
@@ -26,7 +27,7 @@ export function Chart({ label, xs, isTime, lines, marks }) {
 
   useEffect(() => {
     const make = () => {
-      if (plot.current) plot.current.destroy();
+      plot.current?.destroy();
       plot.current = new uPlot(options(place.current.clientWidth, isTime, lines, current), data, place.current);
     };
     make();
@@ -42,7 +43,7 @@ export function Chart({ label, xs, isTime, lines, marks }) {
     };
   }, [shape]);
   useEffect(() => {
-    if (plot.current) plot.current.setData(data);
+    plot.current.setData(data);
   }, [JSON.stringify(data), JSON.stringify(marks)]);
   return html`<div class="chart" ref=${place} role="img" aria-label=${label}></div>`;
 }
@@ -64,13 +65,14 @@ function options(width, isTime, lines, marks) {
         label: line.name,
         stroke: colour(line.colour),
         width: line.dash ? 1.5 : 2,
-        dash: line.dash,
+        dash: DASHES[line.dash],
         spanGaps: true,
         points: { show: line.values.length < 40 && !line.dash, size: 5 },
         value: (_, y) => score(y),
       })),
     ],
-    axes: [axis, { ...axis, size: 60 }],
+    axes: [{ ...axis, space: 90 }, { ...axis, size: 60 }],
+    legend: { markers: { dash: (_, place) => lines[place - 1].dash || "solid" } },
     cursor: { drag: { x: true, y: false } },
     hooks: { drawClear: [(drawn) => drawMarks(drawn, marks.current)] },
   };
@@ -86,7 +88,7 @@ function drawMarks(drawn, marks) {
   for (const mark of marks) {
     const x = Math.round(drawn.valToPos(mark.x, "x", true));
     ctx.strokeStyle = colour(mark.colour);
-    ctx.setLineDash(mark.dash ? [4 * devicePixelRatio, 4 * devicePixelRatio] : []);
+    ctx.setLineDash(mark.colour === "served" ? [4 * devicePixelRatio, 4 * devicePixelRatio] : []);
     ctx.beginPath();
     ctx.moveTo(x, bbox.top);
     ctx.lineTo(x, bbox.top + bbox.height);

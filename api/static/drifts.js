@@ -17,7 +17,7 @@ const COLUMNS = [
 
 export function Drifts({ model, seen }) {
   const known = useAsked(() => get(`${of(model.name, "drifts")}?limit=1000`), [seen]);
-  const found = known.value ? known.value.items : [];
+  const found = known.value?.items || [];
   return html`
     <${Section} title="Drift" note=${known.value && `${count(known.value.total)} detections`} known=${known}>
       ${!found.length && html`<p class="quiet">No detector has seen any; the model file says under drift which there are.</p>`}
@@ -27,14 +27,14 @@ export function Drifts({ model, seen }) {
 }
 
 function Episode({ items, isNewest }) {
-  const [first, last] = [items[0], items.at(-1)];
+  const first = items[0];
   const title = `${first.detector} on ${first.on}, episode ${first.episode}`;
   return html`
     <details class="episode" open=${isNewest}>
       <summary>
-        <span class=${`chip ${last.direction === "worse" ? "bad" : "good"}`}>${last.direction}</span>
+        <span class=${`chip ${first.direction === "worse" ? "bad" : "good"}`}>${first.direction}</span>
         <strong>${title}</strong>
-        <span class="number"><${Value} of=${first.before} /> → <${Value} of=${last.after} /></span>
+        <span class="number"><${Value} of=${first.before} /> → <${Value} of=${first.after} /></span>
         <span class="quiet">${at(first.at)}</span>
       </summary>
       <${Table} label=${title} items=${items} columns=${COLUMNS} />

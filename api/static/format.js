@@ -3,15 +3,18 @@
 const whole = new Intl.NumberFormat("en");
 const short = new Intl.NumberFormat("en", { maximumSignificantDigits: 4 });
 
-export const count = (n) => (n === null || n === undefined ? "–" : whole.format(n));
+export const count = (n) => (n == null ? "–" : whole.format(n));
+
+/** So many of something, in words. */
+export const many = (n, what) => `${count(n)} ${what}${n === 1 ? "" : "s"}`;
 
 /** Four digits; null where a score has no value. */
-export const score = (value) => (value === null || value === undefined ? "–" : short.format(value));
+export const score = (value) => (value == null ? "–" : short.format(value));
 
-export const exact = (value) => (value === null || value === undefined ? "no value" : String(value));
+export const exact = (value) => (value == null ? "no value" : String(value));
 
 export function signed(value) {
-  if (value === null || value === undefined) return "";
+  if (value == null) return "";
   return (value > 0 ? "+" : value < 0 ? "−" : "±") + short.format(Math.abs(value));
 }
 
@@ -33,7 +36,7 @@ const STEPS = [
 
 /** How long: 42 s, 3 min, 5 h, 2 d. */
 export function duration(seconds) {
-  if (seconds === null || seconds === undefined) return "–";
+  if (seconds == null) return "–";
   for (const [size, unit] of STEPS) {
     if (seconds >= 2 * size) return `${Math.round(seconds / size)} ${unit}`;
   }

@@ -1,12 +1,13 @@
 // Where the API asks for a key: it is kept by this tab, and by nothing else.
 
 import { html, useState } from "./vendor/preact.js";
+import { key } from "./api.js";
 
-export function KeyBox({ problem, onKey }) {
+export function KeyBox({ problem }) {
   const [text, setText] = useState("");
   const submit = (event) => {
     event.preventDefault();
-    onKey(text.trim());
+    key.set(text.trim());
   };
   return html`
     <main class="keybox">
@@ -14,7 +15,7 @@ export function KeyBox({ problem, onKey }) {
       <p>${problem.status === 403 ? problem.message : "This API asks for a key with the scope read."}</p>
       <form onSubmit=${submit}>
         <label for="key">Key</label>
-        <input id="key" type="password" autocomplete="off" spellcheck=${false} placeholder="ID.SECRET" value=${text}
+        <input id="key" type="password" autocomplete="off" placeholder="ID.SECRET" pattern=" *[!-~]+ *" value=${text}
           onInput=${(event) => setText(event.target.value)} />
         <button class="main" disabled=${!text.trim()}>Use it in this tab</button>
       </form>

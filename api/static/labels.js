@@ -12,8 +12,8 @@ const COUNTS = {
   expired: "Events let go unlabelled",
   late: "Refused: too late",
   unknown: "Refused: of no event that waits",
-  duplicate: "Refused: said before",
-  conflict: "Refused: said otherwise before",
+  duplicate: "Refused: the same again",
+  conflict: "Refused: another than before",
 };
 
 export function Labels({ model, seen }) {

@@ -11,10 +11,10 @@ export function Letters({ model, seen }) {
   const query = `limit=20${reason ? `&reason=${encodeURIComponent(reason)}` : ""}`;
   const known = useAsked(() => get(`${of(model.name, "dead-letters")}?${query}`), [reason, seen]);
   const reasons = Object.entries(model.refused_by).sort((one, other) => other[1] - one[1]);
-  const found = known.value ? known.value.items : [];
+  const found = known.value?.items || [];
   return html`
     <${Section} title="Refused" note=${`${count(model.refused)} records`}>
-      <ul class="reasons">
+      <ul>
         ${reasons.map(
           ([name, n]) => html`<li>
             <button class="bar" aria-pressed=${reason === name} onClick=${() => setReason(reason === name ? "" : name)}>

@@ -52,12 +52,11 @@ function usePlace() {
 
 function Page() {
   const here = usePlace();
-  const [keys, setKeys] = useState(0); // how often the key was changed: all is asked anew
-  const models = useAsked(() => get("/v1/models"), [keys], 10000);
-  const names = (models.value ? models.value.items : []).map((each) => each.name);
+  const models = useAsked(() => get("/v1/models"), [], 10000);
+  const names = (models.value?.items || []).map((each) => each.name);
   const model = here.model || names[0] || "";
-  const known = useAsked(model && (() => get(of(model))), [model, keys], 2000);
-  const orders = useAsked(model && (() => mayOrder(model)), [model, keys], 60000);
+  const known = useAsked(model && (() => get(of(model))), [model], 2000);
+  const orders = useAsked(model && (() => mayOrder(model)), [model], 60000);
   // The answer about the model before stays until that about the next is there.
   const state = known.value && known.value.name === model ? known.value : null;
   // What orders change is asked for at once, what learning changes now and then.
@@ -68,12 +67,12 @@ function Page() {
   }, [model]);
 
   const problem = models.problem || known.problem;
-  if (problem && (problem.status === 401 || problem.status === 403)) {
-    return html`<${KeyBox} problem=${problem} onKey=${(text) => (key.set(text), setKeys(keys + 1))} />`;
+  if ([401, 403].includes(problem?.status)) {
+    return html`<${KeyBox} problem=${problem} />`;
   }
   const [, View] = VIEWS[here.view];
   return html`
-    <${Head} models=${names} model=${model} view=${here.view} onForget=${key.get() && (() => (key.set(""), setKeys(keys + 1)))} />
+    <${Head} models=${names} model=${model} view=${here.view} />
     <main>
       ${state
         ? html`<${State} model=${state} mayOrder=${orders.value} problem=${problem} />`
@@ -85,7 +84,7 @@ function Page() {
   `;
 }
 
-const Head = ({ models, model, view, onForget }) => html`
+const Head = ({ models, model, view }) => html`
   <header>
     <a class="brand" href="#/">Weir</a>
     ${models.length > 1
@@ -95,7 +94,7 @@ const Head = ({ models, model, view, onForget }) => html`
       : html`<span class="quiet">${model}</span>`}
     <nav aria-label="Elsewhere">
       <a href="/docs">API</a>
-      ${onForget && html`<button class="small" onClick=${onForget}>forget the key</button>`}
+      ${key.get() && html`<button class="small" onClick=${() => key.set("")}>forget the key</button>`}
     </nav>
   </header>
 `;

@@ -1,22 +1,22 @@
 // An order: what it would do, asked of the API first; then, with a reason, the order itself.
 
 import { html, useEffect, useRef, useState } from "./vendor/preact.js";
-import { of, post, requestId } from "./api.js";
-import { at, count, duration } from "./format.js";
+import { dryRun, of, post, requestId } from "./api.js";
+import { at, duration, many } from "./format.js";
+import { useAsked } from "./poll.js";
 import { Failed, Table, Value } from "./parts.js";
 
-// Of each: what its button says, what it means, and how it is undone.
+// Of each: what its button says, what it means, and how it is undone; # is the version before.
 const ABOUT = {
-  rollback: ["Roll back", "Serves the version at once, and learns on from it.", "roll back to the version before"],
+  rollback: ["Roll back", "Serves the version at once, and learns on from it.", "roll back to #"],
   pin: ["Pin", "Serves it until unpinned; learning goes on beside it.", "unpin"],
-  unpin: ["Unpin", "Serves the newest version again.", "pin the version again"],
+  unpin: ["Unpin", "Serves the newest version again.", "pin # again"],
   freeze: ["Freeze", "Stops learning; answers go on.", "thaw"],
   thaw: ["Thaw", "Learns on where it was frozen.", "freeze"],
   tag: ["Tag", "Gives the version a name, which also keeps it.", "tag another version"],
   cancel: ["Cancel going back", "Ends the rewind; the head stays as it was.", "roll back again"],
-  release: ["Serve it all the same", "Serves what the publish gate holds back.", "pin the version before"],
+  release: ["Serve it all the same", "Serves what the publish gate holds back.", "pin #"],
 };
-const TRIED = "asked by the dashboard what it would do";
 
 /**
  * The dialog.
@@ -34,8 +34,11 @@ export function Order({ model, command, to, onClose }) {
   const [id, setId] = useState("");
   const body = { to, ...sent(fields), expect: command === "tag" ? undefined : expect };
   const isWhole = command !== "tag" || Boolean(fields.tag);
-  const would = useDryRun(model.name, command, body, isWhole);
-  useEffect(() => setId(requestId()), [JSON.stringify(body), reason]);
+  const asked = JSON.stringify(body);
+  const tried = () => dryRun(model.name, command, body).then((would) => ({ asked, would }));
+  const known = useAsked(isWhole && tried, [asked], 0, 150);
+  const would = known.value?.asked === asked && known.value.would;
+  useEffect(() => setId(requestId()), [asked, reason]);
   useEffect(() => box.current.showModal(), []);
 
   const give = async (event) => {
@@ -53,21 +56,21 @@ export function Order({ model, command, to, onClose }) {
       <h2 id="order-title">${title}</h2>
       ${outcome.answer
         ? html`
-            <p class="done" role="status">In force: ${effect(outcome.answer, "was")}</p>
-            ${outcome.answer.changed && html`<p>To undo it, ${undone}.</p>`}
+            <p class="done" role="status">In force: ${effect(outcome.answer)}</p>
+            ${outcome.answer.changed && !outcome.answer.unreadable && html`<p>To undo it, ${undone.replace("#", outcome.answer.from)}.</p>`}
             <button class="main" onClick=${close} autofocus>Close</button>
           `
         : html`
             <form onSubmit=${give}>
               <p>${means}</p>
               <${Fields} command=${command} fields=${fields} onChange=${setFields} />
-              <${Would} ...${would} />
+              <${Would} answer=${would} problem=${known.problem} keeps=${body.keep_serving} />
               <label for="reason">Reason</label>
               <input id="reason" required maxlength="500" autocomplete="off" value=${reason} placeholder="goes to the audit"
                 onInput=${(event) => setReason(event.target.value)} />
               <${Failed} problem=${outcome.problem} />
               <div class="buttons">
-                <button class="main" disabled=${outcome.isBusy || !reason.trim() || !would.answer}>
+                <button class="main" disabled=${outcome.isBusy || !reason.trim() || !would}>
                   ${outcome.isBusy ? "Waiting until it is in force…" : title}
                 </button>
                 <button type="button" onClick=${close}>Leave it</button>
@@ -83,27 +86,6 @@ function sent({ mode, tag, skip = "", keep }) {
   const lines = skip.split("\n").map((line) => line.trim()).filter(Boolean);
   const isRewind = mode === "rewind";
   return { mode, tag, skip: isRewind && lines.length ? lines : undefined, keep_serving: isRewind && keep ? true : undefined };
-}
-
-/** What the order would do, or why it is refused; asked anew a moment after a field was changed. */
-function useDryRun(name, command, body, isWhole) {
-  const [would, setWould] = useState({});
-  useEffect(() => {
-    let isOver = !isWhole;
-    setWould({});
-    const ask = () =>
-      isOver ||
-      post(of(name, command), { ...body, reason: TRIED, dry_run: true }).then(
-        (answer) => isOver || setWould({ answer }),
-        (problem) => isOver || setWould({ problem }),
-      );
-    const timer = setTimeout(ask, 150);
-    return () => {
-      isOver = true;
-      clearTimeout(timer);
-    };
-  }, [JSON.stringify(body), isWhole]);
-  return would;
 }
 
 function Fields({ command, fields, onChange }) {
@@ -135,18 +117,18 @@ function Fields({ command, fields, onChange }) {
   `;
 }
 
-const Would = ({ answer, problem }) => html`
+const Would = ({ answer, problem, keeps }) => html`
   <div class="would" aria-live="polite">
     <${Failed} problem=${problem} />
-    ${answer ? html`<p><strong>It would:</strong> ${effect(answer, "would be")}</p>` : !problem && "What would it do? …"}
-    ${answer && answer.would && html`<${GoingBack} would=${answer.would} />`}
+    ${answer ? html`<p><strong>If ordered:</strong> ${effect(answer, keeps)}</p>` : !problem && "What would it do? …"}
+    ${answer?.would && html`<${GoingBack} would=${answer.would} />`}
   </div>
 `;
 
 const GoingBack = ({ would }) => html`
   <p>
-    ${count(would.versions)} versions lie between, of ${at(would.since)} to ${at(would.until)}: ${would.is_at_most && "at most "}
-    ${count(would.records)} records${would.seconds && `, learned again in about ${duration(would.seconds)}`}.
+    It undoes ${many(would.versions, "version")}, made from ${at(would.since)} to ${at(would.until)}: ${would.is_at_most && "at most "}
+    ${many(would.records, "record")}${would.seconds > 0 && `, learned again in about ${duration(would.seconds)}`}.
   </p>
   <${Table} label="Scores then and now" items=${Object.entries(would.scores)} columns=${[
     ["Score", ([name]) => name],
@@ -156,17 +138,16 @@ const GoingBack = ({ would }) => html`
 `;
 
 /** What an answer says, in words. */
-function effect(answer, verb) {
-  if (!answer.changed) return "nothing changes, it stands already.";
-  const served = answer.command === "rollback" || answer.command === "pin" ? answer.to : answer.serving;
+function effect({ command, changed, to, dry_run: isDry, ...answer }, keeps) {
+  if (!changed) return "nothing changes, it stands already.";
+  const served = isDry && !keeps ? to : answer.serving;
+  const is = isDry ? "would be" : "is";
+  const events = (n, what) => n && `${many(n, "learned event")} ${isDry || n === 1 ? is : "are"} ${what}`;
+  const does = { freeze: "learning stops", thaw: "learning goes on", tag: `${to} is called ${answer.tag}` }[command];
   return `${[
-    `${served || "nothing"} ${verb} served`,
-    answer.version && `the new version is ${answer.version}`,
-    answer.forgotten && `${count(answer.forgotten)} learned events ${verb} forgotten`,
-    answer.replayed && `${count(answer.replayed)} learned events ${verb} replayed`,
-    answer.unpinned && `the pin on ${answer.unpinned} ${verb} removed`,
-    answer.command === "freeze" && "learning stops",
-    answer.command === "thaw" && "learning goes on",
-    answer.tag && `${answer.to} is called ${answer.tag}`,
+    does || `${served} ${is} served${answer.version ? `, the model of ${to}` : ""}`,
+    events(answer.forgotten, answer.mode === "rewind" ? "left out" : "forgotten"),
+    events(answer.replayed, "replayed"),
+    answer.unpinned && `the pin on ${answer.unpinned} ${is} removed`,
   ].filter(Boolean).join("; ")}.`;
 }

@@ -16,7 +16,7 @@ const COLUMNS = [
 
 export function Orders({ model, ordered }) {
   const known = useAsked(() => get(`${of(model.name, "audit")}?limit=200`), [ordered]);
-  const items = known.value ? known.value.items : [];
+  const items = known.value?.items || [];
   return html`
     <${Section} title="Orders" note="newest first" known=${known}>
       ${items.length ? html`<${Table} label="Orders" items=${items} columns=${COLUMNS} />` : html`<p class="quiet">None was given.</p>`}

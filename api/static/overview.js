@@ -27,24 +27,23 @@ export function Overview({ model, seen, ordered }) {
   const versions = useAsked(() => get(of(model.name, "versions")), [ordered]);
   if (!known.value) return html`<${Section} title="Scores" known=${known} />`;
   const { history, metrics } = known.value;
-  const picture = drawn({ ...known.value, versions: versions.value ? versions.value.items : [] }, { model, name, window, axis });
+  const picture = drawn({ ...known.value, versions: versions.value?.items || [] }, { model, name, window, axis });
   const kinds = Object.keys(MARKS).filter((kind) => picture.marks.some((mark) => mark.kind === kind));
-  const same = (each) => [each, each];
   return html`
     <${Section} title="Scores" note=${`at ${history.version}`} known=${known}>
       <div class="controls">
-        <${Choice} label="Score" value=${name} onChange=${setName} options=${Object.keys(metrics).map(same)} />
-        <${Choice} label="Window" value=${window} onChange=${setWindow} options=${WINDOWS.map(same)} />
-        <${Choice} label="Over" value=${axis} onChange=${setAxis} options=${["events", "time"].map(same)} />
+        <${Choice} label="Score" value=${name} onChange=${setName} options=${Object.keys(metrics)} />
+        <${Choice} label="Window" value=${window} onChange=${setWindow} options=${WINDOWS} />
+        <${Choice} label="Over" value=${axis} onChange=${setAxis} options=${["events", "time"]} />
       </div>
-      ${picture.xs.length > 1
+      ${picture.xs.length > 1 && picture.lines[0].values.some(Number.isFinite)
         ? html`<${Chart} label=${`${name}, ${window}, over ${axis}`} ...${picture} />`
-        : html`<p class="quiet">The first points are drawn after 100 events.</p>`}
+        : html`<p class="quiet">${history.at.length > 1 ? `${name} has no ${window} value.` : "The first points are drawn after 100 events."}</p>`}
       <ul class="legend">${kinds.map((kind) => html`<li><span class=${`mark ${MARKS[kind][0]}`}></span>${MARKS[kind][1]}</li>`)}</ul>
       <${Now} metrics=${metrics} />
       <details>
         <summary>The last points as a table</summary>
-        <${Table} label="Points" items=${rows(history, name, window)} columns=${[
+        <${Table} label="Points" items=${picture.rows} columns=${[
           ["#learned", (row) => count(row.learned)],
           ["time", (row) => at(row.at)],
           [`#${name}, ${window}`, (row) => html`<${Value} of=${row.value} />`],
@@ -59,32 +58,35 @@ async function all(model) {
   return { history, metrics, drifts: drifts.items };
 }
 
-/** What the chart is given: the points of the history, the value now, and the marks. */
+/** What the chart is given, and its points as rows: those of the history, and the value now where it is newer. */
 function drawn({ history, metrics, drifts, versions }, { model, name, window, axis }) {
-  const score = history.metrics[name] || {};
-  const now = metrics[name] || {};
+  const [then, now] = [history.metrics[name] || {}, metrics[name] || {}];
   const isTime = axis === "time";
-  // What is the newest by events; by time it is not known when the last of them was.
-  const hasNow = !isTime && model.scored > (history.scored.at(-1) || 0);
-  const moments = rising(history.at.map((moment) => Date.parse(moment) / 1000));
-  const xs = isTime ? moments : hasNow ? [...history.scored, model.scored] : history.scored;
-  const values = (of, key) => [...((of(score) || {})[key] || history.at.map(() => null)), ...(hasNow ? [(of(now) || {})[key] ?? null] : [])];
-  const own = (of) => of;
-  const lines = [{ name: `${name}, ${window}`, colour: "accent", values: values(own, window) }];
-  if (now.served) lines.push({ name: "served", colour: "served", values: values((of) => of.served, window) });
+  const [first, last, made] = [history.at[0], history.at.at(-1), model.created_at].map(seconds);
+  // Of records that are old, when the head was made says nothing.
+  const hasNow = model.scored > (history.scored.at(-1) || 0) && (!isTime || made - last < last - first);
+  const upTo = (newest, points) => (hasNow ? [...points, newest] : points);
+  const scored = upTo(model.scored, history.scored);
+  const times = upTo(model.created_at, history.at);
+  const moments = rising(times.map(seconds));
+  const values = (from, to, key) => upTo(to?.[key] ?? null, from?.[key] || history.at.map(() => null));
+  const lines = [{ name: `${name}, ${window}`, colour: "accent", values: values(then, now, window) }];
+  if (now.served) lines.push({ name: "served", colour: "served", values: values(then.served, now.served, window) });
   for (const [key, shown] of Object.entries(BASELINES)) {
-    if (now[key] !== null && now[key] !== undefined) {
-      lines.push({ name: shown, colour: "quiet", dash: lines.length % 2 ? [7, 5] : [2, 4], values: values(own, key) });
+    if (now[key] != null) {
+      lines.push({ name: shown, colour: "quiet", dash: lines.length % 2 ? "dashed" : "dotted", values: values(then, now, key) });
     }
   }
-  const where = (scored) => (isTime ? between(history.scored, moments, scored) : scored);
   const begun = new Map(drifts.map((drift) => [`${nameOf(drift)} ${drift.direction}`, drift])); // newest first: the first stays
   const marks = [
-    ...[...begun.values()].map((drift) => [drift.direction, drift.index]),
+    ...[...begun.values()].map((drift) => [drift.direction, drift.index, seconds(drift.at)]),
     ...versions.filter((version) => version.kind in MARKS).map((version) => [version.kind, version.scored]),
-  ].map(([kind, scored]) => ({ kind, x: where(scored), colour: MARKS[kind][0] }));
-  return { xs, isTime, lines, marks };
+  ].map(([kind, x, time]) => ({ kind, x: isTime ? time || between(scored, moments, x) : x, colour: MARKS[kind][0] }));
+  const rows = upTo(model.learned, history.learned).map((learned, place) => ({ learned, at: times[place], value: lines[0].values[place] }));
+  return { xs: isTime ? moments : scored, isTime, lines, marks, rows: rows.slice(-100).reverse() };
 }
+
+const seconds = (moment) => Date.parse(moment) / 1000;
 
 /** Records may be older than those before them; a chart's times rise. */
 function rising(moments) {
@@ -99,12 +101,6 @@ function between(scored, moments, wanted) {
   const share = (wanted - scored[after - 1]) / (scored[after] - scored[after - 1]);
   return moments[after - 1] + share * (moments[after] - moments[after - 1]);
 }
-
-const rows = (history, name, window) =>
-  history.learned
-    .map((learned, place) => ({ learned, at: history.at[place], value: history.metrics[name]?.[window]?.[place] }))
-    .slice(-100)
-    .reverse();
 
 function Now({ metrics }) {
   const scores = Object.values(metrics);

@@ -46,9 +46,9 @@ export const Choice = ({ label, value, options, onChange }) => html`
   <fieldset class="choice">
     <legend>${label}</legend>
     ${options.map(
-      ([option, shown]) => html`<label>
+      (option) => html`<label>
         <input type="radio" name=${label} checked=${option === value} onChange=${() => onChange(option)} />
-        <span>${shown}</span>
+        <span>${option}</span>
       </label>`,
     )}
   </fieldset>

@@ -11,22 +11,16 @@ const SHOWN = 60;
 export function TryOut({ model }) {
   const known = useAsked(() => get(of(model.name, "features")), [model.name]);
   const [texts, setTexts] = useState(null); // by name, as they are written in the form
-  const [answer, setAnswer] = useState(null);
-  const [problem, setProblem] = useState(null);
-  const features = known.value ? known.value.items.slice(0, SHOWN) : [];
+  const [outcome, setOutcome] = useState({}); // what was asked, and the answer or the problem
+  const features = (known.value?.items || []).slice(0, SHOWN);
   useEffect(() => {
     if (known.value && !texts) setTexts(Object.fromEntries(features.map((each) => [each.name, written(each.example)])));
   }, [known.value]);
   const given = texts ? valuesOf(features, texts) : {};
+  const asked = JSON.stringify(given);
   const ask = async (event) => {
     event.preventDefault();
-    setProblem(null);
-    try {
-      setAnswer(await answered(model.name, given));
-    } catch (error) {
-      setAnswer(null);
-      setProblem(error);
-    }
+    setOutcome(await answered(model.name, given).then((answer) => ({ asked, answer }), (problem) => ({ asked, problem })));
   };
   return html`
     <${Section} title="Try it" note="filled in with what was learned last" known=${known}>
@@ -39,10 +33,12 @@ export function TryOut({ model }) {
           </div>
           <div class="buttons"><button class="main">Ask</button></div>
         </form>
-        <${Failed} problem=${problem} />
-        ${answer && html`<${Answer} answer=${answer} />`}
+        ${outcome.asked === asked && html`
+          <${Failed} problem=${outcome.problem} />
+          ${outcome.answer && html`<${Answer} answer=${outcome.answer} />`}
+        `}
         <h3>The same from a shell</h3>
-        <pre class="command" tabindex="0">${curl(model.name, given)}</pre>
+        <pre class="command" tabindex="0">${curl(model.name, asked)}</pre>
       `}
     <//>
   `;
@@ -71,17 +67,17 @@ function Field({ feature, text, onText }) {
   return html`<div><label for=${id}>${feature.name}<span class="note">${bounds}</span></label>${input}</div>`;
 }
 
-const written = (value) => (value === null || value === undefined ? "" : String(value));
+const written = (value) => String(value ?? "");
 
-/** The features as the model takes them; an empty field is absent. */
+/** The features as the model takes them, some nested; an empty field is absent. */
 function valuesOf(features, texts) {
-  const read = { bool: (text) => text === "true", text: (text) => text, int: Number, number: Number };
-  const given = Object.create(null); // a feature may be called __proto__
-  for (const { name, path, type } of features.filter((each) => texts[each.name] !== "")) {
-    const group = path.slice(0, -1).reduce((outer, step) => (outer[step] ??= Object.create(null)), given);
-    group[path.at(-1)] = read[type](texts[name]);
+  const read = { bool: (text) => text === "true", text: String, int: Number, number: Number };
+  const values = new Map();
+  for (const { name, type, path: [outer, inner] } of features.filter((each) => texts[each.name] !== "")) {
+    const value = read[type](texts[name]);
+    values.set(outer, inner === undefined ? value : { ...values.get(outer), [inner]: value });
   }
-  return given;
+  return Object.fromEntries(values);
 }
 
 function Answer({ answer }) {
@@ -105,15 +101,16 @@ function Answer({ answer }) {
 
 /** What each feature added, the greatest first. */
 function Reasons({ explanation }) {
-  const items = [...explanation.contributions].sort((one, other) => Math.abs(other.contribution) - Math.abs(one.contribution));
-  const most = Math.max(...items.map((each) => Math.abs(each.contribution)), 0) || 1;
+  const size = (each) => Math.abs(each.contribution);
+  const items = explanation.contributions.toSorted((one, other) => size(other) - size(one));
+  const most = Math.max(...items.map(size), 0) || 1;
   return html`
     <h3>Why</h3>
-    <p class="quiet">${explanation.exact ? "Exact" : `By ${explanation.method}`}, in ${String(explanation.scale).replace("_", " ")}: from ${score(explanation.base)} to ${score(explanation.sum)}.</p>
+    <p class="quiet">${explanation.exact ? "Exact" : `By ${explanation.method}`}, in ${explanation.scale.replace("_", " ")}${"class" in explanation && ` of ${explanation.class}`}: from ${score(explanation.base)} to ${score(explanation.sum)}.</p>
     <${Table} label="Reasons" items=${items} columns=${[
       ["Feature", (each) => each.feature],
-      ["value", (each) => written(each.value)],
-      ["", (each) => html`<meter class=${each.contribution < 0 ? "less" : ""} max=${most} value=${Math.abs(each.contribution)}></meter>`],
+      ["value", (each) => html`<span class="text">${written(each.value)}</span>`],
+      ["", (each) => html`<meter class=${each.contribution < 0 ? "less" : ""} max=${most} value=${size(each)}></meter>`],
       ["#adds", (each) => html`<${Value} of=${each.contribution} kind=${signed} />`],
     ]} />
   `;
@@ -122,7 +119,7 @@ function Reasons({ explanation }) {
 /** For a shell: in single quotes, in which nothing is special but the quote itself. */
 const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 
-function curl(model, features) {
-  const body = quoted(JSON.stringify({ features }));
+function curl(model, asked) {
+  const body = quoted(`{"features":${asked}}`);
   return `curl ${quoted(location.origin + of(model, "predict"))} -H 'content-type: application/json' -d ${body}`;
 }

@@ -19,8 +19,8 @@ export function Versions({ model, seen, mayOrder }) {
     ["Version", (version) => html`<${Name} version=${version} />`],
     ["made", (version) => at(version.created_at)],
     ["#learned", (version) => count(version.learned)],
-    [`#${score}, rolling`, (version) => html`<${Value} of=${(version.scores[score] || {}).rolling} />`],
-    ["#change", (version) => html`<${Value} of=${(version.scores[score] || {}).change} kind=${signed} />`],
+    [`#${score}, rolling`, (version) => html`<${Value} of=${version.scores[score]?.rolling} />`],
+    ["#change", (version) => html`<${Value} of=${version.scores[score]?.change} kind=${signed} />`],
     ["#size", (version) => html`<${Value} of=${version.bytes} kind=${bytes} />`],
   ];
   const buttons = ({ version }) => Object.entries(ORDERS).map(

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -80,7 +81,9 @@ def test_every_view_shows_what_the_api_says(seen: Watched, api: Running) -> None
     page.get_by_role("radio", name="time", exact=True).click()
     page.get_by_text("The last points as a table").click()
     history = api.get(f"{MODEL}/history").json()
-    assert titles(shown(page, "Points")) == history["metrics"]["ROCAUC"]["lifetime"][::-1]
+    points = [*history["metrics"]["ROCAUC"]["lifetime"], model["metrics"]["ROCAUC"]]
+    assert history["scored"][-1] < model["scored"]
+    assert titles(shown(page, "Points")) == points[::-1]
 
     page.get_by_role("link", name="Versions").click()
     versions = api.get(f"{MODEL}/versions").json()["items"]
@@ -131,65 +134,109 @@ def test_a_question_is_answered_as_the_command_beside_it_is(seen: Watched, api: 
     told = api.post(f"{MODEL}/explain", {"features": features}).json()["explanation"]
     reasons = sorted(told["contributions"], key=lambda it: -abs(it["contribution"]))
     assert titles(shown(page, "Reasons")) == [it["contribution"] for it in reasons]
+    expect(page.get_by_text("in log odds of")).to_be_visible()
     page.get_by_label("salary").fill("1e13")
+    expect(page.locator(".answer")).to_have_count(0)
     page.get_by_role("button", name="Ask").click()
     expect(page.get_by_role("alert").last).to_contain_text("salary")
 
 
-@pytest.mark.parametrize(("press", "back_to"), [(click, 4), (by_keyboard, 3)])
-def test_every_order_is_tried_dry_and_given_with_a_reason(
-    seen: Watched, api: Running, press: Callable[[Locator], None], back_to: int
+def button(page: Page, name: str) -> Locator:
+    return page.get_by_role("button", name=name, exact=True)
+
+
+def give(
+    page: Page,
+    press: Callable[[Locator], None],
+    title: str,
+    would: str,
+    *,
+    tag: str | None = None,
+) -> tuple[str, str]:
+    """In the dialog: what it would do is said, and without a reason it cannot be given.
+
+    Returns:
+        What it says to be in force, and how it is undone.
+    """
+    dialog = page.get_by_role("dialog")
+    if tag is not None:
+        page.get_by_label("Name").fill(tag)
+    expect(dialog.locator(".would p").first).to_have_text(f"If ordered: {would}.")
+    expect(dialog.get_by_role("button", name=title)).to_be_disabled()
+    dialog.get_by_label("Reason").focus()
+    page.keyboard.type(REASON)
+    expect(dialog.get_by_role("status")).to_have_count(0)
+    press(dialog.get_by_role("button", name=title))
+    expect(dialog.get_by_role("status")).to_contain_text("In force")
+    said = dialog.get_by_role("status").inner_text(), dialog.get_by_text("To undo it").inner_text()
+    press(dialog.get_by_role("button", name="Close"))
+    expect(dialog).to_have_count(0)
+    return said
+
+
+@pytest.mark.parametrize("press", [click, by_keyboard])
+def test_every_standing_order_is_tried_dry_and_given_with_a_reason(
+    seen: Watched, api: Running, press: Callable[[Locator], None]
 ) -> None:
-    page = seen.page
+    page, head, tag = seen.page, api.get(MODEL).json()["version"], press.__name__
     seen.go("loans/versions")
 
-    def button(name: str) -> Locator:
-        return page.get_by_role("button", name=name, exact=True)
-
-    def give(title: str, would: str, *, fields: Callable[[], None] = lambda: None) -> None:
-        """In the dialog: what it would do is said, and without a reason it cannot be given."""
-        dialog = page.get_by_role("dialog")
-        fields()
-        expect(dialog.locator(".would")).to_contain_text(would)
-        before = api.get(MODEL).json()
-        expect(dialog.get_by_role("button", name=title)).to_be_disabled()
-        dialog.get_by_label("Reason").focus()
-        page.keyboard.type(REASON)
-        assert api.get(MODEL).json()["frozen"] == before["frozen"]
-        press(dialog.get_by_role("button", name=title))
-        expect(dialog.get_by_role("status")).to_contain_text("In force")
-        press(dialog.get_by_role("button", name="Close"))
-        expect(dialog).to_have_count(0)
-
-    press(button("Freeze"))
-    give("Freeze", "learning stops")
+    press(button(page, "Freeze"))
+    expect(page.locator(".would p")).to_contain_text("learning stops")
+    assert api.get(MODEL).json()["frozen"] is False
+    said = give(page, press, "Freeze", "learning stops")
+    assert said == ("In force: learning stops.", "To undo it, thaw.")
     expect(page.locator(".sentence")).to_contain_text("frozen")
-    press(button("Thaw"))
-    give("Thaw", "learning goes on")
-    press(button("Pin v3"))
-    give("Pin v3", "v3 would be served")
+    press(button(page, "Thaw"))
+    said = give(page, press, "Thaw", "learning goes on")
+    assert said == ("In force: learning goes on.", "To undo it, freeze.")
+    press(button(page, "Pin v3"))
+    said = give(page, press, "Pin v3", "v3 would be served")
+    assert said == ("In force: v3 is served.", "To undo it, unpin.")
     expect(page.locator(".advice")).to_contain_text("Pinned to v3")
-    press(button("Unpin"))
-    give("Unpin", "would be served")
-    press(button("Tag v2"))
-    give("Tag v2", "v2 is called", fields=lambda: page.get_by_label("Name").fill(press.__name__))
-    expect(page.get_by_text(press.__name__, exact=True)).to_be_visible()
-    press(button(f"Roll back v{back_to}"))
-    give(f"Roll back to v{back_to}", "learned events would be forgotten")
-    made = api.get(MODEL).json()
-    expect(shown(page, "Versions").locator("tr").first).to_contain_text("rollback")
-    assert made["learned"] == back_to * 300
-    press(button("Roll back v2"))
-    page.get_by_label("Rewind").check()
-    expect(page.locator(".would")).to_contain_text("learned events would be replayed")
-    page.keyboard.press("Escape")
+    press(button(page, "Unpin"))
+    said = give(page, press, "Unpin", f"{head} would be served")
+    assert said == (f"In force: {head} is served.", "To undo it, pin v3 again.")
+    press(button(page, "Tag v2"))
+    said = give(page, press, "Tag v2", f"v2 is called {tag}", tag=tag)
+    assert said == (f"In force: v2 is called {tag}.", "To undo it, tag another version.")
+    expect(page.get_by_text(tag, exact=True)).to_be_visible()
 
     page.get_by_role("link", name="Orders").click()
     audit = api.get(f"{MODEL}/audit").json()["items"]
     expect(shown(page, "Orders").locator("tr")).to_have_count(len(audit))
-    assert {"freeze", "thaw", "pin", "unpin", "tag", "rollback"} <= {it["command"] for it in audit}
+    assert {"freeze", "thaw", "pin", "unpin", "tag"} <= {each["command"] for each in audit}
     expect(shown(page, "Orders").get_by_text(REASON).first).to_be_visible()
     assert page.locator("img").count() == 0
+
+
+@pytest.mark.parametrize(("press", "back_to"), [(click, 4), (by_keyboard, 3)])
+def test_going_back_says_what_it_undoes_and_how_it_is_undone(
+    seen: Watched, api: Running, press: Callable[[Locator], None], back_to: int
+) -> None:
+    page, before = seen.page, api.get(MODEL).json()
+    forgets = f"{before['learned'] - back_to * 300:,} learned events"
+    seen.go("loans/versions")
+
+    press(button(page, f"Roll back v{back_to}"))
+    expect(page.locator(".would p").last).to_have_text(
+        re.compile(r"It undoes \d+ versions?, made from .+ to .+: [\d,]+ records\.")
+    )
+    would = f"v{back_to} would be served; {forgets} would be forgotten"
+    done, undone = give(page, press, f"Roll back to v{back_to}", would)
+    made = api.get(MODEL).json()
+    model = f"{made['version']} is served, the model of v{back_to}"
+    assert done == f"In force: {model}; {forgets} are forgotten."
+    assert undone == f"To undo it, roll back to {before['version']}."
+    expect(shown(page, "Versions").locator("tr").first).to_contain_text("rollback")
+    assert made["learned"] == back_to * 300
+
+    press(button(page, "Roll back v2"))
+    page.get_by_label("Rewind").check()
+    expect(page.locator(".would")).to_contain_text("learned events would be replayed")
+    expect(page.locator(".would")).to_contain_text("v2 would be served")
+    page.get_by_label("Go on serving").check()
+    expect(page.locator(".would")).to_contain_text(f"{made['version']} would be served")
 
 
 def test_an_order_that_another_one_has_overtaken_is_refused(seen: Watched, api: Running) -> None:
