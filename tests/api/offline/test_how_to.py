@@ -52,9 +52,10 @@ def walk(reader: Reader) -> None:
 
 
 def in_python(reader: Reader, text: str, *, as_text: bool = False):
-    """What a block of the page prints, where pandas is: the answer, or the text as it is."""
+    """What a block of the page prints: the answer, or the text as it is."""
+    python = PROGRAMS / "python" if "pandas" in text else "python"
     done = subprocess.run(
-        [PROGRAMS / "python", "-c", text], cwd=reader.folder, env=reader.environment,
+        [python, "-c", text], cwd=reader.folder, env=reader.environment,
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
