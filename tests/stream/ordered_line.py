@@ -17,7 +17,7 @@ from tests.stream.rewind_truth import apart, learned, read_log
 from tests.stream.rig import Rig, events
 
 NOON_S = 1_700_049_600  # 2023-11-15T12:00:00Z; a second for each event
-SLOW = "tests.stream.recorder:UnhurriedRecorder"
+SLOW = "tests.stream.recorder:PatientRecorder"
 
 
 @dataclass(slots=True)

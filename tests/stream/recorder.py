@@ -43,3 +43,11 @@ class UnhurriedRecorder(Recorder):
     def learn_one(self, x: dict[str, Any], y: bool) -> None:
         time.sleep(0.005)
         super().learn_one(x, y)
+
+
+class PatientRecorder(Recorder):
+    """Which takes so long that who looks now and then meets it midway, on a busy machine, too."""
+
+    def learn_one(self, x: dict[str, Any], y: bool) -> None:
+        time.sleep(0.02)
+        super().learn_one(x, y)
