@@ -12,7 +12,6 @@ import json
 import os
 import random
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -25,6 +24,7 @@ import httpx
 from kafka import KafkaConsumer, TopicPartition
 
 from tests import web
+from tests.stream.whole_dev import Dev, dev, until
 
 MODEL = """
 name: loop
@@ -42,17 +42,12 @@ _LIMIT_S = 90.0
 class Application:
     """Asks, acts, and says later what was true; tries again until it is told that it was heard."""
 
-    def __init__(self, folder: Path, rng: random.Random) -> None:
-        self._folder, self._rng = folder, rng
+    def __init__(self, found: Dev, rng: random.Random) -> None:
+        self.dev, self._rng = found, rng
         self.asked: dict[str, dict[str, float]] = {}
         self.labelled: set[str] = set()
         self.unlabelled: list[str] = []
         self.rounds: list[tuple[str, list[str]]] = []  # who was killed, what was asked before
-
-    @property
-    def servers(self) -> Any:
-        """`dev.json`."""
-        return json.loads((self._folder / "dev.json").read_text())
 
     def ask(self, count: int, victim: str) -> None:
         """So many predictions, each under an id of its own, before that one is killed."""
@@ -73,17 +68,11 @@ class Application:
             self._post("labels", {"id": name, "label": self.asked[name]["a"] > 0}, 202)
             self.labelled.add(name)
 
-    def model(self) -> Any:
-        """Where it stands; empty while nobody answers."""
-        with suppress(httpx.HTTPError, ValueError, OSError):
-            return web.get(f"{self.servers['api']}/v1/models/loop", timeout=5).json()
-        return {}
-
     def _post(self, route: str, body: Any, wanted: int) -> None:
         give_up_at = time.monotonic() + _LIMIT_S
         while time.monotonic() < give_up_at:
             with suppress(httpx.HTTPError, ValueError, OSError):
-                url = f"{self.servers['api']}/v1/models/loop/{route}"
+                url = f"{self.dev.servers['api']}/v1/models/loop/{route}"
                 if web.post(url, json=body, timeout=15).status_code == wanted:
                     return
             time.sleep(0.05)
@@ -113,41 +102,27 @@ def _children(pid: int) -> list[int]:
 
 def run(folder: Path, *, kills: int, seed: int, say: Callable[[str], None] = print) -> list[str]:
     """So many kills; what was wrong."""
-    rng = random.Random(seed)
-    (folder / "loop.yaml").write_text(MODEL)
-    program = Path(sys.executable).with_name("weir")
-    command = [str(program), "dev", "--model", "loop.yaml", "--port", "0", "--kafka-port", "0",
-               "--data-dir", str(folder)]  # fmt: skip
-    with (
-        (folder / "said").open("wb") as said,
-        subprocess.Popen(command, cwd=folder, stdout=said, stderr=said) as process,
-    ):
-        try:
-            application = Application(folder, rng)
-            _until(lambda: application.model().get("version"), "it is up")
-            killed = 0
-            while killed < kills:
-                victim = VICTIMS[killed % len(VICTIMS)]
-                application.ask(ASKED, victim)
-                time.sleep(rng.uniform(0.0, 0.3))
-                killed += kill(victim, application.servers["pids"])
-                application.label(ASKED)
-                if killed % 20 == 0:
-                    say(f"{killed} kills, {len(application.labelled)} labels")
-            return _problems(application)
-        finally:
-            process.send_signal(signal.SIGTERM)
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(40)
-            process.kill()
+    rng, killed = random.Random(seed), 0
+    with dev(folder, "loop", MODEL) as found:
+        application = Application(found, rng)
+        while killed < kills:
+            victim = VICTIMS[killed % len(VICTIMS)]
+            application.ask(ASKED, victim)
+            time.sleep(rng.uniform(0.0, 0.3))
+            killed += kill(victim, found.servers["pids"])
+            application.label(ASKED)
+            if killed % 20 == 0:
+                say(f"{killed} kills, {len(application.labelled)} labels")
+        return _problems(application)
 
 
 def _problems(application: Application) -> list[str]:
-    _until(lambda: application.model().get("state") == "idle", "all is learned")
+    running = application.dev
+    until(lambda: running.model()["state"] == "idle", "all is learned")
     time.sleep(1.0)  # answers that were on their way
-    _until(lambda: application.model().get("state") == "idle", "all is learned")
-    logged = _logged(application.servers["kafka"])
-    model = application.model()
+    until(lambda: running.model()["state"] == "idle", "all is learned")
+    logged = _logged(running.servers["kafka"])
+    model = running.model()
     expected = len(application.labelled & logged.keys())
     found = []
     if model["learned"] != expected:
@@ -166,7 +141,7 @@ def _problems(application: Application) -> list[str]:
     taken = sum(sum(each.values()) for each in model["offsets"].values())
     told = sum(model[name] for name in (
         "learned", "refused", "skipped", "forgotten", "pending", "expired"))  # fmt: skip
-    status = web.get(f"{application.servers['api']}/v1/models/loop/labels").json()
+    status = web.get(f"{running.servers['api']}/v1/models/loop/labels").json()
     if taken != told + status["matched"]:
         found.append(f"{taken} records were taken, {told} + {status['matched']} are told")
     return found
@@ -197,13 +172,6 @@ def _logged(address: str) -> dict[str, int]:
                 found[name] = found.get(name, 0) + 1
     consumer.close()
     return found
-
-
-def _until(is_so: Callable[[], Any], what: str, limit_s: float = 120.0) -> None:
-    give_up_at = time.monotonic() + limit_s
-    while not is_so():
-        assert time.monotonic() < give_up_at, f"not {what} within {limit_s} s"
-        time.sleep(0.1)
 
 
 def main() -> int:
