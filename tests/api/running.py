@@ -69,6 +69,14 @@ def until(what: Callable[[], Any], *, limit_s: float = LIMIT_S) -> Any:
         threading.Event().wait(0.01)
 
 
+def until_said(ask: Callable[[], str], words: str, *, limit_s: float = LIMIT_S) -> None:
+    """Return when `words` are in what `ask` answers; else fail with its last answer."""
+    give_up_at = time.monotonic() + limit_s
+    while words not in (said := ask()):
+        assert time.monotonic() < give_up_at, f"{said!r} was said last, {limit_s} s long"
+        threading.Event().wait(0.01)
+
+
 @dataclass(frozen=True)
 class Place:
     """Where a record stands."""

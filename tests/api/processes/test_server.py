@@ -28,7 +28,16 @@ from config.errors import SettingsError
 from config.model_file import parse_model_file
 from tests import web
 from tests.api.hosting import hosting
-from tests.api.running import KEYS, PHISHING, Running, by_line, running, settings_of, until
+from tests.api.running import (
+    KEYS,
+    PHISHING,
+    Running,
+    by_line,
+    running,
+    settings_of,
+    until,
+    until_said,
+)
 
 CLIENTS = 40
 PATH = "/v1/models/phishing/predict"
@@ -181,7 +190,7 @@ def test_a_client_that_hangs_up_leaves_no_trace(api: Running) -> None:
     for _ in range(3):
         with connection(api) as link:
             link.sendall(_UNFINISHED)
-    until(lambda: "weir_http_requests_in_progress 1.0" in api.get("/metrics").text)
+    until_said(lambda: api.get("/metrics").text, "weir_http_requests_in_progress 1.0")
 
 
 def test_at_the_end_it_is_not_ready_before_it_stops() -> None:

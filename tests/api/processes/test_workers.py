@@ -16,7 +16,7 @@ import pytest
 from checkpoints.dev_server import ValkeyServer
 from tests import web
 from tests.api.hosting import HEAVY, Host, hosting
-from tests.api.running import Learning, until
+from tests.api.running import Learning, until, until_said
 from tests.config.processes.waiting import is_running
 from tests.servers import SharedKafka
 
@@ -89,7 +89,7 @@ def test_ready_means_that_whichever_worker_is_asked_can_answer(valkey_server: Va
         sleeper = host.workers[0]  # it may let somebody in at any time, and has no version
         os.kill(sleeper, signal.SIGSTOP)
         host.commit()
-        until(lambda: "another worker of this host" in client.get(f"{host.url}/readyz").text)
+        until_said(lambda: client.get(f"{host.url}/readyz").text, "another worker of this host")
         os.kill(sleeper, signal.SIGCONT)
         until(host.is_ready)
 
