@@ -1,4 +1,4 @@
-"""A version in MLflow answers as the API does; trials are logged, whatever becomes of the server.
+"""A version in MLflow answers as the API does, and trials are logged.
 
 By a real MLflow server on SQLite, and as `docs/how-to/mlflow.md` says it.
 """
@@ -55,6 +55,14 @@ Path("kept.weir").replace(file)
 """
 
 
+@pytest.fixture(scope="module")
+def mlflow_server(starts_servers, tmp_path_factory):
+    """A server's folder and address: one for all, since each takes seconds to begin."""
+    folder = tmp_path_factory.mktemp("mlflow")
+    with mlflow_servers.server(folder) as (tracking, _):
+        yield folder, tracking
+
+
 @pytest.fixture
 def returns(valkey_server, unique_name, tmp_path):
     """A model that has learned 800 events: its name, 1,000 rows, what the API answers to them,
@@ -82,41 +90,41 @@ def without_the_moment(answer: dict) -> dict:
             if name not in ("prediction_id", "age_seconds")}  # fmt: skip
 
 
-def test_a_version_is_registered_loaded_and_served_as_the_page_says(returns, tmp_path):
+def test_a_version_is_registered_loaded_and_served_as_the_page_says(returns, mlflow_server):
     """1,000 rows to the last bit, by a fresh process and through `mlflow models serve`, which know
     no hash seed; and not at all once a byte is changed.
     """
     name, rows, asked, settings = returns
+    folder, tracking = mlflow_server
     wanted = json.dumps([without_the_moment(each) for each in asked])
     (_, server), (_, export), (_, load), (_, serve), (_, curl) = BLOCKS[:5]
     assert server.split()[:3] == ["mlflow", "server", "--backend-store-uri"]
-    with mlflow_servers.server(tmp_path) as (tracking, _):
-        words = export.replace("returns v2", f"{name} v1").replace("--mlflow returns",
-                f"--mlflow {name}").replace("http://127.0.0.1:5000", tracking)  # fmt: skip
-        done = mlflow_servers.run(["bash", "-ec", words], cwd=tmp_path, **settings)
-        assert done.returncode == 0, done.stderr
-        told = json.loads(done.stdout)["mlflow"]
-        assert (told["name"], told["version"], told["alias"]) == (name, "1", "champion")
-        assert f'load_model("{told["uri"].replace(name, "returns")}")' in load
+    words = export.replace("returns v2", f"{name} v1").replace("--mlflow returns",
+            f"--mlflow {name}").replace("http://127.0.0.1:5000", tracking)  # fmt: skip
+    done = mlflow_servers.run(["bash", "-ec", words], cwd=folder, **settings)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)["mlflow"]
+    assert (told["name"], told["version"], told["alias"]) == (name, "1", "champion")
+    assert f'load_model("{told["uri"].replace(name, "returns")}")' in load
 
-        (tmp_path / "rows.json").write_text(json.dumps(rows))
-        loads = [mlflow_servers.PROGRAMS / "python", "-c", LOAD, told["uri"]]
-        fresh = mlflow_servers.run(loads, cwd=tmp_path, MLFLOW_TRACKING_URI=tracking)
-        assert fresh.returncode == 0, fresh.stderr
-        found, refused = fresh.stdout.splitlines()
-        assert found == wanted
-        assert refused.startswith("FileRefused: ")
+    (folder / "rows.json").write_text(json.dumps(rows))
+    loads = [mlflow_servers.PROGRAMS / "python", "-c", LOAD, told["uri"]]
+    fresh = mlflow_servers.run(loads, cwd=folder, MLFLOW_TRACKING_URI=tracking)
+    assert fresh.returncode == 0, fresh.stderr
+    found, refused = fresh.stdout.splitlines()
+    assert found == wanted
+    assert refused.startswith("FileRefused: ")
 
-        assert f"--model-uri {told['uri'].replace(name, 'returns')} --env-manager local" in serve
-        body = re.search(r"-d '(.*)'", curl)[1]
-        assert json.loads(body) == {"dataframe_records": [ROW]}
-        with mlflow_servers.serving(told["uri"], tracking, tmp_path) as url:
-            given = {"dataframe_records": rows}
-            answer = web.post(f"{url}/invocations", json=given, timeout=60)
-        assert json.dumps(answer.json()["predictions"]) == wanted
+    assert f"--model-uri {told['uri'].replace(name, 'returns')} --env-manager local" in serve
+    body = re.search(r"-d '(.*)'", curl)[1]
+    assert json.loads(body) == {"dataframe_records": [ROW]}
+    with mlflow_servers.serving(told["uri"], tracking, folder) as url:
+        given = {"dataframe_records": rows}
+        answer = web.post(f"{url}/invocations", json=given, timeout=60)
+    assert json.dumps(answer.json()["predictions"]) == wanted
 
 
-# Logs trials, then again when its server is gone; what it was warned of.
+# Logs trials; what it was warned of.
 LOG = """
 import json, sys
 from api.registry.mlflow_door import log_runs
@@ -153,32 +161,23 @@ print(json.dumps({
 """
 
 
-def test_trials_are_logged_as_a_run_and_its_children(starts_servers, tmp_path):
-    """Steps rise, what has no value is left out; a server that is gone costs a warning."""
-    root = {"PYTHONPATH": str(PAGE.parents[2])}
-    with mlflow_servers.server(tmp_path) as (tracking, kill):
-        given = {**root, "MLFLOW_TRACKING_URI": tracking}
-        done = mlflow_servers.run(
-            [mlflow_servers.PROGRAMS / "python", "-c", LOG], cwd=tmp_path, **given
-        )
-        assert (done.stdout.strip(), done.returncode) == ("[]", 0), done.stderr
-        read = mlflow_servers.run(
-            [mlflow_servers.PROGRAMS / "python", "-c", READ], cwd=tmp_path, **given
-        )
-        assert json.loads(read.stdout) == {
-            "names": ["lr 0.01", "lr 0.1", "search 1"],
-            "is_child": True,
-            "params": {"river.1.lr": "0.1"},
-            "history": [[100, 0.5], [200, 0.75]],
-            "files": ["m.yaml"],
-            "states": ["FINISHED"],
-        }
-        kill()
-        lost = mlflow_servers.run(
-            [mlflow_servers.PROGRAMS / "python", "-c", LOG], cwd=tmp_path, **given
-        )
-        (warning,) = json.loads(lost.stdout)
-        assert warning.startswith(f"not all is logged in MLflow: MLflow at {tracking}: ")
+def test_trials_are_logged_as_a_run_and_its_children(mlflow_server):
+    """Steps rise, and what has no value is left out."""
+    folder, tracking = mlflow_server
+    given = {"PYTHONPATH": str(PAGE.parents[2]), "MLFLOW_TRACKING_URI": tracking}
+    done, read = (
+        mlflow_servers.run([mlflow_servers.PROGRAMS / "python", "-c", code], cwd=folder, **given)
+        for code in (LOG, READ)
+    )
+    assert (done.stdout.strip(), done.returncode) == ("[]", 0), done.stderr
+    assert json.loads(read.stdout) == {
+        "names": ["lr 0.01", "lr 0.1", "search 1"],
+        "is_child": True,
+        "params": {"river.1.lr": "0.1"},
+        "history": [[100, 0.5], [200, 0.75]],
+        "files": ["m.yaml"],
+        "states": ["FINISHED"],
+    }
 
 
 def test_our_wheel_is_whole(tmp_path):

@@ -77,6 +77,7 @@ def test_trials_and_searches_are_logged_and_a_lost_server_costs_none(starts_serv
             assert steps == sorted(set(steps))
             assert steps[-1] == 1250
     assert "warning: not all is logged in MLflow" in lost.stderr
+    assert f"MLflow at {tracking}: " in lost.stderr
     assert "name its server in MLFLOW_TRACKING_URI" in lost.stderr
     assert lost.returncode == 0
     assert _scores(lost) == _scores(tried)
