@@ -17,7 +17,7 @@ __all__ = ["chunks_of", "features_of", "is_frame", "with_way_out"]
 
 CHUNK = 1_000  # rows that are handed on at once
 _PLAIN = (int, bool, type(None))
-_WIDENED = re.compile(r"feature '(.+)' is -?\d+\.0, the model file says int")
+_WIDENED = re.compile(r"(feature '(.+)' is -?\d+\.0, the model file says int)(?:; send .*)?")
 
 
 def features_of(given: object) -> Features:
@@ -65,8 +65,8 @@ def with_way_out(detail: str, rows: Any) -> str:
     widened = _WIDENED.fullmatch(detail)
     if widened is None or not is_frame(rows):
         return detail
-    mend = f'frame.astype({{"{widened[1]}": "Int64"}})'
-    return f"{detail}; pandas has floats where a whole number is absent: {mend} keeps them whole"
+    mend = f'frame.astype({{"{widened[2]}": "Int64"}})'
+    return f"{widened[1]}; pandas has floats where a whole number is absent: {mend} keeps them whole"
 
 
 def is_frame(rows: Any) -> bool:
