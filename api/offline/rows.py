@@ -66,7 +66,8 @@ def with_way_out(detail: str, rows: Any) -> str:
     if widened is None or not is_frame(rows):
         return detail
     mend = f'frame.astype({{"{widened[2]}": "Int64"}})'
-    return f"{widened[1]}; pandas has floats where a whole number is absent: {mend} keeps them whole"
+    why = "pandas has floats where a whole number is absent"
+    return f"{widened[1]}; {why}: {mend} keeps them whole"
 
 
 def is_frame(rows: Any) -> bool:
@@ -81,7 +82,14 @@ def _rows(rows: Any) -> Iterable[Mapping[str, Any]]:
 
 
 def _of_frame(frame: Any) -> Iterator[Mapping[str, Any]]:
-    """The rows of a frame, what is absent left out."""
+    """The rows of a frame, what is absent left out.
+
+    Raises:
+        TypeError: Two columns have one name: a row would have either, and not say which.
+    """
+    if twice := list(frame.columns[frame.columns.duplicated()]):
+        what = f"two columns of the frame are named {str(twice[0])[:80]!r}"
+        raise TypeError(f"{what}: give each a name of its own")
     for first in range(0, len(frame), CHUNK):
         for row in frame.iloc[first : first + CHUNK].to_dict("records"):
             yield {name: value for name, value in row.items() if not _is_absent(value)}

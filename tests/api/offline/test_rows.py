@@ -84,6 +84,14 @@ def test_one_row_is_not_taken_for_many():
         list(chunks_of({"x": 1.0}))
 
 
+def test_a_frame_with_two_columns_of_one_name_is_refused():
+    """pandas would give each row the last of them."""
+    frame = pd.DataFrame([[0.1, 99.0, 1.0]], columns=["a", "a", "b"])
+
+    with pytest.raises(TypeError, match="two columns of the frame are named 'a'"):
+        list(chunks_of(frame))
+
+
 def test_a_whole_number_that_pandas_has_as_a_float_is_refused_with_what_keeps_it_whole():
     """It is refused all the same: nothing is repaired."""
     frame = pd.DataFrame({"n": [79.0, math.nan]})
