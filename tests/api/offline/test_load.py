@@ -318,17 +318,18 @@ def test_a_process_forked_while_another_thread_asks_asks_by_one_of_its_own(elsew
         asking = threading.Thread(target=ask_on)
         asking.start()
         try:
-            ends = [_asked_in_a_fork(model, row, wanted) for _ in range(3)]
+            ends = [_asked_in_a_fork(model, row, wanted) for _ in range(2)]
         finally:
             is_over.set()
             asking.join()
-    assert ends == [0, 0, 0]
+    assert ends == [0, 0]
 
 
 def _asked_in_a_fork(model, row, wanted) -> int:
     """How a child ends that asks one question: 0, if it is answered as its parent was."""
     child = os.fork()
     if child == 0:
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)  # the test's own time limit has it
         signal.alarm(20)
         os._exit(model.predict(row) != wanted)
     return os.waitpid(child, 0)[1]
