@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 from config.model_file import ModelFile
 from learner.estimator import Native, Predicted, finite
+from learner.events.words import above
 from learner.values import Reason, Refusal, Scalar, Served
 
 Answer: TypeAlias = tuple[Native | None, dict[str, float | None] | None]
@@ -159,16 +160,18 @@ class Labels:
             detail = f"a label of {len(label)} characters, limits.string is {self._limits.string}"
             return Refusal(Reason.too_large, detail, "gate")
         if isinstance(label, int) and abs(label) > self._limits.value:
-            return self._beyond()
+            return self._beyond(label)
         if len(self._table) >= self._limits.labels:
             detail = f"one more label beyond limits.labels {self._limits.labels}"
             return Refusal(Reason.too_many_labels, detail, "gate")
         self._remember(label)
         return label
 
-    def _beyond(self) -> Refusal:
+    def _beyond(self, label: float) -> Refusal:
         detail = f"the label is beyond limits.value {self._limits.value:g}"
-        return Refusal(Reason.out_of_bounds, detail, "gate")
+        admits = above(label)
+        mend = "" if admits is None else f"limits: {{value: {admits}}}"
+        return Refusal(Reason.out_of_bounds, detail, "gate", mend=mend)
 
     def _remember(self, label: Native) -> None:
         self._table[label] = label
@@ -204,7 +207,7 @@ class NumberLabels(Labels):
             return label
         if type(label) is float and not math.isfinite(label):
             return Refusal(Reason.not_finite, f"label {label!r}", "gate")
-        return self._beyond()
+        return self._beyond(label)
 
 
 def _text(label: object) -> str:

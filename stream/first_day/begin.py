@@ -67,7 +67,8 @@ def begin(
         ModelFileError: What would have to be written is beyond what a model file may be.
     """
     proposal = proposal_for(look_at(path, chosen, drop))
-    words = [str(path), *_options(chosen)]
+    named = str(path) if not str(path).startswith("-") else f"./{path}"
+    words = [named, *_options(chosen)]
     data = shlex.join(words)
     stem = output.stem if output else path.name.removesuffix(".gz").removesuffix(".csv")
     text = model_text(

@@ -156,16 +156,27 @@ def _values(column: Column, nature: Nature) -> str:
 def _rest(proposal: Proposal) -> Iterator[str]:
     yield from _comment("Texts that mean that nothing is there.")
     yield from _listed("missing: ", dict.fromkeys((*MISSING_IN_CSV, *proposal.missing)), 2)
-    longest = max(column.longest for column, _ in proposal.columns)
-    if longest > _STRING_MAX:
-        yield from ("", *_comment("Texts are longer than a model takes by default."))
-        yield f"limits: {{string: {2 * longest}}}"
+    if limits := _limits(proposal):
+        yield from ("", *_comment("Texts are longer, or labels larger, than is admitted otherwise."))
+        yield f"limits: {{{limits}}}"
     yield ""
     yield from _comment("Each is shown over the life and the last 1,000 events, beside what the "
                         "last label and the majority, or the mean, would have scored.")  # fmt: skip
     yield f"metrics: [{', '.join(proposal.metrics)}]"
     yield "drift:"
     yield "  - {on: error, detector: ADWIN}"
+
+
+def _limits(proposal: Proposal) -> str:
+    """What of the usual limits the file goes beyond; of features, each has a bound of its own."""
+    longest = max(column.longest for column, _ in proposal.columns)
+    label = proposal.look.label
+    farthest = max(-label.least, label.most) if proposal.aim.task == "regression" else 0
+    wanted = {
+        "string": 2 * longest if longest > _STRING_MAX else None,
+        "value": above(farthest) if farthest > _VALUE_MAX else None,
+    }
+    return ", ".join(f"{name}: {limit}" for name, limit in wanted.items() if limit)
 
 
 def _listed(key: str, values: Iterable[object], indent: int, more: str = "") -> list[str]:

@@ -341,3 +341,12 @@ def test_a_number_that_never_falls_is_taken_for_a_time(tmp_path):
     model = begun(write(tmp_path, f"t,late,a,y\n{text}"))
 
     assert model.learner.river[0] == {"compose.Discard": ["t"]}
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_labels_beyond_the_usual_limit_are_admitted(tmp_path, sign):
+    """Of whatever size: the file that the model was made of is learned whole."""
+    text = "".join(f"{i},{i % 7},{sign * (i + 3) * 10**14}.5\n" for i in range(60))
+    model, data = learns(write(tmp_path, f"a,b,y\n{text}"))
+
+    assert (model.task, data["learned"]) == ("regression", 60)

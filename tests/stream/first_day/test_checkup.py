@@ -254,3 +254,14 @@ def test_a_column_that_tells_the_label_is_told_of(look):
     assert "- compose.Discard: [after]" in mend
     assert [each["columns"] for each in data["leaks"]] == [["after"]]
     assert told(look("price,items,after,y\n" + rows, without)[0], "warning") == []
+
+
+def test_a_label_beyond_the_limit_is_mended_by_the_limit(look):
+    """Not by the features."""
+    model = MODEL.replace("binary", "regression").replace("LogisticR", "LinearR")
+    model = model.replace("[Accuracy, LogLoss]", "[MAE]")
+    found, _ = look("price,y\n" + "1,2.5e14\n2,3\n" * 20, model)
+    ((_, what, mend),) = told(found, "warning")
+
+    assert what.endswith("the label is beyond limits.value 1e+12")
+    assert mend == "shop.yaml:1: limits: {value: 1.0e+15}"
