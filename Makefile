@@ -30,15 +30,19 @@ setup: .venv/ready  ## Python packages into .venv
 	@.venv/bin/python -m compileall -q weir.py api checkpoints config learner stream
 	@touch $@
 
-# A file at a time, in the order of tests/conftest.py: what a file's tests share is there once.
-PYTEST = .venv/bin/python -m pytest -q -n 4 --dist loadfile --no-loadscope-reorder
+# A file at a time, in the order of tests/conftest.py: what a file's tests share is there once. What
+# pytest makes of a test's source is kept, whatever the environment says of bytecode.
+PYTEST = PYTHONDONTWRITEBYTECODE= .venv/bin/python -m pytest -q -n 4 --dist loadfile --no-loadscope-reorder
+
+# Beside the tests, which leave a core idle now and then.
+BESIDE = lint=$$!; tests() { $(PYTEST) "$$@"; }; \
+    end() { wait $$lint || { echo "make: lint failed: see above" >&2; exit 1; }; exit $$1; }
 
 check: mlflow  ## lint, and every test that starts no server
-	@$(MAKE) --no-print-directory lint & lint=$$!; \
-	    $(PYTEST) -m "not servers"; tests=$$?; wait $$lint && exit $$tests
+	@$(MAKE) --no-print-directory lint & $(BESIDE); tests -m "not servers"; end $$?
 
-test: lint openapi browser mlflow  ## lint, then every test
-	$(PYTEST) --ignore tests/benchmarks/smoke
+test: browser mlflow  ## lint, and every test
+	@$(MAKE) --no-print-directory lint openapi & $(BESIDE); tests --ignore tests/benchmarks/smoke; end $$?
 
 lint: setup  ## ruff, mypy, and the direction of imports
 	.venv/bin/ruff check --quiet .

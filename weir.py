@@ -26,6 +26,7 @@ from checkpoints.opening import (
 )
 from checkpoints.operating.cli import operator_commands
 from checkpoints.operating.connection import DataDir, line_of
+from config.files import printing
 from config.processes.alike import ALIKE, is_told
 from stream.cli import ModelOption, learn
 from stream.dev.cli import dev
@@ -130,7 +131,8 @@ def _command(function: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(function)
     def run(*args: Any, **kwargs: Any) -> None:
         try:
-            function(*args, **kwargs)
+            with printing():
+                function(*args, **kwargs)
         except typer.Exit:
             raise
         except KeyboardInterrupt:

@@ -4,8 +4,9 @@ import contextlib
 import errno
 import os
 import shutil
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -30,6 +31,15 @@ class NoRoomError(OSError):
         )
 
 
+class NotPrintedError(OSError):
+    """A disk has no room for what is printed, or kept aside. Make room there, and try again."""
+
+    exit_code = 5
+
+    def __str__(self) -> str:
+        return f"no room for what is printed, or for a temporary file: {self.strerror}"
+
+
 class NotWrittenError(OSError):
     """A file that was asked for cannot be written; what stood there before is as it was.
 
@@ -46,17 +56,32 @@ class NotWrittenError(OSError):
         return f"cannot write {self.path}: {self.strerror}"
 
 
-def check_asked(*paths: Path | None) -> None:
+class FileInUseError(ValueError):
+    """A file that is to be written is one that is read, or that something else is written to.
+
+    Operator: name another.
+    """
+
+    exit_code = 2
+
+
+def check_asked(*paths: Path | None, reads: Iterable[Path] = ()) -> None:
     """See, before long work is begun, that the files it is to end in can be written.
 
     Args:
         paths: As a user has named them; None: not asked for.
+        reads: Files that are read meanwhile, and were not made to be written over.
 
     Raises:
         NotWrittenError: There is no such folder, it may not be written to, or it stands there
             itself.
+        FileInUseError: It is among `reads`, or is named twice.
     """
+    taken = {each.resolve(): "it is read" for each in reads}
     for path in filter(None, paths):
+        if why := taken.get(path.resolve()):
+            raise FileInUseError(f"cannot write {path}: {why}; name another file")
+        taken[path.resolve()] = "something else is written there"
         try:
             if path.is_dir():
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
@@ -66,14 +91,20 @@ def check_asked(*paths: Path | None) -> None:
 
 
 def write_asked(path: Path, content: str | bytes) -> None:
-    """Write a file that a user has named, whole.
+    """Write a file that a user has named, whole; into a device or a pipe, as the shell would.
 
     Raises:
         NotWrittenError: There is no such folder, or it may not be written to.
         NoRoomError: As `replace_file`.
     """
+    data = content.encode() if isinstance(content, str) else content
     try:
-        replace_file(path, content)
+        where = path.resolve()  # what a link leads to, not the link
+        if where.exists() and not where.is_file() and not where.is_dir():
+            with room_for(path, len(data)), where.open("wb") as device:
+                device.write(data)
+        else:
+            replace_file(where, data)
     except NoRoomError:
         raise
     except OSError as error:
@@ -122,6 +153,25 @@ def room_for(path: Path, needs: int) -> Iterator[None]:
         if error.errno in _NO_ROOM and not isinstance(error, NoRoomError):
             raise NoRoomError(path, needs, error) from error
         raise
+
+
+@contextlib.contextmanager
+def printing() -> Iterator[None]:
+    """Whatever the body prints is printed at its end, or it is said that there is no room.
+
+    Raises:
+        NotPrintedError: The disk behind stdout is full; what is left of it goes nowhere.
+    """
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+    except OSError as error:
+        if error.errno not in _NO_ROOM or getattr(error, "exit_code", None) is not None:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise NotPrintedError(error.errno, error.strerror) from error
 
 
 def free_bytes(path: Path) -> int:

@@ -52,6 +52,7 @@ class Beside:
     def __init__(self, order: LoadFile, version_id: str) -> None:
         self._order, self._id = order, version_id
         self._lock = threading.Lock()
+        _living.add(self)
         self._channel: Channel[bytes] | None = None
         self._owner = 0
         self._started()
@@ -72,6 +73,10 @@ class Beside:
         """End the process; whoever asks again starts another."""
         with self._lock:
             self._let_go()
+
+    def renew_lock(self) -> None:
+        """In a process that was just forked: a thread that is not here may have held the lock."""
+        self._lock = threading.Lock()
 
     def _started(self) -> Channel[bytes]:
         if self._channel is not None and self._owner == os.getpid():
@@ -107,6 +112,17 @@ class Beside:
         if self._channel is not None:
             self._end()
             self._channel = None
+
+
+_living: "weakref.WeakSet[Beside]" = weakref.WeakSet()
+
+
+def _renew_locks() -> None:
+    for each in list(_living):
+        each.renew_lock()
+
+
+os.register_at_fork(after_in_child=_renew_locks)
 
 
 def _start(handle: int) -> "subprocess.Popen[bytes]":

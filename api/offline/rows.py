@@ -17,7 +17,7 @@ __all__ = ["chunks_of", "features_of", "is_frame", "with_way_out"]
 
 CHUNK = 1_000  # rows that are handed on at once
 _PLAIN = (int, bool, type(None))
-_WIDENED = re.compile(r"feature '(.+)' is -?\d+\.0, the model file says int")
+_WIDENED = re.compile(r"(feature '(.+)' is -?\d+\.0, the model file says int)(?:; send .*)?")
 
 
 def features_of(given: object) -> Features:
@@ -65,8 +65,9 @@ def with_way_out(detail: str, rows: Any) -> str:
     widened = _WIDENED.fullmatch(detail)
     if widened is None or not is_frame(rows):
         return detail
-    mend = f'frame.astype({{"{widened[1]}": "Int64"}})'
-    return f"{detail}; pandas has floats where a whole number is absent: {mend} keeps them whole"
+    mend = f'frame.astype({{"{widened[2]}": "Int64"}})'
+    why = "pandas has floats where a whole number is absent"
+    return f"{widened[1]}; {why}: {mend} keeps them whole"
 
 
 def is_frame(rows: Any) -> bool:
@@ -81,7 +82,14 @@ def _rows(rows: Any) -> Iterable[Mapping[str, Any]]:
 
 
 def _of_frame(frame: Any) -> Iterator[Mapping[str, Any]]:
-    """The rows of a frame, what is absent left out."""
+    """The rows of a frame, what is absent left out.
+
+    Raises:
+        TypeError: Two columns have one name: a row would have either, and not say which.
+    """
+    if twice := list(frame.columns[frame.columns.duplicated()]):
+        what = f"two columns of the frame are named {str(twice[0])[:80]!r}"
+        raise TypeError(f"{what}: give each a name of its own")
     for first in range(0, len(frame), CHUNK):
         for row in frame.iloc[first : first + CHUNK].to_dict("records"):
             yield {name: value for name, value in row.items() if not _is_absent(value)}

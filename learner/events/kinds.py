@@ -143,7 +143,8 @@ def refused_by_spec(name: str, value: Any, spec: FeatureSpec) -> Refusal | None:
         detail = f"feature {name[:80]!r} is {_told(kind, value)}, the model file says {spec.type}"
         return Refusal(Reason.wrong_type, detail, "gate", mend=_mend(name, kind, value))
     if spec.type == "int" and type(value) is not int:
-        detail = f"feature {name[:80]!r} is {value!r}, the model file says int"
+        way_out = f"; send {value:.0f}, without a fraction" if value.is_integer() else ""
+        detail = f"feature {name[:80]!r} is {value!r}, the model file says int{way_out}"
         return Refusal(Reason.wrong_type, detail, "gate", mend=_line(name, "float"))
     is_below = spec.min is not None and value < spec.min
     if is_below or (spec.max is not None and value > spec.max):

@@ -1,7 +1,7 @@
 """`weir init`: a file looked at, and a model file made of it that learns it."""
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -37,30 +37,46 @@ class Begun(Struct, frozen=True, kw_only=True):
         features = len(self.proposal.numbers) + len(self.proposal.texts)
         yield (
             f"{look.path}: {look.extent} looked at: {aim.task} ({aim.why}), {features:,} columns "
-            f"to learn from, {len(self.proposal.left_out):,} left out"
+            f"to learn from, {len(self.proposal.left_out) + len(look.unread):,} left out"
         )
         if aim.doubt:
             yield f"beware: {aim.doubt}"
+        for leak in self.proposal.leaks:
+            names = ",".join(leak.columns)
+            yield (
+                f"beware: {names}: {leak.told}. Where it is not known before the label, leave it "
+                f"out:  --drop {shlex.quote(names)}"
+            )
         if output is None:
             return
         yield f"next: weir doctor --model {shlex.quote(str(output))} --data {self.data}"
 
 
-def begin(path: Path, chosen: CsvColumns, *, name: str | None = None) -> Begun:
+def begin(
+    path: Path, chosen: CsvColumns, *, output: Path | None = None, drop: Sequence[str] = ()
+) -> Begun:
     """A model file for a CSV file.
 
     Args:
         chosen: Its label is named.
-        name: The model's; None: after the file.
+        output: The model file's name, which is the model's, too; None: after the file.
+        drop: Columns that are not to be learned from.
 
     Raises:
         SendError: The file cannot be read, or nothing can be learned from it; with what mends it.
         ModelFileError: What would have to be written is beyond what a model file may be.
     """
-    proposal = proposal_for(look_at(path, chosen))
-    data = shlex.join([str(path), *_options(chosen)])
-    stem = name or path.name.removesuffix(".gz").removesuffix(".csv")
-    text = model_text(proposal, name=model_name(stem), data=data)
+    proposal = proposal_for(look_at(path, chosen, drop))
+    words = [str(path), *_options(chosen)]
+    data = shlex.join(words)
+    stem = output.stem if output else path.name.removesuffix(".gz").removesuffix(".csv")
+    text = model_text(
+        proposal,
+        name=model_name(stem),
+        data=data,
+        begun=shlex.join([*words, *(("--drop", ",".join(drop)) if drop else ())]),
+        output=shlex.quote(str(output)) if output else "FILE",
+    )
     problems = spec_problems(parse_model_file(text))
     assert not problems, f"the model file that was made cannot be built: {problems}"
     return Begun(text=text, proposal=proposal, data=data)

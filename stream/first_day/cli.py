@@ -22,6 +22,9 @@ File = Annotated[Path, typer.Option("--from", help="FILE.csv or FILE.csv.gz.")]
 Output = Annotated[
     Path | None, typer.Option("--output", "-o", help="The model file; stdout by default.")
 ]
+Drop = Annotated[
+    str, typer.Option(help="Columns not to learn from, with commas, whoever sends them.")
+]
 Models = Annotated[list[Path] | None, typer.Option("--model", help="A model file; repeatable.")]
 Data = Annotated[
     str | None, typer.Option(help="A file to try the one model on: whatever `weir send` takes.")
@@ -47,6 +50,7 @@ def init(
     output: Output = None,
     id_column: IdColumn = None,
     columns: Columns = None,
+    drop: Drop = "",
     null: Null = "",
     delimiter: Delimiter = None,
     decimal: Decimal = None,
@@ -61,7 +65,8 @@ def init(
     )  # fmt: skip
     if output is not None and output.exists():
         raise typer.BadParameter(f"{output} is there already: name another", param_hint="-o")
-    begun = begin(file, chosen, name=output.stem if output else None)
+    dropped = [name for name in map(str.strip, drop.split(",")) if name]
+    begun = begin(file, chosen, output=output, drop=dropped)
     if output is None:
         typer.echo(begun.text, nl=False)
     else:

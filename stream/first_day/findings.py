@@ -11,8 +11,9 @@ from config.model_file import MISSING_IN_CSV, ModelFile
 from learner.events.words import as_yaml, is_usual_missing
 from learner.values import Reason, Refusal
 from stream.errors import CellError, SendError
-from stream.first_day.kinds import Nature, nature_of
+from stream.first_day.columns.kinds import Nature, nature_of
 from stream.first_day.rehearsal import Rehearsal
+from stream.send.unlisted import discarded, unlisted
 
 _COLUMNS_TOLD_MAX = 60
 _KINDS_TOLD_MAX = 20
@@ -26,6 +27,7 @@ def data_findings(model_file: ModelFile, done: Rehearsal) -> Iterator[Finding]:
         model_file: The one that it was rehearsed with.
     """
     yield from _columns(model_file, done)
+    yield from _leaks(model_file, done)
     yield from _misfits(model_file, done)
     yield from _refusals(model_file, done)
     if done.ended:
@@ -54,6 +56,7 @@ def data_body(done: Rehearsal) -> dict[str, Any]:
         "scored": done.scored,
         "waiting": done.waiting,
         "columns": columns,
+        "leaks": [{"columns": list(leak.columns), "told": leak.told} for leak in done.leaks],
         "unsendable": misfits,
         "refused": refused,
         "metrics": {name: dict(score) for name, score in done.metrics.items()},
@@ -61,14 +64,15 @@ def data_body(done: Rehearsal) -> dict[str, Any]:
 
 
 def _columns(model_file: ModelFile, done: Rehearsal) -> Iterator[Finding]:
+    others = frozenset(unlisted(model_file, done.columns))
     for name in islice(done.columns, _COLUMNS_TOLD_MAX):
-        yield _column(model_file, name, done)
+        yield _column(model_file, name, done, is_listed=name not in others)
     more = len(done.columns) - _COLUMNS_TOLD_MAX
     if more > 0:
         yield fine(done.source, f"{more:,} more columns, which --json has")
 
 
-def _column(model_file: ModelFile, name: str, done: Rehearsal) -> Finding:
+def _column(model_file: ModelFile, name: str, done: Rehearsal, *, is_listed: bool) -> Finding:
     column, absent = done.columns[name], done.absent(name)
     spec = (model_file.features or {}).get(name)
     nature = nature_of(column)
@@ -76,11 +80,32 @@ def _column(model_file: ModelFile, name: str, done: Rehearsal) -> Finding:
     share = f"{absent:.1%} absent".replace("%", " %") if absent else "never absent"
     what = f"{told_as}, {share}, such as {', '.join(column.samples)}"
     about = f"{done.source} {name}"
+    if name in discarded(model_file.learner):
+        return fine(about, f"{what}: left out by the model")
     if spec is None and column.kinds["string"] and nature.type != "string":
         type_of_it = f"features: {{{as_yaml(name)}: {{type: {nature.type}}}}}"
         mend = f"{type_of_it} and {_missing(model_file, nature.words)}"
         return warning(about, f"{what}: numbers, and texts that mean absent", mend)
+    if not is_listed:
+        mend = (
+            f"list it ({model_file.source.where('features')}), or leave it out: "
+            f"- compose.Discard: [{as_yaml(name)}]  as the first step of the pipeline"
+        )
+        return warning(about, f"{what}: `features:` does not list it, it is learned", mend)
     return fine(about, f"{what}{_odd(nature)}")
+
+
+def _leaks(model_file: ModelFile, done: Rehearsal) -> Iterator[Finding]:
+    """Features that tell the label by themselves and are learned from."""
+    left_out = discarded(model_file.learner)
+    for leak in done.leaks:
+        if left_out.isdisjoint(leak.columns):
+            names = ", ".join(leak.columns)
+            mend = (
+                "is it known before the label? If not, leave it out: "
+                f"- compose.Discard: [{', '.join(map(as_yaml, leak.columns))}]  as the first step"
+            )
+            yield warning(f"{done.source} {names}", leak.told, mend)
 
 
 def _odd(nature: Nature) -> str:

@@ -1,21 +1,25 @@
 """The first rows of a CSV file, column by column."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from config.model_file import parse_model_file
+from config.text.nearest import did_you_mean
 from stream.errors import SendError
-from stream.first_day.column import Column
+from stream.first_day.columns.column import Column
+from stream.first_day.columns.leaks import Row
+from stream.first_day.columns.spread import Spread
 from stream.send.csv_file import CsvColumns, CsvFile
-from stream.send.csv_header import unnamed_columns
 from stream.send.file_lines import first_lines
 
 # So many rows are looked at, fewer of a wide file: it takes a few seconds.
 _ROWS_MAX, _ROWS_MIN = 50_000, 1_000
 _CELLS_MAX = 2_000_000
+# Rows that are kept, to be looked at whole.
+_KEPT_MAX, _KEPT_MIN, _CELLS_KEPT_MAX = 4_000, 500, 400_000
 # What one event may have by default (`limits.features`); a wider file is to be chosen from.
 _COLUMNS_MAX = 1_000
 # A file is read before there is a model: every cell is a number where it is one, else a text.
@@ -32,6 +36,9 @@ class Look:
         is_whole: There are no more.
         label: The label's column.
         columns: The others that may be learned from, in the file's order.
+        dropped: Of these the ones that were asked to be left out.
+        unread: Columns that were not chosen, and not looked at.
+        sample: Features and label of some rows, spread evenly.
     """
 
     path: Path
@@ -39,6 +46,9 @@ class Look:
     is_whole: bool
     label: Column
     columns: tuple[Column, ...]
+    dropped: frozenset[str] = frozenset()
+    unread: tuple[str, ...] = ()
+    sample: tuple[Row, ...] = ()
 
     @property
     def extent(self) -> str:
@@ -46,12 +56,13 @@ class Look:
         return f"all {self.rows:,} rows" if self.is_whole else f"the first {self.rows:,} rows"
 
 
-def look_at(path: Path, chosen: CsvColumns) -> Look:
+def look_at(path: Path, chosen: CsvColumns, drop: Sequence[str] = ()) -> Look:
     """The first rows of a CSV file.
 
     Args:
         path: `.csv` or `.csv.gz`.
         chosen: `label` is named.
+        drop: Columns that are not to be learned from.
 
     Raises:
         SendError: It is no CSV file, cannot be read without a guess, has no rows, or too many
@@ -61,19 +72,23 @@ def look_at(path: Path, chosen: CsvColumns) -> Look:
     if Path(str(path).removesuffix(".gz")).suffix != ".csv":
         raise SendError(f"{path}: a model file is made of a .csv or .csv.gz file")
     file = CsvFile(path, chosen, first_lines)
-    names = _names(file, chosen)
+    names = file.features
     if len(names) > _COLUMNS_MAX:
         what = f"{len(names):,} columns beside the label, and an event has {_COLUMNS_MAX:,} at most"
         raise SendError(f"{path}:1: {what}: choose them with --columns")
     if not names:
         raise SendError(f"{path}:1: has no column beside {chosen.label!r} to learn from")
+    _check_dropped(f"{path}:1", drop, names)
     label, columns = Column(chosen.label), {name: Column(name) for name in names}
     rows_max = max(_ROWS_MIN, min(_ROWS_MAX, _CELLS_MAX // len(names)))
+    sample = Spread[Row](max(_KEPT_MIN, min(_KEPT_MAX, _CELLS_KEPT_MAX // len(names))))
     events = file.events(_NO_MODEL)
     rows = 0
     for _, event in islice(events, rows_max):
         rows += 1
         _add(event, columns, label)
+        if "label" in event:
+            sample.add((event["features"], event["label"]))
     if not rows:
         raise SendError(f"{path}: has no row below the names of its columns")
     return Look(
@@ -82,15 +97,25 @@ def look_at(path: Path, chosen: CsvColumns) -> Look:
         is_whole=rows < rows_max or next(events, None) is None,
         label=label,
         columns=tuple(columns.values()),
+        dropped=frozenset(drop),
+        unread=tuple(_unread(file, chosen)),
+        sample=tuple(sample.kept),
     )
 
 
-def _names(file: CsvFile, chosen: CsvColumns) -> list[str]:
-    """The features' columns; one without a name may be empty, and is none then."""
-    if chosen.features is not None:
-        return list(chosen.features)
-    unnamed, used = unnamed_columns(file.header), {chosen.label, chosen.id, chosen.key}
-    return [n for i, n in enumerate(file.header) if i not in unnamed and n not in used]
+def _unread(file: CsvFile, chosen: CsvColumns) -> list[str]:
+    """Columns with a name that were not chosen."""
+    if chosen.features is None:
+        return []
+    known = {*chosen.features, chosen.label, chosen.id, chosen.key}
+    return [name for name in file.header if name.strip() and name not in known]
+
+
+def _check_dropped(where: str, drop: Sequence[str], names: Sequence[str]) -> None:
+    for name in drop:
+        if name not in names:
+            what = f"--drop {name}: no column {name!r} would be learned from"
+            raise SendError(f"{where}: {what}{did_you_mean(name, names)}")
 
 
 def _add(event: Mapping[str, Any], columns: Mapping[str, Column], label: Column) -> None:

@@ -7,21 +7,24 @@ from collections.abc import Iterable, Iterator
 
 from config.model_file import MISSING_IN_CSV
 from learner.events.words import above, as_yaml
-from stream.first_day.column import Column
-from stream.first_day.kinds import Nature
+from stream.first_day.columns.column import Column
+from stream.first_day.columns.kinds import Nature
 from stream.first_day.proposal import Proposal
 
 _WIDTH = 98
 _NAME_MAX = 60
 _VALUE_MAX, _STRING_MAX = 1e12, 1024  # `limits` by default
 _MOSTLY = 0.5
+_SHOWN_MIN = 0.0005
 
 _MENDS = {
     "id": "`weir send --id` makes it the event's id, by which a second one is refused",
     "time": "as columns, an hour or a weekday can be learned from; in NDJSON it is the event's ts",
     "many": "shorten it, or encode it with preprocessing.FeatureHasher",
     "empty": "nothing is known of it",
+    "dropped": "by --drop or --columns; an event may bring it all the same",
 }
+_UNREAD_MAX = 200  # columns that were not chosen: of more, those that stand first
 
 
 def model_name(stem: str) -> str:
@@ -34,18 +37,20 @@ def model_name(stem: str) -> str:
     return plain[:_NAME_MAX] or "model"
 
 
-def model_text(proposal: Proposal, *, name: str, data: str) -> str:
+def model_text(proposal: Proposal, *, name: str, data: str, begun: str, output: str) -> str:
     """The model file.
 
     Args:
         name: The model's.
         data: The file, and the options that say how it is read, as they are typed.
+        begun: The same of what made this, with what it was asked to leave out.
+        output: What the model file is called.
     """
     look, aim = proposal.look, proposal.aim
     lines = [
-        f"# Made of {look.extent} of a file, by:  weir init --from {data}",
+        f"# Made of {look.extent} of a file, by:  weir init --from {begun}",
         "# What is guessed is yours to mend. The first rows try it, as they would be learned:",
-        f"#   weir doctor --model FILE --data {data}",
+        f"#   weir doctor --model {output} --data {data}",
         f"name: {as_yaml(name)}",
         "",
         *_comment(f"{_quoted(look.label.name)} has {aim.why}."),
@@ -62,10 +67,12 @@ def model_text(proposal: Proposal, *, name: str, data: str) -> str:
 def _learner(proposal: Proposal) -> Iterator[str]:
     yield "learner:"
     yield "  river:"
-    left_out = [name for name, _ in proposal.left_out]
+    unread = proposal.look.unread[:_UNREAD_MAX]
+    left_out = [*(name for name, _ in proposal.left_out), *unread]
     if left_out:
         kinds = dict.fromkeys(nature.kind for _, nature in proposal.left_out)
-        yield from _comment("Left out, each for what it says below:", 4)
+        kinds |= {"dropped": None} if unread else {}
+        yield from _comment("Left out, whoever sends them, each for what it says below:", 4)
         yield from (f"    #   {kind}: {_MENDS[kind]}" for kind in kinds)
         yield from _listed("    - compose.Discard: ", left_out, 8)
     yield from _comment(
@@ -93,23 +100,23 @@ def _encoded(numbers: list[str], texts: list[str]) -> Iterator[str]:
 
 def _features(proposal: Proposal) -> Iterator[str]:
     yield from _comment("What each column is; an event in which one is of another type is refused.")
-    if not proposal.look.is_whole:
-        yield from _comment(
-            f"Whole numbers are float: below {proposal.look.extent} one may have a fraction."
-        )
+    yield from _comment("Whole numbers are float, too: many a program sends 2 as 2.0.")
     yield "features:"
     for column, nature in proposal.columns:
         if nature.type is None:
             yield f"  # {_quoted(column.name)}: {nature.why}"
             continue
-        spec = _spec(column, nature, is_whole=proposal.look.is_whole)
+        spec = _spec(column, nature)
         absent = proposal.look.rows - column.present + column.words.total() * bool(nature.words)
         facts = _facts(column, nature, absent / proposal.look.rows)
+        for leak in proposal.leaks:
+            if column.name in leak.columns:
+                yield from _comment(f"Beware: {leak.told}. Is it known when the model is asked?", 2)
         yield f"  {_yaml(column.name)}: {spec}  # {facts}"
 
 
-def _spec(column: Column, nature: Nature, *, is_whole: bool) -> str:
-    kind = "float" if nature.type == "int" and not is_whole else nature.type
+def _spec(column: Column, nature: Nature) -> str:
+    kind = "float" if nature.type == "int" else nature.type
     bounds = ""
     if nature.type in ("int", "float"):
         low = above(column.least) if column.least < -_VALUE_MAX else None
@@ -133,14 +140,15 @@ def _facts(column: Column, nature: Nature, absent: float) -> str:
 
 
 def _share(of_all: float) -> str:
-    return f"{of_all:.1%}".replace("%", " %")
+    return f"{of_all:.1%}".replace("%", " %") if of_all >= _SHOWN_MIN else "under 0.1 %"
 
 
 def _values(column: Column, nature: Nature) -> str:
     if nature.type == "bool":
         return "true or false"
     if nature.type != "string":
-        return f"{column.least:g} to {column.most:g}"
+        whole = "" if nature.type == "float" else "whole, "
+        return f"{whole}{column.least:g} to {column.most:g}"
     count = len(column.values)
     return f"{count} text{'s' * (count > 1)}, such as {_quoted(next(iter(column.values)))}"
 

@@ -1,13 +1,15 @@
 """A model for a file: what is learned, from which columns, by which pipeline."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 from config.model_file import TaskName
 from stream.errors import SendError
-from stream.first_day.column import Column
-from stream.first_day.kinds import Nature, nature_of
-from stream.first_day.label import Aim, aim_of
+from stream.first_day.columns.column import Column
+from stream.first_day.columns.kinds import Nature, nature_of
+from stream.first_day.columns.label import Aim, aim_of
+from stream.first_day.columns.leaks import Leak, leaks_among
 from stream.first_day.look import Look
 
 _TOLD_MAX = 8  # columns in a message
@@ -42,12 +44,14 @@ class Proposal:
         aim: What is learned.
         columns: Each column, and what it is.
         missing: Texts that mean that nothing is there, beside the usual ones.
+        leaks: Columns that are learned from and tell the label by themselves.
     """
 
     look: Look
     aim: Aim
     columns: tuple[tuple[Column, Nature], ...]
     missing: tuple[str, ...]
+    leaks: tuple[Leak, ...] = ()
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -87,14 +91,27 @@ def proposal_for(look: Look) -> Proposal:
         SendError: Nothing can be learned from it, and why.
     """
     aim = aim_of(look.label, where=str(look.path), rows=look.rows)
-    columns = tuple((column, nature_of(column)) for column in look.columns)
+    columns = tuple((column, _nature(column, look)) for column in look.columns)
     if not any(nature.is_feature for _, nature in columns):
-        found = "; ".join(f"{c.name!r}: {nature.why}" for c, nature in columns[:_TOLD_MAX])
+        shown = columns[:_TOLD_MAX]
+        found = "; ".join(f"{c.name!r}: {nature.why or nature.kind}" for c, nature in shown)
         raise SendError(f"{look.path}: no column can be learned from as it stands ({found})")
     words = {word for _, nature in columns for word in nature.words}
+    learned = {column.name for column, nature in columns if nature.is_feature}
+    sample = [(_only(learned, features), label) for features, label in look.sample]
     return Proposal(
         look=look,
         aim=aim,
         columns=columns,
         missing=tuple(sorted(words)),
+        leaks=tuple(leaks_among(sample, is_number=aim.task == "regression")),
     )
+
+
+def _nature(column: Column, look: Look) -> Nature:
+    found = nature_of(column)
+    return replace(found, kind="dropped", why="") if column.name in look.dropped else found
+
+
+def _only(names: Collection[str], features: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in features.items() if name in names}

@@ -20,7 +20,8 @@ from learner.events.examples import Examples
 from learner.trainer import Trainer
 from learner.values import Refusal
 from stream.errors import SendError
-from stream.first_day.column import Column
+from stream.first_day.columns.column import Column
+from stream.first_day.columns.leaks import Leak, Row, leaks_among
 from stream.learning.careful import take_carefully
 from stream.send.csv_file import CsvColumns
 from stream.send.file_lines import first_lines
@@ -28,6 +29,7 @@ from stream.send.readers import check_source, numbered_records
 from stream.source.columns import Columns
 
 ROWS = 500
+_SCALARS = (bool, int, float, str)
 _COLUMNS_MAX = 10_000  # names that are told of; a stranger's file may have any
 
 
@@ -55,6 +57,7 @@ class Rehearsal:
             each of its first events.
         learned, scored, waiting: Events that were; that wait for a label.
         metrics: Each score, with its windows and baselines.
+        leaks: Features that tell the label by themselves.
     """
 
     source: str
@@ -67,6 +70,7 @@ class Rehearsal:
     scored: int = 0
     waiting: int = 0
     metrics: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
+    leaks: list[Leak] = field(default_factory=list)
 
     def absent(self, name: str) -> float:
         """The share of events without this feature."""
@@ -88,8 +92,10 @@ def rehearse(
     check_source(source, chosen)
     done, topic = Rehearsal(source=source), model_file.topics.events
     records = list(_read(model_file, chosen, done))
-    for record in records:
-        _note_features(record.value, done.columns)
+    done.leaks = leaks_among(
+        [row for record in records if (row := _noted(record.value, done.columns))],
+        is_number=model_file.task == "regression",
+    )
     columns = Columns(decoder(model_file), build_screen(model_file))
     examples, refused = columns.of(topic, 0, records)
     found = [(records[place].offset, refusal) for place, refusal in refused]
@@ -142,18 +148,21 @@ def _taken(
         return trainer, take_carefully(trainer, examples).refused
 
 
-def _note_features(value: bytes, columns: dict[str, Column]) -> None:
-    """What the features of a record hold; nested ones by the names that River sees."""
+def _noted(value: bytes, columns: dict[str, Column]) -> Row | None:
+    """Note what the features of a record hold, nested ones by the names that River sees; they and
+    the label, where it has one.
+    """
     try:
-        features = msgspec.json.decode(value)["features"]
-        pairs = [*_flat(features)]
+        event = msgspec.json.decode(value)
+        pairs = [*_flat(event["features"])]
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        return  # it is no event, which is told where it is refused
-    for name, scalar in pairs:
-        if name not in columns and len(columns) == _COLUMNS_MAX:
-            return
-        if type(scalar) in (bool, int, float, str):
+        return None  # it is no event, which is told where it is refused
+    scalars = {name: scalar for name, scalar in pairs if isinstance(scalar, _SCALARS)}
+    for name, scalar in scalars.items():
+        if name in columns or len(columns) < _COLUMNS_MAX:
             columns.setdefault(name, Column(name)).add(scalar)
+    label = event.get("label")
+    return (scalars, label) if isinstance(label, _SCALARS) else None
 
 
 def _flat(features: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

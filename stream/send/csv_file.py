@@ -114,6 +114,15 @@ class CsvFile:
         is_chosen = columns.features is not None
         check_header(f"{path}:{at}", self.header, columns.asked, is_chosen=is_chosen)
 
+    @property
+    def features(self) -> list[str]:
+        """The names of its features."""
+        if self._columns.features is not None:
+            return list(self._columns.features)
+        columns = self._columns
+        unnamed, used = unnamed_columns(self.header), {columns.label, columns.id, columns.key}
+        return [n for i, n in enumerate(self.header) if i not in unnamed and n not in used]
+
     def events(
         self, model_file: ModelFile, on_misfit: OnMisfit | None = None
     ) -> Iterator[tuple[int, dict[str, Any]]]:

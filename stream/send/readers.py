@@ -19,7 +19,7 @@ from learner.values import Refusal
 from learner.vw.text import parse_line
 from stream.errors import SendError
 from stream.send.csv_file import CsvColumns, CsvFile, OnMisfit
-from stream.send.file_lines import Lines, numbered_lines, require_readable
+from stream.send.file_lines import Lines, first_lines, numbered_lines, require_readable
 from stream.send.river_streams import require_stream, river_stream
 
 Outgoing = tuple[bytes, bytes | None]
@@ -98,6 +98,16 @@ def check_source(source: str, columns: CsvColumns) -> None:
         require_stream(source.removeprefix(_RIVER))
         return
     require_readable(Path(source))
+
+
+def features_of(source: str, columns: CsvColumns) -> list[str]:
+    """The features' columns of a CSV file; of other sources they are not known beforehand.
+
+    Raises:
+        SendError: It cannot be read; with file and line.
+    """
+    is_csv = _kind(source) == ".csv"
+    return CsvFile(Path(source), columns, first_lines).features if is_csv else []
 
 
 def has_labels(source: str, columns: CsvColumns) -> bool:

@@ -13,8 +13,9 @@ from stream.errors import SendStoppedError, StreamError
 from stream.kafka.producer import Producer
 from stream.send.became import Delivery, say
 from stream.send.csv_file import CsvColumns
-from stream.send.readers import Outgoing, check_source, has_labels, records
+from stream.send.readers import Outgoing, check_source, features_of, has_labels, records
 from stream.send.resume import header, sent_before
+from stream.send.unlisted import told_unlisted, unlisted
 
 _PROGRESS_EVERY_S = 1.0
 # Pacing looks at the clock once for so many records, at high rates.
@@ -47,6 +48,8 @@ def send(
         KeyboardInterrupt: As it came, when what was queued is delivered and told.
     """
     check_source(source, columns)
+    if others := unlisted(model_file, features_of(source, columns)):
+        say(f"warning: {told_unlisted(source, others)}")
     topic = model_file.topics.events
     outgoing = itertools.islice(records(source, model_file, columns), limit)
     numbered: Iterator[Numbered] = enumerate(outgoing)

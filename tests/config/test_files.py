@@ -4,13 +4,23 @@ import contextlib
 import errno
 import os
 import resource
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from checkpoints.records.signing import make_keys
-from config.files import NoRoomError, mount_point, replace_file
+from config.files import (
+    FileInUseError,
+    NoRoomError,
+    check_asked,
+    mount_point,
+    replace_file,
+    write_asked,
+)
 from config.processes.roll_call import Parts, read_parts, write_parts
 from stream.commit.version_numbers import VersionNumbers
 
@@ -91,3 +101,44 @@ def test_a_version_number_is_remembered_in_memory_and_later_on_disk(tmp_path: Pa
 
     numbers.note(8)
     assert VersionNumbers(file).highest == 8
+
+
+def test_a_file_that_is_asked_for_replaces_no_device_and_no_link(tmp_path: Path) -> None:
+    """A pipe and a device are written into; of a link, what it leads to is replaced."""
+    pipe, link, file = tmp_path / "pipe", tmp_path / "link", tmp_path / "file"
+    os.mkfifo(pipe)
+    link.symlink_to(file)
+    with ThreadPoolExecutor() as pool:
+        read = pool.submit(pipe.read_text)
+        write_asked(pipe, "rows")
+        assert read.result(10) == "rows"
+    write_asked(link, "rows")
+
+    assert pipe.is_fifo()
+    assert (link.is_symlink(), file.read_text()) == (True, "rows")
+    with pytest.raises(NoRoomError):
+        write_asked(Path("/dev/full"), "rows")
+    assert Path("/dev/full").is_char_device()
+
+
+def test_what_is_read_is_not_written_over(tmp_path: Path) -> None:
+    """By whatever name; nor is one file written twice."""
+    data = tmp_path / "data.csv"
+    data.write_text("a")
+    (tmp_path / "link.csv").symlink_to(data)
+
+    check_asked(tmp_path / "rows.csv", None, tmp_path / "plot.svg", reads=[data])
+    with pytest.raises(FileInUseError, match=r"link\.csv: it is read; name another"):
+        check_asked(tmp_path / "link.csv", reads=[data])
+    with pytest.raises(FileInUseError, match="something else is written there"):
+        check_asked(tmp_path / "rows.csv", tmp_path / "." / "rows.csv")
+
+
+def test_a_full_disk_behind_stdout_is_told_in_a_line() -> None:
+    """By whatever command."""
+    command = [Path(sys.executable).with_name("weir"), "doctor", "--model", "config/models/vw.yaml"]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+
+    assert (done.returncode, done.stderr.count("\n")) == (5, 1)
+    assert done.stderr.startswith("weir: no room for what is printed")

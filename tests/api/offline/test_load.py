@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -301,3 +303,33 @@ def test_a_file_that_was_replaced_does_not_answer_for_the_first(elsewhere, file)
 
     with pytest.raises(NotFitHereError, match="another version now"):
         model.predict(ROW)
+
+
+def test_a_process_forked_while_another_thread_asks_asks_by_one_of_its_own(elsewhere, file):
+    """A lock that is held by a thread which the fork left behind is nobody's."""
+    row, is_over = phishing(1)[0][0], threading.Event()
+    with closing(weir.load(file, public_key=PUBLIC)) as model:
+        wanted = model.predict(row)
+
+        def ask_on() -> None:
+            while not is_over.is_set():
+                model.predict_many([row] * 20_000)
+
+        asking = threading.Thread(target=ask_on)
+        asking.start()
+        try:
+            ends = [_asked_in_a_fork(model, row, wanted) for _ in range(2)]
+        finally:
+            is_over.set()
+            asking.join()
+    assert ends == [0, 0]
+
+
+def _asked_in_a_fork(model, row, wanted) -> int:
+    """How a child ends that asks one question: 0, if it is answered as its parent was."""
+    child = os.fork()
+    if child == 0:
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)  # the test's own time limit has it
+        signal.alarm(20)
+        os._exit(model.predict(row) != wanted)
+    return os.waitpid(child, 0)[1]

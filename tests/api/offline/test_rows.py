@@ -7,6 +7,8 @@ import pytest
 
 from api.offline.errors import RowRefusedError
 from api.offline.rows import CHUNK, chunks_of, features_of, with_way_out
+from config.model.parts import FeatureSpec
+from learner.events.kinds import refused_by_spec
 from tests.api.offline.frames import pd
 
 
@@ -82,16 +84,28 @@ def test_one_row_is_not_taken_for_many():
         list(chunks_of({"x": 1.0}))
 
 
+def test_a_frame_with_two_columns_of_one_name_is_refused():
+    """pandas would give each row the last of them."""
+    frame = pd.DataFrame([[0.1, 99.0, 1.0]], columns=["a", "a", "b"])
+
+    with pytest.raises(TypeError, match="two columns of the frame are named 'a'"):
+        list(chunks_of(frame))
+
+
 def test_a_whole_number_that_pandas_has_as_a_float_is_refused_with_what_keeps_it_whole():
     """It is refused all the same: nothing is repaired."""
     frame = pd.DataFrame({"n": [79.0, math.nan]})
-    refused = "feature 'n' is 79.0, the model file says int"
+    spec = FeatureSpec(type="int")
+    refused = refused_by_spec("n", 79.0, spec).detail
 
+    assert refused == "feature 'n' is 79.0, the model file says int; send 79, without a fraction"
+    assert refused_by_spec("n", 79.5, spec).detail.endswith("the model file says int")
+    assert "send 79" not in with_way_out(refused, frame)
     assert 'frame.astype({"n": "Int64"})' in with_way_out(refused, frame)
     assert list(chunks_of(frame.astype({"n": "Int64"}))) == [[{"n": 79}, {}]]
     for detail, rows in [
         (refused, [{"n": 79.0}]),
-        (refused.replace("79.0", "79.5"), frame),
+        ("feature 'n' is 79.5, the model file says int", frame),
         ("feature 'n' is text (x), the model file says int", frame),
     ]:
         assert with_way_out(detail, rows) == detail

@@ -59,7 +59,10 @@ def test_a_plain_file(tmp_path):
     model, data = learns(write(tmp_path, rows(300)))
 
     assert (model.name, model.task, model.labels) == ("data", "binary", ("no", "yes"))
-    assert {name: spec.type for name, spec in model.features.items()} == {"a": "int", "b": "float"}
+    assert {name: spec.type for name, spec in model.features.items()} == {
+        "a": "float",
+        "b": "float",
+    }
     assert (data["learned"], data["scored"]) == (300, 300)
     assert model.metrics == ("Accuracy", "ROCAUC", "LogLoss")
 
@@ -215,7 +218,7 @@ def test_a_number_column_with_a_word_in_it_says_so_and_how_to_be_rid_of_it(tmp_p
     (line,) = [each for each in lines if each.startswith("  a: ")]
     assert line.startswith("  a: {type: string}  # ")
     assert line.endswith(", 80.0 % numbers: say --null if `none yet` means absent")
-    assert begun(path, null="none yet").features["a"].type == "int"
+    assert begun(path, null="none yet").features["a"].type == "float"
 
 
 def test_a_long_file_is_looked_at_in_part_and_that_is_said(tmp_path, monkeypatch):
@@ -282,3 +285,59 @@ def test_the_command_writes_the_file_once_and_says_what_is_next(tmp_path):
     assert "m.yaml is there already" in again.stderr
     shown = run("init", "--from", "my data.csv", "--label", "y")
     assert parse_model_file(shown.stdout).name == "my-data"
+
+
+def rides(count=400):
+    """A file whose label is the sum of two of its columns."""
+    draw = random.Random(9)
+    lines = ["hour,casual,member,rides"]
+    for i in range(count):
+        casual, member = draw.randrange(50), draw.randrange(200)
+        lines.append(f"{i % 24},{casual},{member},{casual + member}")
+    return "\n".join(lines) + "\n"
+
+
+def test_columns_that_tell_the_label_are_told_of(tmp_path):
+    """Beside each, and how to leave them out."""
+    path = write(tmp_path, rides())
+    made = begin(path, CsvColumns(label="rides"))
+
+    assert "  # Beware: the label is a sum of them: casual and member." in made.text
+    (told,) = [line for line in made.told(None) if line.startswith("beware: casual,member: ")]
+    assert told.endswith("--drop casual,member")
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [{"drop": ["casual", "member"]}, {"features": ("hour",)}],
+    ids=["dropped", "not chosen"],
+)
+def test_what_is_left_out_stays_out_whoever_sends_it(tmp_path, asked):
+    """The model itself leaves it out: the file is tried with all of its columns."""
+    path, model = write(tmp_path, rides()), tmp_path / "made.yaml"
+    chosen = CsvColumns(label="rides", features=asked.get("features"))
+    made = begin(path, chosen, drop=asked.get("drop", ()))
+    model.write_text(made.text)
+    found, body = checkup(model, str(path), CsvColumns(label="rides"))
+
+    assert "    - compose.Discard: [casual, member]" in made.text
+    assert not [line for line in made.told(None) if line.startswith("beware")]
+    assert "1 columns to learn from, 2 left out" in next(made.told(None))
+    assert [each.what for each in found if each.level != "ok"] == []
+    assert sum(each.what.endswith("left out by the model") for each in found) == 2
+    assert body["data"]["metrics"]["R2"]["lifetime"] < 0.1
+
+
+def test_a_column_to_drop_that_is_not_there_is_refused(tmp_path):
+    """With the nearest that is."""
+    path = write(tmp_path, rides())
+    with pytest.raises(SendError, match=r"--drop cassual: no column 'cassual' .*\"casual\""):
+        begin(path, CsvColumns(label="rides"), drop=["cassual"])
+
+
+def test_a_number_that_never_falls_is_taken_for_a_time(tmp_path):
+    """Where there are enough of them to say so; a flag that rises once is none."""
+    text = "".join(f"{i // 3 / 1000},{i > 700:d},{i % 7},{i % 2}\n" for i in range(1500))
+    model = begun(write(tmp_path, f"t,late,a,y\n{text}"))
+
+    assert model.learner.river[0] == {"compose.Discard": ["t"]}

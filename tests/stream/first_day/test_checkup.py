@@ -226,3 +226,31 @@ def test_as_json_it_is_what_it_was_and_the_numbers(tmp_path):
     assert body["data"]["columns"][0] == {
         "name": "price", "type": "float", "absent": 0.0, "sample": ["0.0", "1.0", "2.0"],
     }  # fmt: skip
+
+
+def test_a_column_that_the_model_file_does_not_list_is_told_of_where_it_lists_the_others(look):
+    """It is learned all the same."""
+    listed = "  price: {type: float}\n  items: {type: float}\n"
+    model = MODEL.replace("  price: {type: float, min: 0}\n", listed)
+    rows = "".join(f"{n % 9},{n % 4},{n % 5},{n % 2}\n" for n in range(100))
+    found, _ = look("price,items,paid,y\n" + rows, model)
+    ((about, what, mend),) = told(found, "warning")
+
+    assert about == "shop.csv paid"
+    assert what.endswith("`features:` does not list it, it is learned")
+    assert mend.startswith("list it (shop.yaml:7), or leave it out: - compose.Discard: [paid]")
+
+
+def test_a_column_that_tells_the_label_is_told_of(look):
+    """Unless the model leaves it out."""
+    rows = "".join(f"{n % 9},{n % 4},{(n * 7 % 11 > 5) * 3 + n % 3 / 9},{n * 7 % 11 > 5:d}\n"
+                   for n in range(400))  # fmt: skip
+    found, data = look("price,items,after,y\n" + rows)
+    ((about, what, mend),) = told(found, "warning")
+    without = MODEL.replace("  river:\n", "  river:\n    - compose.Discard: [after]\n")
+
+    assert about == "shop.csv after"
+    assert what.startswith("alone it tells 100.0 % of the labels")
+    assert "- compose.Discard: [after]" in mend
+    assert [each["columns"] for each in data["leaks"]] == [["after"]]
+    assert told(look("price,items,after,y\n" + rows, without)[0], "warning") == []

@@ -28,7 +28,9 @@ def test_the_page_does_what_it_says(tmp_path):
     (tried, spoilt) = blocks[3]
     for block in (*blocks[1], *blocks[2], tried):
         told += reader.types(block)
-    assert told.count("of the first 500 rows, 500 learned, 500 scored, 0 lost") == 3
+    assert told.count("of the first 500 rows, 500 learned, 500 scored, 0 lost") == 4
+    assert "ok       later.csv paid_out: float, 45.2 % absent" in told
+    assert "Beware: alone it tells 100.0 % of the labels" in (tmp_path / "later.yaml").read_text()
     told = reader.types(spoilt, code=2)
     assert "error    spoilt.csv:10: 1 row cannot be sent" in told
     assert "warning  spoilt.csv:20: 1 row would be refused as bad_label" in told

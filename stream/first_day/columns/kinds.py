@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from learner.events.words import epoch_unit
-from stream.first_day.column import DISTINCT_MAX, Column
+from stream.first_day.columns.column import DISTINCT_MAX, Column
 
-Kind = Literal["bool", "int", "float", "string", "id", "time", "many", "empty"]
+Kind = Literal["bool", "int", "float", "string", "id", "time", "many", "empty", "dropped"]
 Type = Literal["bool", "int", "float", "string"]
 
 # Of so many different values and more, a text would be a feature each.
@@ -23,6 +23,8 @@ _CLOCK = r"\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?"
 _ZONE = r"\s?(?:Z|UTC|[+-]\d{2}:?\d{2}|[AaPp][Mm])?"
 _TIME = re.compile(rf"{_DATE}(?:[T ]{_CLOCK}{_ZONE})?|{_CLOCK}")
 _TIMES_SHARE = 0.95
+# So many numbers, of so many different ones, none of which is below the one before.
+_RISING_MIN, _RISING_VALUES_MIN = 1_000, 50
 # Seconds since the epoch, from 1990 to 2100; only where the name says that it is a time.
 _EPOCH_S = (631_152_000, 4_102_444_800)
 
@@ -32,7 +34,7 @@ class Nature:
     """What a column was judged to be.
 
     Attributes:
-        kind: The last four are no features as they stand.
+        kind: The last five are no features as they stand; `dropped` is as its user asked.
         type: What the model file calls its values; None of an empty one.
         why: What it was told by, in words; empty of plain numbers, texts, true and false.
         words: Texts in it that mean that nothing is there.
@@ -102,7 +104,10 @@ def _why_time(column: Column, found: Type) -> str:
         return f"a time: {unit}"
     in_seconds = _EPOCH_S[0] <= column.least and column.most <= _EPOCH_S[1]
     is_named = _TIME_NAME.fullmatch(column.name) is not None
-    return "a time: seconds since 1970" if in_seconds and is_named else ""
+    if in_seconds and is_named:
+        return "a time: seconds since 1970"
+    is_long = column.present >= _RISING_MIN and len(column.values) >= _RISING_VALUES_MIN
+    return "a time, or a counter: it never falls" if is_long and not column.falls else ""
 
 
 def _why_id(column: Column, found: Type) -> str:

@@ -26,6 +26,7 @@ class Column:
         text: The first of the other texts; empty: there is none.
         least, most: Of its numbers.
         longest: Characters of its longest text.
+        falls: Some number is below the one before.
 
     >>> price = Column("price")
     >>> for value in (3, 2.5, "NA"):
@@ -46,6 +47,7 @@ class Column:
         self._full_after = 0
         self._last: float | None = None
         self._steps: set[float] = set()
+        self.falls = False
 
     def add(self, value: Value) -> None:
         """One more value."""
@@ -72,6 +74,8 @@ class Column:
         self.most = max(self.most, number)
         if self._last is not None and len(self._steps) < 2:  # a second one says it all
             self._steps.add(number - self._last)
+        if self._last is not None and number < self._last:
+            self.falls = True
         self._last = number
 
     @property

@@ -2,8 +2,8 @@
 
 import pytest
 
-from stream.first_day.column import DISTINCT_MAX, Column
-from stream.first_day.kinds import nature_of
+from stream.first_day.columns.column import DISTINCT_MAX, Column
+from stream.first_day.columns.kinds import nature_of
 
 
 def nature(values, name="c"):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from config.model_file import TaskName
 from stream.errors import SendError
-from stream.first_day.column import DISTINCT_MAX, Column
+from stream.first_day.columns.column import DISTINCT_MAX, Column
 
 # Whole numbers are classes where there are few of them, and each comes often.
 _CLASSES_MAX = 20

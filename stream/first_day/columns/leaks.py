@@ -1,0 +1,160 @@
+"""Columns that tell the label so well by themselves that they may be known only after it. Pure.
+
+A flight's delay tells whether it was late, two counts make up their sum. A model learns that at
+once, has wonderful scores, and is of no use when it is asked before. Whether a column is one of
+these nobody can know but who asks; what can be seen is how well it tells.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Row: TypeAlias = tuple[Mapping[str, Any], Any]
+_Numbers: TypeAlias = npt.NDArray[np.float64]
+
+_ROWS_MIN = 200
+_COLUMNS_MAX = 200  # with which sums are looked for
+# Of the errors that the most frequent label makes, those that one column may leave.
+_ERRORS_LEFT = 0.1
+_OTHERS_MIN = 0.02  # labels beside the most frequent one; of fewer, chance tells them well enough
+_CORRELATION = 0.95
+_ROWS_A_VALUE = 10  # a column of more values tells the rows apart, and so the labels
+_VALUE_MAX = 1e100  # its square is a number still
+_PARTS_MAX = 5
+_SHARE_UNTOLD = 1e-4  # of the label's variance, where columns make it up
+_PART_MIN = 0.01  # of the label's spread, what one of several columns adds
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """Columns that tell the label, and how well, in words."""
+
+    columns: tuple[str, ...]
+    told: str
+
+
+def leaks_among(rows: Sequence[Row], *, is_number: bool) -> list[Leak]:
+    """The columns that tell the label, alone or as a sum; none of fewer than 200 rows.
+
+    Args:
+        rows: Features and label of each, spread over the file.
+        is_number: The label is an amount, else it names a class.
+
+    >>> rows = [({"hour": i % 24, "delay": i % 7 - 3}, i % 7 > 3) for i in range(300)]
+    >>> [leak.columns for leak in leaks_among(rows, is_number=False)]
+    [('delay',)]
+    """
+    if len(rows) < _ROWS_MIN:
+        return []
+    names = list(dict.fromkeys(name for features, _ in rows for name in features))
+    if not is_number:
+        found = ((name, _of_class(name, rows)) for name in names)
+        return [Leak((name,), told) for name, told in found if told]
+    amounts = np.array([_number(label) for _, label in rows])
+    if not np.isfinite(amounts).all():
+        return []
+    columns = {name: _numbers(name, rows) for name in names}
+    known = {name: values for name, values in columns.items() if np.isfinite(values).any()}
+    together = _sum(known, amounts)
+    single = ((name, _of_amount(values, amounts)) for name, values in known.items())
+    return together + [Leak((name,), told) for name, told in single if told]
+
+
+def _of_class(name: str, rows: Sequence[Row]) -> str:
+    """How well one column tells the class; empty: not well enough to be told."""
+    labels = Counter(label for _, label in rows)
+    usual = max(labels.values())
+    if len(rows) - usual < _OTHERS_MIN * len(rows):
+        return ""
+    right = max(_right_by_value(name, rows), _right_by_bound(name, rows))
+    if len(rows) - right > _ERRORS_LEFT * (len(rows) - usual):
+        return ""
+    return (
+        f"alone it tells {_percent(right / len(rows))} of the labels, of which the most frequent "
+        f"makes {_percent(usual / len(rows))}"
+    )
+
+
+def _right_by_value(name: str, rows: Sequence[Row]) -> int:
+    """Labels that are the most frequent one of their value; none where values are too many."""
+    by_value: dict[Any, Counter[Any]] = {}
+    for features, label in rows:
+        by_value.setdefault(features.get(name), Counter())[label] += 1
+    if len(rows) < _ROWS_A_VALUE * len(by_value):
+        return 0
+    return sum(max(each.values()) for each in by_value.values())
+
+
+def _right_by_bound(name: str, rows: Sequence[Row]) -> int:
+    """Labels that are told by the best bound: one label below it, one from it on."""
+    values = _numbers(name, rows)
+    order = np.argsort(values, kind="stable")  # what is no number comes last
+    known = int(np.isfinite(values).sum())
+    if not known:
+        return 0
+    kinds = {label: place for place, label in enumerate(dict.fromkeys(y for _, y in rows))}
+    one_hot = np.zeros((len(rows), len(kinds)), dtype=np.int64)
+    one_hot[np.arange(len(rows)), [kinds[rows[place][1]] for place in order]] = 1
+    below = one_hot[:known].cumsum(axis=0)
+    absent = int(one_hot[known:].sum(axis=0).max())
+    told = below.max(axis=1) + (below[-1] - below).max(axis=1)
+    ordered = values[order][:known]
+    is_bound = np.append(ordered[1:] > ordered[:-1], True)
+    return int(told[is_bound].max()) + absent
+
+
+def _of_amount(values: _Numbers, amounts: _Numbers) -> str:
+    """How well one column tells the amount; empty: not well enough to be told."""
+    known = np.isfinite(values)
+    some, of_them = values[known], amounts[known]
+    if len(some) < _ROWS_MIN or not some.std() or not of_them.std():
+        return ""
+    correlation = float((_scaled(some) * _scaled(of_them)).mean())
+    if abs(correlation) < _CORRELATION:
+        return ""
+    return f"alone it nearly tells the label: their correlation is {correlation:.3f}"
+
+
+def _sum(columns: Mapping[str, _Numbers], amounts: _Numbers) -> list[Leak]:
+    """A few columns of which the label is a sum, each times a factor."""
+    whole = {name: each for name, each in columns.items() if np.isfinite(each).all()}
+    names = [name for name, each in whole.items() if each.std()][:_COLUMNS_MAX]
+    parts = _parts(whole, names, amounts)
+    if not 1 < len(parts) <= _PARTS_MAX or parts != _parts(whole, parts, amounts):
+        return []
+    return [Leak(tuple(parts), f"the label is a sum of them: {' and '.join(parts)}")]
+
+
+def _parts(columns: Mapping[str, _Numbers], names: Sequence[str], amounts: _Numbers) -> list[str]:
+    """Those of the columns that the label is made up of; none where it is not."""
+    if not names or not amounts.std() or len(amounts) < _ROWS_A_VALUE * len(names):
+        return []
+    centred = np.column_stack([_scaled(columns[name]) for name in names])
+    wanted = _scaled(amounts)
+    factors, *_ = np.linalg.lstsq(centred, wanted, rcond=None)
+    if float(((wanted - centred @ factors) ** 2).mean()) > _SHARE_UNTOLD:
+        return []
+    return [name for name, factor in zip(names, factors, strict=True) if abs(factor) > _PART_MIN]
+
+
+def _scaled(values: _Numbers) -> _Numbers:
+    return np.asarray((values - values.mean()) / values.std())
+
+
+def _numbers(name: str, rows: Sequence[Row]) -> _Numbers:
+    """A column as numbers; NaN where it is absent, a text, or too large to be reckoned with."""
+    return np.array([_number(features.get(name)) for features, _ in rows])
+
+
+def _number(value: Any) -> float:
+    is_number = isinstance(value, int | float) and abs(value) <= _VALUE_MAX
+    return float(value) if is_number else math.nan
+
+
+def _percent(share: float) -> str:
+    return f"{share:.1%}".replace("%", " %")
