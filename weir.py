@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from api.explaining.cli import ExplainWiring, explain_command
-from checkpoints.exporting.cli import FileWiring, export_command, import_command
+from checkpoints.exporting.cli import FileWiring, Register, export_command, import_command
 from checkpoints.opening import (
     connected,
     keys_of,
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from api.client import Client
     from api.offline.model import OfflineModel
     from checkpoints.exporting.container import ExportedVersion
-    from checkpoints.exporting.export import Written
     from checkpoints.exporting.importer import Beginning
     from checkpoints.operating.connection import Connection
     from checkpoints.records.manifest import Manifest
@@ -259,14 +258,15 @@ def _try_out(exported: "ExportedVersion", trust: tuple[str, ...]) -> None:
     opened_here(exported, trust)
 
 
-def _register(written: "Written", name: str, alias: str | None) -> dict[str, Any]:
-    from api.registry.mlflow_door import register
+def _registry() -> Register:
+    from api.registry.mlflow_door import check_mlflow, register
 
-    return register(written, name, alias)
+    check_mlflow()
+    return register
 
 
 _wired_to_files = FileWiring(
-    connect=_operator, model=line_and_file, try_out=_try_out, begin=_begin, register=_register
+    connect=_operator, model=line_and_file, try_out=_try_out, begin=_begin, registry=_registry
 )
 app.command("export")(_command(export_command(_wired_to_files)))
 app.command("import")(_command(import_command(_wired_to_files)))

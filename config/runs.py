@@ -14,6 +14,7 @@ class TrialRun(Struct, frozen=True, kw_only=True):
         metrics: By name, `(step, value)` in the order of steps; a value of None is left out.
         tags: What else is said of it.
         artefacts: The content of files, by name.
+        began_ms, ended_ms: When, since the epoch; None: it is not known.
     """
 
     name: str
@@ -21,3 +22,5 @@ class TrialRun(Struct, frozen=True, kw_only=True):
     metrics: Mapping[str, Sequence[tuple[int, float | None]]] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     artefacts: Mapping[str, str] = field(default_factory=dict)
+    began_ms: int | None = None
+    ended_ms: int | None = None

@@ -6,8 +6,10 @@ common, and would stand in the way of others.
 """
 
 import importlib.util
+import logging
 import os
 import re
+import shlex
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -16,13 +18,16 @@ from pathlib import Path
 from typing import Any
 
 from api.registry.own_wheel import own_wheel
+from api.registry.refusals import address_of, told
 from checkpoints.exporting.export import Written
 from checkpoints.records.manifest import Manifest
 from config.runs import TrialRun
+from config.text.extras import extra_missing
 
 __all__ = [
     "MlflowMissingError",
     "MlflowRefusedError",
+    "MlflowUnnamedError",
     "check_mlflow",
     "log_runs",
     "register",
@@ -32,6 +37,9 @@ __all__ = [
 _CODE = Path(__file__).with_name("mlflow_model.py")
 _METRICS_AT_ONCE = 500  # a server takes 1,000
 _PARAMS_AT_ONCE = 100
+_TAG_CHARACTERS_MAX = 5_000  # what a server takes
+_NAMED = "MLFLOW_TRACKING_URI"
+_SOURCE = "mlflow.source.name"
 _UNNAMABLE = re.compile(r"[^\w\-. :/]")  # what a name there may not have, such as brackets
 # MLflow's own defaults wait for minutes for a server that is gone.
 _PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "20"}
@@ -41,6 +49,21 @@ class MlflowMissingError(Exception):
     """MLflow is not installed. Operator: install the extra."""
 
     exit_code = 2
+
+
+class MlflowUnnamedError(Exception):
+    """No server is named: MLflow would write files into the current folder, unasked.
+
+    Operator: name one; a path or an address of SQLite is one, too.
+    """
+
+    exit_code = 2
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"no MLflow server is named: export {_NAMED}=http://127.0.0.1:5000; one is started by  "
+            "mlflow server --backend-store-uri sqlite:///mlflow.db --port 5000"
+        )
 
 
 class MlflowRefusedError(Exception):
@@ -55,9 +78,12 @@ def check_mlflow() -> None:
 
     Raises:
         MlflowMissingError: It is not installed.
+        MlflowUnnamedError: Nobody has said where its server is.
     """
     if importlib.util.find_spec("mlflow") is None:
-        raise MlflowMissingError("MLflow is no part of Weir: pip install 'weir[mlflow]'")
+        raise MlflowMissingError(extra_missing("MLflow", "mlflow"))
+    if not os.environ.get(_NAMED):
+        raise MlflowUnnamedError
 
 
 def require_mlflow() -> Any:
@@ -72,9 +98,7 @@ def require_mlflow() -> Any:
         import mlflow
         import mlflow.pyfunc
     except ImportError as error:
-        raise MlflowMissingError(
-            f"MLflow is no part of Weir: pip install 'weir[mlflow]' ({error})"
-        ) from error
+        raise MlflowMissingError(f"{extra_missing('MLflow', 'mlflow')} ({error})") from error
     return mlflow
 
 
@@ -85,7 +109,7 @@ def register(written: Written, name: str, alias: str | None) -> dict[str, Any]:
         alias: Moved to it, as `champion`.
 
     Returns:
-        `name`, `version`, `alias`, `run_id`, and `uri` to load it by.
+        `name`, `version`, `alias`, `run_id`, `uri` to load it by, and `tracking`: where it is.
 
     Raises:
         MlflowMissingError, MlflowRefusedError: It is not registered.
@@ -93,15 +117,39 @@ def register(written: Written, name: str, alias: str | None) -> dict[str, Any]:
     mlflow = require_mlflow()
     manifest = written.version.manifest
     with _told(mlflow), tempfile.TemporaryDirectory(prefix="weir-mlflow-") as folder:
-        with mlflow.start_run(run_name=f"{manifest.model} {manifest.name}") as run:
-            mlflow.set_tags(_tags(written))
+        tags = {**_tags(written), _SOURCE: _typed()}
+        with mlflow.start_run(run_name=f"{manifest.model} {manifest.name}", tags=tags) as run:
             mlflow.log_metrics(_lifetime(manifest))
             logged = _log_model(mlflow, written, name, Path(folder))
         version = str(logged.registered_model_version)
+        _describe(mlflow.MlflowClient(), written, name, version)
         if alias is not None:
             mlflow.MlflowClient().set_registered_model_alias(name, alias, version)
-    uri = f"models:/{name}@{alias}" if alias else f"models:/{name}/{version}"
-    return {"name": name, "version": version, "alias": alias, "run_id": run.info.run_id, "uri": uri}
+    return {
+        "name": name,
+        "version": version,
+        "alias": alias,
+        "run_id": run.info.run_id,
+        "uri": f"models:/{name}@{alias}" if alias else f"models:/{name}/{version}",
+        "tracking": address_of(mlflow.get_tracking_uri()),
+    }
+
+
+def _describe(client: Any, written: Written, name: str, version: str) -> None:
+    """What stands on the version's page, before an alias leads there."""
+    for tag, value in _tags(written).items():
+        client.set_model_version_tag(name, version, tag, value)
+    client.update_model_version(name, version, description=description_of(written))
+
+
+def description_of(written: Written) -> str:
+    """A registered version, in a sentence."""
+    manifest = written.version.manifest
+    scores = "".join(f", {score} {value:.4g}" for score, value in _lifetime(manifest).items())
+    return (
+        f"Weir's model {manifest.model} as of {manifest.name}: {manifest.counts.learned:,} events "
+        f"learned{scores} over its life; signed by {written.signer}."
+    )
 
 
 def _log_model(mlflow: Any, written: Written, name: str, folder: Path) -> Any:
@@ -114,7 +162,8 @@ def _log_model(mlflow: Any, written: Written, name: str, folder: Path) -> Any:
         artifacts={"version": str(written.file), "public_key": str(key)},
         code_paths=[str(wheel)],
         pip_requirements=[f"code/{wheel.name}", f"mlflow=={mlflow.__version__}"],
-        model_config={"trust": list(trust)},
+        model_config={"trust": list(trust)} if trust else None,
+        signature=False,  # MLflow's word for: none is wanted, so none is guessed
         registered_model_name=name,
     )
 
@@ -133,14 +182,14 @@ def log_runs(
     parent: TrialRun,
     children: Sequence[TrialRun],
     *,
-    warn: Callable[[str], None],
+    say: Callable[[str], None],
 ) -> None:
     """Log trials as one run and its children; a server that is lost meanwhile costs no trial.
 
     Args:
         experiment: Made where there is none of the name.
         parent: What all of them have in common.
-        warn: Told what was not logged, once; nothing is raised for it.
+        say: Told where all of it is; or once, what is not logged, for which nothing is raised.
 
     Raises:
         MlflowMissingError: MLflow is not installed.
@@ -155,13 +204,22 @@ def log_runs(
             for child in children:
                 _log_run(mlflow, client, of, child, {"mlflow.parentRunId": above})
     except MlflowRefusedError as error:
-        warn(f"not all is logged in MLflow: {error}")
+        say(f"warning: not all is logged in MLflow: {error}")
+        return
+    count, at = 1 + len(children), address_of(mlflow.get_tracking_uri())
+    say(f"logged in MLflow at {at}: experiment {experiment}, {count} runs")
 
 
 def _log_run(mlflow: Any, client: Any, of: str, run: TrialRun, tags: dict[str, str]) -> str:
     entities = mlflow.entities
-    made: str = client.create_run(of, run_name=run.name, tags={**run.tags, **tags}).info.run_id
-    at_ms = mlflow.utils.time.get_current_time_millis()
+    now_ms = mlflow.utils.time.get_current_time_millis()
+    at_ms = run.ended_ms or now_ms
+    made: str = client.create_run(
+        of,
+        start_time=run.began_ms or now_ms,
+        run_name=run.name,
+        tags={**_usual_tags(), **run.tags, **tags},
+    ).info.run_id
     params = [entities.Param(_named(name), value) for name, value in run.params.items()]
     for some in _batches(params, _PARAMS_AT_ONCE):
         client.log_batch(made, params=some)
@@ -175,8 +233,24 @@ def _log_run(mlflow: Any, client: Any, of: str, run: TrialRun, tags: dict[str, s
         client.log_batch(made, metrics=some)
     for name, content in run.artefacts.items():
         client.log_text(made, content, name)
-    client.set_terminated(made)
+    client.set_terminated(made, end_time=run.ended_ms)
     return made
+
+
+def _usual_tags() -> dict[str, str]:
+    """What MLflow's own client says of each run, such as who began it; but not of which commit
+    this program is, which is no news of a trial.
+    """
+    from mlflow.tracking.context.git_context import GitRunContext
+    from mlflow.tracking.context.registry import resolve_tags
+
+    tags: dict[str, str] = resolve_tags({_SOURCE: _typed()}, ignore=[GitRunContext])
+    return tags
+
+
+def _typed() -> str:
+    """The command as it was typed; MLflow's own client would name the path of the program."""
+    return shlex.join(["weir", *sys.argv[1:]])[:_TAG_CHARACTERS_MAX]
 
 
 def _named(name: str) -> str:
@@ -198,11 +272,19 @@ def _told(mlflow: Any) -> Iterator[None]:
     import requests
 
     try:
-        with redirect_stdout(sys.stderr):
+        with redirect_stdout(sys.stderr), _without_retries():
             yield
     except (mlflow.exceptions.MlflowException, requests.RequestException, OSError) as error:
-        first = str(error).strip().splitlines()[0][:300]
-        raise MlflowRefusedError(
-            f"MLflow at {mlflow.get_tracking_uri()}: {first}; name its server in "
-            "MLFLOW_TRACKING_URI"
-        ) from error
+        raise MlflowRefusedError(told(error, address_of(mlflow.get_tracking_uri()))) from error
+
+
+@contextmanager
+def _without_retries() -> Iterator[None]:
+    """Nothing is logged of each try to reach a server: what became of it is told once."""
+    logger = logging.getLogger("urllib3")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)

@@ -9,6 +9,7 @@ from typing import Any
 
 import mlflow
 import pandas
+from mlflow.exceptions import MlflowException
 from mlflow.pyfunc import PythonModel
 
 
@@ -36,9 +37,18 @@ class VersionModel(PythonModel):
         """What `POST …/predict` answers to each row, without an id and an age.
 
         Lists of dicts are answered, too: a frame is the one type of which MLflow makes no schema.
+
+        Raises:
+            MlflowException: The API would answer 422; with its reason, for which a server says 400.
         """
+        from api.offline.errors import RowRefusedError
+
         del context, params
-        return self._version.predict_many(model_input)
+        try:
+            return self._version.predict_many(model_input)
+        except RowRefusedError as refused:
+            # Of any other error MLflow's server tells no more than a traceback.
+            raise MlflowException.invalid_parameter_value(str(refused)) from refused
 
 
 mlflow.models.set_model(VersionModel())

@@ -55,6 +55,10 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help=FIELDS["dry_run"])]
 Json = Annotated[bool, typer.Option("--json", help="The answer as one object.")]
 
 
+# Given a written version, a name, and perhaps an alias: what came of it.
+Register = Callable[[Written, str, str | None], dict[str, Any]]
+
+
 class FileWiring(Struct, frozen=True, kw_only=True):
     """What the program gives the commands.
 
@@ -63,15 +67,15 @@ class FileWiring(Struct, frozen=True, kw_only=True):
         model: The line and the model file of a path.
         try_out: Loads an exported version, given the packages that may be loaded.
         begin: Where a line is to begin: at `latest`, `earliest`, or milliseconds since the epoch.
-        register: Registers a written version in MLflow, given a name and perhaps an alias; what
-            came of it.
+        registry: What registers a written version in MLflow, given a name and perhaps an alias, and
+            says what came of it; refuses where there is no MLflow.
     """
 
     connect: Callable[[Path | None, str], Connection]
     model: "Callable[[Path], tuple[Line, ModelFile]]"
     try_out: "Callable[[ExportedVersion, tuple[str, ...]], None]"
     begin: "Callable[[Settings, ModelFile, str | int], Beginning]"
-    register: Callable[[Written, str, str | None], dict[str, Any]]
+    registry: Callable[[], Register]
 
 
 def export_command(wired: FileWiring) -> Callable[..., None]:
@@ -89,13 +93,14 @@ def export_command(wired: FileWiring) -> Callable[..., None]:
         if output is None and mlflow is None:
             raise typer.BadParameter("give -o FILE, --mlflow NAME, or both")
         if alias is not None and mlflow is None:
-            raise typer.BadParameter("is for --mlflow", param_hint="--alias")
+            raise typer.BadParameter("--alias is for --mlflow")
+        register = wired.registry() if mlflow is not None else None
         with tempfile.TemporaryDirectory(prefix="weir-export-") as folder:
             file = output or Path(folder) / f"{model}-{version}.weir"
             written = write_version(wired.connect(data_dir, model), model, version, file)
             body = written.body if output else {**written.body, "file": None}
-            if mlflow is not None:
-                body["mlflow"] = wired.register(written, mlflow, alias)
+            if register is not None and mlflow is not None:
+                body["mlflow"] = register(written, mlflow, alias)
         typer.echo(json.dumps(body, ensure_ascii=False))
 
     return export

@@ -5,6 +5,7 @@ from importlib.util import find_spec
 
 from config.errors import Mistake, SettingsError
 from config.settings import TracesSettings
+from config.text.extras import extra_missing
 
 _NEEDED = ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
 
@@ -19,7 +20,7 @@ def load_if_on(settings: TracesSettings) -> bool:
         return False
     missing = [name for name in _NEEDED if not _is_there(name)]
     if missing:
-        message = f"{missing[0]} is missing, which is an extra: pip install 'weir[otel]'"
+        message = extra_missing(missing[0], "otel")
         raise SettingsError(
             [Mistake(file="settings", line=0, key="traces.endpoint", message=message)]
         )

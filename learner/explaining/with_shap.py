@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from config.text.extras import extra_missing
 from learner.explaining.cells import get, replaced
 from learner.explaining.sampled import ROUNDS_USUAL, Sampling
 
@@ -29,8 +30,8 @@ def require_shap() -> Any:
         import shap
     except ImportError as error:
         raise ShapMissingError(
-            f"shap is no part of Weir: pip install 'weir[shap]' ({error}); or ask for shapley, "
-            "which needs nothing more"
+            f"{extra_missing('shap', 'shap')} ({error}); or ask for shapley, which needs nothing "
+            "more"
         ) from error
     return shap
 

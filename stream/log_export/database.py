@@ -1,6 +1,6 @@
 """The one door to DuckDB: takes rows in chunks, each a file of its own, and asks them all together.
 
-It is an extra: `pip install 'weir[log]'`. What it joins beyond its memory it keeps in the folder
+It is an extra, `log`. What it joins beyond its memory it keeps in the folder
 that it is given, so that a topic of any size fits. Chunks are files because a table of DuckDB
 writes its last row group anew with every chunk.
 """
@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from config.text.extras import extra_missing
 from stream.errors import ExportDiskFullError, ExportFailedError, ExportRefusedError
 
 _MEMORY = "512MB"
@@ -39,8 +40,7 @@ def load_duckdb() -> ModuleType:
         import duckdb
     except ImportError as error:
         raise ExportRefusedError(
-            f"DuckDB is needed to write a log, and is not there ({error}): "
-            "install it with  pip install 'weir[log]'"
+            f"a log is written by DuckDB: {extra_missing('DuckDB', 'log')} ({error})"
         ) from error
     return duckdb
 

@@ -44,7 +44,7 @@ Mlflow = Annotated[
 
 
 class RunLog(Protocol):
-    """Logs a run and its children in an experiment; `warn` is told of what is not logged."""
+    """Logs a run and its children in an experiment; `say` is told where, or what is not logged."""
 
     def __call__(
         self,
@@ -52,7 +52,7 @@ class RunLog(Protocol):
         parent: "TrialRun",
         children: "Sequence[TrialRun]",
         *,
-        warn: Callable[[str], None],
+        say: Callable[[str], None],
     ) -> None: ...
 
 
@@ -62,7 +62,7 @@ class TryWiring(Struct, frozen=True, kw_only=True):
     Attributes:
         settings: Of a data directory, with a Kafka in them: for `--kafka`.
         connect: The store, given a data directory and a model: for `--kafka`.
-        run_log: Where runs are logged in MLflow; raises where that is not installed.
+        run_log: Where runs are logged in MLflow; raises where that is not installed, or not named.
     """
 
     settings: "Callable[[Path | None], Settings]"
@@ -216,13 +216,19 @@ def _log(
     experiment: str,
     log: RunLog,
 ) -> None:
+    """One run for all, and one a model below it; the best is that by the first model's score."""
     from stream.trying.progress import say
-    from stream.trying.rows import run_of_all, runs_of
+    from stream.trying.rows import best_of, run_of_all, runs_of
 
-    params = {"source": source.name, "records": str(done.records)}
-    files = {Path(row.file).name: Path(row.file).read_text("utf-8-sig") for row in done.rows}
-    above = run_of_all(f"weir try {source.name}", done.rows, table, params=params, files=files)
-    log(experiment, above, runs_of(done.rows, labels), warn=lambda what: say(f"warning: {what}"))
+    rows = done.rows
+    metric = next(iter(rows[0].metrics), "")
+    params = {"source": source.name, "records": str(done.records), "metric": metric}
+    files = {Path(row.file).name: Path(row.file).read_text("utf-8-sig") for row in rows}
+    above = run_of_all(
+        f"weir try {source.name}", rows, labels, table,
+        best=best_of(rows, metric), params=params, files=files,
+    )  # fmt: skip
+    log(experiment, above, runs_of(rows, labels), say=say)
 
 
 def _exit_code(done: "Comparison") -> int:

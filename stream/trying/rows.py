@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -16,8 +16,11 @@ from stream.trying.value_paths import flow
 
 BASELINES = ("no_change", "majority", "mean")
 # What a run is told of: of each score, and of the row.
-_LOGGED_SCORES = ("lifetime", "rolling", "fading", "baseline")
+_LOGGED_SCORES = ("lifetime", "rolling", "fading", "baseline", *BASELINES, "low", "high")
+_LOGGED_DIFFERENCE = ("mean", "low", "high")
 _LOGGED = ("learned", "scored", "refused", "drifts", "events_per_second", "bytes")
+# By name, `(events learned, value)`.
+_Series = dict[str, list[tuple[int, float | None]]]
 
 
 class ScoreDifference(Struct, frozen=True, kw_only=True):
@@ -78,6 +81,7 @@ class TrialRow(Struct, frozen=True, kw_only=True):
         bytes: What a version takes in the store; None where none can be made.
         failed: Why it could not go on; None: it could.
         curve: The rolling scores on the way, where they were asked for.
+        began_ms, ended_ms: When it was tried, since the epoch.
     """
 
     model: str
@@ -96,6 +100,12 @@ class TrialRow(Struct, frozen=True, kw_only=True):
     bytes: int | None
     failed: str | None = None
     curve: list[Point] = []
+    began_ms: int | None = None
+    ended_ms: int | None = None
+
+
+# What is for plots, and for who keeps trials: no part of a row that is printed.
+_UNPRINTED = frozenset({"curve", "began_ms", "ended_ms"})
 
 
 def failed_row(model: str, file: str, settings: Mapping[str, Any], why: str) -> TrialRow:
@@ -142,9 +152,9 @@ def beside_version(row: TrialRow, version: Manifest) -> str:
 
 
 def as_json(rows: Sequence[TrialRow]) -> dict[str, Any]:
-    """As `weir try --json` prints them; the curve is for plots."""
+    """As `weir try --json` prints them."""
     plain: list[dict[str, Any]] = msgspec.to_builtins(rows)
-    return {"rows": [{k: v for k, v in row.items() if k != "curve"} for row in plain]}
+    return {"rows": [{k: v for k, v in row.items() if k not in _UNPRINTED} for row in plain]}
 
 
 def as_csv(rows: Sequence[TrialRow]) -> str:
@@ -181,17 +191,38 @@ def _flat(row: TrialRow) -> dict[str, Any]:
     return flat | {f"refused_by.{reason}": n for reason, n in nested["refused_by"].items()}
 
 
+def best_of(rows: Sequence[TrialRow], metric: str) -> int | None:
+    """The place of the row with the best lifetime score; of equal ones the first. None: no score.
+
+    >>> best_of([], "Accuracy") is None
+    True
+    """
+    sign = 1 if is_bigger_better(metric) else -1
+    scored = [
+        (sign * score.lifetime, -place)
+        for place, row in enumerate(rows)
+        if row.failed is None
+        and (score := row.metrics.get(metric)) is not None
+        and score.lifetime is not None
+    ]
+    return -max(scored)[1] if scored else None
+
+
 def run_of_all(
     name: str,
     rows: Sequence[TrialRow],
+    labels: Sequence[str],
     table: Sequence[str],
     *,
+    best: int | None,
     params: Mapping[str, str],
-    files: Mapping[str, str] | None = None,
+    files: Mapping[str, str],
 ) -> TrialRun:
-    """What all trials have in common, with their table.
+    """What all trials have in common, with their table, and the scores of the best of them.
 
     Args:
+        labels: What each is called.
+        best: Its place; None: there is none.
         params: What was tried, on what.
         files: Other files that belong to it, by name.
     """
@@ -200,7 +231,21 @@ def run_of_all(
         "rows.csv": as_csv(rows),
         "table.txt": "\n".join(table) + "\n",
     }
-    return TrialRun(name=name, params=params, artefacts={**tables, **(files or {})})
+    return TrialRun(
+        name=name,
+        params=params,
+        metrics={}
+        if best is None
+        else {**_logged_scores(rows[best]), **_logged_counts(rows[best])},
+        tags={} if best is None else {"weir.best": labels[best]},
+        artefacts={**tables, **files},
+        began_ms=min(_known(row.began_ms for row in rows), default=None),
+        ended_ms=max(_known(row.ended_ms for row in rows), default=None),
+    )
+
+
+def _known(moments: Iterable[int | None]) -> list[int]:
+    return [moment for moment in moments if moment is not None]
 
 
 def runs_of(rows: Sequence[TrialRow], labels: Sequence[str]) -> list[TrialRun]:
@@ -209,38 +254,58 @@ def runs_of(rows: Sequence[TrialRow], labels: Sequence[str]) -> list[TrialRun]:
     Args:
         labels: What to call each.
 
-    >>> score = RowScore(lifetime=0.5, rolling=0.75, fading=None, baseline=0.4)
+    >>> score = RowScore(lifetime=0.5, rolling=0.75, fading=None, baseline=0.4, majority=0.4)
     >>> row = TrialRow(model="m", file="m.yaml", set={"a.b": 0.1}, learned=9, scored=9, refused=0,
     ...           refused_by={}, nonfinite=0, pending=0, expired=0, drifts=0,
     ...           metrics={"Accuracy": score}, events_per_second=9.0, bytes=1,
     ...           curve=[Point(events=5, rolling={"Accuracy": 0.5})])
     >>> (run,) = runs_of([row], ["a.b=0.1"])
-    >>> run.params, run.metrics["Accuracy.rolling"], run.metrics["Accuracy.lifetime"]
-    ({'a.b': '0.1'}, [(5, 0.5), (9, 0.75)], [(9, 0.5)])
+    >>> run.params, run.metrics["Accuracy.rolling"], run.metrics["Accuracy.majority"]
+    ({'model': 'm', 'a.b': '0.1'}, [(5, 0.5), (9, 0.75)], [(9, 0.4)])
     """
     return [_run(row, label) for row, label in zip(rows, labels, strict=True)]
 
 
 def _run(row: TrialRow, label: str) -> TrialRun:
     tags = {"weir.model": row.model, "weir.file": row.file}
+    settings = {path: flow(value) for path, value in row.set.items()}
     return TrialRun(
         name=label,
-        params={path: flow(value) for path, value in row.set.items()},
-        metrics={**_logged_scores(row), **_logged_counts(row)},
+        params={"model": row.model, **settings},
+        metrics={**_logged_scores(row), **_logged_curve(row), **_logged_counts(row)},
         tags=tags if row.failed is None else {**tags, "weir.failed": row.failed},
+        began_ms=row.began_ms,
+        ended_ms=row.ended_ms,
     )
 
 
-def _logged_scores(row: TrialRow) -> dict[str, list[tuple[int, float | None]]]:
-    """By events learned. A curve may end where the row does."""
-    found: dict[str, list[tuple[int, float | None]]] = {}
+def _logged_scores(row: TrialRow) -> _Series:
+    """What there is of each score at the end, under the names that it has in CSV."""
+    found: _Series = {}
     for name, score in row.metrics.items():
-        for window in _LOGGED_SCORES:
-            found[f"{name}.{window}"] = [(row.learned, getattr(score, window))]
-        before = [(at.events, at.rolling.get(name)) for at in row.curve if at.events < row.learned]
-        found[f"{name}.rolling"] = [*before, *found[f"{name}.rolling"]]
+        values = {of: _value(score, of) for of in _LOGGED_SCORES}
+        if score.difference is not UNSET:
+            away = score.difference
+            values |= {f"difference.{of}": getattr(away, of) for of in _LOGGED_DIFFERENCE}
+        found |= {f"{name}.{of}": [(row.learned, value)] for of, value in values.items()}
     return found
 
 
-def _logged_counts(row: TrialRow) -> dict[str, list[tuple[int, float | None]]]:
+def _value(score: RowScore, of: str) -> float | None:
+    value: float | UnsetType | None = getattr(score, of)
+    return None if value is UNSET else value
+
+
+def _logged_curve(row: TrialRow) -> _Series:
+    """The rolling scores by events learned; while nothing is learned, there is one point."""
+    found: _Series = {}
+    for name, score in row.metrics.items():
+        points = {at.events: at.rolling.get(name) for at in row.curve} | {
+            row.learned: score.rolling
+        }
+        found[f"{name}.rolling"] = sorted(points.items())
+    return found
+
+
+def _logged_counts(row: TrialRow) -> _Series:
     return {name: [(row.learned, getattr(row, name))] for name in _LOGGED}

@@ -109,12 +109,14 @@ class TrialState(Struct, frozen=True, kw_only=True):
         segments: As a version keeps them.
         records: Taken.
         seconds: That learning took.
+        began_ms: When it was begun, since the epoch.
     """
 
     segments: dict[str, bytes]
     refused_by: dict[str, int]
     records: int
     seconds: float
+    began_ms: int
     curve: Curve | None
     is_careful: bool
 
@@ -162,8 +164,10 @@ class Trial:
         self.losses = losses
         self._curve = Curve() if has_curve else None
         self._is_careful, self._seconds = False, 0.0
+        self._began_ms = _now_ms()
         if state is not None:
             self.records, self._seconds = state.records, state.seconds
+            self._began_ms = state.began_ms
             self._curve, self._is_careful = state.curve, state.is_careful
 
     def take(self, decoded: Decoded, *, carefully: bool = False) -> Scored | None:
@@ -206,6 +210,7 @@ class Trial:
             refused_by=snapshot.refused_by,
             records=self.records,
             seconds=self._seconds,
+            began_ms=self._began_ms,
             curve=self._curve,
             is_careful=self._is_careful,
         )
@@ -232,6 +237,8 @@ class Trial:
             bytes=size,
             failed=self.failed,
             curve=self._curve.points if self._curve is not None else [],
+            began_ms=self._began_ms,
+            ended_ms=_now_ms(),
         )
 
     def _bytes(self) -> int | None:
@@ -263,6 +270,11 @@ class Trial:
         if out or decoded.examples.has_lone:
             kept = [place for n, place in enumerate(kept) if n not in out and labels[n] is not None]
         return Scored(kept, losses) if len(kept) == len(next(iter(losses.values()))) else None
+
+
+def _now_ms() -> int:
+    """For who keeps trials; nothing that is learned depends on it."""
+    return time.time_ns() // 1_000_000
 
 
 def begun_anew(

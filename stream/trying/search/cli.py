@@ -1,7 +1,7 @@
 """`weir search`, as it is typed. What is slow to load is imported when it runs."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -54,11 +54,11 @@ def search_command(wired: TryWiring) -> Callable[..., None]:
         experiment = load_experiment(file)
         log = wired.run_log() if mlflow is not None else None
         with stop_when_told() as stop:
-            has_curve = plot is not None
+            has_curve = plot is not None or mlflow is not None
             lab, found = _found(experiment, file, wired, data_dir, stop, has_curve=has_curve)
         _print(lab, found, csv=csv, plot=plot, as_json=as_json)
         if mlflow is not None and log is not None:
-            _log(mlflow, log, file, experiment, lab, found)
+            _log(mlflow, log, file, experiment, lab, found, output)
         if found.is_stopped:
             say(f"stopped: these are the {len(found.rows)} trials so far, and no winner")
             raise typer.Exit(_INTERRUPTED)
@@ -171,9 +171,15 @@ def _print(
 
 
 def _log(
-    into: str, log: RunLog, file: Path, experiment: "Experiment", lab: "Lab", found: "Search"
+    into: str,
+    log: RunLog,
+    file: Path,
+    experiment: "Experiment",
+    lab: "Lab",
+    found: "Search",
+    output: Path | None,
 ) -> None:
-    """One run for the search, and one a trial below it."""
+    """One run for the search, with the winner's model file, and one a trial below it."""
     from stream.trying.progress import say
     from stream.trying.rows import run_of_all, runs_of
     from stream.trying.table import as_table, labels_of
@@ -185,9 +191,36 @@ def _log(
     }  # fmt: skip
     base = file.parent / experiment.model
     files = {each.name: each.read_text("utf-8-sig") for each in (file, base)}
-    table = as_table(found.rows, labels)
-    above = run_of_all(f"weir search {file.name}", found.rows, table, params=params, files=files)
-    log(into, above, runs_of(found.rows, labels), warn=lambda what: say(f"warning: {what}"))
+    best = None if found.winner is None else 0
+    if best is not None:
+        files |= _won_file(output, files, experiment, file, lab, found)
+    above = run_of_all(
+        f"weir search {file.name}", found.rows, labels, as_table(found.rows, labels),
+        best=best, params=params, files=files,
+    )  # fmt: skip
+    log(into, above, runs_of(found.rows, labels), say=say)
+
+
+def _won_file(
+    output: Path | None,
+    others: Container[str],
+    experiment: "Experiment",
+    file: Path,
+    lab: "Lab",
+    found: "Search",
+) -> dict[str, str]:
+    """The winner's model file, by a name that no other file has."""
+    from stream.trying.progress import say
+    from stream.trying.search.winner import WinnerError
+
+    name = "won.yaml" if output is None else output.name
+    while name in others:
+        name = f"won-{name}"
+    try:
+        return {name: _won_text(experiment, file, lab, found)}
+    except WinnerError as error:  # with -o it ends the command, once all is logged
+        say(f"warning: no {name} in MLflow: {error}")
+        return {}
 
 
 def _write_winner(
@@ -195,10 +228,15 @@ def _write_winner(
 ) -> None:
     from config.files import write_asked
     from stream.trying.progress import say
+
+    write_asked(output, _won_text(experiment, file, lab, found))
+    say(f"the winner is in {output}")
+
+
+def _won_text(experiment: "Experiment", file: Path, lab: "Lab", found: "Search") -> str:
     from stream.trying.search.winner import how_found, winner_text
 
     base = file.parent / experiment.model
     row = found.rows[0]
     comment = how_found(row, experiment, str(file), lab, found)
-    write_asked(output, winner_text(base.read_text("utf-8-sig"), row.set, comment, file=str(base)))
-    say(f"the winner is in {output}")
+    return winner_text(base.read_text("utf-8-sig"), row.set, comment, file=str(base))

@@ -7,10 +7,10 @@ trial goes along with it. Its workers are given the hash seed of every process t
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from config.text.extras import extra_missing
 from stream.errors import StreamError
 from stream.trying.search.lab import Lab, Step, TrialOutcome
 
-_MISSING = "engine: ray needs Ray, which is an extra: pip install 'weir[ray]'"
 # What decides the scores of some learners, and threads that only get in the way.
 _ENVIRONMENT = {"PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"}
 
@@ -36,7 +36,7 @@ def load_ray() -> Any:
     try:
         import ray
     except ImportError as error:
-        raise RayMissingError(_MISSING) from error
+        raise RayMissingError(f"engine: ray: {extra_missing('Ray', 'ray')}") from error
     return ray
 
 

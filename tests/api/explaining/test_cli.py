@@ -16,6 +16,7 @@ from checkpoints.operating.connection import Connection
 from checkpoints.records.line import Line
 from checkpoints.stores.in_memory.store import MemoryStore
 from config.model_file import parse_model_file
+from config.text.extras import install_command
 from learner.explaining.with_shap import ShapMissingError
 from tests.api.running import KEYS, PHISHING, Learning, phishing
 
@@ -135,4 +136,4 @@ def test_without_the_extra_it_says_how_to_install_it(
     done = linear.run("--method", "shap")
     assert isinstance(done.exception, ShapMissingError)
     assert done.exception.exit_code == 2
-    assert "pip install 'weir[shap]'" in str(done.exception)
+    assert install_command("shap") in str(done.exception)

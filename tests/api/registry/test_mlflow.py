@@ -25,12 +25,16 @@ BLOCKS = [(kind, text) for kind, text in _BLOCK.findall(PAGE.read_text()) if kin
 MODEL = """
 name: {name}
 task: binary
+features: {{https: {{type: float}}}}
 learner:
   river: [preprocessing.StandardScaler, {{tree.HoeffdingTreeClassifier: {{grace_period: 20}}}}]
 metrics: [Accuracy, LogLoss]
 """
 # Of MLflow's own programs, four begin here, each of which loads MLflow for seconds.
 pytestmark = pytest.mark.timeout(300)
+REFUSED = {"dataframe_records": [{"https": "x"}]}
+# What the page shows of a refused row, of another feature.
+REFUSAL = json.loads(re.search(r'^{"error_code".*$', PAGE.read_text(), re.MULTILINE)[0])
 ROW = {"price": 120.5, "items": 1, "express": 0}
 
 # In a process of its own: loads a model by its address, and answers the rows of a file; then has a
@@ -103,8 +107,11 @@ def test_a_version_is_registered_loaded_and_served_as_the_page_says(returns, mlf
             f"--mlflow {name}").replace("http://127.0.0.1:5000", tracking)  # fmt: skip
     done = mlflow_servers.run(["bash", "-ec", words], cwd=folder, **settings)
     assert done.returncode == 0, done.stderr
+    assert "model signature" not in done.stderr, "none is wanted"
     told = json.loads(done.stdout)["mlflow"]
     assert (told["name"], told["version"], told["alias"]) == (name, "1", "champion")
+    assert told["tracking"] == tracking
+    _says_what_it_is(tracking, told, json.loads(done.stdout))
     assert f'load_model("{told["uri"].replace(name, "returns")}")' in load
 
     (folder / "rows.json").write_text(json.dumps(rows))
@@ -121,10 +128,31 @@ def test_a_version_is_registered_loaded_and_served_as_the_page_says(returns, mlf
     with mlflow_servers.serving(told["uri"], tracking, folder) as url:
         given = {"dataframe_records": rows}
         answer = web.post(f"{url}/invocations", json=given, timeout=60)
+        refusal = web.post(f"{url}/invocations", json=REFUSED, timeout=60)
     assert json.dumps(answer.json()["predictions"]) == wanted
+    assert refusal.status_code == 400
+    told = refusal.json()["message"].replace("https", "price")
+    assert {**refusal.json(), "message": told} == REFUSAL
 
 
-# Logs trials; what it was warned of.
+def _says_what_it_is(tracking: str, told: dict, body: dict) -> None:
+    """The page of the registered version, and its run's."""
+    api = f"{tracking}/api/2.0/mlflow"
+    key = {"name": told["name"], "version": told["version"]}
+    page = web.get(f"{api}/model-versions/get", params=key, timeout=20).json()["model_version"]
+    tags = {each["key"]: each["value"] for each in page["tags"]}
+    wanted = {f"weir.{of}": str(body[of]) for of in ("model", "version", "id", "signer", "learned")}
+    assert wanted.items() <= tags.items()
+    assert page["description"].startswith(f"Weir's model {body['model']} as of v1: 800 events")
+    assert body["signer"] in page["description"]
+    found = web.get(f"{api}/runs/get", params={"run_id": told["run_id"]}, timeout=20).json()["run"]
+    run_tags = {each["key"]: each["value"] for each in found["data"]["tags"]}
+    assert wanted.items() <= run_tags.items()
+    assert run_tags["mlflow.source.name"].startswith(f"weir export {body['model']} v1 --mlflow")
+    assert found["data"].get("params", []) == [], "nothing is trusted, and that is not said"
+
+
+# Logs trials; what is said of it.
 LOG = """
 import json, sys
 from api.registry.mlflow_door import log_runs
@@ -133,13 +161,14 @@ from config.runs import TrialRun
 series = {"Accuracy.rolling": [(200, 0.75), (100, 0.5), (300, None)], "events": [(300, 1e9)]}
 files = {"m.yaml": "a: 1"}
 runs = [
-    TrialRun(name=f"lr {rate}", params={"river[1].lr": rate}, metrics=series, artefacts=files)
+    TrialRun(name=f"lr {rate}", params={"river[1].lr": rate}, metrics=series, artefacts=files,
+             began_ms=1_000_000, ended_ms=1_060_000)
     for rate in ("0.1", "0.01")
 ]
-warned = []
+said = []
 log_runs("search", TrialRun(name="search 1", tags={"weir.best": "lr 0.1"}), runs,
-         warn=warned.append)
-print(json.dumps(warned))
+         say=said.append)
+print(json.dumps(said))
 """
 READ = """
 import json
@@ -157,6 +186,8 @@ print(json.dumps({
     "history": [(each.step, each.value) for each in history],
     "files": [each.path for each in client.list_artifacts(child.info.run_id)],
     "states": sorted({run.info.status for run in runs.values()}),
+    "at": [child.info.start_time, child.info.end_time, history[0].timestamp],
+    "by": sorted(tag for tag in child.data.tags if tag in ("mlflow.user", "mlflow.source.name")),
 }))
 """
 
@@ -169,7 +200,8 @@ def test_trials_are_logged_as_a_run_and_its_children(mlflow_server):
         mlflow_servers.run([mlflow_servers.PROGRAMS / "python", "-c", code], cwd=folder, **given)
         for code in (LOG, READ)
     )
-    assert (done.stdout.strip(), done.returncode) == ("[]", 0), done.stderr
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == [f"logged in MLflow at {tracking}: experiment search, 3 runs"]
     assert json.loads(read.stdout) == {
         "names": ["lr 0.01", "lr 0.1", "search 1"],
         "is_child": True,
@@ -177,6 +209,8 @@ def test_trials_are_logged_as_a_run_and_its_children(mlflow_server):
         "history": [[100, 0.5], [200, 0.75]],
         "files": ["m.yaml"],
         "states": ["FINISHED"],
+        "at": [1_000_000, 1_060_000, 1_060_000],
+        "by": ["mlflow.source.name", "mlflow.user"],
     }
 
 

@@ -37,7 +37,7 @@ def typed():
         model=_unasked,
         try_out=_unasked,
         begin=_unasked,
-        register=lambda *given: registered.append(given) or {"name": given[1], "version": "1"},
+        registry=lambda: lambda *given: registered.append(given) or {"name": given[1]},
     )
     app = typer.Typer()
     app.command()(_guarded(export_command(wired)))
@@ -99,7 +99,7 @@ def test_mlflow_is_given_a_file_that_goes_with_it(typed):
 
     ((written, name, alias),) = typed.registered
     assert (code, json.loads(said)["file"]) == (0, None)
-    assert json.loads(said)["mlflow"] == {"name": "fishing", "version": "1"}
+    assert json.loads(said)["mlflow"] == {"name": "fishing"}
     assert (name, alias, written.version.manifest.name) == ("fishing", "champion", "v3")
     assert written.public_key == public_pem(LEARNER.public).decode()
     assert not written.file.exists()
@@ -109,7 +109,7 @@ def test_mlflow_is_given_a_file_that_goes_with_it(typed):
     ("words", "code", "what"),
     [
         (("phishing", "v3"), 2, "give -o FILE, --mlflow NAME, or both"),
-        (("phishing", "v3", "-o", "FILE", "--alias", "champion"), 2, "is for --mlflow"),
+        (("phishing", "v3", "-o", "FILE", "--alias", "champion"), 2, "--alias is for --mlflow"),
         (("phishing", "v9", "-o", "FILE"), 3, "no such version is kept"),
         (("fishing", "v1", "-o", "FILE"), 3, "this store holds no version of it"),
         (("phishing", "v3", "-o", "gone/FILE"), 2, "No such file or directory"),

@@ -1,5 +1,6 @@
 """Spans on their way: sent in time, else dropped and counted, and never waited for."""
 
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import pytest
 
 from config.errors import SettingsError
 from config.settings import TracesSettings, load_settings
+from config.text.extras import install_command
 from config.text.values import Secret
 from config.traces import extra
 from config.traces import spans as spans_module
@@ -148,7 +150,7 @@ def test_off_is_the_default_and_on_needs_the_extra(monkeypatch: pytest.MonkeyPat
     on = load_settings(environ={"WEIR_TRACES__ENDPOINT": "http://127.0.0.1:4318"}).traces
     assert load_if_on(on) is True
     monkeypatch.setattr(extra, "_NEEDED", ("opentelemetry.sdk", "opentelemetry.nowhere.otlp"))
-    with pytest.raises(SettingsError, match=r"pip install 'weir\[otel\]'"):
+    with pytest.raises(SettingsError, match=re.escape(install_command("otel"))):
         load_if_on(on)
 
 

@@ -17,6 +17,7 @@ from checkpoints.records.line import Line
 from checkpoints.stores.in_redis.connection import RedisConnection
 from checkpoints.stores.in_redis.store import RedisStore
 from config.model_file import parse_model_file
+from config.text.extras import install_command
 from stream.log_export.cli import SECTIONS
 from stream.model_file_of import model_file_of
 from tests.checkpoints.builders import LEARNER, OPERATOR, a_manifest, committed, granted
@@ -176,7 +177,7 @@ def test_an_extra_that_is_missing_is_told_first(tmp_path: Path) -> None:
     code, _, err = ended(tmp_path, "m", "-o", "log.parquet")
 
     assert code == 2
-    assert "pip install 'weir[log]'" in err
+    assert install_command("log") in err
 
 
 def test_kafka_away_is_told(tmp_path: Path) -> None:

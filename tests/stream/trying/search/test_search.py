@@ -1,6 +1,7 @@
 """A search finds the same by every engine, and what goes on is not begun anew."""
 
 import os
+import re
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -12,6 +13,7 @@ import pytest
 
 from config.model_file import parse_model_file
 from config.processes.stopping import Stop
+from config.text.extras import install_command
 from stream.trying.candidates import Candidate, ModelDocument
 from stream.trying.progress import TrialProgress
 from stream.trying.search.lab import Lab, Step, TrialOutcome, open_lab
@@ -176,5 +178,5 @@ def test_ray_that_is_missing_is_told_with_how_to_install_it(
     """It is an extra: nothing else needs it."""
     monkeypatch.setitem(sys.modules, "ray", None)
 
-    with pytest.raises(RayMissingError, match=r"pip install 'weir\[ray\]'"):
+    with pytest.raises(RayMissingError, match=re.escape(install_command("ray"))):
         RayEngine(lab, workers=2)
