@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from config.text.extras import extra_missing
 
 __all__ = [
     "MlflowMissingError",
+    "MlflowNameError",
     "MlflowRefusedError",
     "MlflowUnnamedError",
     "check_mlflow",
@@ -41,6 +43,10 @@ _TAG_CHARACTERS_MAX = 5_000  # what a server takes
 _NAMED = "MLFLOW_TRACKING_URI"
 _SOURCE = "mlflow.source.name"
 _UNNAMABLE = re.compile(r"[^\w\-. :/]")  # what a name there may not have, such as brackets
+# MLflow's own rules, which have no public names.
+_name_rules = attrgetter(
+    "_validate_model_name", "_validate_model_alias_name", "_validate_model_alias_name_reserved"
+)
 # MLflow's own defaults wait for minutes for a server that is gone.
 _PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "20"}
 
@@ -70,6 +76,12 @@ class MlflowRefusedError(Exception):
     """The tracking server does not answer, or did not take it. Operator: look at its address."""
 
     exit_code = 5
+
+
+class MlflowNameError(ValueError):
+    """A name or an alias that MLflow does not take. Operator: choose another."""
+
+    exit_code = 2
 
 
 def check_mlflow() -> None:
@@ -113,8 +125,10 @@ def register(written: Written, name: str, alias: str | None) -> dict[str, Any]:
 
     Raises:
         MlflowMissingError, MlflowRefusedError: It is not registered.
+        MlflowNameError: What it was to be called cannot be a name; nothing is made.
     """
     mlflow = require_mlflow()
+    _check_names(mlflow, name, alias)
     manifest = written.version.manifest
     with _told(mlflow), tempfile.TemporaryDirectory(prefix="weir-mlflow-") as folder:
         tags = {**_tags(written), _SOURCE: _typed()}
@@ -133,6 +147,19 @@ def register(written: Written, name: str, alias: str | None) -> dict[str, Any]:
         "uri": f"models:/{name}@{alias}" if alias else f"models:/{name}/{version}",
         "tracking": address_of(mlflow.get_tracking_uri()),
     }
+
+
+def _check_names(mlflow: Any, name: str, alias: str | None) -> None:
+    """By MLflow's own rules, which its server would apply when half of it is made."""
+    from mlflow.utils import validation
+
+    name_rule, *alias_rules = _name_rules(validation)
+    try:
+        name_rule(name)
+        for rule in alias_rules if alias is not None else ():
+            rule(alias)
+    except mlflow.exceptions.MlflowException as error:
+        raise MlflowNameError(f"MLflow takes no such name: {error.message}") from error
 
 
 def _describe(client: Any, written: Written, name: str, version: str) -> None:

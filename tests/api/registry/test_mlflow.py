@@ -105,11 +105,16 @@ def test_a_version_is_registered_loaded_and_served_as_the_page_says(returns, mlf
     assert server.split()[:3] == ["mlflow", "server", "--backend-store-uri"]
     words = export.replace("returns v2", f"{name} v1").replace("--mlflow returns",
             f"--mlflow {name}").replace("http://127.0.0.1:5000", tracking)  # fmt: skip
+    reserved = words.replace("champion", "latest")
+    refused = mlflow_servers.run(["bash", "-ec", reserved], cwd=folder, **settings)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "MLflow takes no such name: 'latest' alias name" in refused.stderr
     done = mlflow_servers.run(["bash", "-ec", words], cwd=folder, **settings)
     assert done.returncode == 0, done.stderr
     assert "model signature" not in done.stderr, "none is wanted"
     told = json.loads(done.stdout)["mlflow"]
-    assert (told["name"], told["version"], told["alias"]) == (name, "1", "champion")
+    what = (told["name"], told["version"], told["alias"])
+    assert what == (name, "1", "champion"), "what was refused has left nothing"
     assert told["tracking"] == tracking
     _says_what_it_is(tracking, told, json.loads(done.stdout))
     assert f'load_model("{told["uri"].replace(name, "returns")}")' in load
