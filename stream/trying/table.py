@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import UNSET
 
+from stream.trying.beside.verdicts import beaten_by
 from stream.trying.rows import BASELINES, RowScore, TrialRow
 from stream.trying.value_paths import told_settings
 
@@ -91,6 +92,8 @@ def _notes(rows: Sequence[TrialRow], labels: Sequence[str]) -> Iterator[str]:
             yield f"{label}: {row.pending:,} events wait for their label, {row.expired:,} had none"
         if row.failed:
             yield f"{label}: ended: {row.failed}"
+    for name, baseline, value in beaten_by(rows):
+        yield f"{name}: no model is better than {baseline} ({_short(value)})"
 
 
 def _difference(score: RowScore | None) -> str:

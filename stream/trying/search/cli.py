@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from checkpoints.operating.connection import DataDir
-from stream.trying.cli import AsJson, Csv, Mlflow, Plot, RunLog, TryWiring, kafka_source
+from stream.trying.cli import (
+    INTERRUPTED,
+    AsJson,
+    Csv,
+    Mlflow,
+    Plot,
+    RunLog,
+    TryWiring,
+    code_of_rows,
+    kafka_source,
+)
 
 if TYPE_CHECKING:
     from stream.trying.candidates import Candidate
@@ -18,8 +28,6 @@ if TYPE_CHECKING:
     from stream.trying.search.lab import Lab
     from stream.trying.search.search import Search
     from stream.trying.sources import TrialSource
-
-_INTERRUPTED = 130
 
 File = Annotated[
     Path,
@@ -61,12 +69,12 @@ def search_command(wired: TryWiring) -> Callable[..., None]:
             _log(mlflow, log, file, experiment, lab, found)
         if found.is_stopped:
             say(f"stopped: these are the {len(found.rows)} trials so far, and no winner")
-            raise typer.Exit(_INTERRUPTED)
+            raise typer.Exit(INTERRUPTED)
         if lab.ended_by is not None:
             say(f"warning: only {lab.records:,} records were read: {lab.ended_by}")
         if found.winner is None:
             say("no trial has a score: there is no winner")
-            raise typer.Exit(1)
+            raise typer.Exit(code_of_rows(found.rows) or 1)
         if output is not None:
             _write_winner(output, experiment, file, lab, found)
         if isinstance(lab.ended_by, SendError):

@@ -2,11 +2,8 @@
 
 import csv
 import json
-import os
 import re
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -14,32 +11,13 @@ from xml.etree import ElementTree
 import pytest
 
 from config.model_file import load_model_file
-from tests.stream.trying.runs import LOGISTIC, TREE
+from tests.stream.trying.runs import LOGISTIC, TREE, begun, ended
 
-TOP = Path(__file__).parents[3]
-RUN = "import weir; weir.main()"
 EXPERIMENT = """
 model: logistic.yaml
 data: {from: "river:Phishing"}
 space: {learner.river.LogisticRegression.l2: [0.0, 0.1, 1.0]}
 """
-
-
-def begun(folder: Path, *words: str) -> subprocess.Popen[str]:
-    """`weir` in a process of its own, with `folder` as its directory."""
-    return subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-c", RUN, *words],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": f"{folder}:{TOP}"},
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-
-
-def ended(folder: Path, *words: str) -> tuple[int, str, str]:
-    """Its exit code, and what it printed."""
-    process = begun(folder, *words)
-    out, err = process.communicate(timeout=100)
-    return process.returncode, out, err
 
 
 @pytest.fixture
@@ -145,6 +123,24 @@ def test_where_the_winner_cannot_be_written_no_search_is_begun(folder: Path) -> 
 
     assert (code, out) == (2, "")
     assert err == "weir: cannot write no/such.yaml: No such file or directory\n"
+
+
+def test_a_hold_out_is_scored_alone_and_said(folder: Path) -> None:
+    """By table and JSON; one that begins behind the end scores nothing."""
+    words = ("try", "logistic.yaml", "--from", "river:Phishing")
+
+    _, whole, _ = ended(folder, *words)
+    code, table, err = ended(folder, *words, "--scores-from", "1000")
+    _, body, _ = ended(folder, *words, "--scores-from", "1000", "--json")
+    beyond, _, told = ended(folder, *words, "--scores-from", "1250")
+
+    assert code == 0, err
+    assert table.splitlines()[-1] == "scores: of what comes after 1,000 records"
+    assert table.splitlines()[1] != whole.splitlines()[1]
+    assert json.loads(body)["scores_from"] == 1_000
+    assert json.loads(body)["rows"][0]["scored"] == 250
+    assert beyond == 2
+    assert "--scores-from 1250: there are 1,250 records: nothing is scored" in told
 
 
 def test_a_file_that_breaks_midway_leaves_the_rows_and_the_mistake(folder: Path) -> None:

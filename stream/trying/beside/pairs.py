@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from learner.progressive import Watch
 from learner.scores.means import Interval, RunningMean
 from learner.scores.tally import EventLoss
 from stream.trying.rows import ScoreDifference
@@ -57,6 +58,28 @@ class LossWatch:
         for noted in self._noted.values():
             noted.clear()
         return taken
+
+
+class Watches:
+    """Several watches as one."""
+
+    def __init__(self, watches: Sequence[Watch]) -> None:
+        self._watches = watches
+
+    @property
+    def narrowed(self) -> Watch | None:
+        """As the learner is handed it, which calls it for every event: none, the only one, all."""
+        return self if len(self._watches) > 1 else next(iter(self._watches), None)
+
+    def scored(self, y: Any, predicted: Any, probabilities: Any) -> None:
+        """Tell each."""
+        for watch in self._watches:
+            watch.scored(y, predicted, probabilities)
+
+    def unscored(self) -> None:
+        """Tell each."""
+        for watch in self._watches:
+            watch.unscored()
 
 
 class EventPairs:
