@@ -6,7 +6,7 @@ No library, no script, no address in it: it opens in any browser and can be mail
 import html
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby, islice
+from itertools import accumulate, groupby, islice
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
@@ -157,7 +157,7 @@ def _panel(panel: Panel, top: int, looks: Mapping[str, str]) -> list[str]:
     parts += _axes(across, up, panel.x_name)
     for each in reversed(series):  # the first lies above the others
         parts += _line(each, looks[each.name], across, up)
-    return [*parts, *_lasts(series, looks, up)]
+    return [*parts, *_lasts(series, looks, up, lower)]
 
 
 class _Scale:
@@ -253,19 +253,33 @@ def _legend(looks: Mapping[str, str]) -> tuple[list[str], int]:
     return parts, y + _GAP
 
 
-def _lasts(series: Sequence[Series], looks: Mapping[str, str], up: _Scale) -> Iterator[str]:
+def _lasts(
+    series: Sequence[Series], looks: Mapping[str, str], up: _Scale, lower: float
+) -> Iterator[str]:
     """The last value of each line at its end; those that would overlap stand one below another."""
     ends = [
         (up(y), y, looks[each.name])
         for each in series
         if (y := next((y for _, y in reversed(each.points) if _is_drawn(y)), None)) is not None
     ]
-    below = 0.0
-    for at, y, look in sorted(ends, key=lambda end: end[0]):
-        below = max(at, below + _END_ROW)
-        x = _WIDTH - _RIGHT + 6
-        yield f'<path d="M{x} {below:.1f}h8" {look}/>'
-        yield _text(f"{y:.4g}", x + 12, below + 4)
+    ends.sort(key=lambda end: end[0])
+    x = _WIDTH - _RIGHT + 4
+    for place, (_, y, look) in zip(_apart([at for at, _, _ in ends], lower), ends, strict=True):
+        yield f'<path d="M{x} {place:.1f}h16" {look}/>'
+        yield _text(f"{y:.4g}", x + 20, place + 4)
+
+
+def _apart(places: Sequence[float], lower: float) -> list[float]:
+    """Places from above to below, moved so that texts fit between them, down to `lower`.
+
+    >>> _apart([10.0, 11.0, 50.0], 90.0), _apart([40.0, 41.0], 45.0)
+    ([10.0, 22.0, 50.0], [33.0, 45.0])
+    """
+    down = accumulate(places, lambda above, place: max(place, above + _END_ROW))
+    up = accumulate(
+        [*down][::-1], lambda below, place: min(place, below - _END_ROW), initial=lower + _END_ROW
+    )
+    return [*up][:0:-1]
 
 
 def _escaped(text: str) -> str:

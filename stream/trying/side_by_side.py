@@ -9,12 +9,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from msgspec.structs import replace
-
 from config.processes.stopping import Stop
 from learner.errors import LearnFailedError
 from stream.errors import StreamError
-from stream.trying.beside.pairs import EventPairs, Scored
+from stream.trying.beside.pairs import EventPairs, Scored, compared
 from stream.trying.candidates import Candidate
 from stream.trying.progress import TrialProgress, say
 from stream.trying.rows import TrialRow
@@ -148,12 +146,4 @@ class SideBySide:
 
     def _rows(self) -> list[TrialRow]:
         first, *others = [trial.row() for trial in self._trials]
-        return [first, *map(_compared, others, self._pairs)]
-
-
-def _compared(row: TrialRow, pair: EventPairs) -> TrialRow:
-    """The row with how far its scores are from the first row's."""
-    metrics = dict(row.metrics)
-    for name, found in pair.differences().items():
-        metrics[name] = replace(metrics[name], difference=found)
-    return replace(row, metrics=metrics)
+        return [first, *map(compared, others, self._pairs)]

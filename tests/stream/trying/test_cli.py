@@ -85,6 +85,18 @@ def test_values_are_set_by_path_and_make_a_grid(folder: Path) -> None:
         (("logistic.yaml", "--from", "river:Phishing", "--end", "v3"), 2, "perhaps with --end vN"),
         (("logistic.yaml", "--from", "river:Phishing", "--set", "task"), 2, "write PATH=VALUE"),
         (
+            (
+                "logistic.yaml",
+                "tree.yaml",
+                "--from",
+                "river:Phishing",
+                "--set",
+                "learner.river.LogisticRegression.l2=0,0.1",
+            ),
+            2,
+            "learner.river.LogisticRegression.l2: in tree.yaml there is no 'LogisticRegression.l2'",
+        ),
+        (
             ("logistic.yaml", "--from", "river:Phishing", "--set", "metrics=[Acuracy],[F1]"),
             2,
             'River has no metric "Acuracy" (did you mean "Accuracy"?) (with metrics=[Acuracy])',
@@ -159,14 +171,14 @@ def test_a_file_that_breaks_midway_leaves_the_rows_and_the_mistake(folder: Path)
 def test_ctrl_c_prints_the_rows_so_far(folder: Path, command: str) -> None:
     """And ends with 130."""
     (folder / "experiment.yaml").write_text(
-        EXPERIMENT.replace('"river:Phishing"', '"river:SEA", limit: 100000')
+        EXPERIMENT.replace('"river:Phishing"', '"river:SEA", limit: 100000') + "method: halving\n"
     )
     words = {
         "try": ("logistic.yaml", "--from", "river:SEA", "--limit", "10000000"),
         "search": ("experiment.yaml", "-o", "won.yaml"),
     }
     process = begun(folder, command, *words[command])
-    begun_at = {"try": "records", "search": "[12] of 3 trials"}[command]
+    begun_at = {"try": "records", "search": "2 of 3 trials go on"}[command]
     told = []
     assert process.stderr is not None
     while not told or re.search(begun_at, told[-1]) is None:
@@ -200,6 +212,54 @@ def test_a_search_writes_its_winner_as_a_model_file(folder: Path) -> None:
         "# Found by `weir search experiment.yaml`: method grid, seed 42, 3 trials"
     )
     assert load_model_file(folder / "won.yaml").metrics == ("Accuracy", "LogLoss", "F1")
+
+
+def test_a_search_replaces_what_a_search_wrote_and_nothing_else(folder: Path) -> None:
+    """Without --force: a model file that was written by hand is work."""
+    words = ("search", "experiment.yaml", "-o")
+
+    refused, out, err = ended(folder, *words, "tree.yaml")
+    first, _, _ = ended(folder, *words, "won.yaml")
+    again, _, _ = ended(folder, *words, "won.yaml")
+    forced, _, _ = ended(folder, *words, "tree.yaml", "--force")
+
+    assert (refused, out) == (2, "")
+    assert "tree.yaml is there already, and no search has written it" in " ".join(err.split())
+    assert (first, again, forced) == (0, 0, 0)
+    assert (folder / "tree.yaml").read_text().startswith("# Found by `weir search")
+
+
+def test_a_search_says_what_decided_and_where_a_value_lies_at_the_edge(folder: Path) -> None:
+    """The score was not named; 0.05, the smallest offered, is best on Phishing."""
+    text = EXPERIMENT.replace("[0.0, 0.1, 1.0]", "[0.05, 0.5, 1.0]")
+    (folder / "experiment.yaml").write_text(text)
+
+    _, table, err = ended(folder, "search", "experiment.yaml")
+    _, body, _ = ended(folder, "search", "experiment.yaml", "--json")
+    (folder / "experiment.yaml").write_text(text + "metric: F1\n")
+    _, named, _ = ended(folder, "search", "experiment.yaml")
+
+    assert "compared by Accuracy, the model file's first score" in table
+    assert named.splitlines()[-1] == "compared by F1"
+    assert "to the first" in table
+    assert "weir: l2=0.05 is the smallest offered, or nearly: try smaller ones" in err
+    found = json.loads(body)
+    assert found["edges"] == {"learner.river.LogisticRegression.l2": "smallest"}
+    assert found["winner"] == {"learner.river.LogisticRegression.l2": 0.05}
+    assert all(row["metrics"]["Accuracy"]["difference"]["mean"] < 0 for row in found["rows"][1:])
+
+
+def test_trials_that_were_let_go_stand_apart(folder: Path) -> None:
+    """Of fewer records their scores are no scores beside the others'."""
+    text = EXPERIMENT.replace("river:Phishing", "river:Bananas")
+    (folder / "experiment.yaml").write_text(text + "method: halving\nworkers: 2\n")
+
+    _, table, _ = ended(folder, "search", "experiment.yaml")
+
+    lines = table.splitlines()
+    at = lines.index("let go at 2,700 records:")
+    assert all("5,300" in line for line in lines[1:at])
+    assert "2,700" in lines[at + 1]
 
 
 def test_random_draws_are_the_same_each_time(folder: Path) -> None:
