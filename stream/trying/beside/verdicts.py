@@ -39,11 +39,11 @@ def _named(score: RowScore) -> tuple[str, float] | None:
 
 
 def nothing_learned(rows: Sequence[TrialRow]) -> str | None:
-    """What to say where no row has learned an event, and some were refused; None: it is not so."""
-    if any(row.learned or row.failed for row in rows):
+    """What to say where no row has learned an event, though there were some; None: it is not so."""
+    row = max(rows, key=lambda each: (each.refused, each.pending))
+    if any(each.learned or each.failed for each in rows) or not (row.refused or row.pending):
         return None
-    row = next((row for row in rows if row.refused), None)
-    if row is None:
-        return None
-    reasons = ", ".join(f"{reason} {count:,}" for reason, count in row.refused_by.items())
-    return f"nothing was learned: {reasons} refused; the first: {row.first_refused}"
+    told = [f"{reason} {count:,}" for reason, count in row.refused_by.items()]
+    parts = [f"refused {', '.join(told)}, the first for {row.first_refused}"] if told else []
+    parts += [f"{row.pending:,} events wait for their label"] if row.pending else []
+    return f"nothing was learned: {'; '.join(parts)}"

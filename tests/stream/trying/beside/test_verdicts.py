@@ -68,8 +68,20 @@ def test_where_all_is_refused_the_code_is_6_and_the_first_reason_is_told(
 
     assert code == 6
     assert "refused 300 (unknown_field 300)" in out
-    assert "weir: nothing was learned: unknown_field 300 refused; the first: unknown_field: " in err
+    assert (
+        "weir: nothing was learned: refused unknown_field 300, the first for unknown_field" in err
+    )
     assert "'b'" in err
+
+
+def test_events_that_all_wait_for_their_label_are_no_success(folder: Path) -> None:
+    """Of a file whose lines are events it is not known before they are read."""
+    (folder / "rows.ndjson").write_text('{"id": "a", "features": {"a": 1}}\n')
+
+    code, out, err = ended(folder, "try", "model.yaml", "--from", "rows.ndjson")
+
+    assert (code, "1 events wait for their label" in out) == (6, True)
+    assert "weir: nothing was learned: 1 events wait for their label" in err
 
 
 def test_events_that_raise_are_named_by_the_files_lines(folder: Path) -> None:
