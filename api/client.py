@@ -1,7 +1,8 @@
-"""A program's way to the API: ask, send, say later what was true. Python's own library only.
+"""A program's way to the API: ask, send, say later what was true. Light: no library of its own.
 
 What is sent may be repeated: an event or a question without an id gets one, by which the learner
 knows it again. So whatever fails on the way is tried again, for as long as the caller waits.
+Features are taken as `weir.load` takes them, and what they may not be is told by their name.
 """
 
 import http.client
@@ -10,14 +11,12 @@ import random
 import time
 import uuid
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NotRequired, Self, TypeAlias, TypedDict, cast
+from collections.abc import Iterable, Mapping
+from typing import Any, NotRequired, Self, TypedDict, cast
 from urllib.parse import quote, urlsplit
 
-Features: TypeAlias = Mapping[str, Any]  # numbers, texts, true and false; or mappings of them
+from api.client_bodies import Features, as_json, parts, taken, taken_event, taken_rows
 
-# Of one request: below `api.max_body_bytes`, and as many rows as the API takes.
-_BYTES_MAX, _ROWS_MAX = 500_000, 10_000
 _PAUSE_S, _PAUSE_MAX_S = 0.1, 5.0
 _TRY_AGAIN = frozenset({None, 502, 503, 504})
 _KINDS = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
@@ -86,14 +85,19 @@ class Client:
             event_id: Under which its label will come; by default a new one, `prediction_id`.
 
         Raises:
+            RowRefusedError: A feature is what JSON does not have. Nothing was sent.
             RequestError: Refused, or not answered in time; so it is with all that follow.
         """
-        body = _json({"features": features, "id": event_id or str(uuid.uuid4())})
+        body = as_json({"features": taken(features), "id": event_id or str(uuid.uuid4())})
         return cast("AnswerBody", self._ask("POST", model, "/predict", body))
 
-    def predict_many(self, model: str, rows: Iterable[Features]) -> list[AnswerBody]:
-        """A prediction for each row, in order; all of one request (500 KB) by one version."""
-        bodies = (f'{{"instances":{part}}}' for part in _parts(rows))
+    def predict_many(self, model: str, rows: Any) -> list[AnswerBody]:
+        """A prediction for each row, in order; all of one request (500 KB) by one version.
+
+        Args:
+            rows: Mappings, or a frame of pandas, whose NaN, NaT and NA are absent features.
+        """
+        bodies = (f'{{"instances":{part}}}' for part in parts(taken_rows(rows)))
         asked = (self._ask("POST", model, "/predict", body) for body in bodies)
         return [answer for each in asked for answer in each["predictions"]]
 
@@ -103,14 +107,14 @@ class Client:
         Where Kafka keeps each: `{"id", "topic", "partition", "offset"}`. Of more than one request
         (500 KB) those before a refused one were taken.
         """
-        named = ({"id": str(uuid.uuid4()), **event} for event in events)
-        bodies = (f'{{"events":{part}}}' for part in _parts(named))
+        named = ({"id": str(uuid.uuid4()), **taken_event(event)} for event in events)
+        bodies = (f'{{"events":{part}}}' for part in parts(named))
         asked = (self._ask("POST", model, "/events", body) for body in bodies)
         return [place for each in asked for place in each["items"]]
 
     def label(self, model: str, event_id: str, label: bool | float | str) -> dict[str, Any]:
         """Say what was true of the event, or of the prediction, with this id."""
-        body = _json({"id": event_id, "label": label})
+        body = as_json({"id": event_id, "label": label})
         return dict(self._ask("POST", model, "/labels", body)["items"][0])
 
     def status(self, model: str) -> dict[str, Any]:
@@ -174,27 +178,3 @@ class Client:
         if found.sock is not None:
             found.sock.settimeout(timeout_s)
         return found
-
-
-def _parts(rows: Iterable[Any]) -> Iterator[str]:
-    """Lists in JSON, each as long as one request may be."""
-    part: list[str] = []
-    size = 0
-    for text in map(_json, rows):
-        if part and (size + len(text) > _BYTES_MAX or len(part) == _ROWS_MAX):
-            yield f"[{','.join(part)}]"
-            part, size = [], 0
-        part.append(text)
-        size += len(text) + 1
-    if part:
-        yield f"[{','.join(part)}]"
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, allow_nan=False, default=_plain)
-
-
-def _plain(value: Any) -> Any:
-    if hasattr(value, "item"):  # a value of numpy's or pandas'
-        return value.item()
-    raise TypeError(f"{type(value).__name__} is no value that a feature can have")

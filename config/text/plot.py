@@ -5,8 +5,8 @@ No library, no script, no address in it: it opens in any browser and can be mail
 
 import html
 import math
-from collections.abc import Iterator, Sequence
-from itertools import groupby, islice
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate, groupby, islice
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
@@ -18,13 +18,17 @@ Point: TypeAlias = tuple[float, float | None]
 # What is drawn at most; series beyond are named, points are thinned.
 PANELS_MAX, SERIES_MAX, POINTS_MAX = 20, 24, 1_000
 _WIDTH, _PLOT_HEIGHT, _GAP = 900, 220, 24
-_LEFT, _RIGHT, _TOP = 72, 36, 48
-_KEY_ROW, _KEY_LINE, _CHARACTER, _NAME_MAX = 18, 28, 7, 40
+_LEFT, _RIGHT, _TOP = 72, 72, 48
+_KEY_ROW, _KEY_LINE, _CHARACTER, _NAME_MAX, _END_ROW = 18, 28, 7, 40, 12
 _ACROSS = _WIDTH - _LEFT - _RIGHT
 _TICKS_ACROSS, _TICKS_UP = 8, 5
-_INK, _FAINT = "#1f2937", "#e5e7eb"
-# Okabe and Ito's colours, which people tell apart who see fewer.
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#555555")
+_INK, _FAINT, _NEUTRAL = "#1f2937", "#e5e7eb", "#6b7280"
+# Okabe and Ito's colours, which people tell apart who see fewer, and a dark red; grey is for what
+# the others are measured by. When they are used up, the next round is dashed.
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#882255")
+_ROUNDS = ("", "9 3", "2 3", "9 3 2 3")
+_BESIDE = ("5 4", "1 3")
+_HOVER = "<style>.line:hover{stroke-width:5}</style>"
 _STYLE = 'font-family="system-ui, sans-serif" font-size="12"'
 
 
@@ -87,7 +91,8 @@ def html_text(panels: Sequence[Panel], *, title: str, below: str = "") -> str:
     """A page with the picture, and below it a text as it is."""
     head = '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">'
     head += f"\n<title>{_escaped(title)}</title>"
-    style = "<style>body{margin:2rem;max-width:60rem}svg{width:100%;height:auto}</style>"
+    style = "<style>body{margin:2rem;max-width:60rem}svg{width:100%;height:auto}"
+    style += "pre{overflow-x:auto}</style>"
     text = f"<pre>{_escaped(below)}</pre>\n" if below else ""
     return f"{head}\n{style}\n{svg_text(panels, title=title)}{text}</html>\n"
 
@@ -101,15 +106,16 @@ def svg_text(panels: Sequence[Panel], *, title: str) -> str:
     (True, 1, True)
     """
     drawn = panels[:PANELS_MAX]
-    y, parts = _TOP, []
+    looks = _looks(drawn)
+    parts, y = _legend(looks)
     for panel in drawn:
-        parts += _panel(panel, y)
-        y += _height(panel)
+        parts += _panel(panel, y, looks)
+        y += _PLOT_HEIGHT + 3 * _GAP
     if len(panels) > len(drawn):
         parts.append(_text(f"{len(panels) - len(drawn)} more are not drawn", _LEFT, y))
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {y + _GAP}" role="img" '
-        f'{_STYLE} fill="{_INK}">\n<title>{_escaped(title)}</title>'
+        f'{_STYLE} fill="{_INK}">\n<title>{_escaped(title)}</title>{_HOVER}'
     )
     paper = f'<rect width="{_WIDTH}" height="{y + _GAP}" fill="white"/>'
     name = f'<text x="{_LEFT}" y="24" font-size="16">{_escaped(title)}</text>'
@@ -135,13 +141,7 @@ def thinned(points: Sequence[Point], most: int = POINTS_MAX) -> list[Point]:
     return kept
 
 
-def _height(panel: Panel) -> int:
-    series = panel.series[:SERIES_MAX]
-    rows = math.ceil(len(series) / _keys_in_row(series))
-    return _PLOT_HEIGHT + _KEY_ROW * rows + 3 * _GAP
-
-
-def _panel(panel: Panel, top: int) -> list[str]:
+def _panel(panel: Panel, top: int, looks: Mapping[str, str]) -> list[str]:
     series = panel.series[:SERIES_MAX]
     more = len(panel.series) - len(series)
     heading = f"{panel.title} ({more} more lines are not drawn)" if more else panel.title
@@ -155,10 +155,9 @@ def _panel(panel: Panel, top: int) -> list[str]:
     across = _Scale(min(xs), max(xs), _LEFT, _WIDTH - _RIGHT, ticks=_TICKS_ACROSS)
     up = _Scale(min(ys), max(ys), lower, upper, ticks=_TICKS_UP)
     parts += _axes(across, up, panel.x_name)
-    for place, each in enumerate(series):
-        parts += _line(each, _look(place, each), across, up)
-        parts += _key(each, place, lower + 2 * _GAP, _keys_in_row(series))
-    return parts
+    for each in reversed(series):  # the first lies above the others
+        parts += _line(each, looks[each.name], across, up)
+    return [*parts, *_lasts(series, looks, up, lower)]
 
 
 class _Scale:
@@ -220,26 +219,67 @@ def _is_drawn(y: float | None) -> bool:
     return y is not None and math.isfinite(y)
 
 
-def _look(place: int, series: Series) -> str:
-    colour = _COLOURS[place % len(_COLOURS)]
-    if series.is_beside:
-        return f'stroke="{colour}" stroke-width="1" stroke-dasharray="5 4"'
-    return f'stroke="{colour}" stroke-width="2"'
+def _looks(panels: Sequence[Panel]) -> dict[str, str]:
+    """How each name is drawn, in every panel alike."""
+    drawn = {each.name: each for panel in panels for each in panel.series[:SERIES_MAX]}
+    beside = [name for name, each in drawn.items() if each.is_beside]
+    looks = {
+        name: f'stroke="{_NEUTRAL}" stroke-width="1.5" stroke-dasharray="{_at(_BESIDE, place)}"'
+        for place, name in enumerate(beside)
+    }
+    lines = [name for name in drawn if name not in looks]
+    for place, name in enumerate(lines):
+        dashes = _at(_ROUNDS, place // len(_COLOURS))
+        width = 3 if place == 0 and len(lines) > len(_COLOURS) else 2
+        look = f'stroke="{_at(_COLOURS, place)}" stroke-width="{width}"'
+        looks[name] = look + (f' stroke-dasharray="{dashes}"' if dashes else "")
+    return {name: looks[name] for name in drawn}
 
 
-def _keys_in_row(series: Sequence[Series]) -> int:
-    """How many names stand side by side, each with its last value."""
-    longest = max((len(each.name[:_NAME_MAX]) for each in series), default=0)
-    return max(1, min(4, _ACROSS // (_KEY_LINE + (longest + 12) * _CHARACTER)))
+def _at(listed: Sequence[str], place: int) -> str:
+    return listed[place % len(listed)]
 
 
-def _key(series: Series, place: int, top: float, in_row: int) -> Iterator[str]:
-    row, column = divmod(place, in_row)
-    x, y = _LEFT + column * (_ACROSS // in_row), top + row * _KEY_ROW
-    yield f'<path d="M{x} {y - 4}h22" {_look(place, series)}/>'
-    last = next((y for _, y in reversed(series.points) if y is not None), None)
-    value = "" if last is None else f" {last:.4g}"
-    yield _text(f"{series.name[:_NAME_MAX]}{value}", x + _KEY_LINE, y)
+def _legend(looks: Mapping[str, str]) -> tuple[list[str], int]:
+    """The names, some side by side, and where what is below them begins."""
+    longest = max((len(name[:_NAME_MAX]) for name in looks), default=0)
+    in_row = max(1, min(4, _ACROSS // (_KEY_LINE + (longest + 3) * _CHARACTER)))
+    parts, y = [], _TOP
+    for place, (name, look) in enumerate(looks.items()):
+        row, column = divmod(place, in_row)
+        x, y = _LEFT + column * (_ACROSS // in_row), _TOP + row * _KEY_ROW
+        parts.append(f'<path d="M{x} {y - 4}h22" {look}/>')
+        parts.append(_text(name[:_NAME_MAX], x + _KEY_LINE, y))
+    return parts, y + _GAP
+
+
+def _lasts(
+    series: Sequence[Series], looks: Mapping[str, str], up: _Scale, lower: float
+) -> Iterator[str]:
+    """The last value of each line at its end; those that would overlap stand one below another."""
+    ends = [
+        (up(y), y, looks[each.name])
+        for each in series
+        if (y := next((y for _, y in reversed(each.points) if _is_drawn(y)), None)) is not None
+    ]
+    ends.sort(key=lambda end: end[0])
+    x = _WIDTH - _RIGHT + 4
+    for place, (_, y, look) in zip(_apart([at for at, _, _ in ends], lower), ends, strict=True):
+        yield f'<path d="M{x} {place:.1f}h16" {look}/>'
+        yield _text(f"{y:.4g}", x + 20, place + 4)
+
+
+def _apart(places: Sequence[float], lower: float) -> list[float]:
+    """Places from above to below, moved so that texts fit between them, down to `lower`.
+
+    >>> _apart([10.0, 11.0, 50.0], 90.0), _apart([40.0, 41.0], 45.0)
+    ([10.0, 22.0, 50.0], [33.0, 45.0])
+    """
+    down = accumulate(places, lambda above, place: max(place, above + _END_ROW))
+    up = accumulate(
+        [*down][::-1], lambda below, place: min(place, below - _END_ROW), initial=lower + _END_ROW
+    )
+    return [*up][:0:-1]
 
 
 def _escaped(text: str) -> str:

@@ -157,7 +157,7 @@ def _rest(proposal: Proposal) -> Iterator[str]:
     yield from _comment("Texts that mean that nothing is there.")
     yield from _listed("missing: ", dict.fromkeys((*MISSING_IN_CSV, *proposal.missing)), 2)
     if limits := _limits(proposal):
-        yield from ("", *_comment("Texts are longer, or labels larger, than is admitted otherwise."))
+        yield from ("", *_comment("Texts are longer, or labels larger, than is usual."))
         yield f"limits: {{{limits}}}"
     yield ""
     yield from _comment("Each is shown over the life and the last 1,000 events, beside what the "

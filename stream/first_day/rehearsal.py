@@ -24,7 +24,7 @@ from stream.first_day.columns.column import Column
 from stream.first_day.columns.leaks import Leak, Row, leaks_among
 from stream.learning.careful import take_carefully
 from stream.send.csv_file import CsvColumns
-from stream.send.file_lines import first_lines
+from stream.send.file_lines import by_lines, first_lines
 from stream.send.readers import check_source, numbered_records
 from stream.source.columns import Columns
 
@@ -102,12 +102,12 @@ def rehearse(
     try:
         trainer, more = _taken(model_file, examples, scratch)
     except UnlearnableError as error:
-        done.ended = _by_lines(str(error), topic, source)
+        done.ended = by_lines(str(error), topic, source)
     else:
         found += [(examples.offsets[place], refusal) for place, refusal in more]
         _take_over(done, trainer)
     done.refused = [
-        (line, replace(refusal, detail=_by_lines(refusal.detail, topic, source)))
+        (line, replace(refusal, detail=by_lines(refusal.detail, topic, source)))
         for line, refusal in sorted(found, key=lambda each: each[0])
     ]
     return done
@@ -171,13 +171,3 @@ def _flat(features: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield from ((f"{name}.{inner}", scalar) for inner, scalar in value.items())
         else:
             yield name, value
-
-
-def _by_lines(text: str, topic: str, source: str) -> str:
-    """The text with the file's lines in place of the offsets that stand for them.
-
-    >>> _by_lines("a number since m.events-0-7, m.events-0 at offsets 2 to 9", "m.events", "a.csv")
-    'a number since a.csv:7, a.csv at lines 2 to 9'
-    """
-    by_line = text.replace(f"{topic}-0 at offset", f"{source} at line")
-    return by_line.replace(f"{topic}-0-", f"{source}:")

@@ -138,3 +138,13 @@ def _why(error: Exception) -> str:
     if text.startswith(("CRC check failed", "Incorrect length")):
         return f"its checksum is wrong ({text}): some of its lines are not what was packed"
     return (error.strerror if isinstance(error, OSError) else None) or text
+
+
+def by_lines(text: str, topic: str, source: str) -> str:
+    """The text with the file's lines in place of the offsets that stand for them.
+
+    >>> by_lines("a number since m.events-0-7, m.events-0 at offsets 2 to 9", "m.events", "a.csv")
+    'a number since a.csv:7, a.csv at lines 2 to 9'
+    """
+    by_line = text.replace(f"{topic}-0 at offset", f"{source} at line")
+    return by_line.replace(f"{topic}-0-", f"{source}:")

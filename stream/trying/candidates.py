@@ -11,7 +11,7 @@ from config.text.yaml_lines import Document, read_file
 from learner.check_model_file import checked
 from learner.errors import SpecError
 from stream.learning.trial import check_restorable
-from stream.trying.value_paths import Settings, flow, told_settings, with_settings
+from stream.trying.value_paths import PathError, Settings, flow, told_settings, with_settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +64,10 @@ class ModelDocument:
             ModelFileError: With every problem found; of a value that was set, with its path.
             PathError: A path leads nowhere in it.
         """
-        changed = with_settings(self.content, settings)
+        try:
+            changed = with_settings(self.content, settings)
+        except PathError as error:  # of several files it says which
+            raise error.within(str(self.path)) from error
         document = Document(value=changed, source=self._document.source, problems=())
         try:
             model_file = checked(draft_of(document))

@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from checkpoints.operating.connection import Connection
     from config.runs import TrialRun
     from config.settings import Settings
+    from stream.trying.rows import TrialRow
     from stream.trying.side_by_side import Comparison
     from stream.trying.sources import TrialSource
 
-_INTERRUPTED = 130
+INTERRUPTED, _REFUSED = 130, 6
 
 Models = Annotated[
     list[Path],
@@ -34,6 +35,10 @@ End = Annotated[
 Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="PATH=V,V…", help="Values at a path of the model file."),
+]
+ScoresFrom = Annotated[
+    int,
+    typer.Option(min=0, metavar="N", help="Learn all; score what comes after N records alone."),
 ]
 Plot = Annotated[Path | None, typer.Option(metavar="FILE", help="FILE.svg or FILE.html.")]
 Csv = Annotated[Path | None, typer.Option(metavar="FILE", help="The rows as CSV.")]
@@ -87,6 +92,7 @@ def try_command(wired: TryWiring) -> Callable[..., None]:
         delimiter: Delimiter = None,
         decimal: Decimal = None,
         limit: Limit = None,
+        scores_from: ScoresFrom = 0,
         plot: Plot = None,
         csv: Csv = None,
         mlflow: Mlflow = None,
@@ -111,7 +117,7 @@ def try_command(wired: TryWiring) -> Callable[..., None]:
             return kafka_source(wired, first, data_dir, end=end, limit=limit)
 
         log = (mlflow, wired.run_log()) if mlflow is not None else None
-        output = Output(plot=plot, csv=csv, as_json=as_json, log=log)
+        output = Output(plot=plot, csv=csv, as_json=as_json, scores_from=scores_from, log=log)
         raise typer.Exit(try_all(models, settings or [], opened, output))
 
     return try_models
@@ -121,12 +127,14 @@ class Output(Struct, frozen=True, kw_only=True):
     """Where the rows go; the table to stdout, if they are not JSON.
 
     Attributes:
+        scores_from: Scores are of what comes after so many records.
         log: The experiment in MLflow, and how runs are logged there.
     """
 
     plot: Path | None
     csv: Path | None
     as_json: bool
+    scores_from: int = 0
     log: tuple[str, RunLog] | None = None
 
     @property
@@ -162,13 +170,15 @@ def try_all(
     with private_folder(None) as scratch:
         tried = candidates(models, grid(map(read_choices, settings)), scratch)
         source = opened(tried[0].model_file)
-        trials = SideBySide(tried, source, scratch, has_curve=output.has_curve)
+        trials = SideBySide(
+            tried, source, scratch, has_curve=output.has_curve, scores_from=output.scores_from
+        )
         with stop_when_told() as stop:
             done = trials.run(stop, TrialProgress(source.name, source.total()))
     if not done.records:
         say(f"{source.name} holds no record: nothing was tried")
     _print(done, source, output)
-    return _exit_code(done)
+    return _exit_code(done, output.scores_from)
 
 
 def kafka_source(
@@ -194,11 +204,15 @@ def _print(done: "Comparison", source: "TrialSource", output: Output) -> None:
     from stream.trying.table import as_table, labels_of
 
     is_whole = done.ended_by is None and not done.is_stopped
-    if source.version is not None and is_whole:
+    if source.version is not None and is_whole and not output.scores_from:
         say(beside_version(done.rows[0], source.version))
     labels = labels_of(done.rows)
     table = as_table(done.rows, labels)
-    as_text = json.dumps(as_json(done.rows), ensure_ascii=False) if output.as_json else None
+    after = {"scores_from": output.scores_from} if output.scores_from else {}
+    if after:
+        table.append(f"scores: of what comes after {output.scores_from:,} records")
+    body = {**as_json(done.rows), **after}
+    as_text = json.dumps(body, ensure_ascii=False) if output.as_json else None
     typer.echo(as_text or "\n".join(table))
     if output.csv is not None:
         write_asked(output.csv, as_csv(done.rows))
@@ -231,15 +245,30 @@ def _log(
     log(experiment, above, runs_of(rows, labels), say=say)
 
 
-def _exit_code(done: "Comparison") -> int:
+def _exit_code(done: "Comparison", scores_from: int) -> int:
     """0 where a server went away midway: the rows are what there was."""
     from stream.errors import SendError
     from stream.trying.progress import say
 
     if done.is_stopped:
         say(f"stopped after {done.records:,} records: these are the rows so far")
-        return _INTERRUPTED
-    if done.ended_by is None:
-        return 1 if all(row.failed for row in done.rows) else 0
-    say(f"warning: ended after {done.records:,} records: {done.ended_by}")
-    return done.ended_by.exit_code if isinstance(done.ended_by, SendError) else 0
+        return INTERRUPTED
+    if done.ended_by is not None:
+        say(f"warning: ended after {done.records:,} records: {done.ended_by}")
+        return done.ended_by.exit_code if isinstance(done.ended_by, SendError) else 0
+    if scores_from and scores_from >= done.records:
+        say(f"--scores-from {scores_from}: there are {done.records:,} records: nothing is scored")
+        return 2
+    return code_of_rows(done.rows)
+
+
+def code_of_rows(rows: "Sequence[TrialRow]") -> int:
+    """Of trials that went to the end: 6 where all was refused, which is said; 1: all failed."""
+    from stream.trying.beside.verdicts import nothing_learned
+    from stream.trying.progress import say
+
+    told = nothing_learned(rows)
+    if told is not None:
+        say(told)
+        return _REFUSED
+    return 1 if all(row.failed for row in rows) else 0

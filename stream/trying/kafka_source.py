@@ -73,6 +73,8 @@ class KafkaLog:
         LogGoneError: There are too many partitions for it.
     """
 
+    file: str | None = None
+
     def __init__(
         self,
         kafka: KafkaSettings,

@@ -59,10 +59,9 @@ def _panel(name: str, rows: Sequence[TrialRow], labels: Sequence[str]) -> Panel:
 
 
 def _level(name: str, rows: Sequence[TrialRow]) -> list[Series]:
-    """What the better baseline scores over the life of the first row."""
+    """The better baseline over the same window of events, of the first row that has the score."""
     row = next(row for row in rows if name in row.metrics)
-    baseline = row.metrics[name].baseline
-    if baseline is None or not row.curve:
+    points = [(point.events, point.baseline.get(name)) for point in row.curve]
+    if all(y is None for _, y in points):
         return []
-    ends = [(point.events, baseline) for point in (row.curve[0], row.curve[-1])]
-    return [Series(name=f"baseline, lifetime: {baseline:.4g}", points=ends, is_beside=True)]
+    return [Series(name="the better baseline", points=points, is_beside=True)]

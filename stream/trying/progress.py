@@ -3,7 +3,8 @@
 import sys
 import time
 
-_EVERY_S = 1.0
+# Where it is rewritten in place, and where each line stays: in a file or a log.
+_EVERY_S, _EVERY_LOGGED_S = 1.0, 10.0
 
 
 def say(line: str) -> None:
@@ -12,7 +13,7 @@ def say(line: str) -> None:
 
 
 class TrialProgress:
-    """A line a second, rewritten in place on a terminal: what takes less says nothing.
+    """A line: on a terminal each second, in its place; else after the first, then each ten.
 
     Args:
         what: What is read.
@@ -21,15 +22,16 @@ class TrialProgress:
 
     def __init__(self, what: str, total: int | None) -> None:
         self._what, self._total = what, total
-        self._began = self._said = time.monotonic()
-        self._has_said = False
+        self._began, self._has_said = time.monotonic(), False
+        self._every_s = _EVERY_S if sys.stderr.isatty() else _EVERY_LOGGED_S
+        self._due = self._began + _EVERY_S
 
     def at(self, records: int, beside: str = "") -> None:
         """So many were read, in all."""
         now = time.monotonic()
-        if now - self._said < _EVERY_S:
+        if now < self._due:
             return
-        self._said, self._has_said = now, True
+        self._due, self._has_said = now + self._every_s, True
         is_terminal = sys.stderr.isatty()
         text = self._text(records, now - self._began, beside)
         end = "" if is_terminal else "\n"
@@ -43,9 +45,11 @@ class TrialProgress:
     def _text(self, records: int, seconds: float, beside: str) -> str:
         rate = records / max(seconds, 1e-9)
         of = "" if self._total is None else f" of {max(self._total, records):,}"
-        parts = [f"{self._what}: {records:,}{of} records{beside}", f"{rate:,.0f}/s"]
-        if self._total is not None:
-            parts.append(f"{_left(max(0, self._total - records) / max(rate, 1e-9))} left")
+        parts = [f"{self._what}: {records:,}{of} records{beside}"]
+        if records:  # else no rate is known, and no time by it
+            parts.append(f"{rate:,.0f}/s")
+        if records and self._total is not None:
+            parts.append(f"{_left(max(0, self._total - records) / rate)} left")
         return ", ".join(parts)
 
 

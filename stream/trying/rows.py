@@ -10,7 +10,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from checkpoints.records.manifest import Manifest
-from config.model.better import is_bigger_better
+from config.model.better import is_better, is_bigger_better
 from config.runs import TrialRun
 from stream.trying.value_paths import flow
 
@@ -44,6 +44,7 @@ class RowScore(Struct, frozen=True, kw_only=True, omit_defaults=True):
         baseline: The better of the two that stand beside it, over the life.
         no_change, majority, mean: The lifetime score of each baseline that the task has.
         low, high: Between which the lifetime value lies.
+        beats_baseline: Whether the lifetime value is better than that baseline's; where both are.
         difference: To the first row; of a score that is a mean over events.
     """
 
@@ -56,14 +57,20 @@ class RowScore(Struct, frozen=True, kw_only=True, omit_defaults=True):
     mean: float | UnsetType | None = UNSET
     low: float | None = None
     high: float | None = None
+    beats_baseline: bool | UnsetType = UNSET
     difference: ScoreDifference | UnsetType = UNSET
 
 
 class Point(Struct, frozen=True, kw_only=True):
-    """The rolling scores after so many events learned."""
+    """The rolling scores after so many events learned.
+
+    Attributes:
+        baseline: Of each score the better baseline's, over the same window.
+    """
 
     events: int
     rolling: dict[str, float | None]
+    baseline: dict[str, float | None] = {}
 
 
 class TrialRow(Struct, frozen=True, kw_only=True):
@@ -80,6 +87,7 @@ class TrialRow(Struct, frozen=True, kw_only=True):
         events_per_second: Learned, by the time that learning took: reading is not counted.
         bytes: What a version takes in the store; None where none can be made.
         failed: Why it could not go on; None: it could.
+        first_refused: What was refused first, and why; None: nothing was.
         curve: The rolling scores on the way, where they were asked for.
         began_ms, ended_ms: When it was tried, since the epoch.
     """
@@ -99,6 +107,7 @@ class TrialRow(Struct, frozen=True, kw_only=True):
     events_per_second: float
     bytes: int | None
     failed: str | None = None
+    first_refused: str | None = None
     curve: list[Point] = []
     began_ms: int | None = None
     ended_ms: int | None = None
@@ -121,11 +130,15 @@ def of_scores(name: str, told: Mapping[str, float | None]) -> RowScore:
     """A score as a trainer reports it."""
     known = [value for key in BASELINES if (value := told.get(key)) is not None]
     best = max if is_bigger_better(name) else min
+    lifetime, baseline = told["lifetime"], best(known, default=None)
     return RowScore(
-        lifetime=told["lifetime"],
+        lifetime=lifetime,
         rolling=told["rolling"],
         fading=told["fading"],
-        baseline=best(known, default=None),
+        baseline=baseline,
+        beats_baseline=(
+            UNSET if lifetime is None or baseline is None else is_better(name, lifetime, baseline)
+        ),
         low=told["low"],
         high=told["high"],
         no_change=told.get("no_change", UNSET),
@@ -165,7 +178,7 @@ def as_csv(rows: Sequence[TrialRow]) -> str:
     ...           refused_by={}, nonfinite=0, pending=0, expired=0, drifts=0,
     ...           metrics={"Accuracy": score}, events_per_second=9.0, bytes=1)
     >>> print(as_csv([row]).splitlines()[1])
-    m,m.yaml,2,2,0,0,0,0,0,9.0,1,,0.5,0.5,0.4
+    m,m.yaml,2,2,0,0,0,0,0,9.0,1,,,0.5,0.5,0.4
     """
     flat = [_flat(row) for row in rows]
     columns = list(dict.fromkeys(name for each in flat for name in each))

@@ -9,16 +9,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from msgspec.structs import replace
-
 from config.processes.stopping import Stop
 from learner.errors import LearnFailedError
 from stream.errors import StreamError
+from stream.trying.beside.pairs import EventPairs, Scored, compared
 from stream.trying.candidates import Candidate
-from stream.trying.pairs import EventPairs, Scored
 from stream.trying.progress import TrialProgress, say
 from stream.trying.rows import TrialRow
-from stream.trying.sources import TrialSource
+from stream.trying.sources import Stretches, TrialSource, cut_at
 from stream.trying.trial import Decoding, Stretch, Trial, begun_anew
 
 
@@ -45,6 +43,7 @@ class SideBySide:
         candidates: The first is the one that the others are compared with.
         scratch: A private folder in memory, for learners that save only to a path.
         has_curve: Scores are noted on the way.
+        scores_from: Scores are of what comes after so many records.
     """
 
     def __init__(
@@ -54,8 +53,10 @@ class SideBySide:
         scratch: Path | None = None,
         *,
         has_curve: bool = False,
+        scores_from: int = 0,
     ) -> None:
         self._source, self._scratch, self._has_curve = source, scratch, has_curve
+        self._scores_from = scores_from
         self._is_compared = len(candidates) > 1
         self._trials = [self._trial(each) for each in candidates]
         self._decodings = [Decoding(each.model_file, source.labels) for each in candidates]
@@ -97,16 +98,19 @@ class SideBySide:
         """The next stretch of each candidate: what is the same for several is read once."""
         keys = [self._source.reading(each.candidate.model_file) for each in self._trials]
         readers = {
-            key: self._source.stretches(trial.candidate.model_file)
+            key: self._stretches(trial.candidate)
             for key, trial in reversed(list(zip(keys, self._trials, strict=True)))
         }
         for found in zip(*readers.values(), strict=True):
             by_key = dict(zip(readers, found, strict=True))
             yield [by_key[key] for key in keys]
 
+    def _stretches(self, candidate: Candidate) -> Stretches:
+        return cut_at(self._source.stretches(candidate.model_file), self._scores_from)
+
     def _take(self, stretches: Sequence[Stretch]) -> None:
         scored = [self._took(n, stretch) for n, stretch in enumerate(stretches)]
-        first = scored[0]
+        first = scored[0] if self.records >= self._scores_from else None
         for pair, other in zip(self._pairs, scored[1:], strict=True):
             if first is not None and other is not None:
                 pair.take(first, other)
@@ -116,14 +120,15 @@ class SideBySide:
         try:
             return self._trials[n].take(decoded)
         except LearnFailedError as error:
-            say(f"{self._trials[n].candidate.name}: {error}: it begins anew, and refuses that")
+            trial = self._trials[n]
+            say(f"{trial.candidate.name}: {trial.told(error)}: it begins anew, and refuses that")
             return self._again(n, stretch)
 
     def _again(self, n: int, stretch: Stretch) -> Scored | None:
         """Have a trial that raised begin anew and come up to here: what raised is refused then."""
         candidate = self._trials[n].candidate
         decoding = self._decodings[n] = Decoding(candidate.model_file, self._source.labels)
-        earlier = itertools.islice(self._source.stretches(candidate.model_file), self._taken)
+        earlier = itertools.islice(self._stretches(candidate), self._taken)
         self._trials[n], scored = begun_anew(
             self._trial(candidate), map(decoding.of, earlier), decoding.of(stretch)
         )
@@ -131,17 +136,14 @@ class SideBySide:
 
     def _trial(self, candidate: Candidate) -> Trial:
         return Trial(
-            candidate, self._scratch, is_compared=self._is_compared, has_curve=self._has_curve
+            candidate,
+            self._scratch,
+            is_compared=self._is_compared,
+            has_curve=self._has_curve,
+            file=self._source.file,
+            scores_from=self._scores_from,
         )
 
     def _rows(self) -> list[TrialRow]:
         first, *others = [trial.row() for trial in self._trials]
-        return [first, *map(_compared, others, self._pairs)]
-
-
-def _compared(row: TrialRow, pair: EventPairs) -> TrialRow:
-    """The row with how far its scores are from the first row's."""
-    metrics = dict(row.metrics)
-    for name, found in pair.differences().items():
-        metrics[name] = replace(metrics[name], difference=found)
-    return replace(row, metrics=metrics)
+        return [first, *map(compared, others, self._pairs)]

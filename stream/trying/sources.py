@@ -13,7 +13,7 @@ from config.model_file import ModelFile
 from stream.errors import SendError
 from stream.send.csv_file import CsvColumns, asks_for_nulls
 from stream.send.file_lines import count_lines
-from stream.send.readers import check_source, records
+from stream.send.readers import check_source, has_labels, numbered_records
 from stream.send.river_streams import stream_length
 from stream.trying.trial import STRETCH_RECORDS, Stretch
 
@@ -27,11 +27,13 @@ class TrialSource(Protocol):
 
     Attributes:
         name: As messages call it.
+        file: Whose lines are the records' offsets; None: they are a topic's.
         labels: The topic of labels alone, where one is read.
         version: What learned these very records, where they were asked for by a version.
     """
 
     name: str
+    file: str | None
     labels: str | None
     version: Manifest | None
 
@@ -50,7 +52,11 @@ class TrialSource(Protocol):
 
 
 class FileRecord(NamedTuple):
-    """A record of a file, as it would stand in the topic; a file has no times."""
+    """A record of a file, as it would stand in the topic; a file has no times.
+
+    Attributes:
+        offset: Its line, by which messages name it.
+    """
 
     value: bytes
     offset: int
@@ -67,16 +73,23 @@ class FileSource:
         limit: Records at most.
 
     Raises:
-        SendError: There is no such source, or an option says nothing to it; or it has no end, and
-            there is no limit.
+        SendError: There is no such source, or an option says nothing to it; of a CSV file no column
+            is the label; or it has no end, and there is no limit.
     """
 
+    file: str | None
     labels: str | None = None
     version: Manifest | None = None
 
     def __init__(self, source: str, columns: CsvColumns, *, limit: int | None) -> None:
         check_source(source, columns)
-        self.name, self._columns, self._limit = source, columns, limit
+        self.name = self.file = source
+        self._columns, self._limit = columns, limit
+        if not has_labels(source, columns):
+            raise SendError(
+                f"{source}: its events carry no label, so that nothing would be learned: name its "
+                "column with --label (in an experiment file,  data: {label: COLUMN})"
+            )
         if self._is_endless():
             raise SendError(f"{source} has no end: say how much of it, as in --limit 10000")
 
@@ -89,9 +102,10 @@ class FileSource:
         return repr((*named, model_file.features, asks_for_nulls(model_file.learner)))
 
     def stretches(self, model_file: ModelFile) -> Stretches:
-        outgoing = records(self.name, model_file, self._columns)
-        values = (value for value, _ in itertools.islice(outgoing, self._limit))
-        numbered = (FileRecord(value, offset) for offset, value in enumerate(values))
+        outgoing = numbered_records(self.name, model_file, self._columns)
+        numbered = (
+            FileRecord(value, line) for line, (value, _) in itertools.islice(outgoing, self._limit)
+        )
         return in_stretches(model_file.topics.events, 0, numbered)
 
     def _is_endless(self) -> bool:
@@ -104,6 +118,24 @@ class FileSource:
         lines = count_lines(Path(self.name))
         has_header = self.name.removesuffix(".gz").endswith(".csv")
         return max(0, lines - 1) if has_header and lines is not None else lines
+
+
+def cut_at(stretches: Stretches, records: int) -> Stretches:
+    """The same, of which one ends after so many records.
+
+    >>> whole = in_stretches("t", 0, range(150))
+    >>> [len(each.records) for each in cut_at(whole, 120)]
+    [100, 20, 30]
+    """
+    before = 0
+    for stretch in stretches:
+        first = records - before
+        before += len(stretch.records)
+        if 0 < first < len(stretch.records):
+            for part in (stretch.records[:first], stretch.records[first:]):
+                yield Stretch(stretch.topic, stretch.partition, part)
+        else:
+            yield stretch
 
 
 def in_stretches(topic: str, partition: int, found: Iterable[Any]) -> Stretches:

@@ -1,9 +1,11 @@
 """Rows as a table for people: a line a model, the baselines below, and what was refused."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from msgspec import UNSET
 
+from stream.trying.beside.verdicts import beaten_by
 from stream.trying.rows import BASELINES, RowScore, TrialRow
 from stream.trying.value_paths import told_settings
 
@@ -21,11 +23,14 @@ def labels_of(rows: Sequence[TrialRow]) -> list[str]:
     return [" ".join(filter(None, each)) for each in zip(names, told, strict=True)]
 
 
-def as_table(rows: Sequence[TrialRow], labels: Sequence[str]) -> list[str]:
+def as_table(
+    rows: Sequence[TrialRow], labels: Sequence[str], above: Mapping[int, str] = MappingProxyType({})
+) -> list[str]:
     """The lines of the table.
 
     Args:
         labels: What to call each row.
+        above: What stands on a line of its own above a row, by the row's place.
 
     >>> score = RowScore(lifetime=0.81234, rolling=0.8, fading=None, baseline=0.4, no_change=0.4)
     >>> row = TrialRow(model="m", file="m.yaml", set={}, learned=2000, scored=2000, refused=1,
@@ -45,7 +50,9 @@ def as_table(rows: Sequence[TrialRow], labels: Sequence[str]) -> list[str]:
         [label, *_cells(row, names, compared)] for row, label in zip(rows, labels, strict=True)
     ]
     lines += list(_baselines(rows, names, compared))
-    return [*_aligned([head, *lines]), *_notes(rows, labels)]
+    first, *others = _aligned([head, *lines])
+    told = [text for n, line in enumerate(others) for text in (above.get(n), line) if text]
+    return [first, *told, *_notes(rows, labels)]
 
 
 def _heads(name: str, *, is_compared: bool) -> list[str]:
@@ -91,6 +98,8 @@ def _notes(rows: Sequence[TrialRow], labels: Sequence[str]) -> Iterator[str]:
             yield f"{label}: {row.pending:,} events wait for their label, {row.expired:,} had none"
         if row.failed:
             yield f"{label}: ended: {row.failed}"
+    for name, baseline, value in beaten_by(rows):
+        yield f"{name}: no model is better than {baseline} ({_short(value)})"
 
 
 def _difference(score: RowScore | None) -> str:

@@ -7,7 +7,7 @@ those that the same records would have there.
 
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +25,11 @@ from learner.trial.probe import PredictChangesError
 from learner.trial.unwritable import UnwritableError
 from learner.values import Refusal
 from stream.learning.careful import take_carefully
+from stream.send.file_lines import by_lines
 from stream.source.columns import Columns, columns_of
+from stream.trying.beside.baselines import RollingBaselines
+from stream.trying.beside.pairs import LossWatch, Scored, Watches
 from stream.trying.candidates import Candidate
-from stream.trying.pairs import LossWatch, Scored
 from stream.trying.rows import Point, TrialRow, of_scores
 
 # As many as the live learner takes at a time, where they are fast: between two stretches it is
@@ -110,6 +112,7 @@ class TrialState(Struct, frozen=True, kw_only=True):
         records: Taken.
         seconds: That learning took.
         began_ms: When it was begun, since the epoch.
+        beside: The rolling baselines, where scores are noted on the way.
     """
 
     segments: dict[str, bytes]
@@ -119,6 +122,8 @@ class TrialState(Struct, frozen=True, kw_only=True):
     began_ms: int
     curve: Curve | None
     is_careful: bool
+    beside: bytes | None = None
+    first_refused: str | None = None
 
 
 class Trial:
@@ -128,6 +133,8 @@ class Trial:
         scratch: A private folder in memory, for learners that save only to a path.
         is_compared: Its losses are asked for, event by event.
         has_curve: Its scores are noted on the way.
+        file: Whose lines the records' offsets are; None: they are a topic's.
+        scores_from: Its scores are of what comes after so many records; it learns those before.
         state: Where it goes on, exactly as if it had not stopped there. None: it begins.
 
     >>> from config.model_file import parse_model_file
@@ -150,25 +157,35 @@ class Trial:
         *,
         is_compared: bool = False,
         has_curve: bool = False,
+        file: str | None = None,
+        scores_from: int = 0,
         state: TrialState | None = None,
     ) -> None:
-        self.candidate = candidate
+        self.candidate, self._scratch, self._file = candidate, scratch, file
         self.failed: str | None = None
+        self.first_refused: str | None = None
         self.records = 0
         model_file = candidate.model_file
         losses = scores_of(model_file, model_file.metrics).event_losses() if is_compared else {}
-        self._watch = LossWatch(losses)
-        self._trainer = Trainer(
-            model_file, scratch, _saved(state, model_file), watch=self._watch if losses else None
-        )
-        self.losses = losses
+        self.losses, self._losses = losses, LossWatch(losses)
+        has_curve = has_curve or (state is not None and state.curve is not None)
+        beside = state.beside if state is not None else None
+        self._beside = RollingBaselines(model_file, beside) if has_curve else None
+        self._trainer = self._trainer_from(_saved(state, model_file))
         self._curve = Curve() if has_curve else None
         self._is_careful, self._seconds = False, 0.0
         self._began_ms = _now_ms()
+        self._scores_from, self._scored_before = scores_from, 0
         if state is not None:
             self.records, self._seconds = state.records, state.seconds
             self._began_ms = state.began_ms
             self._curve, self._is_careful = state.curve, state.is_careful
+            self.first_refused = state.first_refused
+
+    def _trainer_from(self, saved: Saved | None) -> Trainer:
+        watches = [self._losses] if self.losses else []
+        watch = Watches([*watches, *filter(None, [self._beside])])
+        return Trainer(self.candidate.model_file, self._scratch, saved, watch=watch.narrowed)
 
     def take(self, decoded: Decoded, *, carefully: bool = False) -> Scored | None:
         """Learn a stretch, each event scored first; what to compare by, where it was asked for.
@@ -181,6 +198,8 @@ class Trial:
                 is `begun_anew` in its place.
         """
         self._is_careful = self._is_careful or carefully
+        if self.records == self._scores_from and self._scores_from:
+            self._score_from_here()
         if self.failed is not None:
             return None
         examples = decoded.examples
@@ -192,15 +211,51 @@ class Trial:
                 else self._trainer.take(examples)
             )
         except UnlearnableError as error:
-            self.failed = str(error)
+            self.failed = self.told(error)
             return None
         finally:
             self._seconds += time.perf_counter() - started
         self._trainer.refuse(refusal.reason for _, refusal in decoded.refused)
+        self._note_refused(decoded, refused)
         before, self.records = self.records, self.records + decoded.count
-        if self._curve is not None and self._curve.is_due(before, self.records):
-            self._curve.add(self._point())
+        if self._curve is not None and self._beside is not None:
+            self._beside.count()
+            if self._curve.is_due(before, self.records):
+                self._curve.add(self._point())
         return self._scored(decoded, refused) if self.losses else None
+
+    def _score_from_here(self) -> None:
+        """Begin all scores anew, in a trainer that goes on as if nothing had happened.
+
+        The baselines' predictors go on too: what they have seen is no secret to them.
+        """
+        if self.failed is not None or self._bytes() is None:
+            return
+        saved = _saved(self.state(), self.candidate.model_file)
+        assert saved is not None, "made of a state"
+        begun = [entry for entry in saved.payload["scores"] if not entry["names"]]
+        self._trainer = self._trainer_from(
+            replace(saved, payload={**saved.payload, "scores": begun})
+        )
+        self._scored_before = self._trainer.tally.scored
+        if self._beside is not None and self._curve is not None:
+            self._beside.begin_anew()
+            self._curve = Curve(every=self._curve.every)
+
+    def _note_refused(self, decoded: Decoded, refused: Sequence[tuple[int, Refusal]]) -> None:
+        """Remember what was refused first."""
+        if self.first_refused is not None:
+            return
+        found = [*decoded.refused, *refused]
+        if found:
+            _, first = min(found, key=lambda each: each[0])
+            self.first_refused = self.told(f"{first.reason}: {first.detail}")
+
+    def told(self, what: object) -> str:
+        """A message of the learner's; of a file it names the lines."""
+        if self._file is None:
+            return str(what)
+        return by_lines(str(what), self.candidate.model_file.topics.events, self._file)
 
     def state(self) -> TrialState:
         """Where it stands, for a trial that goes on from here."""
@@ -213,6 +268,8 @@ class Trial:
             began_ms=self._began_ms,
             curve=self._curve,
             is_careful=self._is_careful,
+            beside=None if self._beside is None else self._beside.dump(),
+            first_refused=self.first_refused,
         )
 
     def row(self) -> TrialRow:
@@ -225,7 +282,7 @@ class Trial:
             file=candidate.path,
             set=dict(candidate.settings),
             learned=trainer.tally.learned,
-            scored=trainer.tally.scored,
+            scored=trainer.tally.scored - self._scored_before,
             nonfinite=trainer.tally.nonfinite,
             refused=sum(trainer.refused_by.values()),
             refused_by={str(why): n for why, n in trainer.refused_by.most_common() if n},
@@ -236,7 +293,8 @@ class Trial:
             events_per_second=trainer.tally.learned / self._seconds if self._seconds else 0.0,
             bytes=size,
             failed=self.failed,
-            curve=self._curve.points if self._curve is not None else [],
+            first_refused=self.first_refused,
+            curve=self._points(),
             began_ms=self._began_ms,
             ended_ms=_now_ms(),
         )
@@ -252,15 +310,26 @@ class Trial:
             return None
         return sum(pack(raw)[0].bytes for raw in snapshot.segments.values())
 
+    def _points(self) -> list[Point]:
+        """The curve, up to this very moment."""
+        if self._curve is None:
+            return []
+        before = [each for each in self._curve.points if each.events < self._trainer.tally.learned]
+        return [*before, self._point()]
+
     def _point(self) -> Point:
-        return Point(events=self._trainer.tally.learned, rolling=self._trainer.rolling())
+        return Point(
+            events=self._trainer.tally.learned,
+            rolling=self._trainer.rolling(),
+            baseline={} if self._beside is None else self._beside.rolling(),
+        )
 
     def _scored(self, decoded: Decoded, refused: Sequence[tuple[int, Refusal]]) -> Scored | None:
         """The losses, each at the place of the record that it is of.
 
         None where an event was learned with the default label, which no record stands for.
         """
-        losses = self._watch.take()
+        losses = self._losses.take()
         screened = {place for place, _ in decoded.refused}
         kept: Sequence[int] = range(decoded.count)
         if screened:

@@ -33,6 +33,11 @@ class PathError(ConfigError):
 
     def __init__(self, path: str, message: str) -> None:
         super().__init__([Mistake(file="--set", line=0, key=path, message=message)])
+        self._path, self._message = path, message
+
+    def within(self, file: str) -> "PathError":
+        """The same, with the file in which the path leads nowhere."""
+        return PathError(self._path, f"in {file} {self._message}")
 
 
 def read_choices(text: str) -> tuple[str, list[Any]]:

@@ -8,11 +8,14 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
+import numpy as np
 import pytest
 
-import api.client
 import weir
+from api import client_bodies
 from api.client import Client, RequestError
+from api.offline.errors import RowRefusedError
+from tests.api.offline.frames import pd
 from tests.api.running import phishing, running
 
 
@@ -52,7 +55,7 @@ def test_a_prediction_has_the_id_that_was_given_or_a_new_one():
 
 def test_many_rows_are_answered_in_order_in_as_many_requests_as_it_takes(monkeypatch):
     """Each below the bytes that a request may have."""
-    monkeypatch.setattr(api.client, "_BYTES_MAX", 5_000)
+    monkeypatch.setattr(client_bodies, "_BYTES_MAX", 5_000)
     rows = [x for x, _ in phishing(300)]
     with running() as at, Client(at.url) as client:
         found = client.predict_many("phishing", rows)
@@ -60,6 +63,39 @@ def test_many_rows_are_answered_in_order_in_as_many_requests_as_it_takes(monkeyp
 
     assert len(found) == 300
     assert [each["probabilities"] for each in found[:20]] == single
+
+
+def test_a_frame_is_answered_as_its_rows_are():
+    """And what is absent in it is left out, as by `weir.load`."""
+    rows = [x for x, _ in phishing(20)]
+    frame = pd.DataFrame(rows)
+    frame.loc[3, "https"] = float("nan")
+    del rows[3]["https"]
+    with running() as at, Client(at.url) as client:
+        found = client.predict_many("phishing", frame)
+        expected = client.predict_many("phishing", rows)
+
+    assert [each["probabilities"] for each in found] == [each["probabilities"] for each in expected]
+
+
+def test_values_of_numpy_are_taken_and_what_is_no_value_is_told_by_its_feature():
+    """Before anything is sent; also of an event."""
+    with running() as at, Client(at.url) as client:
+        numbers = {"https": np.float64(1.0), "age_of_domain": np.int64(1)}
+        assert client.predict("phishing", numbers)["learned"] == 200
+        for value, told in (
+            (float("nan"), "feature 'https' is nan: no number; leave out what is absent"),
+            (np.float32("nan"), "feature 'https' is nan: no number"),
+            (np.array([1, 2]), "feature 'https' is a ndarray: a number, a text or a bool is taken"),
+        ):
+            with pytest.raises(RowRefusedError, match=told):
+                client.predict("phishing", {"https": value})
+            with pytest.raises(RowRefusedError, match=f"row 1: .*{told}"):
+                client.predict_many("phishing", [{"https": 1.0}, {"https": value}])
+            with pytest.raises(RowRefusedError, match=told):
+                client.send("phishing", [{"features": {"https": value}, "label": True}])
+
+    assert not at.publisher.records
 
 
 def test_threads_share_a_client_and_no_connection():
@@ -163,14 +199,3 @@ def test_it_gives_up_when_the_time_is_over():
 def test_what_is_no_address_is_refused_when_it_is_given(url):
     with pytest.raises(ValueError, match="is no address such as"):
         Client(url)
-
-
-def test_values_of_numpy_are_taken_and_others_named():
-    """Rows of a frame have them."""
-    import numpy
-
-    with running() as at, Client(at.url) as client:
-        one = client.predict("phishing", {"https": numpy.float64(1.0)})
-        assert one["prediction"] == client.predict("phishing", {"https": 1.0})["prediction"]
-        with pytest.raises(TypeError, match="object is no value"):
-            client.predict("phishing", {"https": object()})

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from checkpoints.operating.connection import DataDir
-from stream.trying.cli import AsJson, Csv, Mlflow, Plot, RunLog, TryWiring, kafka_source
+from stream.trying.cli import (
+    INTERRUPTED,
+    AsJson,
+    Csv,
+    Mlflow,
+    Plot,
+    RunLog,
+    TryWiring,
+    code_of_rows,
+    kafka_source,
+)
 
 if TYPE_CHECKING:
     from stream.trying.candidates import Candidate
@@ -19,13 +29,14 @@ if TYPE_CHECKING:
     from stream.trying.search.search import Search
     from stream.trying.sources import TrialSource
 
-_INTERRUPTED = 130
+_BY_DEFAULT = ", the model file's first score (`metric` names another)"
 
 File = Annotated[
     Path,
     typer.Argument(help="The experiment file (YAML).", metavar="FILE", exists=True, dir_okay=False),
 ]
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="The winner, as a model file.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace a file that no search has written.")]
 
 
 def search_command(wired: TryWiring) -> Callable[..., None]:
@@ -34,6 +45,7 @@ def search_command(wired: TryWiring) -> Callable[..., None]:
     def search(
         file: File,
         output: Output = None,
+        force: Force = False,
         csv: Csv = None,
         plot: Plot = None,
         mlflow: Mlflow = None,
@@ -51,22 +63,24 @@ def search_command(wired: TryWiring) -> Callable[..., None]:
         if plot is not None:
             check_plot(plot)
         check_asked(output, csv, plot)
+        if output is not None and not force:
+            _check_replaceable(output)
         experiment = load_experiment(file)
         log = wired.run_log() if mlflow is not None else None
         with stop_when_told() as stop:
             has_curve = plot is not None or mlflow is not None
             lab, found = _found(experiment, file, wired, data_dir, stop, has_curve=has_curve)
-        _print(lab, found, csv=csv, plot=plot, as_json=as_json)
+        _print(experiment, lab, found, csv=csv, plot=plot, as_json=as_json)
         if mlflow is not None and log is not None:
             _log(mlflow, log, file, experiment, lab, found, output)
         if found.is_stopped:
             say(f"stopped: these are the {len(found.rows)} trials so far, and no winner")
-            raise typer.Exit(_INTERRUPTED)
+            raise typer.Exit(INTERRUPTED)
         if lab.ended_by is not None:
             say(f"warning: only {lab.records:,} records were read: {lab.ended_by}")
         if found.winner is None:
             say("no trial has a score: there is no winner")
-            raise typer.Exit(1)
+            raise typer.Exit(code_of_rows(found.rows) or 1)
         if output is not None:
             _write_winner(output, experiment, file, lab, found)
         if isinstance(lab.ended_by, SendError):
@@ -148,26 +162,61 @@ def _engine(experiment: "Experiment", lab: "Lab") -> "Engine":
     return RayEngine(lab, experiment.workers)
 
 
+def _check_replaceable(output: Path) -> None:
+    """See that what stands there is the winner of a search, which another may replace."""
+    from stream.trying.search.winner import is_a_winner
+
+    if output.exists() and not is_a_winner(output):
+        raise typer.BadParameter(
+            f"{output} is there already, and no search has written it: name another, or --force",
+            param_hint="-o",
+        )
+
+
 def _print(
-    lab: "Lab", found: "Search", *, csv: Path | None, plot: Path | None, as_json: bool
+    experiment: "Experiment",
+    lab: "Lab",
+    found: "Search",
+    *,
+    csv: Path | None,
+    plot: Path | None,
+    as_json: bool,
 ) -> None:
     from config.files import write_asked
     from stream.trying.plot import write_plot
+    from stream.trying.progress import say
     from stream.trying.rows import as_csv
     from stream.trying.rows import as_json as rows_as_json
     from stream.trying.search.search import as_body
+    from stream.trying.search.space import at_edges
     from stream.trying.table import as_table, labels_of
 
     labels = labels_of(found.rows)
-    table = as_table(found.rows, labels)
+    above = {place: f"let go at {at:,} records:" for place, at in found.let_go.items()}
+    table = as_table(found.rows, labels, above)
+    table.append(f"compared by {lab.metric}{'' if experiment.metric else _BY_DEFAULT}")
+    edges = {} if found.winner is None else at_edges(experiment.space, found.rows[0].set)
+    for path, side in edges.items():
+        _say_edge(path, found.rows[0].set[path], side)
+    if lab.is_too_much_to_pair:
+        say("the trials are not compared event by event: they have too many losses to be kept")
     if as_json:
-        typer.echo(json.dumps({**rows_as_json(found.rows), **as_body(lab, found)}))
+        typer.echo(json.dumps({**rows_as_json(found.rows), **as_body(lab, found, edges)}))
     else:
         typer.echo("\n".join(table))
     if csv is not None:
         write_asked(csv, as_csv(found.rows))
     if plot is not None:
         write_plot(plot, found.rows, labels, source=lab.source, table=table)
+
+
+def _say_edge(path: str, value: Any, side: str) -> None:
+    from stream.trying.progress import say
+    from stream.trying.value_paths import told_settings
+
+    (told,) = told_settings({path: value})
+    further = {"largest": "larger", "smallest": "smaller"}[side]
+    say(f"{told} is the {side} offered, or nearly: try {further} ones")
 
 
 def _log(

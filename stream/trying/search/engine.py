@@ -21,5 +21,8 @@ class Engine(Protocol):
             StreamError: The engine itself fails.
         """
 
+    def under_way(self) -> int:
+        """Records that steps still at work have learned by now; 0 where that is not known."""
+
     def close(self) -> None:
         """End all that it has started, and what still runs."""

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-from config.errors import Mistake, ModelFileError
+from config.errors import ModelFileError
 from config.model.parts import ModelFilePart
 from config.model_file import ModelFile
 from config.terms import Count, Text
@@ -102,10 +102,12 @@ class Experiment(ModelFilePart):
 
     @model_validator(mode="after")
     def _values_are_listed(self) -> Self:
+        is_drawn = any(isinstance(each, DrawRange) for each in self.space.values())
+        if is_drawn and self.method == "grid":
+            raise wrong("a range is drawn from: say how often, as in  method: random, trials: 20")
         if self.method == "grid" and self.trials is not None:
             raise wrong("method grid tries every combination: leave `trials` out")
-        draws_all = self.trials is None and self.method != "random"
-        if draws_all and any(isinstance(each, DrawRange) for each in self.space.values()):
+        if is_drawn and self.method == "halving" and self.trials is None:
             raise wrong("a range is drawn from: say how often, as in  trials: 20")
         return self
 
@@ -154,5 +156,5 @@ def require_metric(experiment: Experiment, path: Path, model_files: Sequence[Mod
         if metric not in model_file.metrics:
             listed = ", ".join(model_file.metrics)
             what = f"{metric} is none of the model file's metrics ({listed}): add it there"
-            raise ModelFileError([Mistake(file=str(path), line=0, key="metric", message=what)])
+            raise ModelFileError([read_file(path).source.problem(("metric",), what)])
     return metric

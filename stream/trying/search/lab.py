@@ -4,10 +4,13 @@
 the same.
 """
 
+import math
+from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
@@ -16,7 +19,10 @@ from config.processes.scratch import private_folder
 from config.processes.stopping import Stop
 from learner.build import build_estimator
 from learner.errors import LearnFailedError
+from learner.scores.scores import scores_of
+from learner.scores.tally import EventLoss
 from stream.errors import StreamError
+from stream.trying.beside.pairs import Scored
 from stream.trying.candidates import Candidate
 from stream.trying.progress import TrialProgress
 from stream.trying.rows import TrialRow
@@ -25,6 +31,8 @@ from stream.trying.trial import Decoded, Decoding, Trial, TrialState, begun_anew
 
 # Decoded records are held in memory, by every worker.
 RECORDS_MAX = 5_000_000
+# Losses of all trials together, eight bytes each, by which they are compared event by event.
+LOSSES_MAX = 16_000_000
 
 
 class Step(Struct, frozen=True, kw_only=True):
@@ -49,12 +57,15 @@ class TrialOutcome(Struct, frozen=True, kw_only=True):
     Attributes:
         records: Learned in it, or refused.
         state: To go on from; None where that is not asked for, or it cannot.
+        losses: Of each of these records what the score is the mean of, as doubles; NaN where the
+            event was not scored. Empty where trials are not compared event by event.
     """
 
     trial: int
     row: TrialRow
     records: int
     state: TrialState | None = None
+    losses: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +88,10 @@ class Tape:
         """The stretches behind so many records, up to the one in which `until` lies."""
         return self.stretches[bisect_right(self.ends, after) : bisect_left(self.ends, until) + 1]
 
+    def reached(self, until: int) -> int:
+        """Records at the end of the stretch in which `until` lies."""
+        return self.ends[min(bisect_left(self.ends, until), len(self.ends) - 1)]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lab:
@@ -89,6 +104,7 @@ class Lab:
         records: How many there are.
         has_curve: Scores are noted on the way.
         metric: The score by which trials are compared.
+        file: Whose lines the records' offsets are; None: they are a topic's.
         ended_by: What ended the reading midway; None: the source's own end.
     """
 
@@ -99,22 +115,49 @@ class Lab:
     records: int
     metric: str
     has_curve: bool = False
+    file: str | None = None
     ended_by: StreamError | None = None
 
-    def advance(self, step: Step) -> TrialOutcome:
-        """Have a trial learn on, and say what came of it."""
+    def event_loss(self) -> EventLoss | None:
+        """What trials are compared by event by event; None: the score is no mean, or the trials
+        have too many losses to be kept.
+        """
+        model_file = self.candidates[0].model_file
+        if self.is_too_much_to_pair:
+            return None
+        return scores_of(model_file, [self.metric]).event_losses().get(self.metric)
+
+    @property
+    def is_too_much_to_pair(self) -> bool:
+        """Whether all trials together have more losses than are kept."""
+        return len(self.candidates) * self.records > LOSSES_MAX
+
+    def reached(self, until: int) -> int:
+        """Records that a trial has taken which is to go up to `until`: whole stretches."""
+        return max(tape.reached(until) for tape in self.tapes.values())
+
+    def advance(self, step: Step, tell: Callable[[int], None] = lambda _: None) -> TrialOutcome:
+        """Have a trial learn on, and say what came of it.
+
+        Args:
+            tell: Called on the way with the records of this step so far.
+        """
         tape = self.tapes[self.keys[step.trial]]
-        candidate = self.candidates[step.trial]
         before = step.state.records if step.state is not None else 0
+        losses = array("d")
+        has_losses = self.event_loss() is not None
         with private_folder(None) as scratch:
-            trial = Trial(candidate, scratch, state=step.state, has_curve=self.has_curve)
+            trial = self._trial(step, scratch, is_compared=has_losses, state=step.state)
             for stretch in tape.between(before, step.until):
                 try:
-                    trial.take(stretch)
+                    scored = trial.take(stretch)
                 except LearnFailedError:
                     earlier = tape.between(0, trial.records) if trial.records else ()
-                    new = Trial(candidate, scratch, has_curve=self.has_curve)
-                    trial, _ = begun_anew(new, earlier, stretch)
+                    new = self._trial(step, scratch, is_compared=has_losses)
+                    trial, scored = begun_anew(new, earlier, stretch)
+                if has_losses:
+                    losses.extend(_in_places(scored, stretch.count, self.metric))
+                tell(trial.records - before)
             row = trial.row()
             goes_on = not step.is_last and row.failed is None
             return TrialOutcome(
@@ -122,7 +165,29 @@ class Lab:
                 row=row,
                 records=trial.records - before,
                 state=trial.state() if goes_on else None,
+                losses=losses.tobytes(),
             )
+
+    def _trial(
+        self, step: Step, scratch: Path, *, is_compared: bool, state: TrialState | None = None
+    ) -> Trial:
+        return Trial(
+            self.candidates[step.trial],
+            scratch,
+            is_compared=is_compared,
+            has_curve=self.has_curve,
+            file=self.file,
+            state=state,
+        )
+
+
+def _in_places(scored: Scored | None, count: int, metric: str) -> list[float]:
+    """A loss for each of so many records."""
+    found = [math.nan] * count
+    if scored is not None:
+        for place, loss in zip(scored.places, scored.losses[metric], strict=True):
+            found[place] = loss
+    return found
 
 
 def open_lab(
@@ -157,6 +222,7 @@ def open_lab(
         records=records,
         metric=metric,
         has_curve=has_curve,
+        file=source.file,
         ended_by=ended_by,
     )
 

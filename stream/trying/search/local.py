@@ -1,5 +1,6 @@
 """Trials in forked processes of this machine: the records are in their memory already."""
 
+import mmap
 import os
 import select
 import signal
@@ -29,6 +30,8 @@ class LocalEngine:
     def __init__(self, lab: Lab, workers: int) -> None:
         self._lab, self._workers = lab, workers
         self._running: dict[Channel[TrialOutcome], tuple[int, Step]] = {}
+        # Memory that the processes share: a number for each trial.
+        self._learned = memoryview(mmap.mmap(-1, 8 * len(lab.candidates))).cast("q")
 
     def run(self, steps: Sequence[Step]) -> Iterator[TrialOutcome | None]:
         waiting = deque(steps)
@@ -39,6 +42,9 @@ class LocalEngine:
             found = [self._heard(end) for end in ready]
             yield from found or [None]
 
+    def under_way(self) -> int:
+        return sum(self._learned[step.trial] for _, step in self._running.values())
+
     def close(self) -> None:
         for end, (pid, _) in self._running.items():
             end.close()
@@ -48,10 +54,14 @@ class LocalEngine:
 
     def _begin(self, step: Step) -> None:
         ours, theirs = channel.pair(_encode, _decode)
+        self._learned[step.trial] = 0
+
+        def tell(records: int) -> None:
+            self._learned[step.trial] = records
 
         def work() -> int:
             ours.close()
-            theirs.send(self._lab.advance(step))
+            theirs.send(self._lab.advance(step, tell))
             return 0
 
         pid = fork(work)

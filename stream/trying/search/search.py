@@ -5,11 +5,15 @@ score, for what a learner was like when it began is past; at the end by their li
 models are elsewhere.
 """
 
-from collections.abc import Callable, Sequence
+from array import array
+from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from config.model.better import is_bigger_better
 from config.processes.stopping import Stop
+from stream.trying.beside.pairs import EventPairs, compared
 from stream.trying.progress import say
 from stream.trying.rows import TrialRow
 from stream.trying.search.engine import Engine
@@ -29,12 +33,14 @@ class Search(NamedTuple):
         winner: The number of the best trial; None where none has a score, or it was stopped.
         records: Learned by all trials together.
         planned: The same, had each trial learned all records.
+        let_go: Where the rows begin that were let go after so many records, by their place.
     """
 
     rows: list[TrialRow]
     winner: int | None
     records: int
     planned: int
+    let_go: Mapping[int, int] = MappingProxyType({})
     is_stopped: bool = False
 
 
@@ -46,6 +52,9 @@ class _Field:
         self.states: dict[int, TrialState | None] = dict.fromkeys(range(len(lab.candidates)))
         self.outcomes: dict[int, TrialOutcome] = {}
         self.records = 0
+        self._losses: dict[int, array[float]] = {}
+        self._let_go: list[list[int]] = []
+        self._let_go_at: list[int] = []
         self._sign = 1 if is_bigger_better(lab.metric) else -1
 
     def steps(self, left: Sequence[int], rung: Rung, *, is_last: bool) -> list[Step]:
@@ -57,6 +66,12 @@ class _Field:
         self.outcomes[outcome.trial] = outcome
         self.states[outcome.trial] = outcome.state
         self.records += outcome.records
+        self._losses.setdefault(outcome.trial, array("d")).frombytes(outcome.losses)
+
+    def let_go(self, trials: list[int], at: int) -> None:
+        """Note that these go no further; those that came further stand before them."""
+        self._let_go.insert(0, trials)
+        self._let_go_at.insert(0, at)
 
     def ranked(self, trials: Sequence[int], window: str) -> list[int]:
         """The best first; of equal ones that which was listed first."""
@@ -71,31 +86,48 @@ class _Field:
         value: float | None = getattr(score, window, None)
         return float("-inf") if value is None else self._sign * value
 
-    def told(
-        self, left: Sequence[int], let_go: Sequence[int], *, is_stopped: bool = False
-    ) -> Search:
+    def told(self, left: Sequence[int], *, is_stopped: bool = False) -> Search:
         """What is known by now; those in `left` take part in the rung that is the last so far."""
-        order = [*self.ranked(left, "lifetime"), *let_go]
-        has_score = self._value(order[0], "lifetime") > float("-inf")
+        groups = [self.ranked(left, "lifetime"), *self._let_go]
+        order = [n for group in groups for n in group if n in self.outcomes]
+        best = self.ranked(left, "lifetime")[0]
+        has_winner = self._value(best, "lifetime") > float("-inf") and not is_stopped
+        rows = [self.outcomes[n].row for n in order]
+        begins = accumulate(sum(n in self.outcomes for n in group) for group in groups)
         return Search(
-            rows=[self.outcomes[n].row for n in order if n in self.outcomes],
-            winner=order[0] if has_score and not is_stopped else None,
+            rows=self._compared(rows, order) if has_winner else rows,
+            winner=best if has_winner else None,
             records=self.records,
             planned=self.lab.records * len(self.lab.candidates),
+            let_go=dict(zip(begins, self._let_go_at, strict=False)),
             is_stopped=is_stopped,
         )
+
+    def _compared(self, rows: list[TrialRow], order: Sequence[int]) -> list[TrialRow]:
+        """The rows, each with how far its score is from the winner's, which is the first."""
+        loss, metric = self.lab.event_loss(), self.lab.metric
+        if loss is None:
+            return rows
+        first, *others = (self._losses[n] for n in order)
+        return [
+            rows[0],
+            *(
+                compared(row, EventPairs({metric: loss}).taking(first, other, metric))
+                for row, other in zip(rows[1:], others, strict=True)
+            ),
+        ]
 
 
 def search(lab: Lab, engine: Engine, plan: Sequence[Rung], stop: Stop, tell: Tell) -> Search:
     """Run the plan, until told to stop."""
     field = _Field(lab)
     left = list(field.states)
-    let_go: list[int] = []
     for place, rung in enumerate(plan):
         if place:
             ranked = field.ranked(left, "rolling")
-            left, let_go = sorted(ranked[: rung.trials]), [*ranked[rung.trials :], *let_go]
-            at = plan[place - 1].until
+            at = lab.reached(plan[place - 1].until)
+            left = sorted(ranked[: rung.trials])
+            field.let_go(ranked[rung.trials :], at)
             say(f"{rung.trials} of {len(ranked)} trials go on from {at:,} records")
         steps_of_rung = field.steps(left, rung, is_last=place == len(plan) - 1)
         done = 0
@@ -103,14 +135,19 @@ def search(lab: Lab, engine: Engine, plan: Sequence[Rung], stop: Stop, tell: Tel
             if outcome is not None:
                 done += 1
                 field.hear(outcome)
-            tell(field.records, f"{done} of {len(left)} trials at {rung.until:,}")
+            at = lab.reached(rung.until)
+            tell(field.records + engine.under_way(), f"{done} of {len(left)} trials at {at:,}")
             if stop.is_asked:
-                return field.told(left, let_go, is_stopped=True)
-    return field.told(left, let_go)
+                return field.told(left, is_stopped=True)
+    return field.told(left)
 
 
-def as_body(lab: Lab, found: Search) -> dict[str, Any]:
-    """What `weir search --json` has beside the rows."""
+def as_body(lab: Lab, found: Search, edges: Mapping[str, str]) -> dict[str, Any]:
+    """What `weir search --json` has beside the rows.
+
+    Args:
+        edges: Of the winner's values those at the edge of what was offered.
+    """
     winner = None if found.winner is None else found.rows[0].set
     counts = {"records": lab.records, "steps": found.records, "steps_of_grid": found.planned}
-    return {"winner": winner, "metric": lab.metric, **counts}
+    return {"winner": winner, "metric": lab.metric, "edges": dict(edges), **counts}

@@ -14,6 +14,8 @@ from stream.trying.value_paths import Settings, grid
 
 # Draws of settings that were drawn before, after which there are taken to be no others.
 _DRAWS_PER_TRIAL = 100
+# Of a range what lies further out is its edge.
+_INNER = 0.05
 _LISTED = "grid takes values that are listed: method random draws from a range"
 
 
@@ -101,6 +103,36 @@ def draws(space: Space, count: int, seed: int) -> list[Settings]:
         if len(found) == count:
             break
     return found
+
+
+def at_edges(space: Space, settings: Settings) -> dict[str, str]:
+    """Of these settings the numbers that are the `largest` or the `smallest` offered, by path.
+
+    Of a range what lies in the outer twentieth. A smallest 0 is none: below it is seldom anything;
+    nor is one of two values listed, of which each would be.
+
+    >>> space = {"a": [0, 0.1, 0.3], "b": DrawRange(log=[0.001, 1.0]), "c": ["x", "y", "z"]}
+    >>> at_edges(space, {"a": 0.3, "b": 0.0011, "c": "x"}), at_edges(space, {"a": 0, "b": 0.05})
+    ({'a': 'largest', 'b': 'smallest'}, {})
+    """
+    places = {path: _place(space[path], value) for path, value in settings.items()}
+    return {path: "largest" if place > 0.5 else "smallest" for path, place in places.items()
+             if place is not None and not _INNER <= place <= 1 - _INNER}  # fmt: skip
+
+
+def _place(choices: Choices, value: Any) -> float | None:
+    """Where a number lies in what is offered, from 0 to 1; None: it is no question."""
+    if isinstance(choices, DrawRange):
+        low, high = choices.uniform or choices.log or choices.whole or (0, 1)
+        if choices.log is not None:
+            low, high, value = math.log(low), math.log(high), math.log(value)
+        return None if value == low == 0 else (value - low) / (high - low)
+    if len(choices) <= 2 or not all(type(each) in (int, float) for each in choices):
+        return None
+    low, high = min(choices), max(choices)
+    if low == high or value == low == 0:
+        return None
+    return 1.0 if value == high else 0.0 if value == low else 0.5
 
 
 def _drawn(choices: Choices, rng: random.Random) -> Any:

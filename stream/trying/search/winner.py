@@ -6,6 +6,7 @@ by character. The text is read again, and must then say what was tried.
 
 import textwrap
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -19,6 +20,7 @@ from stream.trying.search.search import Search
 from stream.trying.value_paths import flow, resolved, with_settings
 
 _WIDTH = 98  # of a comment
+_BEGIN = "Found by `weir search"
 
 
 class WinnerError(ConfigError):
@@ -26,6 +28,12 @@ class WinnerError(ConfigError):
 
     Operator: write the values that are named into it by hand.
     """
+
+
+def is_a_winner(file: Path) -> bool:
+    """Whether a search has written this file."""
+    with file.open("rb") as content:
+        return content.read(len(_BEGIN) + 2) == f"# {_BEGIN}".encode()
 
 
 def how_found(row: TrialRow, experiment: Experiment, file: str, lab: Lab, found: Search) -> str:
@@ -36,7 +44,7 @@ def how_found(row: TrialRow, experiment: Experiment, file: str, lab: Lab, found:
     share = f"{found.records:,} of the {found.planned:,} steps of a whole search"
     baseline = "" if score.baseline is None else f"; the better baseline {score.baseline:.6g}"
     return (
-        f"Found by `weir search {file}`: {how}, {len(lab.candidates)} trials on {lab.records:,} "
+        f"{_BEGIN} {file}`: {how}, {len(lab.candidates)} trials on {lab.records:,} "
         f"records of {lab.source}, {share}.\n"
         f"{lab.metric} {_short(score.lifetime)} over them, {_short(score.rolling)} at their end"
         f"{baseline}.\n"

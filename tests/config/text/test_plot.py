@@ -1,5 +1,6 @@
 """Pictures: what they show, and that they stay readable and small whatever they are given."""
 
+import itertools
 import math
 from pathlib import Path
 from xml.etree import ElementTree
@@ -49,7 +50,7 @@ def test_higher_is_drawn_higher_and_within_the_axes():
     heights = ys(line)
     assert heights == sorted(heights, reverse=True)
     assert {"0.6", "0.7", "0.8", "0.9", "1"} <= set(texts(picture))
-    assert "up 0.93" in texts(picture)
+    assert {"up", "0.93"} <= set(texts(picture)), "its name, and at its end its last value"
 
 
 def test_a_line_is_broken_where_there_is_no_value():
@@ -67,11 +68,46 @@ def test_what_is_beside_is_dashed_and_never_hides_the_rest():
         Series(name="model", points=[(0, 1), (1, 2)]),
         Series(name="no_change", points=[(0, 1), (1, 1)], is_beside=True),
     )
-    first, second = lines(drawn(*series))
+    second, first = lines(drawn(*series))
 
     assert (first.get("stroke-dasharray"), first.get("stroke-width")) == (None, "2")
-    assert (second.get("stroke-dasharray"), second.get("stroke-width")) == ("5 4", "1")
-    assert first.get("stroke") != second.get("stroke")
+    assert (second.get("stroke-dasharray"), second.get("stroke-width")) == ("5 4", "1.5")
+    assert second.get("stroke") == "#6b7280", "grey, which no model has"
+
+
+def test_of_many_lines_no_two_look_alike_and_the_first_stands_out() -> None:
+    """Where the colours are used up, the next round is dashed."""
+    series = [Series(name=f"m{n}", points=[(0, n), (1, n)]) for n in range(SERIES_MAX)]
+    series.append(Series(name="no_change", points=[(0, 1), (1, 1)], is_beside=True))
+    drawn_lines = lines(drawn(*series[:-2], series[-1]))
+
+    looks = {(each.get("stroke"), each.get("stroke-dasharray")) for each in drawn_lines}
+    assert len(looks) == len(drawn_lines) == SERIES_MAX
+    assert [each.get("stroke-width") for each in drawn_lines].count("3") == 1
+
+
+def test_a_legend_stands_once_and_a_name_looks_the_same_in_each_panel() -> None:
+    """Also where a panel lacks one of them."""
+    a, b = (Series(name=name, points=[(0, 1), (1, 2)]) for name in "ab")
+    panels = [Panel(title=t, x_name="x", series=s) for t, s in (("one", [a, b]), ("two", [b]))]
+    picture = ElementTree.fromstring(svg_text(panels, title="m"))
+
+    assert [texts(picture).count(name) for name in "ab"] == [1, 1]
+    strokes = {each.get("stroke") for each in lines(picture) if each[0].text == "b"}
+    assert len(strokes) == 1
+
+
+def test_values_at_the_ends_of_lines_do_not_overlap() -> None:
+    """Lines that end together have theirs one below the other."""
+    series = [Series(name=f"m{n}", points=[(0, 0), (1, 1 + n / 1e6)]) for n in range(5)]
+    picture = drawn(*series, Series(name="low", points=[(0, 0), (1, 0)]))
+
+    heights = sorted(
+        float(each.get("y")) for each in picture.iter(f"{SVG}text") if each.text == "1"
+        and float(each.get("x")) > 830
+    )  # fmt: skip
+    assert len(heights) == 5
+    assert min(b - a for a, b in itertools.pairwise(heights)) >= 11
 
 
 @pytest.mark.parametrize(
@@ -133,6 +169,7 @@ def test_the_name_of_the_file_says_what_is_drawn():
     page = picture_for(Path("a.HTML"))(panels, title="<m>")
 
     assert page.startswith("<!doctype html>")
+    assert "pre{overflow-x:auto}" in page, "a table that is wider than the window is scrolled"
     assert "<title>&lt;m&gt;</title>" in page
     assert page.replace("http://www.w3.org/2000/svg", "").count("http") == 0
     assert picture_for(Path("a.svg"))(panels, title="m").startswith("<svg")

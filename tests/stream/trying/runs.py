@@ -1,6 +1,10 @@
 """What tests of trials share: models, records made by hand, a source that breaks."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -14,6 +18,8 @@ from stream.trying.progress import TrialProgress
 from stream.trying.side_by_side import Comparison, SideBySide
 from stream.trying.sources import FileRecord, FileSource, Stretches, TrialSource, in_stretches
 
+TOP = Path(__file__).parents[3]
+RUN = "import weir; weir.main()"
 LOGISTIC = """
 name: logistic
 task: binary
@@ -39,9 +45,9 @@ def stream(name: str, limit: int | None = None) -> FileSource:
     return FileSource(f"river:{name}", CsvColumns(), limit=limit)
 
 
-def tried(source: TrialSource, *texts: str) -> Comparison:
+def tried(source: TrialSource, *texts: str, **options: Any) -> Comparison:
     """These models on this source, to its end."""
-    trials = SideBySide([*map(candidate, texts)], source)
+    trials = SideBySide([*map(candidate, texts)], source, **options)
     return trials.run(Stop(), TrialProgress(source.name, source.total()))
 
 
@@ -54,6 +60,7 @@ class MadeSource:
     """
 
     name = "made"
+    file = None
     labels: str | None = None
     version = None
 
@@ -76,3 +83,20 @@ class MadeSource:
             if record.offset == self._breaks_at:
                 raise KafkaUnavailableError("host:9092", "it is away")
             yield record
+
+
+def begun(folder: Path, *words: str) -> subprocess.Popen[str]:
+    """`weir` in a process of its own, with `folder` as its directory."""
+    return subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", RUN, *words],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": f"{folder}:{TOP}"},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def ended(folder: Path, *words: str) -> tuple[int, str, str]:
+    """Its exit code, and what it printed."""
+    process = begun(folder, *words)
+    out, err = process.communicate(timeout=100)
+    return process.returncode, out, err

@@ -2,11 +2,8 @@
 
 import csv
 import json
-import os
 import re
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -14,32 +11,13 @@ from xml.etree import ElementTree
 import pytest
 
 from config.model_file import load_model_file
-from tests.stream.trying.runs import LOGISTIC, TREE
+from tests.stream.trying.runs import LOGISTIC, TREE, begun, ended
 
-TOP = Path(__file__).parents[3]
-RUN = "import weir; weir.main()"
 EXPERIMENT = """
 model: logistic.yaml
 data: {from: "river:Phishing"}
 space: {learner.river.LogisticRegression.l2: [0.0, 0.1, 1.0]}
 """
-
-
-def begun(folder: Path, *words: str) -> subprocess.Popen[str]:
-    """`weir` in a process of its own, with `folder` as its directory."""
-    return subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-c", RUN, *words],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": f"{folder}:{TOP}"},
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-
-
-def ended(folder: Path, *words: str) -> tuple[int, str, str]:
-    """Its exit code, and what it printed."""
-    process = begun(folder, *words)
-    out, err = process.communicate(timeout=100)
-    return process.returncode, out, err
 
 
 @pytest.fixture
@@ -107,6 +85,18 @@ def test_values_are_set_by_path_and_make_a_grid(folder: Path) -> None:
         (("logistic.yaml", "--from", "river:Phishing", "--end", "v3"), 2, "perhaps with --end vN"),
         (("logistic.yaml", "--from", "river:Phishing", "--set", "task"), 2, "write PATH=VALUE"),
         (
+            (
+                "logistic.yaml",
+                "tree.yaml",
+                "--from",
+                "river:Phishing",
+                "--set",
+                "learner.river.LogisticRegression.l2=0,0.1",
+            ),
+            2,
+            "learner.river.LogisticRegression.l2: in tree.yaml there is no 'LogisticRegression.l2'",
+        ),
+        (
             ("logistic.yaml", "--from", "river:Phishing", "--set", "metrics=[Acuracy],[F1]"),
             2,
             'River has no metric "Acuracy" (did you mean "Accuracy"?) (with metrics=[Acuracy])',
@@ -147,6 +137,24 @@ def test_where_the_winner_cannot_be_written_no_search_is_begun(folder: Path) -> 
     assert err == "weir: cannot write no/such.yaml: No such file or directory\n"
 
 
+def test_a_hold_out_is_scored_alone_and_said(folder: Path) -> None:
+    """By table and JSON; one that begins behind the end scores nothing."""
+    words = ("try", "logistic.yaml", "--from", "river:Phishing")
+
+    _, whole, _ = ended(folder, *words)
+    code, table, err = ended(folder, *words, "--scores-from", "1000")
+    _, body, _ = ended(folder, *words, "--scores-from", "1000", "--json")
+    beyond, _, told = ended(folder, *words, "--scores-from", "1250")
+
+    assert code == 0, err
+    assert table.splitlines()[-1] == "scores: of what comes after 1,000 records"
+    assert table.splitlines()[1] != whole.splitlines()[1]
+    assert json.loads(body)["scores_from"] == 1_000
+    assert json.loads(body)["rows"][0]["scored"] == 250
+    assert beyond == 2
+    assert "--scores-from 1250: there are 1,250 records: nothing is scored" in told
+
+
 def test_a_file_that_breaks_midway_leaves_the_rows_and_the_mistake(folder: Path) -> None:
     """With file and line; the exit code is the mistake's."""
     lines = [f"{n % 5},{n % 2}" for n in range(250)]
@@ -163,14 +171,14 @@ def test_a_file_that_breaks_midway_leaves_the_rows_and_the_mistake(folder: Path)
 def test_ctrl_c_prints_the_rows_so_far(folder: Path, command: str) -> None:
     """And ends with 130."""
     (folder / "experiment.yaml").write_text(
-        EXPERIMENT.replace('"river:Phishing"', '"river:SEA", limit: 100000')
+        EXPERIMENT.replace('"river:Phishing"', '"river:SEA", limit: 100000') + "method: halving\n"
     )
     words = {
         "try": ("logistic.yaml", "--from", "river:SEA", "--limit", "10000000"),
         "search": ("experiment.yaml", "-o", "won.yaml"),
     }
     process = begun(folder, command, *words[command])
-    begun_at = {"try": "records", "search": "[12] of 3 trials"}[command]
+    begun_at = {"try": "records", "search": "2 of 3 trials go on"}[command]
     told = []
     assert process.stderr is not None
     while not told or re.search(begun_at, told[-1]) is None:
@@ -204,6 +212,54 @@ def test_a_search_writes_its_winner_as_a_model_file(folder: Path) -> None:
         "# Found by `weir search experiment.yaml`: method grid, seed 42, 3 trials"
     )
     assert load_model_file(folder / "won.yaml").metrics == ("Accuracy", "LogLoss", "F1")
+
+
+def test_a_search_replaces_what_a_search_wrote_and_nothing_else(folder: Path) -> None:
+    """Without --force: a model file that was written by hand is work."""
+    words = ("search", "experiment.yaml", "-o")
+
+    refused, out, err = ended(folder, *words, "tree.yaml")
+    first, _, _ = ended(folder, *words, "won.yaml")
+    again, _, _ = ended(folder, *words, "won.yaml")
+    forced, _, _ = ended(folder, *words, "tree.yaml", "--force")
+
+    assert (refused, out) == (2, "")
+    assert "tree.yaml is there already, and no search has written it" in " ".join(err.split())
+    assert (first, again, forced) == (0, 0, 0)
+    assert (folder / "tree.yaml").read_text().startswith("# Found by `weir search")
+
+
+def test_a_search_says_what_decided_and_where_a_value_lies_at_the_edge(folder: Path) -> None:
+    """The score was not named; 0.05, the smallest offered, is best on Phishing."""
+    text = EXPERIMENT.replace("[0.0, 0.1, 1.0]", "[0.05, 0.5, 1.0]")
+    (folder / "experiment.yaml").write_text(text)
+
+    _, table, err = ended(folder, "search", "experiment.yaml")
+    _, body, _ = ended(folder, "search", "experiment.yaml", "--json")
+    (folder / "experiment.yaml").write_text(text + "metric: F1\n")
+    _, named, _ = ended(folder, "search", "experiment.yaml")
+
+    assert "compared by Accuracy, the model file's first score" in table
+    assert named.splitlines()[-1] == "compared by F1"
+    assert "to the first" in table
+    assert "weir: l2=0.05 is the smallest offered, or nearly: try smaller ones" in err
+    found = json.loads(body)
+    assert found["edges"] == {"learner.river.LogisticRegression.l2": "smallest"}
+    assert found["winner"] == {"learner.river.LogisticRegression.l2": 0.05}
+    assert all(row["metrics"]["Accuracy"]["difference"]["mean"] < 0 for row in found["rows"][1:])
+
+
+def test_trials_that_were_let_go_stand_apart(folder: Path) -> None:
+    """Of fewer records their scores are no scores beside the others'."""
+    text = EXPERIMENT.replace("river:Phishing", "river:Bananas")
+    (folder / "experiment.yaml").write_text(text + "method: halving\nworkers: 2\n")
+
+    _, table, _ = ended(folder, "search", "experiment.yaml")
+
+    lines = table.splitlines()
+    at = lines.index("let go at 2,700 records:")
+    assert all("5,300" in line for line in lines[1:at])
+    assert "2,700" in lines[at + 1]
 
 
 def test_random_draws_are_the_same_each_time(folder: Path) -> None:

@@ -52,12 +52,13 @@ def scores(table: str) -> list[list[str]]:
 
 def test_the_files_are_compared_as_the_page_shows(folder: Path) -> None:
     """Table, files, values set, the search and its winner: no server."""
-    compare, files, grid, _, search = COMMANDS
+    compare, files, grid, _, search, hold_out = COMMANDS
 
     out, _ = typed(folder, compare)
     as_json, _ = typed(folder, files)
     of_grid, _ = typed(folder, grid)
     of_search, _ = typed(folder, search)
+    held_out, _ = typed(folder, hold_out)
 
     assert scores(out) == scores(COMPARED)
     assert [row["model"] for row in json.loads(as_json)["rows"]] == [
@@ -68,7 +69,9 @@ def test_the_files_are_compared_as_the_page_shows(folder: Path) -> None:
     assert len(re.findall(r"^l2=", of_grid, re.MULTILINE)) == 4
     tuned = (folder / "tuned.yaml").read_text()
     assert tuned.startswith("# Found by `weir search experiment.yaml`: method halving")
+    assert "on 4,000 records" in tuned.replace("\n# ", " ")
     assert "tuned.yaml" in of_search
+    assert "scores: of what comes after 4,000 records" in held_out
 
 
 @pytest.fixture

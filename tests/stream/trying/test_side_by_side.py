@@ -4,11 +4,14 @@ import math
 import random
 
 import pytest
+from msgspec import UNSET
+from msgspec.structs import replace
+from river import compose, datasets, dummy, linear_model, metrics, preprocessing
 
 from learner.scores.tally import EventLoss
 from stream.errors import KafkaUnavailableError, SendError
 from stream.send.csv_file import CsvColumns
-from stream.trying.pairs import EventPairs, Scored
+from stream.trying.beside.pairs import EventPairs, Scored
 from stream.trying.sources import FileSource
 from tests.stream.trying.runs import LOGISTIC, TREE, MadeSource, candidate, stream, tried
 
@@ -122,3 +125,39 @@ def test_a_stream_without_an_end_needs_a_limit() -> None:
         stream("SEA")
     assert tried(stream("SEA", 250), LOGISTIC).rows[0].learned == 250
     assert candidate(LOGISTIC, **{"a.l2": 0.5}).name == "logistic l2=0.5"
+
+
+@pytest.mark.parametrize("first", [250, 300])
+def test_scores_from_a_record_on_are_rivers_of_what_comes_after_it(first: int) -> None:
+    """Progressive over all, as to the last bit River's metric that is updated from there on."""
+    learners = {
+        "model": compose.Pipeline(
+            preprocessing.StandardScaler(), linear_model.LogisticRegression()
+        ),
+        "no_change": dummy.NoChangeClassifier(),
+        "majority": dummy.PriorClassifier(),
+    }
+    rivers = {name: (metrics.Accuracy(), metrics.F1()) for name in learners}
+    for place, (x, y) in enumerate(datasets.Phishing()):
+        for name, model in learners.items():
+            predicted = model.predict_one(x)
+            for metric in rivers[name] if place >= first and predicted is not None else ():
+                metric.update(y, predicted)
+            model.learn_one(x, y)
+
+    one, same, tree = tried(
+        stream("Phishing"), LOGISTIC, LOGISTIC, TREE, scores_from=first, has_curve=True
+    ).rows
+
+    for place, name in enumerate(("Accuracy", "F1")):
+        score = one.metrics[name]
+        assert score.lifetime == rivers["model"][place].get()
+        assert (score.no_change, score.majority) == (
+            rivers["no_change"][place].get(), rivers["majority"][place].get(),
+        )  # fmt: skip
+    assert (one.learned, one.scored) == (1_250, 1_250 - first)
+    assert one.metrics == {n: replace(s, difference=UNSET) for n, s in same.metrics.items()}
+    found = tree.metrics["Accuracy"].difference
+    gained = tree.metrics["Accuracy"].lifetime - one.metrics["Accuracy"].lifetime
+    assert (found.events, found.mean) == (1_250 - first, pytest.approx(gained))
+    assert all(point.events > first for point in one.curve)

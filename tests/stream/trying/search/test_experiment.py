@@ -26,14 +26,22 @@ space: {learner.river.LogisticRegression.l2: [0.0, 0.1, 1.0]}
         ),
         (
             EXPERIMENT + "metric: MAE",
-            "MAE is none of the model file's metrics (Accuracy, LogLoss, F1)",
+            "experiment.yaml:5: metric: MAE is none of the model file's metrics (Accuracy, LogLoss",
         ),
         (EXPERIMENT + "first: 100", "first: must be 2000 or more, not 100"),
         (EXPERIMENT + "keep: 0.2", "keep: must be 0.333333 or more, not 0.2"),
         (EXPERIMENT + "trials: 10", "method grid tries every combination: leave `trials` out"),
         (
             EXPERIMENT.replace("[0.0, 0.1, 1.0]", "{log: [0.1, 1.0]}"),
-            "say how often, as in  trials: 20",
+            "a range is drawn from: say how often, as in  method: random, trials: 20",
+        ),
+        (
+            EXPERIMENT.replace("[0.0, 0.1, 1.0]", "{log: [0.1, 1.0]}") + "trials: 5",
+            "a range is drawn from: say how often, as in  method: random, trials: 20",
+        ),
+        (
+            EXPERIMENT.replace("[0.0, 0.1, 1.0]", "{log: [0.1, 1.0]}") + "method: halving",
+            "a range is drawn from: say how often, as in  trials: 20",
         ),
         (EXPERIMENT.replace("[0.0, 0.1, 1.0]", "{lg: [0.1, 1.0]}"), "lg"),
         (

@@ -4,12 +4,14 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import UNSET
+from msgspec.structs import replace
 
 from config.model_file import parse_model_file
 from config.processes.stopping import Stop
@@ -60,10 +62,68 @@ def test_a_grid_gives_what_try_gives(lab: Lab) -> None:
     assert (found.records, found.planned) == (6 * 5_300, 6 * 5_300)
     for row in found.rows:
         texts = [each.model_file for each in lab.candidates if each.settings == row.set]
-        assert row.metrics == tried_alone(texts[0])
+        assert without_differences(row.metrics) == tried_alone(texts[0])
     best = max(row.metrics["Accuracy"].lifetime for row in found.rows)
     assert found.rows[0].metrics["Accuracy"].lifetime == best
     assert found.winner is not None
+
+
+def without_differences(metrics: Any) -> Any:
+    return {name: replace(score, difference=UNSET) for name, score in metrics.items()}
+
+
+def test_each_trial_is_compared_with_the_winner_as_try_compares_with_the_first(lab: Lab) -> None:
+    """Event by event; one that was let go on the events that both have learned."""
+    halved = searched(lab, LocalEngine(lab, workers=2), first=2_000)
+    ordered = [
+        next(each for each in lab.candidates if each.settings == row.set) for row in halved.rows
+    ]
+    side_by_side = SideBySide(ordered, stream("Bananas"))
+    beside = side_by_side.run(Stop(), TrialProgress("", None)).rows
+    (place,) = halved.let_go
+    begun = SideBySide(ordered, stream("Bananas", halved.let_go[place]))
+    early = begun.run(Stop(), TrialProgress("", None)).rows
+
+    assert not halved.rows[0].metrics["Accuracy"].difference
+    for n, row in enumerate(halved.rows[1:], 1):
+        tried_there = beside[n] if n < place else early[n]
+        assert row.learned == tried_there.learned
+        found, wanted = (each.metrics["Accuracy"].difference for each in (row, tried_there))
+        assert (found.events, found.mean) == (wanted.events, wanted.mean)
+        assert (found.low, found.high) == (wanted.low, wanted.high)
+
+
+def test_losses_of_too_many_trials_are_not_kept(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What they take is bounded; the search is as it was."""
+    monkeypatch.setattr("stream.trying.search.lab.LOSSES_MAX", 1_000)
+
+    found = searched(lab, LocalEngine(lab, workers=1), first=lab.records)
+
+    assert lab.is_too_much_to_pair
+    assert found.winner is not None
+    assert not any(row.metrics["Accuracy"].difference for row in found.rows)
+
+
+def test_how_far_trials_are_is_known_before_the_first_ends(lab: Lab) -> None:
+    """Each process says what it has learned, in memory that they share."""
+    engine = LocalEngine(lab, workers=2)
+    steps = [Step(trial=n, until=lab.records, is_last=True) for n in range(6)]
+    heard = [engine.under_way() for _ in engine.run(steps)]
+    engine.close()
+
+    assert any(0 < each < 2 * lab.records for each in heard), heard
+
+
+def test_what_comes_of_a_rung_is_told_by_the_records_that_were_learned(
+    lab: Lab, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A trial takes whole stretches: as the table has it."""
+    found = searched(lab, LocalEngine(lab, workers=2), first=2_000)
+
+    ((place, at),) = found.let_go.items()
+    assert f"3 of 6 trials go on from {at:,} records" in capsys.readouterr().err
+    assert {row.learned for row in found.rows[place:]} == {at}
+    assert {row.learned for row in found.rows[:place]} == {5_300}
 
 
 def tried_alone(model_file: Any) -> Any:
@@ -100,10 +160,10 @@ def test_ray_finds_the_same(starts_servers: None, lab: Lab) -> None:
 class DyingLab(Lab):
     """One trial's process is killed, as by a machine that is out of memory."""
 
-    def advance(self, step: Step) -> TrialOutcome:
+    def advance(self, step: Step, tell: Callable[[int], None] = print) -> TrialOutcome:
         if step.trial == 2:
             os.kill(os.getpid(), signal.SIGKILL)
-        return super().advance(step)
+        return super().advance(step, tell)
 
 
 def test_a_process_that_dies_costs_its_own_trial(lab: Lab) -> None:
@@ -127,6 +187,9 @@ class SlowEngine:
         for outcome in self._engine.run(steps):
             self._stop.is_asked = self._stop.is_asked or outcome is not None
             yield outcome
+
+    def under_way(self) -> int:
+        return self._engine.under_way()
 
 
 def test_who_stops_it_has_the_trials_so_far_and_no_winner(lab: Lab) -> None:

@@ -10,9 +10,12 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from msgspec.structs import replace
+
+from learner.progressive import Watch
 from learner.scores.means import Interval, RunningMean
 from learner.scores.tally import EventLoss
-from stream.trying.rows import ScoreDifference
+from stream.trying.rows import ScoreDifference, TrialRow
 
 _NO_FADING = 1.0
 
@@ -59,6 +62,28 @@ class LossWatch:
         return taken
 
 
+class Watches:
+    """Several watches as one."""
+
+    def __init__(self, watches: Sequence[Watch]) -> None:
+        self._watches = watches
+
+    @property
+    def narrowed(self) -> Watch | None:
+        """As the learner is handed it, which calls it for every event: none, the only one, all."""
+        return self if len(self._watches) > 1 else next(iter(self._watches), None)
+
+    def scored(self, y: Any, predicted: Any, probabilities: Any) -> None:
+        """Tell each."""
+        for watch in self._watches:
+            watch.scored(y, predicted, probabilities)
+
+    def unscored(self) -> None:
+        """Tell each."""
+        for watch in self._watches:
+            watch.unscored()
+
+
 class EventPairs:
     """Compares one model with the first on each stretch that both have taken.
 
@@ -80,6 +105,13 @@ class EventPairs:
         """Take what both made of the same records."""
         for name, mean in self._means.items():
             mean.update(_differences(first, other, name))
+
+    def taking(self, first: Sequence[float], other: Sequence[float], name: str) -> "EventPairs":
+        """The same, of all losses by which both were scored, of the first records on."""
+        places = range(min(len(first), len(other)))
+        both = (Scored(places, {name: losses[: len(places)]}) for losses in (first, other))
+        self.take(*both)
+        return self
 
     def differences(self) -> dict[str, ScoreDifference]:
         """Of each score that both have scored an event by."""
@@ -105,3 +137,12 @@ def _differences(first: Scored, other: Scored, name: str) -> list[float]:
         found = zip(other.places, ours, strict=True)
         pairs = ((loss, at[place]) for place, loss in found if place in at)  # type: ignore[assignment]
     return [a - b for a, b in pairs if a == a and b == b]
+
+
+def compared(row: TrialRow, pair: EventPairs) -> TrialRow:
+    """The row with how far its scores are from the first row's."""
+    metrics = dict(row.metrics)
+    for name, found in pair.differences().items():
+        if name in metrics:  # of a trial whose process died nothing is known
+            metrics[name] = replace(metrics[name], difference=found)
+    return replace(row, metrics=metrics)
