@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     from checkpoints.operating.connection import Connection
     from config.runs import TrialRun
     from config.settings import Settings
+    from stream.trying.beside.version import BesideVersion
     from stream.trying.rows import TrialRow
     from stream.trying.side_by_side import Comparison
     from stream.trying.sources import TrialSource
 
-INTERRUPTED, _REFUSED = 130, 6
+INTERRUPTED, _REFUSED, _NOT_THE_VERSION = 130, 6, 4
 
 Models = Annotated[
     list[Path],
@@ -117,7 +118,10 @@ def try_command(wired: TryWiring) -> Callable[..., None]:
             return kafka_source(wired, first, data_dir, end=end, limit=limit)
 
         log = (mlflow, wired.run_log()) if mlflow is not None else None
-        output = Output(plot=plot, csv=csv, as_json=as_json, scores_from=scores_from, log=log)
+        output = Output(
+            plot=plot, csv=csv, as_json=as_json, scores_from=scores_from, log=log,
+            reads=(Path(source),) if source is not None else (),
+        )  # fmt: skip
         raise typer.Exit(try_all(models, settings or [], opened, output))
 
     return try_models
@@ -128,6 +132,7 @@ class Output(Struct, frozen=True, kw_only=True):
 
     Attributes:
         scores_from: Scores are of what comes after so many records.
+        reads: Files that are read, beside the model files.
         log: The experiment in MLflow, and how runs are logged there.
     """
 
@@ -135,6 +140,7 @@ class Output(Struct, frozen=True, kw_only=True):
     csv: Path | None
     as_json: bool
     scores_from: int = 0
+    reads: tuple[Path, ...] = ()
     log: tuple[str, RunLog] | None = None
 
     @property
@@ -166,7 +172,7 @@ def try_all(
 
     if output.plot is not None:
         check_plot(output.plot)
-    check_asked(output.csv, output.plot)
+    check_asked(output.csv, output.plot, reads=[*models, *output.reads])
     with private_folder(None) as scratch:
         tried = candidates(models, grid(map(read_choices, settings)), scratch)
         source = opened(tried[0].model_file)
@@ -177,41 +183,59 @@ def try_all(
             done = trials.run(stop, TrialProgress(source.name, source.total()))
     if not done.records:
         say(f"{source.name} holds no record: nothing was tried")
-    _print(done, source, output)
-    return _exit_code(done, output.scores_from)
+    is_whole = done.ended_by is None and not done.is_stopped and not output.scores_from
+    beside = _beside_version(done.rows[0], tried[0].model_file, source) if is_whole else None
+    _print(done, source, output, beside)
+    code = _exit_code(done, output.scores_from)
+    return _NOT_THE_VERSION if not code and beside and beside.differences else code
 
 
 def kafka_source(
     wired: TryWiring, model_file: Any, data_dir: Path | None, *, end: str | None, limit: int | None
 ) -> "TrialSource":
     """A model's topics, to their end or to what a version has learned of them."""
+    from checkpoints.operating.connection import line_of
+    from checkpoints.reading.lineages import Lineages
     from stream.trying.kafka_source import KafkaLog, check_log, recorded_stretch, whole_stretch
 
     kafka = wired.settings(data_dir).kafka
     if end is None:
         return KafkaLog(kafka, model_file, whole_stretch(kafka, model_file), limit=limit)
     at = wired.connect(data_dir, model_file.name)
-    found = recorded_stretch(at.reader(model_file.name), at.store, at.keys.verifier, end)
+    found = recorded_stretch(Lineages(at.store, at.keys.verifier, line_of(model_file.name)), end)
     check_log(kafka, found)
     return KafkaLog(kafka, model_file, found, limit=limit)
 
 
-def _print(done: "Comparison", source: "TrialSource", output: Output) -> None:
+def _beside_version(
+    row: "TrialRow", model_file: Any, source: "TrialSource"
+) -> "BesideVersion | None":
+    """How the first row compares with the version whose records it learned, which is said."""
+    from stream.trying.beside.version import beside_version, told
+    from stream.trying.progress import say
+
+    if source.version is None or row.failed:
+        return None
+    beside = beside_version(row, model_file, source.version, passes_rollback=source.passes_rollback)
+    say(told(row, beside))
+    return beside
+
+
+def _print(
+    done: "Comparison", source: "TrialSource", output: Output, beside: "BesideVersion | None"
+) -> None:
     from config.files import write_asked
     from stream.trying.plot import write_plot
-    from stream.trying.progress import say
-    from stream.trying.rows import as_csv, as_json, beside_version
+    from stream.trying.rows import as_csv, as_json
     from stream.trying.table import as_table, labels_of
 
-    is_whole = done.ended_by is None and not done.is_stopped
-    if source.version is not None and is_whole and not output.scores_from:
-        say(beside_version(done.rows[0], source.version))
     labels = labels_of(done.rows)
     table = as_table(done.rows, labels)
     after = {"scores_from": output.scores_from} if output.scores_from else {}
     if after:
         table.append(f"scores: of what comes after {output.scores_from:,} records")
-    body = {**as_json(done.rows), **after}
+    compared = {"version": beside.body} if beside else {}
+    body = {**as_json(done.rows), **compared, **after}
     as_text = json.dumps(body, ensure_ascii=False) if output.as_json else None
     typer.echo(as_text or "\n".join(table))
     if output.csv is not None:

@@ -14,11 +14,9 @@ from contextlib import ExitStack, closing
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from checkpoints.reading.reader import LineReader
-from checkpoints.records.lineage import joined, open_lineage
-from checkpoints.records.manifest import Manifest, Run, version_number
-from checkpoints.records.signing import Verifier
-from checkpoints.stores.records import Records
+from checkpoints.reading.lineages import Lineages
+from checkpoints.records.lineage import Lineage, joined
+from checkpoints.records.manifest import Manifest, Run, Version, version_number
 from config.model.late_labels import answers_are_events
 from config.model_file import ModelFile
 from config.settings import KafkaSettings
@@ -54,12 +52,23 @@ class LogStretch(NamedTuple):
         spans: Each partition from the first to the last offset of it.
         labels: The topic of labels alone, where one is read.
         version: What it was learned by, where it was.
+        passes_rollback: The way to that leads over a version that a rollback made.
     """
 
     runs: tuple[Run, ...] | None
     spans: tuple[Span, ...]
     labels: str | None
     version: Manifest | None = None
+    passes_rollback: bool = False
+
+
+class NotOfThisLogError(StreamError):
+    """A version has learned what no log of this line holds, or what a trial cannot do again.
+
+    Operator: name an earlier version, or rebuild this one.
+    """
+
+    exit_code = 4
 
 
 class KafkaLog:
@@ -91,6 +100,7 @@ class KafkaLog:
         end = f" up to {stretch.version.name}" if stretch.version else ""
         self.name = f"{model_file.topics.events}{end}"
         self.version = stretch.version if limit is None else None
+        self.passes_rollback = stretch.passes_rollback
 
     def total(self) -> int | None:
         found = sum(span.end - span.begin for span in self._stretch.spans)
@@ -197,27 +207,51 @@ def whole_stretch(kafka: KafkaSettings, model_file: ModelFile) -> LogStretch:
     return LogStretch(None, read, topics.labels if has_labels else None)
 
 
-def recorded_stretch(
-    reader: LineReader, store: Records, verifier: Verifier, end: str
-) -> LogStretch:
-    """What a version was learned from, in the order in which its learner took it.
+def recorded_stretch(lineages: Lineages, end: str) -> LogStretch:
+    """What a version was learned from, in the order in which its learner took it: what rollbacks
+    have forgotten and rewinds have left out is no part of it.
 
     Raises:
         NotAVersionError: `end` is none.
-        NoSuchVersion: It is not kept, or nothing tells what it was learned from.
+        NoSuchVersion: It is not kept.
+        NotOfThisLogError: It goes on from a file, or from a rollback over events that waited.
         CheckpointError: Something there does not verify.
     """
     try:
         number = version_number(end)
     except ValueError as error:
         raise NotAVersionError(f"--end {end}: {error}") from error
-    version = reader.version(number)
-    runs = _runs_to(reader, store, verifier, version.id)
+    version = lineages.reader.version(number)
+    way = list(_way_to(lineages, version))
+    runs = joined(itertools.chain.from_iterable(of.runs for _, of in reversed(way)))
     manifest = version.manifest
+    forgot = next((step for step, of in way if step.manifest.rollback or of.forgotten), None)
+    if forgot is not None and manifest.model_file.get("late_labels"):
+        raise NotOfThisLogError(
+            f"--end {end}: {version} goes on from a rollback ({forgot}): events that it forgot "
+            "still wait for their labels, which no trial from the beginning has; name a version "
+            f"before it, or  weir rebuild {manifest.model} {end}  to have it made again from there"
+        )
     topics = manifest.model_file.get("topics", {})
     labels = topics.get("labels")
     is_read = labels != topics.get("events") and labels in manifest.offsets
-    return LogStretch(runs, _spans_of(runs), labels if is_read else None, manifest)
+    return LogStretch(
+        runs, _spans_of(runs), labels if is_read else None, manifest, forgot is not None
+    )
+
+
+def _way_to(lineages: Lineages, version: Version) -> Iterator[tuple[Version, Lineage]]:
+    """The kept versions from this one back to the untrained model, and what each learned."""
+    step: Version | None = version
+    while step is not None:
+        if step.manifest.kind == "import":
+            raise NotOfThisLogError(
+                f"{version} goes on from {step}, which came out of a file: what that had learned "
+                "is in no log of this line; name a version before it"
+            )
+        lineage = lineages.of(step)
+        yield step, lineage
+        step = None if lineage.base is None else lineages.reader.version_by_id(lineage.base)
 
 
 def check_log(kafka: KafkaSettings, stretch: LogStretch) -> None:
@@ -244,25 +278,6 @@ def check_log(kafka: KafkaSettings, stretch: LogStretch) -> None:
         if have.end < span.end:
             what = f"up to offset {span.end}, and the log ends at {have.end}"
             raise LogGoneError(f"{where}: {name} was learned {what}: it is not the same log")
-
-
-def _runs_to(
-    reader: LineReader, store: Records, verifier: Verifier, version_id: str
-) -> tuple[Run, ...]:
-    """The runs from the untrained model to this version, those of what it went back to left out."""
-    found: list[tuple[Run, ...]] = []
-    step: str | None = version_id
-    while step is not None:
-        envelope = store.lineage(reader.line, step)
-        if envelope is not None:
-            lineage = open_lineage(envelope, verifier, reader.line, version_id=step)
-            found.append(lineage.runs)
-            step = lineage.base
-        else:
-            manifest = reader.version_by_id(step).manifest
-            found.append(manifest.runs)
-            step = manifest.base
-    return joined(itertools.chain.from_iterable(reversed(found)))
 
 
 def _spans_of(runs: Sequence[Run]) -> tuple[Span, ...]:

@@ -9,7 +9,6 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from checkpoints.records.manifest import Manifest
 from config.model.better import is_better, is_bigger_better
 from config.runs import TrialRun
 from stream.trying.value_paths import flow
@@ -145,23 +144,6 @@ def of_scores(name: str, told: Mapping[str, float | None]) -> RowScore:
         majority=told.get("majority", UNSET),
         mean=told.get("mean", UNSET),
     )
-
-
-def beside_version(row: TrialRow, version: Manifest) -> str:
-    """Whether a row has the very numbers of the version that learned the same records, in words."""
-    name, counts = version.name, version.counts
-    told = {score: of["lifetime"] for score, of in version.metrics.items() if score in row.metrics}
-    off = [
-        f"{score} {row.metrics[score].lifetime!r} for {value!r}"
-        for score, value in told.items()
-        if row.metrics[score].lifetime != value
-    ]
-    off += (
-        [f"{row.learned:,} learned for {counts.learned:,}"] if row.learned != counts.learned else []
-    )
-    if not off:
-        return f"{row.model}: exactly the scores of {name}, {row.learned:,} learned"
-    return f"{row.model}: not the scores of {name}: {', '.join(off)}"
 
 
 def as_json(rows: Sequence[TrialRow]) -> dict[str, Any]:

@@ -30,12 +30,14 @@ class TrialSource(Protocol):
         file: Whose lines are the records' offsets; None: they are a topic's.
         labels: The topic of labels alone, where one is read.
         version: What learned these very records, where they were asked for by a version.
+        passes_rollback: The way to that leads over a version that a rollback made.
     """
 
     name: str
     file: str | None
     labels: str | None
     version: Manifest | None
+    passes_rollback: bool
 
     def total(self) -> int | None:
         """About how many records there are; None: not known."""
@@ -80,6 +82,7 @@ class FileSource:
     file: str | None
     labels: str | None = None
     version: Manifest | None = None
+    passes_rollback: bool = False
 
     def __init__(self, source: str, columns: CsvColumns, *, limit: int | None) -> None:
         check_source(source, columns)

@@ -62,10 +62,10 @@ def search_command(wired: TryWiring) -> Callable[..., None]:
 
         if plot is not None:
             check_plot(plot)
-        check_asked(output, csv, plot)
+        experiment = load_experiment(file)
+        check_asked(output, csv, plot, reads=experiment.reads(file))
         if output is not None and not force:
             _check_replaceable(output)
-        experiment = load_experiment(file)
         log = wired.run_log() if mlflow is not None else None
         with stop_when_told() as stop:
             has_curve = plot is not None or mlflow is not None

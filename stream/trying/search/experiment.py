@@ -100,6 +100,11 @@ class Experiment(ModelFilePart):
     first: Annotated[int, Field(ge=FIRST_RUNG_MIN)] = FIRST_RUNG_MIN
     keep: Annotated[float, Field(ge=1 / 3, le=0.9)] = 0.5
 
+    def reads(self, file: Path) -> list[Path]:
+        """What is read where this is the experiment file: it, the model file, and the data's."""
+        named = [self.model, *filter(None, [self.data.source])]
+        return [file, *(file.parent / name for name in named)]
+
     @model_validator(mode="after")
     def _values_are_listed(self) -> Self:
         is_drawn = any(isinstance(each, DrawRange) for each in self.space.values())

@@ -12,22 +12,26 @@ from kafka import KafkaProducer
 from checkpoints.errors import NoSuchVersion
 from checkpoints.operating.operator import Operator
 from checkpoints.operating.order import Order
+from checkpoints.reading.lineages import Lineages
 from config.model_file import parse_model_file
 from config.processes.stopping import Stop
 from stream.errors import TopicMissingError
+from stream.trying.beside.version import BesideVersion, beside_version, told
 from stream.trying.candidates import Candidate
 from stream.trying.kafka_source import (
     KafkaLog,
     LogGoneError,
     NotAVersionError,
+    NotOfThisLogError,
     check_log,
     recorded_stretch,
     whole_stretch,
 )
 from stream.trying.progress import TrialProgress
-from stream.trying.rows import TrialRow, beside_version
+from stream.trying.rows import TrialRow
 from stream.trying.side_by_side import Comparison, SideBySide
 from stream.trying.sources import TrialSource
+from tests.stream.ordered_line import Line, kept
 from tests.stream.rig import Rig, events, rig
 
 MODEL = """
@@ -48,9 +52,22 @@ def tried(source: TrialSource, *texts: str) -> Comparison:
 def recorded(at: Rig, version: str) -> KafkaLog:
     """What this version learned."""
     kafka = at.settings("try").kafka
-    stretch = recorded_stretch(at.reader(), at.store, at.keys.verifier, version)
+    stretch = recorded_stretch(lineages(at), version)
     check_log(kafka, stretch)
     return KafkaLog(kafka, at.model_file, stretch, limit=None)
+
+
+def lineages(at: Rig) -> Lineages:
+    return Lineages(at.store, at.keys.verifier, at.line)
+
+
+def compared(at: Rig, version: str, text: str = "") -> tuple[TrialRow, BesideVersion]:
+    """The row of the model, or of another one, and how it compares with the version."""
+    source, text = recorded(at, version), text or at.model_text
+    (row,) = tried(source, text).rows
+    assert source.version is not None
+    passes = source.passes_rollback
+    return row, beside_version(row, parse_model_file(text), source.version, passes_rollback=passes)
 
 
 def row_to(at: Rig, version: str) -> TrialRow:
@@ -72,6 +89,13 @@ def learned(at: Rig, count: int, seed: int) -> None:
     at.until(lambda: at.consumed() == before + count, "all is learned")
 
 
+def rolled_back(at: Rig, to: str) -> None:
+    """Have what came after this version forgotten."""
+    operator = Operator(at.store, at.keys.signer("operator"), at.keys.verifier, who="test")
+    order = Order(command="rollback", to=to, mode="forget", reason="a test of what is left")
+    operator.run(at.line, order)
+
+
 def oldest(at: Rig) -> int:
     """The number of the oldest version kept; those before it are folded into it."""
     found = at.reader().versions(limit=30)
@@ -90,14 +114,78 @@ def test_a_versions_numbers_come_again(at: Rig) -> None:
     assert head is not None
     middle = at.reader().versions(limit=30)[-1]
     for version in (head, middle):
-        row = row_to(at, version.manifest.name)
-        assert {n: s.lifetime for n, s in row.metrics.items()} == {
-            n: s["lifetime"] for n, s in version.manifest.metrics.items()
-        }
+        row, beside = compared(at, version.manifest.name)
+        for window in ("lifetime", "rolling", "fading"):
+            assert {n: getattr(s, window) for n, s in row.metrics.items()} == {
+                n: s[window] for n, s in version.manifest.metrics.items()
+            }
         assert row.learned == version.manifest.counts.learned
-        assert beside_version(row, version.manifest).startswith(
+        assert beside.is_exact
+        assert told(row, beside).startswith(
             f"{at.line.model}: exactly the scores of {version.manifest.name}"
         )
+
+
+def test_another_model_in_a_versions_place_is_not_called_equal(at: Rig) -> None:
+    """Whatever scores it has; nor is one that the records were not learned by."""
+    process = at.start()
+    learned(at, 60, 1)
+    at.stop(process)
+    name = at.head().manifest.name
+    learner = "[preprocessing.StandardScaler, linear_model.LogisticRegression]"
+    tree = at.model_text.replace(learner, "[tree.HoeffdingTreeClassifier]")
+    other = at.model_text.replace("[Accuracy, LogLoss]", "[F1]")
+
+    row, beside = compared(at, name, tree)
+    assert (beside.other, beside.is_exact) == (("learner",), False)
+    assert told(row, beside).endswith("was learned by another model file (learner)")
+    assert compared(at, name, other)[1].is_exact, "of what both tell"
+
+    row, beside = compared(at, name)
+    wrong = beside_version(
+        msgspec.structs.replace(row, refused=3), at.model_file,
+        at.head().manifest, passes_rollback=False,
+    )  # fmt: skip
+    assert wrong.differences == ("refused 3 for 0",)
+    assert told(row, wrong) == f"{row.model}: not the scores of {name}: refused 3 for 0"
+
+
+def test_what_a_rewind_replayed_is_learned_again(place: dict[str, Any]) -> None:
+    """And nothing that it left out: the rewind's own version, and one that goes on from it."""
+    with rig(**kept(place)) as at:
+        at.start()
+        line = Line(at)
+        good = line.learns(100)
+        line.learns(100, bad=range(150, 160))
+        line.rewind(good, "0:150-159", "id:e-120")
+        head = line.learns(30)
+        made = next(each for each in at.reader().versions(limit=500) if each.manifest.rewind)
+
+        for version in (made, head):
+            row, beside = compared(at, version.manifest.name)
+            assert beside.is_exact, told(row, beside)
+        assert row.learned == 230 - 11
+
+
+def test_ids_that_a_rollback_left_known_are_said_to_make_the_difference(at: Rig) -> None:
+    """A trial from the beginning does not know them: it is said, and is not taken for equal."""
+    process = at.start()
+    learned(at, 90, 1)
+    back_to = at.head()
+    named = [{**each, "id": f"e{n}"} for n, each in enumerate(events(90, 2))]
+    at.send_events(named)
+    at.until(lambda: at.consumed() == 180, "all is learned")
+    rolled_back(at, back_to.manifest.name)
+    at.send_events(named)  # each is a duplicate to the learner, though the model forgot it
+    at.until(lambda: at.consumed() == 270, "all is refused")
+    at.stop(process)
+
+    row, beside = compared(at, at.head().manifest.name)
+
+    assert (row.learned, at.head().manifest.counts.learned) == (180, 90)
+    assert "learned 180 for 90" in beside.differences
+    assert "; a rollback lies on the way there: " in told(row, beside)
+    assert f"weir rebuild {row.model} v" in told(row, beside)
 
 
 def test_what_a_rollback_forgot_is_not_learned(at: Rig) -> None:
@@ -107,20 +195,16 @@ def test_what_a_rollback_forgot_is_not_learned(at: Rig) -> None:
     back_to = at.head()
     assert back_to is not None
     learned(at, 300, 2)
-    operator = Operator(at.store, at.keys.signer("operator"), at.keys.verifier, who="test")
-    order = Order(
-        command="rollback", to=back_to.manifest.name, mode="forget", reason="a test of what is left"
-    )
-    operator.run(at.line, order)
+    rolled_back(at, back_to.manifest.name)
     learned(at, 300, 3)
     at.stop(process)
 
     head = at.head()
     assert head is not None
-    row = row_to(at, head.manifest.name)
+    row, beside = compared(at, head.manifest.name)
 
     assert row.learned == head.manifest.counts.learned == 600
-    assert row.metrics["Accuracy"].lifetime == head.manifest.metrics["Accuracy"]["lifetime"]
+    assert (beside.passes_rollback, beside.is_exact) == (True, True)
 
 
 def test_a_topic_is_read_to_its_end(at: Rig, capsys: pytest.CaptureFixture[str]) -> None:
@@ -153,14 +237,14 @@ def test_what_is_not_there_is_told(at: Rig) -> None:
     learned(at, 30, 1)
     at.stop(process)
     kafka, other = at.settings("try").kafka, parse_model_file(MODEL.format(name="no-such-model"))
-    stretch = recorded_stretch(at.reader(), at.store, at.keys.verifier, at.head().manifest.name)
+    stretch = recorded_stretch(lineages(at), at.head().manifest.name)
     first = stretch.spans[0]
     beyond = stretch._replace(spans=(first._replace(end=10_000),))
 
     with pytest.raises(NotAVersionError, match="--end 3: '3' is no version"):
-        recorded_stretch(at.reader(), at.store, at.keys.verifier, "3")
+        recorded_stretch(lineages(at), "3")
     with pytest.raises(NoSuchVersion):
-        recorded_stretch(at.reader(), at.store, at.keys.verifier, "v999")
+        recorded_stretch(lineages(at), "v999")
     with pytest.raises(LogGoneError, match="up to offset 10000, and the log ends at 10"):
         check_log(kafka, beyond)
     with pytest.raises(TopicMissingError):
@@ -200,3 +284,22 @@ def test_labels_of_their_own_topic_come_in_the_recorded_order(
         == (manifest.counts.learned, manifest.counts.pending)
     )
     assert row.metrics["LogLoss"].lifetime == manifest.metrics["LogLoss"]["lifetime"]
+
+
+def test_events_that_wait_over_a_rollback_are_refused(
+    place: dict[str, Any], unique_name: str
+) -> None:
+    """Those that it made the model forget wait on: no trial from the beginning has them."""
+    with rig(**{**place, "model_text": LATE.format(name=unique_name)}) as at:
+        process = at.start()
+        learned(at, 30, 1)
+        back_to = at.head().manifest.name
+        assert recorded_stretch(lineages(at), back_to).passes_rollback is False
+        learned(at, 30, 2)
+        rolled_back(at, back_to)
+        learned(at, 30, 3)
+        at.stop(process)
+        name = at.head().manifest.name
+
+        with pytest.raises(NotOfThisLogError, match=f"weir rebuild {unique_name} {name}"):
+            recorded_stretch(lineages(at), name)
