@@ -57,7 +57,7 @@ class Client:
     Args:
         url: Where it answers, as `weir dev` prints it.
         key: `ID.SECRET`, where the API asks for a key.
-        timeout_s: Seconds that a request may take, all its tries together.
+        timeout_s: Seconds after which no try is begun, and that any wait for the server may take.
 
     >>> from weir import Client
     >>> with Client(url) as weir:  # doctest: +SKIP
@@ -68,11 +68,10 @@ class Client:
     """
 
     def __init__(self, url: str, key: str | None = None, *, timeout_s: float = 10.0) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in _KINDS or parts.hostname is None:
-            raise ValueError(f"{url!r} is no address such as http://127.0.0.1:8000")
-        self._scheme, self._host, self._port = parts.scheme, parts.hostname, parts.port
-        self._base, self._timeout_s = parts.path, timeout_s
+        if not (key or "").isascii():
+            raise ValueError("a key is ID.SECRET, in letters and digits of ASCII")
+        self._scheme, self._host, self._port, self._base = _address(url)
+        self._timeout_s = timeout_s
         self._idle: deque[http.client.HTTPConnection] = deque()
         self._headers = {"content-type": "application/json", "accept": "application/json"}
         if key is not None:
@@ -107,7 +106,7 @@ class Client:
         Where Kafka keeps each: `{"id", "topic", "partition", "offset"}`. Of more than one request
         (500 KB) those before a refused one were taken.
         """
-        named = ({"id": str(uuid.uuid4()), **taken_event(event)} for event in events)
+        named = ({**each, "id": _id_of(each)} for each in map(taken_event, events))
         bodies = (f'{{"events":{part}}}' for part in parts(named))
         asked = (self._ask("POST", model, "/events", body) for body in bodies)
         return [place for each in asked for place in each["items"]]
@@ -140,12 +139,13 @@ class Client:
         while True:
             tries += 1
             status, wait_s, found = self._once(method, where, body, end)
-            if status is not None and 200 <= status < 300:
+            if status is not None and 200 <= status < 300 and isinstance(found, dict):
                 return found
             pause_s = max(wait_s, min(_PAUSE_MAX_S, _PAUSE_S * 2**tries) * random.uniform(0.5, 1))
             if status not in _TRY_AGAIN or time.monotonic() + pause_s > end:
-                told = f"{method} {where}: {found.get('detail', found)} (tried {tries} times)"
-                raise RequestError(told, status=status, problem=found)
+                problem = found if isinstance(found, dict) else {"detail": f"not Weir's: {found}"}
+                told = f"{method} {where}: {problem.get('detail', found)} (tried {tries} times)"
+                raise RequestError(told, status=status, problem=problem)
             time.sleep(pause_s)
 
     def _once(
@@ -165,7 +165,7 @@ class Client:
         try:
             found = json.loads(text)
         except ValueError:  # not the API's own: a proxy's, in front of it
-            found = {"detail": text[:200].decode("utf-8", "replace")}
+            found = text[:200].decode("utf-8", "replace")
         return answer.status, float(wait) if wait.isdecimal() else 0.0, found
 
     def _connection(self, timeout_s: float) -> http.client.HTTPConnection:
@@ -178,3 +178,22 @@ class Client:
         if found.sock is not None:
             found.sock.settimeout(timeout_s)
         return found
+
+
+def _address(url: str) -> tuple[str, str, int | None, str]:
+    """Scheme, host, port and path."""
+    what = f"{url!r} is no address such as http://127.0.0.1:8000"
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise ValueError(f"{what}: {error}") from error
+    if parts.scheme not in _KINDS or not parts.hostname:
+        raise ValueError(what)
+    return parts.scheme, parts.hostname, port, parts.path
+
+
+def _id_of(event: Mapping[str, Any]) -> Any:
+    """Its own, or a new one: one that is null would be another event each time it is sent."""
+    own = event.get("id")
+    return str(uuid.uuid4()) if own is None else own

@@ -115,7 +115,8 @@ def test_events_without_an_id_get_one():
     """So that one that was sent twice is learned once."""
     events = [{"features": x, "label": y} for x, y in phishing(3)]
     with running() as at, Client(at.url) as client:
-        places = client.send("phishing", [{**events[0], "id": "mine"}, *events[1:]])
+        given = [{**events[0], "id": "mine"}, {**events[1], "id": None}, events[2]]
+        places = client.send("phishing", given)
 
     sent = [json.loads(value)["id"] for _, _, value in at.publisher.records]
     assert [each["id"] for each in places] == sent
@@ -195,7 +196,41 @@ def test_it_gives_up_when_the_time_is_over():
     assert time.monotonic() - started < 2
 
 
-@pytest.mark.parametrize("url", ["127.0.0.1:8000", "ftp://host", "http://"])
+class Stranger(BaseHTTPRequestHandler):
+    """Answers 200, and is no API of Weir's."""
+
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"<p>hello</p>")
+
+    def log_message(self, *_):
+        """Nothing."""
+
+
+def test_what_is_not_weirs_is_no_answer():
+    """Whatever its status says."""
+    with HTTPServer(("127.0.0.1", 0), Stranger) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        with (
+            Client(f"http://127.0.0.1:{server.server_port}") as client,
+            pytest.raises(RequestError, match="not Weir's: <p>hello</p>") as caught,
+        ):
+            client.status("m")
+        thread.join()
+
+    assert caught.value.status == 200
+
+
+def test_a_key_that_no_header_can_carry_is_refused_when_it_is_given():
+    with pytest.raises(ValueError, match=r"a key is ID\.SECRET"):
+        Client("http://127.0.0.1:8000", key="ключ")
+
+
+@pytest.mark.parametrize(
+    "url", ["127.0.0.1:8000", "ftp://host", "http://", "http://host:99999", "http://host:x"]
+)
 def test_what_is_no_address_is_refused_when_it_is_given(url):
     with pytest.raises(ValueError, match="is no address such as"):
         Client(url)
