@@ -129,7 +129,7 @@ class Trial:
 
     Args:
         scratch: A private folder in memory, for learners that save only to a path.
-        is_compared: Its losses are asked for, event by event.
+        compared_by: The scores of which its losses are asked for, event by event.
         has_curve: Its scores are noted on the way.
         file: Whose lines the records' offsets are; None: they are a topic's.
         scores_from: Its scores are of what comes after so many records; it learns those before.
@@ -153,7 +153,7 @@ class Trial:
         candidate: Candidate,
         scratch: Path | None = None,
         *,
-        is_compared: bool = False,
+        compared_by: Sequence[str] = (),
         has_curve: bool = False,
         file: str | None = None,
         scores_from: int = 0,
@@ -164,7 +164,7 @@ class Trial:
         self.first_refused: str | None = None
         self.records = 0
         model_file = candidate.model_file
-        losses = scores_of(model_file, model_file.metrics).event_losses() if is_compared else {}
+        losses = scores_of(model_file, compared_by).event_losses()
         self.losses, self._losses = losses, LossWatch(losses)
         has_curve = has_curve or (state is not None and state.curve is not None)
         beside = state.beside if state is not None else None
