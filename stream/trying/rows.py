@@ -168,7 +168,7 @@ def as_csv(rows: Sequence[TrialRow]) -> str:
     ...           refused_by={}, nonfinite=0, pending=0, expired=0, drifts=0,
     ...           metrics={"Accuracy": score}, events_per_second=9.0, bytes=1)
     >>> print(as_csv([row]).splitlines()[1])
-    m,m.yaml,2,2,0,0,0,0,0,9.0,1,,0.5,0.5,0.4
+    m,m.yaml,2,2,0,0,0,0,0,9.0,1,,,0.5,0.5,0.4
     """
     flat = [_flat(row) for row in rows]
     columns = list(dict.fromkeys(name for each in flat for name in each))
