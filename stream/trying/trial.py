@@ -217,7 +217,9 @@ class Trial:
         if self._curve is not None and self._beside is not None:
             self._beside.count()
             if self._curve.is_due(before, self.records):
-                self._curve.add(self._point())
+                # The baselines cost as much as the scores: half the points, which are those that
+                # stay when the curve is thinned.
+                self._curve.add(self._point(is_beside=len(self._curve.points) % 2 == 1))
         return self._scored(decoded, refused) if self.losses else None
 
     def _score_from_here(self) -> None:
@@ -310,11 +312,11 @@ class Trial:
         before = [each for each in self._curve.points if each.events < self._trainer.tally.learned]
         return [*before, self._point()]
 
-    def _point(self) -> Point:
+    def _point(self, *, is_beside: bool = True) -> Point:
         return Point(
             events=self._trainer.tally.learned,
             rolling=self._trainer.rolling(),
-            baseline={} if self._beside is None else self._beside.rolling(),
+            baseline=self._beside.rolling() if is_beside and self._beside is not None else {},
         )
 
     def _scored(self, decoded: Decoded, refused: Sequence[tuple[int, Refusal]]) -> Scored | None:
