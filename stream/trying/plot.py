@@ -61,7 +61,7 @@ def _panel(name: str, rows: Sequence[TrialRow], labels: Sequence[str]) -> Panel:
 def _level(name: str, rows: Sequence[TrialRow]) -> list[Series]:
     """The better baseline over the same window of events, of the first row that has the score."""
     row = next(row for row in rows if name in row.metrics)
-    points = [(point.events, point.baseline.get(name)) for point in row.curve]
+    points = [(point.events, point.baseline.get(name)) for point in row.curve if point.baseline]
     if all(y is None for _, y in points):
         return []
     return [Series(name="the better baseline", points=points, is_beside=True)]

@@ -64,7 +64,7 @@ class Point(Struct, frozen=True, kw_only=True):
     """The rolling scores after so many events learned.
 
     Attributes:
-        baseline: Of each score the better baseline's, over the same window.
+        baseline: Of each score the better baseline's, over the same window; of every other point.
     """
 
     events: int

@@ -138,7 +138,7 @@ class SideBySide:
         return Trial(
             candidate,
             self._scratch,
-            is_compared=self._is_compared,
+            compared_by=candidate.model_file.metrics if self._is_compared else (),
             has_curve=self._has_curve,
             file=self._source.file,
             scores_from=self._scores_from,

@@ -131,7 +131,7 @@ class Trial:
 
     Args:
         scratch: A private folder in memory, for learners that save only to a path.
-        is_compared: Its losses are asked for, event by event.
+        compared_by: The scores of which its losses are asked for, event by event.
         has_curve: Its scores are noted on the way.
         file: Whose lines the records' offsets are; None: they are a topic's.
         scores_from: Its scores are of what comes after so many records; it learns those before.
@@ -155,7 +155,7 @@ class Trial:
         candidate: Candidate,
         scratch: Path | None = None,
         *,
-        is_compared: bool = False,
+        compared_by: Sequence[str] = (),
         has_curve: bool = False,
         file: str | None = None,
         scores_from: int = 0,
@@ -166,7 +166,7 @@ class Trial:
         self.first_refused: str | None = None
         self.records = 0
         model_file = candidate.model_file
-        losses = scores_of(model_file, model_file.metrics).event_losses() if is_compared else {}
+        losses = scores_of(model_file, compared_by).event_losses()
         self.losses, self._losses = losses, LossWatch(losses)
         has_curve = has_curve or (state is not None and state.curve is not None)
         beside = state.beside if state is not None else None
@@ -221,7 +221,9 @@ class Trial:
         if self._curve is not None and self._beside is not None:
             self._beside.count()
             if self._curve.is_due(before, self.records):
-                self._curve.add(self._point())
+                # The baselines cost as much as the scores: half the points, which are those that
+                # stay when the curve is thinned.
+                self._curve.add(self._point(is_beside=len(self._curve.points) % 2 == 1))
         return self._scored(decoded, refused) if self.losses else None
 
     def _score_from_here(self) -> None:
@@ -317,11 +319,11 @@ class Trial:
         before = [each for each in self._curve.points if each.events < self._trainer.tally.learned]
         return [*before, self._point()]
 
-    def _point(self) -> Point:
+    def _point(self, *, is_beside: bool = True) -> Point:
         return Point(
             events=self._trainer.tally.learned,
             rolling=self._trainer.rolling(),
-            baseline={} if self._beside is None else self._beside.rolling(),
+            baseline=self._beside.rolling() if is_beside and self._beside is not None else {},
         )
 
     def _scored(self, decoded: Decoded, refused: Sequence[tuple[int, Refusal]]) -> Scored | None:

@@ -145,17 +145,17 @@ class Lab:
         tape = self.tapes[self.keys[step.trial]]
         before = step.state.records if step.state is not None else 0
         losses = array("d")
-        has_losses = self.event_loss() is not None
+        compared_by = [self.metric] if self.event_loss() is not None else []
         with private_folder(None) as scratch:
-            trial = self._trial(step, scratch, is_compared=has_losses, state=step.state)
+            trial = self._trial(step, scratch, compared_by=compared_by, state=step.state)
             for stretch in tape.between(before, step.until):
                 try:
                     scored = trial.take(stretch)
                 except LearnFailedError:
                     earlier = tape.between(0, trial.records) if trial.records else ()
-                    new = self._trial(step, scratch, is_compared=has_losses)
+                    new = self._trial(step, scratch, compared_by=compared_by)
                     trial, scored = begun_anew(new, earlier, stretch)
-                if has_losses:
+                if compared_by:
                     losses.extend(_in_places(scored, stretch.count, self.metric))
                 tell(trial.records - before)
             row = trial.row()
@@ -169,12 +169,17 @@ class Lab:
             )
 
     def _trial(
-        self, step: Step, scratch: Path, *, is_compared: bool, state: TrialState | None = None
+        self,
+        step: Step,
+        scratch: Path,
+        *,
+        compared_by: Sequence[str],
+        state: TrialState | None = None,
     ) -> Trial:
         return Trial(
             self.candidates[step.trial],
             scratch,
-            is_compared=is_compared,
+            compared_by=compared_by,
             has_curve=self.has_curve,
             file=self.file,
             state=state,
