@@ -141,7 +141,8 @@ def _command(function: Callable[..., None]) -> Callable[..., None]:
             code = getattr(error, "exit_code", None)
             if code is None:
                 raise
-            typer.echo(f"weir: {error}", err=True)
+            hint = getattr(error, "param_hint", None)  # which option Typer's own error is about
+            typer.echo(f"weir: {hint}: {error}" if hint else f"weir: {error}", err=True)
             raise typer.Exit(code) from error
 
     return run

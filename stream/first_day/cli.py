@@ -135,5 +135,5 @@ def _tell(found: "Iterable[Finding]", body: dict[str, Any], *, as_json: bool) ->
 
 def _refuse_without_data(given: Mapping[str, Any]) -> None:
     if any(given.values()):
-        what = "--label, --id, --columns, --null, --delimiter and --decimal say how --data is read"
+        what = "--label, --id, --columns, --null, --delimiter and --decimal say how it is read"
         raise typer.BadParameter(what, param_hint="--data")

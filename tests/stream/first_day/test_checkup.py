@@ -200,7 +200,7 @@ def test_a_source_that_is_not_there_is_refused(tmp_path):
 
 @pytest.mark.parametrize(
     ("words", "what"),
-    [(["--label", "y"], "say how --data is read"),
+    [(["--label", "y"], "weir: --data: --label, --id, --columns"),
      (["--data", "shop.csv", "--label", "y"], "one model is tried at a time")],
 )  # fmt: skip
 def test_options_that_mean_nothing_are_refused(tmp_path, words, what):
