@@ -28,6 +28,7 @@ setup: .venv/ready  ## Python packages into .venv
 	@.venv/bin/uv --version 2>/dev/null | grep -qF $(UV_VERSION) || .venv/bin/python -m pip install --quiet uv==$(UV_VERSION)
 	@.venv/bin/uv sync --frozen --inexact --quiet --compile-bytecode
 	@.venv/bin/python -m compileall -q weir.py api checkpoints config learner stream
+	@echo "Weir is ready: .venv/bin/weir; make demo starts one that learns" >&2
 	@touch $@
 
 # A file at a time, in the order of tests/conftest.py: what a file's tests share is there once. What

@@ -47,8 +47,12 @@ _UNNAMABLE = re.compile(r"[^\w\-. :/]")  # what a name there may not have, such 
 _name_rules = attrgetter(
     "_validate_model_name", "_validate_model_alias_name", "_validate_model_alias_name_reserved"
 )
-# MLflow's own defaults wait for minutes for a server that is gone.
-_PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "20"}
+# MLflow's own defaults wait for minutes for a server that is gone, and print two lines a run.
+_USUAL = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+}
 
 
 class MlflowMissingError(Exception):
@@ -104,7 +108,7 @@ def require_mlflow() -> Any:
     Raises:
         MlflowMissingError: It is not installed.
     """
-    for name, usual in _PATIENCE.items():
+    for name, usual in _USUAL.items():
         os.environ.setdefault(name, usual)
     try:
         import mlflow

@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from msgspec import Struct
@@ -34,7 +35,7 @@ class Begun(Struct, frozen=True, kw_only=True):
             output: Where the model file is; None: it went to stdout.
         """
         look, aim = self.proposal.look, self.proposal.aim
-        features = len(self.proposal.numbers) + len(self.proposal.texts)
+        features = sum(nature.is_feature for _, nature in self.proposal.columns)
         yield (
             f"{look.path}: {look.extent} looked at: {aim.task} ({aim.why}), {features:,} columns "
             f"to learn from, {len(self.proposal.left_out) + len(look.unread):,} left out"
@@ -46,6 +47,12 @@ class Begun(Struct, frozen=True, kw_only=True):
             yield (
                 f"beware: {names}: {leak.told}. Where it is not known before the label, leave it "
                 f"out:  --drop {shlex.quote(names)}"
+            )
+        if found := self.proposal.strongest:
+            told = ", ".join(f"{it.column} ({it.short})" for it in found)
+            yield (
+                f"most telling, each alone: {told}. Is each known when the model is asked? Leave "
+                "out all that is not:  --drop NAME,NAME"
             )
         if output is None:
             return
@@ -69,7 +76,9 @@ def begin(
     proposal = proposal_for(look_at(path, chosen, drop))
     named = str(path) if not str(path).startswith("-") else f"./{path}"
     words = [named, *_options(chosen)]
-    data = shlex.join(words)
+    # What was not chosen is left out by the model, whose file says what it is.
+    later = chosen if proposal.look.unread else replace(chosen, features=None)
+    data = shlex.join([named, *_options(later)])
     stem = output.stem if output else path.name.removesuffix(".gz").removesuffix(".csv")
     text = model_text(
         proposal,

@@ -1,14 +1,15 @@
 """The first rows of a CSV file, column by column."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from config.model_file import parse_model_file
 from config.text.nearest import did_you_mean
-from stream.errors import SendError
+from stream.errors import CellError, SendError
 from stream.first_day.columns.column import Column
 from stream.first_day.columns.leaks import Row
 from stream.first_day.columns.spread import Spread
@@ -36,8 +37,8 @@ class Look:
         is_whole: There are no more.
         label: The label's column.
         columns: The others that may be learned from, in the file's order.
-        dropped: Of these the ones that were asked to be left out.
-        unread: Columns that were not chosen, and not looked at.
+        dropped: Of these the ones that are to be left out: they were named, or not chosen.
+        unread: Columns that were not chosen, and could not be looked at.
         sample: Features and label of some rows, spread evenly.
     """
 
@@ -59,6 +60,9 @@ class Look:
 def look_at(path: Path, chosen: CsvColumns, drop: Sequence[str] = ()) -> Look:
     """The first rows of a CSV file.
 
+    Columns that were not chosen are looked at like those to drop, so that the model file can say
+    what they are; where they cannot be read, or are too many, they are passed over.
+
     Args:
         path: `.csv` or `.csv.gz`.
         chosen: `label` is named.
@@ -71,17 +75,35 @@ def look_at(path: Path, chosen: CsvColumns, drop: Sequence[str] = ()) -> Look:
     assert chosen.label is not None
     if Path(str(path).removesuffix(".gz")).suffix != ".csv":
         raise SendError(f"{path}: a model file is made of a .csv or .csv.gz file")
-    file = CsvFile(path, chosen, first_lines)
+    names = _checked_names(path, CsvFile(path, chosen, first_lines), drop)
+    others = _others(CsvFile(path, chosen, first_lines), chosen)
+    if others and len(names) + len(others) <= _COLUMNS_MAX:
+        wider = replace(chosen, features=(*names, *others))
+        with contextlib.suppress(CellError):
+            return _looked(path, wider, dropped=frozenset([*drop, *others]), unread=())
+    return _looked(path, chosen, dropped=frozenset(drop), unread=tuple(others))
+
+
+def _checked_names(path: Path, file: CsvFile, drop: Sequence[str]) -> list[str]:
+    """The features' columns, if there are some and not too many."""
     names = file.features
     if len(names) > _COLUMNS_MAX:
         what = f"{len(names):,} columns beside the label, and an event has {_COLUMNS_MAX:,} at most"
         raise SendError(f"{path}:1: {what}: choose them with --columns")
     if not names:
-        raise SendError(f"{path}:1: has no column beside {chosen.label!r} to learn from")
+        raise SendError(f"{path}:1: has no column beside the label's to learn from")
     _check_dropped(f"{path}:1", drop, names)
-    label, columns = Column(chosen.label), {name: Column(name) for name in names}
-    rows_max = max(_ROWS_MIN, min(_ROWS_MAX, _CELLS_MAX // len(names)))
-    sample = Spread[Row](max(_KEPT_MIN, min(_KEPT_MAX, _CELLS_KEPT_MAX // len(names))))
+    return names
+
+
+def _looked(
+    path: Path, chosen: CsvColumns, *, dropped: frozenset[str], unread: tuple[str, ...]
+) -> Look:
+    file = CsvFile(path, chosen, first_lines)
+    label = Column(str(chosen.label))
+    columns = {name: Column(name) for name in file.features}
+    rows_max = max(_ROWS_MIN, min(_ROWS_MAX, _CELLS_MAX // len(columns)))
+    sample = Spread[Row](max(_KEPT_MIN, min(_KEPT_MAX, _CELLS_KEPT_MAX // len(columns))))
     events = file.events(_NO_MODEL)
     rows = 0
     for _, event in islice(events, rows_max):
@@ -97,13 +119,13 @@ def look_at(path: Path, chosen: CsvColumns, drop: Sequence[str] = ()) -> Look:
         is_whole=rows < rows_max or next(events, None) is None,
         label=label,
         columns=tuple(columns.values()),
-        dropped=frozenset(drop),
-        unread=tuple(_unread(file, chosen)),
+        dropped=dropped,
+        unread=unread,
         sample=tuple(sample.kept),
     )
 
 
-def _unread(file: CsvFile, chosen: CsvColumns) -> list[str]:
+def _others(file: CsvFile, chosen: CsvColumns) -> list[str]:
     """Columns with a name that were not chosen."""
     if chosen.features is None:
         return []

@@ -22,7 +22,7 @@ _MENDS = {
     "time": "as columns, an hour or a weekday can be learned from; in NDJSON it is the event's ts",
     "many": "shorten it, or encode it with preprocessing.FeatureHasher",
     "empty": "nothing is known of it",
-    "dropped": "by --drop or --columns; an event may bring it all the same",
+    "dropped": "by --drop or --columns",
 }
 _UNREAD_MAX = 200  # columns that were not chosen: of more, those that stand first
 
@@ -76,26 +76,34 @@ def _learner(proposal: Proposal) -> Iterator[str]:
         yield from (f"    #   {kind}: {_MENDS[kind]}" for kind in kinds)
         yield from _listed("    - compose.Discard: ", left_out, 8)
     yield from _comment(
-        "A linear model, which learns from the first events on: numbers are scaled, of texts each "
-        f"value is a feature. Where that is not enough, try {proposal.tree} in its place.",
+        "A linear model, which learns from the first events on: numbers are scaled, but for 0 and "
+        "1; of texts each value is a feature. Where that is not enough, try "
+        f"{proposal.tree} in its place.",
         4,
     )
-    yield from _encoded(proposal.numbers, proposal.texts)
+    yield from _encoded(proposal)
     yield f"    - {proposal.learner}"
 
 
-def _encoded(numbers: list[str], texts: list[str]) -> Iterator[str]:
-    """Numbers scaled, texts encoded; each branch names what it does not take."""
-    if not texts:
-        yield "    - preprocessing.StandardScaler"
+def _encoded(proposal: Proposal) -> Iterator[str]:
+    """Numbers scaled, texts encoded, flags as they are; each branch names what it does not take."""
+    encoder = "preprocessing.OneHotEncoder: {drop_zeros: true}"
+    groups = {
+        "preprocessing.StandardScaler": proposal.numbers,
+        f"{{{encoder}}}": proposal.texts,
+        "": proposal.flags,
+    }
+    used = {step: names for step, names in groups.items() if names}
+    if len(used) == 1:
+        (step,) = used
+        yield from (f"    - {encoder if proposal.texts else step}",) if step else ()
         return
-    if not numbers:
-        yield "    - preprocessing.OneHotEncoder: {drop_zeros: true}"
-        return
-    encoder = "{preprocessing.OneHotEncoder: {drop_zeros: true}}"
     yield "    - compose.TransformerUnion:"
-    for others, step in ((texts, "preprocessing.StandardScaler"), (numbers, encoder)):
-        yield from _listed("        - [{compose.Discard: ", others, 12, more=f"}}, {step}]")
+    for step in used:
+        others = [name for other, names in used.items() if other != step for name in names]
+        yield from _listed(
+            "        - [{compose.Discard: ", others, 12, more=f"}}, {step}]" if step else "}]"
+        )
 
 
 def _features(proposal: Proposal) -> Iterator[str]:

@@ -9,7 +9,7 @@ from stream.errors import SendError
 from stream.first_day.columns.column import Column
 from stream.first_day.columns.kinds import Nature, nature_of
 from stream.first_day.columns.label import Aim, aim_of
-from stream.first_day.columns.leaks import Leak, leaks_among
+from stream.first_day.columns.leaks import Leak, Telling, leaks_among, strongest_among
 from stream.first_day.look import Look
 
 _TOLD_MAX = 8  # columns in a message
@@ -45,6 +45,7 @@ class Proposal:
         columns: Each column, and what it is.
         missing: Texts that mean that nothing is there, beside the usual ones.
         leaks: Columns that are learned from and tell the label by themselves.
+        strongest: Columns that are learned from and alone tell most of it.
     """
 
     look: Look
@@ -52,6 +53,7 @@ class Proposal:
     columns: tuple[tuple[Column, Nature], ...]
     missing: tuple[str, ...]
     leaks: tuple[Leak, ...] = ()
+    strongest: tuple[Telling, ...] = ()
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -70,8 +72,15 @@ class Proposal:
 
     @property
     def numbers(self) -> list[str]:
-        """Columns that are learned from as numbers; true and false are 1 and 0."""
-        return [c.name for c, it in self.columns if it.is_feature and it.type != "string"]
+        """Columns that are learned from as numbers, and scaled."""
+        return [c.name for c, it in self.columns if it.is_number and not c.is_flag]
+
+    @property
+    def flags(self) -> list[str]:
+        """Columns of 0 and 1, true and false, learned from as they are: scaled, one that was the
+        same for long and then changes would be a huge number.
+        """
+        return [c.name for c, it in self.columns if it.is_number and c.is_flag]
 
     @property
     def texts(self) -> list[str]:
@@ -99,12 +108,14 @@ def proposal_for(look: Look) -> Proposal:
     words = {word for _, nature in columns for word in nature.words}
     learned = {column.name for column, nature in columns if nature.is_feature}
     sample = [(_only(learned, features), label) for features, label in look.sample]
+    is_number = aim.task == "regression"
     return Proposal(
         look=look,
         aim=aim,
         columns=columns,
         missing=tuple(sorted(words)),
-        leaks=tuple(leaks_among(sample, is_number=aim.task == "regression")),
+        leaks=tuple(leaks_among(sample, is_number=is_number)),
+        strongest=tuple(strongest_among(sample, is_number=is_number)),
     )
 
 

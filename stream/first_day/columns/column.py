@@ -86,6 +86,11 @@ class Column:
         return len(self.values) / counted if counted else 0.0
 
     @property
+    def is_flag(self) -> bool:
+        """Whether its numbers are 0 and 1 alone, or true and false."""
+        return not self.kinds["float"] and self.least >= 0 and self.most <= 1
+
+    @property
     def is_even(self) -> bool:
         """Whether each number is above, or below, the one before by the same step."""
         return len(self._steps) == 1 and 0 not in self._steps

@@ -52,6 +52,11 @@ class Nature:
         """Whether it can be learned from as it stands."""
         return self.kind in ("bool", "int", "float", "string")
 
+    @property
+    def is_number(self) -> bool:
+        """Whether it is learned from as a number; true and false are 1 and 0."""
+        return self.is_feature and self.type != "string"
+
 
 def nature_of(column: Column) -> Nature:
     """What the column is, as far as its values and its name tell.

@@ -23,6 +23,7 @@ _COLUMNS_MAX = 200  # with which sums are looked for
 _ERRORS_LEFT = 0.1
 _OTHERS_MIN = 0.02  # labels beside the most frequent one; of fewer, chance tells them well enough
 _CORRELATION = 0.95
+_STRONG, _STRONGEST_MAX = 0.3, 3
 _ROWS_A_VALUE = 10  # a column of more values tells the rows apart, and so the labels
 _VALUE_MAX = 1e100  # its square is a number still
 _PARTS_MAX = 5
@@ -38,6 +39,22 @@ class Leak:
     told: str
 
 
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """How well one column tells the label alone.
+
+    Attributes:
+        share: For a class, of the errors that the most frequent label makes, those that it spares;
+            for an amount, the correlation's size.
+        short, long: The same in words.
+    """
+
+    column: str
+    share: float
+    short: str
+    long: str
+
+
 def leaks_among(rows: Sequence[Row], *, is_number: bool) -> list[Leak]:
     """The columns that tell the label, alone or as a sum; none of fewer than 200 rows.
 
@@ -49,35 +66,40 @@ def leaks_among(rows: Sequence[Row], *, is_number: bool) -> list[Leak]:
     >>> [leak.columns for leak in leaks_among(rows, is_number=False)]
     [('delay',)]
     """
+    least = _CORRELATION if is_number else 1 - _ERRORS_LEFT
+    single = [Leak((it.column,), it.long) for it in _told(rows, is_number) if it.share >= least]
+    return _sums(rows) + single if is_number else single
+
+
+def strongest_among(rows: Sequence[Row], *, is_number: bool) -> list[Telling]:
+    """The columns that alone tell most, three at most and none that tells little."""
+    found = [it for it in _told(rows, is_number) if it.share >= _STRONG]
+    return sorted(found, key=lambda it: -it.share)[:_STRONGEST_MAX]
+
+
+def _told(rows: Sequence[Row], is_number: bool) -> list[Telling]:
     if len(rows) < _ROWS_MIN:
         return []
-    names = list(dict.fromkeys(name for features, _ in rows for name in features))
+    names = dict.fromkeys(name for features, _ in rows for name in features)
     if not is_number:
-        found = ((name, _of_class(name, rows)) for name in names)
-        return [Leak((name,), told) for name, told in found if told]
-    amounts = np.array([_number(label) for _, label in rows])
-    if not np.isfinite(amounts).all():
-        return []
-    columns = {name: _numbers(name, rows) for name in names}
-    known = {name: values for name, values in columns.items() if np.isfinite(values).any()}
-    together = _sum(known, amounts)
-    single = ((name, _of_amount(values, amounts)) for name, values in known.items())
-    return together + [Leak((name,), told) for name, told in single if told]
+        return [it for name in names if (it := _of_class(name, rows))]
+    amounts = _amounts(rows)
+    return [it for name in names if (it := _of_amount(name, _numbers(name, rows), amounts))]
 
 
-def _of_class(name: str, rows: Sequence[Row]) -> str:
-    """How well one column tells the class; empty: not well enough to be told."""
+def _of_class(name: str, rows: Sequence[Row]) -> Telling | None:
+    """How well one column tells the class; None: hardly a row is of another than the usual one."""
     labels = Counter(label for _, label in rows)
     usual = max(labels.values())
     if len(rows) - usual < _OTHERS_MIN * len(rows):
-        return ""
-    right = max(_right_by_value(name, rows), _right_by_bound(name, rows))
-    if len(rows) - right > _ERRORS_LEFT * (len(rows) - usual):
-        return ""
-    return (
-        f"alone it tells {_percent(right / len(rows))} of the labels, of which the most frequent "
-        f"makes {_percent(usual / len(rows))}"
+        return None
+    right = max(usual, _right_by_value(name, rows), _right_by_bound(name, rows))
+    share = _percent(right / len(rows))
+    long = (
+        f"alone it tells {share} of the labels, of which the most frequent makes "
+        f"{_percent(usual / len(rows))}"
     )
+    return Telling(name, (right - usual) / (len(rows) - usual), share, long)
 
 
 def _right_by_value(name: str, rows: Sequence[Row]) -> int:
@@ -108,23 +130,25 @@ def _right_by_bound(name: str, rows: Sequence[Row]) -> int:
     return int(told[is_bound].max()) + absent
 
 
-def _of_amount(values: _Numbers, amounts: _Numbers) -> str:
-    """How well one column tells the amount; empty: not well enough to be told."""
-    known = np.isfinite(values)
+def _of_amount(name: str, values: _Numbers, amounts: _Numbers) -> Telling | None:
+    """How well one column tells the amount; None where either is not known well enough."""
+    known = np.isfinite(values) & np.isfinite(amounts)
     some, of_them = values[known], amounts[known]
     if len(some) < _ROWS_MIN or not some.std() or not of_them.std():
-        return ""
+        return None
     correlation = float((_scaled(some) * _scaled(of_them)).mean())
-    if abs(correlation) < _CORRELATION:
-        return ""
-    return f"alone it nearly tells the label: their correlation is {correlation:.3f}"
+    long = f"alone it nearly tells the label: their correlation is {correlation:.3f}"
+    return Telling(name, abs(correlation), f"correlation {correlation:.2f}", long)
 
 
-def _sum(columns: Mapping[str, _Numbers], amounts: _Numbers) -> list[Leak]:
+def _sums(rows: Sequence[Row]) -> list[Leak]:
     """A few columns of which the label is a sum, each times a factor."""
+    amounts = _amounts(rows)
+    names = dict.fromkeys(name for features, _ in rows for name in features)
+    columns = {name: _numbers(name, rows) for name in names}
     whole = {name: each for name, each in columns.items() if np.isfinite(each).all()}
-    names = [name for name, each in whole.items() if each.std()][:_COLUMNS_MAX]
-    parts = _parts(whole, names, amounts)
+    varied = [name for name, each in whole.items() if each.std()][:_COLUMNS_MAX]
+    parts = _parts(whole, varied, amounts)
     if not 1 < len(parts) <= _PARTS_MAX or parts != _parts(whole, parts, amounts):
         return []
     return [Leak(tuple(parts), f"the label is a sum of them: {' and '.join(parts)}")]
@@ -132,7 +156,10 @@ def _sum(columns: Mapping[str, _Numbers], amounts: _Numbers) -> list[Leak]:
 
 def _parts(columns: Mapping[str, _Numbers], names: Sequence[str], amounts: _Numbers) -> list[str]:
     """Those of the columns that the label is made up of; none where it is not."""
-    if not names or not amounts.std() or len(amounts) < _ROWS_A_VALUE * len(names):
+    is_known = bool(np.isfinite(amounts).all()) and len(amounts) >= _ROWS_MIN
+    if not names or not is_known or not amounts.std():
+        return []
+    if len(amounts) < _ROWS_A_VALUE * len(names):
         return []
     centred = np.column_stack([_scaled(columns[name]) for name in names])
     wanted = _scaled(amounts)
@@ -144,6 +171,10 @@ def _parts(columns: Mapping[str, _Numbers], names: Sequence[str], amounts: _Numb
 
 def _scaled(values: _Numbers) -> _Numbers:
     return np.asarray((values - values.mean()) / values.std())
+
+
+def _amounts(rows: Sequence[Row]) -> _Numbers:
+    return np.array([_number(label) for _, label in rows])
 
 
 def _numbers(name: str, rows: Sequence[Row]) -> _Numbers:

@@ -12,10 +12,15 @@ from river import datasets
 
 from config.findings import exit_code
 from config.model_file import load_model_file, parse_model_file
+from config.processes.stopping import Stop
 from stream.errors import SendError
 from stream.first_day.begin import begin
 from stream.first_day.checkup import checkup
 from stream.send.csv_file import CsvColumns
+from stream.trying.candidates import Candidate
+from stream.trying.progress import TrialProgress
+from stream.trying.side_by_side import SideBySide
+from stream.trying.sources import FileSource
 
 PROGRAM = Path(sys.executable).with_name("weir")
 
@@ -152,7 +157,8 @@ def test_columns_are_chosen(tmp_path):
     text = "k,a,b,y\n" + "".join(f"k{n},1,{n % 3},{n % 2}\n" for n in range(40))
     model, _ = learns(write(tmp_path, text), id="k", features=("b",))
 
-    assert list(model.features) == ["b"]
+    assert model.learner.river[0] == {"compose.Discard": ["a"]}
+    assert list(model.features) == ["b", "a"], "what it is called is said of what is left out, too"
 
 
 REFUSED = {
@@ -328,6 +334,31 @@ def test_what_is_left_out_stays_out_whoever_sends_it(tmp_path, asked):
     assert body["data"]["metrics"]["R2"]["lifetime"] < 0.1
 
 
+def test_what_is_left_out_costs_no_event_either(tmp_path):
+    """A column that holds now texts, now numbers, is known to be a text wherever it stands."""
+    rows = "".join(f"{i % 9},{'N' * (i < 300)}{i},{i % 2}\n" for i in range(600))
+    path, model = write(tmp_path, f"a,tail,y\n{rows}"), tmp_path / "made.yaml"
+    made = begin(path, CsvColumns(label="y", features=("a",)), output=model)
+    model.write_text(made.text)
+    _, body = checkup(model, str(path), CsvColumns(label="y"))
+
+    assert body["data"]["refused"] == []
+    assert [line for line in made.told(model) if line.startswith("next")] == [
+        f"next: weir doctor --model {model} --data {path} --label y"
+    ]
+
+
+def test_what_is_left_out_and_cannot_be_read_is_passed_over(tmp_path):
+    """It is left out by its name alone, and the file is read without it."""
+    rows = "".join(f'{i % 9},"{i},5",{i % 2}\n' for i in range(60))
+    path = write(tmp_path, f"a,odd,y\n{rows}")
+    made = begin(path, CsvColumns(label="y", features=("a",)))
+
+    assert "- compose.Discard: [odd]" in made.text
+    assert "next: weir doctor --model m.yaml --data" in "".join(made.told(Path("m.yaml")))
+    assert made.data.endswith("--label y --columns a")
+
+
 def test_a_column_to_drop_that_is_not_there_is_refused(tmp_path):
     """With the nearest that is."""
     path = write(tmp_path, rides())
@@ -350,3 +381,17 @@ def test_labels_beyond_the_usual_limit_are_admitted(tmp_path, sign):
     model, data = learns(write(tmp_path, f"a,b,y\n{text}"))
 
     assert (model.task, data["learned"]) == ("regression", 60)
+
+
+def test_a_flag_that_rises_late_throws_no_model_off(tmp_path):
+    """Scaled, it would be as large as its constant stretch is long."""
+    draw = random.Random(8)
+    lines = [f"{draw.random():.3f},{i > 900:d},{draw.randrange(3)},{i % 50 + 3 * (i > 900)}"
+             for i in range(1200)]  # fmt: skip
+    path, model = write(tmp_path, "\n".join(["a,late,b,y", *lines, ""])), tmp_path / "made.yaml"
+    model.write_text(begin(path, CsvColumns(label="y")).text)
+    source = FileSource(str(path), CsvColumns(label="y"), limit=None)
+    candidate = Candidate(path=str(model), model_file=load_model_file(model))
+    (row,) = SideBySide([candidate], source).run(Stop(), TrialProgress("", None)).rows
+
+    assert row.metrics["RMSE"].lifetime < 20
