@@ -1,6 +1,5 @@
 """`weir search`, as it is typed. What is slow to load is imported when it runs."""
 
-import json
 from collections.abc import Callable, Container
 from contextlib import closing
 from pathlib import Path
@@ -79,7 +78,8 @@ def search_command(wired: TryWiring) -> Callable[..., None]:
         if lab.ended_by is not None:
             say(f"warning: only {lab.records:,} records were read: {lab.ended_by}")
         if found.winner is None:
-            say("no trial has a score: there is no winner")
+            what = "can win" if found.unfit else "has a score"
+            say(f"no trial {what}: there is no winner")
             raise typer.Exit(code_of_rows(found.rows) or 1)
         if output is not None:
             _write_winner(output, experiment, file, lab, found)
@@ -99,12 +99,15 @@ def _found(
     has_curve: bool,
 ) -> "tuple[Lab, Search]":
     """Read, decode, and search."""
-    from stream.trying.progress import TrialProgress
+    from stream.trying.progress import TrialProgress, say
     from stream.trying.search.lab import open_lab
     from stream.trying.search.rungs import rungs, steps
     from stream.trying.search.search import search
 
     tried, metric = tried_by(experiment, file)
+    if experiment.draws_asked and len(tried) < experiment.draws_asked:
+        what = f"there are only {len(tried)} different draws, and so {len(tried)} trials"
+        say(f"trials: {experiment.draws_asked}: {what}")
     source = _source(experiment, file, tried[0], wired, data_dir)
     reading = TrialProgress(source.name, source.total())
     lab = open_lab(tried, source, metric, reading, stop, has_curve=has_curve)
@@ -185,7 +188,7 @@ def _print(
     from config.files import write_asked
     from stream.trying.plot import write_plot
     from stream.trying.progress import say
-    from stream.trying.rows import as_csv
+    from stream.trying.rows import as_csv, json_text
     from stream.trying.rows import as_json as rows_as_json
     from stream.trying.search.search import as_body
     from stream.trying.search.space import at_edges
@@ -194,6 +197,7 @@ def _print(
     labels = labels_of(found.rows)
     above = {place: f"let go at {at:,} records:" for place, at in found.let_go.items()}
     table = as_table(found.rows, labels, above)
+    table += [f"{labels[place]}: {why}: it cannot win" for place, why in found.unfit.items()]
     table.append(f"compared by {lab.metric}{'' if experiment.metric else _BY_DEFAULT}")
     edges = {} if found.winner is None else at_edges(experiment.space, found.rows[0].set)
     for path, side in edges.items():
@@ -201,7 +205,7 @@ def _print(
     if lab.is_too_much_to_pair:
         say("the trials are not compared event by event: they have too many losses to be kept")
     if as_json:
-        typer.echo(json.dumps({**rows_as_json(found.rows), **as_body(lab, found, edges)}))
+        typer.echo(json_text({**rows_as_json(found.rows), **as_body(lab, found, edges)}))
     else:
         typer.echo("\n".join(table))
     if csv is not None:

@@ -116,15 +116,21 @@ class Experiment(ModelFilePart):
             raise wrong("a range is drawn from: say how often, as in  trials: 20")
         return self
 
+    @property
+    def draws_asked(self) -> int | None:
+        """How many trials are drawn; None: every combination is tried."""
+        if self.trials is None and self.method != "random":
+            return None
+        return self.trials or _TRIALS
+
     def settings(self) -> list[Settings]:
         """What is tried, in order.
 
         Raises:
             PathError: More than 1,000.
         """
-        if self.trials is None and self.method != "random":
-            return whole_grid(self.space)
-        return draws(self.space, self.trials or _TRIALS, self.seed)
+        count = self.draws_asked
+        return draws(self.space, count, self.seed) if count else whole_grid(self.space)
 
 
 def load_experiment(path: Path) -> Experiment:
