@@ -129,13 +129,21 @@ def tried_by(experiment: "Experiment", file: Path) -> "tuple[list[Candidate], st
     Raises:
         ConfigError: The model file, a path or a value is wrong, or the score is not there.
     """
+    from config.errors import ConfigError, ModelFileError
     from config.processes.scratch import private_folder
     from stream.trying.candidates import candidates
-    from stream.trying.search.experiment import require_metric
+    from stream.trying.search.experiment import in_experiment, require_metric
+    from stream.trying.search.winner import require_writable
 
-    with private_folder(None) as scratch:
-        tried = candidates([file.parent / experiment.model], experiment.settings(), scratch)
-    return tried, require_metric(experiment, file, [each.model_file for each in tried])
+    base = file.parent / experiment.model
+    try:
+        with private_folder(None) as scratch:
+            tried = candidates([base], experiment.settings(), scratch)
+    except ConfigError as error:
+        raise ModelFileError(in_experiment(file, base, error.problems)) from error
+    metric = require_metric(experiment, file, [each.model_file for each in tried])
+    require_writable(base, (each.settings for each in tried))
+    return tried, metric
 
 
 def _source(
