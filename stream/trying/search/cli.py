@@ -108,13 +108,14 @@ def _found(
     if experiment.draws_asked and len(tried) < experiment.draws_asked:
         what = f"there are only {len(tried)} different draws, and so {len(tried)} trials"
         say(f"trials: {experiment.draws_asked}: {what}")
+    workers = _workers(experiment)
     source = _source(experiment, file, tried[0], wired, data_dir)
     reading = TrialProgress(source.name, source.total())
     lab = open_lab(tried, source, metric, reading, stop, has_curve=has_curve)
     first = experiment.first if experiment.method == "halving" else lab.records
     plan = rungs(len(tried), lab.records, first=first, keep=experiment.keep)
     progress = TrialProgress(f"{len(tried)} trials", steps(plan))
-    with closing(_engine(experiment, lab)) as engine:
+    with closing(_engine(experiment, lab, workers)) as engine:
         found = search(lab, engine, plan, stop, lambda records, at: progress.at(records, f", {at}"))
     progress.end()
     return lab, found
@@ -163,14 +164,26 @@ def _source(
     return FileSource(source, data.csv(), limit=data.limit)
 
 
-def _engine(experiment: "Experiment", lab: "Lab") -> "Engine":
+def _workers(experiment: "Experiment") -> int:
+    """Trials at a time: of processes of this machine as many as it lets us have."""
+    from stream.trying.progress import say
+    from stream.trying.search.local import workers_at_once
+
+    asked = experiment.workers
+    if experiment.engine != "local" or (most := workers_at_once(asked)) == asked:
+        return asked
+    say(f"workers: {most} in place of {asked}: no more files may be open (ulimit -n)")
+    return most
+
+
+def _engine(experiment: "Experiment", lab: "Lab", workers: int) -> "Engine":
     from stream.trying.search.local import LocalEngine
 
     if experiment.engine == "local":
-        return LocalEngine(lab, experiment.workers)
+        return LocalEngine(lab, workers)
     from stream.trying.search.on_ray import RayEngine
 
-    return RayEngine(lab, experiment.workers)
+    return RayEngine(lab, workers)
 
 
 def _check_replaceable(output: Path) -> None:
