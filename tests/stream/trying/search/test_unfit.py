@@ -45,7 +45,7 @@ def searched(
     folder: Path, learners: str, rows: int = 2_000, more: str = ""
 ) -> tuple[int, Any, str]:
     """What becomes of these learners, in a stream whose first labels are small ones."""
-    (folder / "nanny.py").write_text(NANNY)
+    (folder / "nanny").with_suffix(".py").write_text(NANNY)
     (folder / "mean.yaml").write_text(MODEL)
     labels = [0.01 * n if n < 4 else float(n % 17) for n in range(rows)]
     (folder / "rows.csv").write_text("a,y\n" + "".join(f"1,{y}\n" for y in labels))
@@ -98,3 +98,16 @@ def test_one_that_cannot_win_is_let_go_first(tmp_path: Path) -> None:
     assert learners_of(found)[0] == "good"
     assert [row["learned"] for row in found["rows"]] == [4_000, 4_000, 2_000]
     assert {each["row"] for each in found["unfit"]} == {1, 2}
+
+
+def test_what_no_hold_out_scores_is_not_counted_in_it(tmp_path: Path) -> None:
+    """Neither predictions that were NaN before it, nor those that were scored."""
+    searched(tmp_path, '"nanny:late"')
+
+    words = ("try", "mean.yaml", "--from", "rows.csv", "--label", "y", "--json")
+    setting = ("--set", "learner.python=nanny:late", "--scores-from", "1950")
+    code, out, err = ended(tmp_path, *words, *setting)
+
+    assert code == 0, err
+    (row,) = json.loads(out)["rows"]
+    assert (row["learned"], row["scored"], row["nonfinite"]) == (2_000, 0, 50)
