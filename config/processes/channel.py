@@ -71,7 +71,7 @@ class Channel(Generic[M]):
         """
         self.post(message)
         while self._unsent:
-            select.select([], [self._socket], [])
+            self._wait(select.POLLOUT)
             self.flush()
 
     def post(self, message: M) -> None:
@@ -115,7 +115,7 @@ class Channel(Generic[M]):
         left the processor's cache again.
         """
         if timeout_s > 0.0:
-            select.select([self._socket], [], [], timeout_s)
+            self._wait(select.POLLIN, timeout_s * 1_000)
         try:
             read = self._socket.recv(_READ_BYTES)
         except BlockingIOError:
@@ -126,6 +126,12 @@ class Channel(Generic[M]):
             raise ChannelClosedError("the other process has ended")
         self._received += read
         return self._whole()
+
+    def _wait(self, until: int, timeout_ms: float | None = None) -> None:
+        """Wait until it is ready: by select(2) no file beyond the 1,024th could be waited for."""
+        poll = select.poll()
+        poll.register(self._socket, until)
+        poll.poll(timeout_ms)
 
     def _whole(self) -> list[bytes]:
         """The messages that are complete."""

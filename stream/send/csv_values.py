@@ -69,7 +69,7 @@ class Cells:
         value = number if number is not None else self._float(stripped)
         if value is not None:
             return value
-        if hint := self._hint(stripped):
+        if hint := self._hint(stripped, is_typed=False):
             what = f'is no number with the decimal mark "{self._mark}"{hint}'
             raise SendError(f"{where}: {text[:_SHOWN]!r} {what}")
         return _TRUE_FALSE.get(text.lower(), text)
@@ -90,15 +90,21 @@ class Cells:
         number = float(text) if _NUMBER.fullmatch(text) else math.inf
         return number if math.isfinite(number) else None
 
-    def _hint(self, text: str) -> str:
-        """What to say of a cell that would be a number elsewhere; empty of any other."""
+    def _hint(self, text: str, *, is_typed: bool = True) -> str:
+        """What to say of a cell that would be a number elsewhere; empty of any other.
+
+        Args:
+            is_typed: A model file says what it is: no option makes it text, then.
+        """
         if self._foreign is None or not self._foreign.fullmatch(text):
             return ""
         other = "," if self._mark == "." else "."
-        return (
-            f': --decimal "{other}" names another; thousands must not be set apart; '
+        as_text = (
             "`type: string` in the model file makes it text"
+            if is_typed or self._mark != "."
+            else '--decimal "." makes it text'
         )
+        return f': --decimal "{other}" names another; thousands must not be set apart; ' + as_text
 
 
 def looks_decimal(text: str) -> bool:

@@ -1,6 +1,5 @@
 """`weir try`, as it is typed. What is slow to load is imported when it runs."""
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
@@ -226,7 +225,7 @@ def _print(
 ) -> None:
     from config.files import write_asked
     from stream.trying.plot import write_plot
-    from stream.trying.rows import as_csv, as_json
+    from stream.trying.rows import as_csv, as_json, json_text
     from stream.trying.table import as_table, labels_of
 
     labels = labels_of(done.rows)
@@ -236,8 +235,7 @@ def _print(
         table.append(f"scores: of what comes after {output.scores_from:,} records")
     compared = {"version": beside.body} if beside else {}
     body = {**as_json(done.rows), **compared, **after}
-    as_text = json.dumps(body, ensure_ascii=False) if output.as_json else None
-    typer.echo(as_text or "\n".join(table))
+    typer.echo(json_text(body) if output.as_json else "\n".join(table))
     if output.csv is not None:
         write_asked(output.csv, as_csv(done.rows))
     if output.plot is not None:
@@ -255,8 +253,9 @@ def _log(
     log: RunLog,
 ) -> None:
     """One run for all, and one a model below it; the best is that by the first model's score."""
+    from stream.trying.beside.ranks import best_of
     from stream.trying.progress import say
-    from stream.trying.rows import best_of, run_of_all, runs_of
+    from stream.trying.rows import run_of_all, runs_of
 
     rows = done.rows
     metric = next(iter(rows[0].metrics), "")

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -147,9 +148,27 @@ def of_scores(name: str, told: Mapping[str, float | None]) -> RowScore:
 
 
 def as_json(rows: Sequence[TrialRow]) -> dict[str, Any]:
-    """As `weir try --json` prints them."""
-    plain: list[dict[str, Any]] = msgspec.to_builtins(rows)
+    """As `weir try --json` prints them: what is NaN or infinite is null."""
+    plain: list[dict[str, Any]] = _finite(msgspec.to_builtins(rows))
     return {"rows": [{k: v for k, v in row.items() if k not in _UNPRINTED} for row in plain]}
+
+
+def json_text(body: Mapping[str, Any], *, indent: int | None = None) -> str:
+    """What `as_json` gives, with what stands beside it, as JSON that every parser reads.
+
+    >>> json_text({"rows": [], "mean": float("nan")})
+    '{"rows": [], "mean": null}'
+    """
+    return json.dumps(_finite(body), ensure_ascii=False, allow_nan=False, indent=indent)
+
+
+def _finite(value: Any) -> Any:
+    """The same, with None for each number that is NaN or infinite."""
+    if isinstance(value, Mapping):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def as_csv(rows: Sequence[TrialRow]) -> str:
@@ -186,23 +205,6 @@ def _flat(row: TrialRow) -> dict[str, Any]:
     return flat | {f"refused_by.{reason}": n for reason, n in nested["refused_by"].items()}
 
 
-def best_of(rows: Sequence[TrialRow], metric: str) -> int | None:
-    """The place of the row with the best lifetime score; of equal ones the first. None: no score.
-
-    >>> best_of([], "Accuracy") is None
-    True
-    """
-    sign = 1 if is_bigger_better(metric) else -1
-    scored = [
-        (sign * score.lifetime, -place)
-        for place, row in enumerate(rows)
-        if row.failed is None
-        and (score := row.metrics.get(metric)) is not None
-        and score.lifetime is not None
-    ]
-    return -max(scored)[1] if scored else None
-
-
 def run_of_all(
     name: str,
     rows: Sequence[TrialRow],
@@ -222,7 +224,7 @@ def run_of_all(
         files: Other files that belong to it, by name.
     """
     tables = {
-        "rows.json": json.dumps(as_json(rows), ensure_ascii=False, indent=1),
+        "rows.json": json_text(as_json(rows), indent=1),
         "rows.csv": as_csv(rows),
         "table.txt": "\n".join(table) + "\n",
     }

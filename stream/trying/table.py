@@ -93,7 +93,8 @@ def _notes(rows: Sequence[TrialRow], labels: Sequence[str]) -> Iterator[str]:
             why = ", ".join(f"{reason} {count:,}" for reason, count in row.refused_by.items())
             yield f"{label}: refused {row.refused:,} ({why})"
         if row.nonfinite:
-            yield f"{label}: {row.nonfinite:,} predictions were NaN or infinite"
+            what = f"its scores and baselines are of the {row.scored:,} events that were scored"
+            yield f"{label}: {row.nonfinite:,} predictions were NaN or infinite: {what}"
         if row.pending or row.expired:
             yield f"{label}: {row.pending:,} events wait for their label, {row.expired:,} had none"
         if row.failed:

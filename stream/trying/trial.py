@@ -175,7 +175,7 @@ class Trial:
         self._curve = Curve() if has_curve else None
         self._is_careful, self._seconds = False, 0.0
         self._began_ms = _now_ms()
-        self._scores_from, self._scored_before = scores_from, 0
+        self._scores_from, self._before = scores_from, (0, 0)
         if state is not None:
             self.records, self._seconds = state.records, state.seconds
             self._began_ms = state.began_ms
@@ -239,7 +239,8 @@ class Trial:
         self._trainer = self._trainer_from(
             replace(saved, payload={**saved.payload, "scores": begun})
         )
-        self._scored_before = self._trainer.tally.scored
+        tally = self._trainer.tally
+        self._before = tally.scored, tally.nonfinite
         if self._beside is not None and self._curve is not None:
             self._beside.begin_anew()
             self._curve = Curve(every=self._curve.every)
@@ -279,13 +280,14 @@ class Trial:
         trainer, candidate = self._trainer, self.candidate
         size = self._bytes()
         late = trainer.join.told()
+        scored_before, nonfinite_before = self._before
         return TrialRow(
             model=candidate.model_file.name,
             file=candidate.path,
             set=dict(candidate.settings),
             learned=trainer.tally.learned,
-            scored=trainer.tally.scored - self._scored_before,
-            nonfinite=trainer.tally.nonfinite,
+            scored=trainer.tally.scored - scored_before,
+            nonfinite=trainer.tally.nonfinite - nonfinite_before,
             refused=sum(trainer.refused_by.values()),
             refused_by={str(why): n for why, n in trainer.refused_by.most_common() if n},
             pending=late.pending,

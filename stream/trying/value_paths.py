@@ -6,6 +6,7 @@ and wherever it is an argument's value its module may be left out. Pure.
 """
 
 import itertools
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
@@ -20,6 +21,8 @@ from config.text.yaml_lines import KeyPath, read_text
 Settings: TypeAlias = dict[str, Any]
 
 VARIANTS_MAX = 1_000
+# What mistakes in a path or its values are told of.
+SET = "--set"
 _COMPONENT = re.compile(r"[a-z_.]+\.[A-Z]\w*")
 # What YAML reads without quotes wherever it stands.
 _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./ -]*(?<! )")
@@ -32,7 +35,7 @@ class PathError(ConfigError):
     """
 
     def __init__(self, path: str, message: str) -> None:
-        super().__init__([Mistake(file="--set", line=0, key=path, message=message)])
+        super().__init__([Mistake(file=SET, line=0, key=path, message=message)])
         self._path, self._message = path, message
 
     def within(self, file: str) -> "PathError":
@@ -54,7 +57,7 @@ def read_choices(text: str) -> tuple[str, list[Any]]:
     path, equals, listed = text.partition("=")
     if not (path and equals and listed.strip()):
         raise PathError(text, "write PATH=VALUE, or PATH=VALUE,VALUE for several")
-    document = read_text(f"[{listed}]", file="--set")
+    document = read_text(f"[{listed}]", file=SET)
     if document.problems or not isinstance(document.value, list):
         what = document.problems[0].message if document.problems else "are no list"
         raise PathError(path, f"the values {listed!r} {what}; put a text with commas into quotes")
@@ -161,6 +164,8 @@ def flow(value: Any) -> str:
         return "[" + ", ".join(map(flow, value)) + "]"
     if isinstance(value, str) and _PLAIN.fullmatch(value) and _is_text(value):
         return value
+    if isinstance(value, str) and not value.isprintable():  # some of them no YAML may hold
+        return json.dumps(value)
     return msgspec.json.encode(value).decode()
 
 

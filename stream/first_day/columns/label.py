@@ -1,5 +1,6 @@
 """What is to be learned of a label's column: which task, and which labels."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -71,33 +72,34 @@ def _of_texts(label: Column, about: str) -> Aim:
     if len(values) == 1:
         raise SendError(_one_value(label, about))
     if len(values) == 2:
-        return Aim(task="binary", labels=_ordered(values), why=_shares(label))
+        return Aim(task="binary", labels=_ordered(values), why=_shares(values, label.present))
     if len(values) == DISTINCT_MAX or 2 * len(values) > label.present:
         what = f"{len(values):,} different texts in {label.present:,} rows"
         raise SendError(f"{about} has {what}: they are no classes; name another column")
     is_mixed = label.kinds["string"] < label.present
     listed = tuple(sorted(values)) if is_mixed else None
     doubt = "numbers and texts are mixed: each is listed as a text" if is_mixed else ""
-    return Aim(task="multiclass", labels=listed, why=_shares(label), doubt=doubt)
+    return Aim(task="multiclass", labels=listed, why=_shares(values, label.present), doubt=doubt)
 
 
 def _of_numbers(label: Column, about: str) -> Aim:
     values, kinds = label.values, label.kinds
     are_plain = not kinds["float"] and label.least >= 0 and label.most <= 1
     if are_plain:
-        one = "only one of two labels is among the rows looked at" * (len(values) == 1)
-        return Aim(task="binary", why=_shares(label), doubt=one)
+        two = _as_learned(label)
+        one = "only one of two labels is among the rows looked at" * (len(two) == 1)
+        return Aim(task="binary", why=_shares(two, label.present), doubt=one)
     if len(values) == 1:
         raise SendError(_one_value(label, about))
     if kinds["bool"]:
         raise SendError(f"{about} mixes true and false with other numbers: make it one of both")
     if not kinds["float"] and len(values) == 2:
         low, high = sorted(map(int, values))
-        return Aim(task="binary", labels=(low, high), why=_shares(label))
+        return Aim(task="binary", labels=(low, high), why=_shares(values, label.present))
     is_often = len(values) * _ROWS_A_CLASS <= label.present
     if not kinds["float"] and len(values) <= _CLASSES_MAX and is_often:
         doubt = "whole numbers, taken for classes: if they are amounts, write task: regression"
-        return Aim(task="multiclass", why=_shares(label), doubt=doubt)
+        return Aim(task="multiclass", why=_shares(values, label.present), doubt=doubt)
     return Aim(task="regression", why=f"numbers from {label.least:g} to {label.most:g}")
 
 
@@ -118,9 +120,19 @@ def _ordered(values: Mapping[str, int]) -> tuple[str, str]:
     return first, second
 
 
-def _shares(label: Column) -> str:
-    often = sorted(label.values.items(), key=lambda each: -each[1])
-    shown = [f"{text[:40]} {count / label.present:.1%}" for text, count in often[:_SHOWN_MAX]]
+def _as_learned(label: Column) -> dict[str, int]:
+    """The values of a column of true, false, 1 and 0: where they are mixed, true is 1."""
+    if not (label.kinds["bool"] and label.kinds["int"]):
+        return label.values
+    found: Counter[str] = Counter()
+    for text, count in label.values.items():
+        found["1 or true" if text in ("1", "True") else "0 or false"] += count
+    return found
+
+
+def _shares(values: Mapping[str, int], present: int) -> str:
+    often = sorted(values.items(), key=lambda each: -each[1])
+    shown = [f"{text[:40]} {count / present:.1%}" for text, count in often[:_SHOWN_MAX]]
     more = len(often) - len(shown)
     told = ", ".join(shown).replace("%", " %") + (f" and {more} more" if more else "")
     return f"{len(often)} label{'s' * (len(often) > 1)}: {told}"

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from msgspec import UNSET
 
 from config.model.better import is_bigger_better
+from stream.trying.beside.ranks import why_unfit
 from stream.trying.rows import BASELINES, RowScore, TrialRow
 
 
@@ -19,8 +20,10 @@ def beaten_by(rows: Sequence[TrialRow]) -> Iterator[tuple[str, str, float]]:
     >>> list(beaten_by([row]))
     [('MAE', 'no_change', 64.9)]
     """
-    for name in dict.fromkeys(name for row in rows for name in row.metrics):
-        scores = [row.metrics[name] for row in rows if name in row.metrics]
+    # Of few events the baselines are others, too: such a row says nothing here.
+    able = [row for row, why in zip(rows, why_unfit(rows), strict=True) if not why]
+    for name in dict.fromkeys(name for row in able for name in row.metrics):
+        scores = [row.metrics[name] for row in able if name in row.metrics]
         told = [score for score in scores if score.beats_baseline is not UNSET]
         if told and not any(score.beats_baseline for score in told):
             best = max if is_bigger_better(name) else min

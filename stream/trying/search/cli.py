@@ -1,6 +1,5 @@
 """`weir search`, as it is typed. What is slow to load is imported when it runs."""
 
-import json
 from collections.abc import Callable, Container
 from contextlib import closing
 from pathlib import Path
@@ -79,7 +78,8 @@ def search_command(wired: TryWiring) -> Callable[..., None]:
         if lab.ended_by is not None:
             say(f"warning: only {lab.records:,} records were read: {lab.ended_by}")
         if found.winner is None:
-            say("no trial has a score: there is no winner")
+            what = "can win" if found.unfit else "has a score"
+            say(f"no trial {what}: there is no winner")
             raise typer.Exit(code_of_rows(found.rows) or 1)
         if output is not None:
             _write_winner(output, experiment, file, lab, found)
@@ -99,19 +99,23 @@ def _found(
     has_curve: bool,
 ) -> "tuple[Lab, Search]":
     """Read, decode, and search."""
-    from stream.trying.progress import TrialProgress
+    from stream.trying.progress import TrialProgress, say
     from stream.trying.search.lab import open_lab
     from stream.trying.search.rungs import rungs, steps
     from stream.trying.search.search import search
 
     tried, metric = tried_by(experiment, file)
+    if experiment.draws_asked and len(tried) < experiment.draws_asked:
+        what = f"there are only {len(tried)} different draws, and so {len(tried)} trials"
+        say(f"trials: {experiment.draws_asked}: {what}")
+    workers = _workers(experiment)
     source = _source(experiment, file, tried[0], wired, data_dir)
     reading = TrialProgress(source.name, source.total())
     lab = open_lab(tried, source, metric, reading, stop, has_curve=has_curve)
     first = experiment.first if experiment.method == "halving" else lab.records
     plan = rungs(len(tried), lab.records, first=first, keep=experiment.keep)
     progress = TrialProgress(f"{len(tried)} trials", steps(plan))
-    with closing(_engine(experiment, lab)) as engine:
+    with closing(_engine(experiment, lab, workers)) as engine:
         found = search(lab, engine, plan, stop, lambda records, at: progress.at(records, f", {at}"))
     progress.end()
     return lab, found
@@ -126,13 +130,21 @@ def tried_by(experiment: "Experiment", file: Path) -> "tuple[list[Candidate], st
     Raises:
         ConfigError: The model file, a path or a value is wrong, or the score is not there.
     """
+    from config.errors import ConfigError, ModelFileError
     from config.processes.scratch import private_folder
     from stream.trying.candidates import candidates
-    from stream.trying.search.experiment import require_metric
+    from stream.trying.search.experiment import in_experiment, require_metric
+    from stream.trying.search.winner import require_writable
 
-    with private_folder(None) as scratch:
-        tried = candidates([file.parent / experiment.model], experiment.settings(), scratch)
-    return tried, require_metric(experiment, file, [each.model_file for each in tried])
+    base = file.parent / experiment.model
+    try:
+        with private_folder(None) as scratch:
+            tried = candidates([base], experiment.settings(), scratch)
+    except ConfigError as error:
+        raise ModelFileError(in_experiment(file, base, error.problems)) from error
+    metric = require_metric(experiment, file, [each.model_file for each in tried])
+    require_writable(base, (each.settings for each in tried))
+    return tried, metric
 
 
 def _source(
@@ -152,14 +164,26 @@ def _source(
     return FileSource(source, data.csv(), limit=data.limit)
 
 
-def _engine(experiment: "Experiment", lab: "Lab") -> "Engine":
+def _workers(experiment: "Experiment") -> int:
+    """Trials at a time: of processes of this machine as many as it lets us have."""
+    from stream.trying.progress import say
+    from stream.trying.search.local import workers_at_once
+
+    asked = experiment.workers
+    if experiment.engine != "local" or (most := workers_at_once(asked)) == asked:
+        return asked
+    say(f"workers: {most} in place of {asked}: no more files may be open (ulimit -n)")
+    return most
+
+
+def _engine(experiment: "Experiment", lab: "Lab", workers: int) -> "Engine":
     from stream.trying.search.local import LocalEngine
 
     if experiment.engine == "local":
-        return LocalEngine(lab, experiment.workers)
+        return LocalEngine(lab, workers)
     from stream.trying.search.on_ray import RayEngine
 
-    return RayEngine(lab, experiment.workers)
+    return RayEngine(lab, workers)
 
 
 def _check_replaceable(output: Path) -> None:
@@ -185,7 +209,7 @@ def _print(
     from config.files import write_asked
     from stream.trying.plot import write_plot
     from stream.trying.progress import say
-    from stream.trying.rows import as_csv
+    from stream.trying.rows import as_csv, json_text
     from stream.trying.rows import as_json as rows_as_json
     from stream.trying.search.search import as_body
     from stream.trying.search.space import at_edges
@@ -194,6 +218,7 @@ def _print(
     labels = labels_of(found.rows)
     above = {place: f"let go at {at:,} records:" for place, at in found.let_go.items()}
     table = as_table(found.rows, labels, above)
+    table += [f"{labels[place]}: {why}: it cannot win" for place, why in found.unfit.items()]
     table.append(f"compared by {lab.metric}{'' if experiment.metric else _BY_DEFAULT}")
     edges = {} if found.winner is None else at_edges(experiment.space, found.rows[0].set)
     for path, side in edges.items():
@@ -201,7 +226,7 @@ def _print(
     if lab.is_too_much_to_pair:
         say("the trials are not compared event by event: they have too many losses to be kept")
     if as_json:
-        typer.echo(json.dumps({**rows_as_json(found.rows), **as_body(lab, found, edges)}))
+        typer.echo(json_text({**rows_as_json(found.rows), **as_body(lab, found, edges)}))
     else:
         typer.echo("\n".join(table))
     if csv is not None:

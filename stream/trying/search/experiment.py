@@ -1,13 +1,13 @@
 """The experiment file: what `weir search` tries, on what, and how."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-from config.errors import ModelFileError
+from config.errors import Mistake, ModelFileError
 from config.model.parts import ModelFilePart
 from config.model_file import ModelFile
 from config.terms import Count, Text
@@ -15,7 +15,7 @@ from config.text.messages import place_of, plain_message, wrong
 from config.text.yaml_lines import KeyPath, read_file
 from stream.send.csv_file import CsvColumns, csv_columns
 from stream.trying.search.space import DRAWN, LISTED, Choices, DrawRange, draws, whole_grid
-from stream.trying.value_paths import Settings
+from stream.trying.value_paths import SET, Settings
 
 TRIALS_MAX = 1_000
 FIRST_RUNG_MIN = 2_000
@@ -116,15 +116,21 @@ class Experiment(ModelFilePart):
             raise wrong("a range is drawn from: say how often, as in  trials: 20")
         return self
 
+    @property
+    def draws_asked(self) -> int | None:
+        """How many trials are drawn; None: every combination is tried."""
+        if self.trials is None and self.method != "random":
+            return None
+        return self.trials or _TRIALS
+
     def settings(self) -> list[Settings]:
         """What is tried, in order.
 
         Raises:
             PathError: More than 1,000.
         """
-        if self.trials is None and self.method != "random":
-            return whole_grid(self.space)
-        return draws(self.space, self.trials or _TRIALS, self.seed)
+        count = self.draws_asked
+        return draws(self.space, count, self.seed) if count else whole_grid(self.space)
 
 
 def load_experiment(path: Path) -> Experiment:
@@ -148,6 +154,24 @@ def load_experiment(path: Path) -> Experiment:
 def _place_of(error: ErrorDetails) -> KeyPath:
     """The place in the file, without what pydantic calls the kinds of choices."""
     return tuple(part for part in place_of(error) if part not in (LISTED, DRAWN))
+
+
+def in_experiment(path: Path, base: Path, problems: Iterable[Mistake]) -> list[Mistake]:
+    """What is wrong with what an experiment names, at the line that names it.
+
+    Args:
+        path: The experiment file.
+        base: The model file that it names; what stands in that file is told of it.
+    """
+    source = read_file(path).source
+    return [
+        source.problem(f"space.{each.key}", each.message)
+        if each.file == SET
+        else source.problem("model", f"{each.file} {each.message}")
+        if each.file == str(base) and not each.line
+        else each
+        for each in problems
+    ]
 
 
 def require_metric(experiment: Experiment, path: Path, model_files: Sequence[ModelFile]) -> str:

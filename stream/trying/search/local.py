@@ -2,10 +2,12 @@
 
 import mmap
 import os
+import resource
 import select
 import signal
 from collections import deque
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import msgspec
 
@@ -15,9 +17,24 @@ from config.processes.fork import ended, fork
 from stream.trying.rows import failed_row
 from stream.trying.search.lab import Lab, Step, TrialOutcome
 
-_LOOK_S = 0.2
+_LOOK_MS = 200
+# What a trial opens for itself, and Python for what it imports.
+_FILES_OF_A_TRIAL = 16
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(TrialOutcome).decode
+
+
+def workers_at_once(asked: int) -> int:
+    """How many processes can be heard at a time: each takes one of the files that may be open.
+
+    >>> workers_at_once(1)
+    1
+    """
+    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if most == resource.RLIM_INFINITY:
+        return asked
+    left = most - len([*Path("/dev/fd").iterdir()]) - _FILES_OF_A_TRIAL
+    return max(1, min(asked, left))
 
 
 class LocalEngine:
@@ -29,6 +46,8 @@ class LocalEngine:
 
     def __init__(self, lab: Lab, workers: int) -> None:
         self._lab, self._workers = lab, workers
+        self._poll = select.poll()  # select(2) takes no file beyond the 1,024th
+        self._ends: dict[int, Channel[TrialOutcome]] = {}
         self._running: dict[Channel[TrialOutcome], tuple[int, Step]] = {}
         # Memory that the processes share: a number for each trial.
         self._learned = memoryview(mmap.mmap(-1, 8 * len(lab.candidates))).cast("q")
@@ -38,19 +57,18 @@ class LocalEngine:
         while waiting or self._running:
             while waiting and len(self._running) < self._workers:
                 self._begin(waiting.popleft())
-            ready, _, _ = select.select(list(self._running), [], [], _LOOK_S)
-            found = [self._heard(end) for end in ready]
+            ready = self._poll.poll(_LOOK_MS)
+            found = [self._heard(self._ends[number]) for number, _ in ready]
             yield from found or [None]
 
     def under_way(self) -> int:
         return sum(self._learned[step.trial] for _, step in self._running.values())
 
     def close(self) -> None:
-        for end, (pid, _) in self._running.items():
-            end.close()
+        for end, (pid, _) in [*self._running.items()]:
+            self._forget(end)
             os.kill(pid, signal.SIGKILL)
             ended(pid, wait=True)
-        self._running.clear()
 
     def _begin(self, step: Step) -> None:
         ours, theirs = channel.pair(_encode, _decode)
@@ -67,6 +85,8 @@ class LocalEngine:
         pid = fork(work)
         theirs.close()
         self._running[ours] = pid, step
+        self._ends[ours.fileno()] = ours
+        self._poll.register(ours.fileno(), select.POLLIN)
 
     def _heard(self, end: Channel[TrialOutcome]) -> TrialOutcome | None:
         """What a process has to say, or what became of it; None: not all of it has come."""
@@ -79,9 +99,13 @@ class LocalEngine:
             if not found:
                 return None
             ended(pid, wait=True)
-        end.close()
-        del self._running[end]
+        self._forget(end)
         return found[0]
+
+    def _forget(self, end: Channel[TrialOutcome]) -> None:
+        self._poll.unregister(end.fileno())
+        del self._ends[end.fileno()], self._running[end]
+        end.close()
 
     def _lost(self, step: Step, code: int | None) -> TrialOutcome:
         """A trial whose process ended without a word: it costs no other."""

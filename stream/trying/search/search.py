@@ -2,18 +2,20 @@
 
 A trial that goes on does so from where it stopped. At a rung trials are compared by their rolling
 score, for what a learner was like when it began is past; at the end by their lifetime score, as
-models are elsewhere.
+models are elsewhere. Only trials that scored the same events are ranked: one that gave too few
+predictions stands behind those that can win, at a rung as at the end.
 """
 
+import math
 from array import array
 from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from config.model.better import is_bigger_better
 from config.processes.stopping import Stop
 from stream.trying.beside.pairs import EventPairs, compared
+from stream.trying.beside.ranks import value_of, why_unfit
 from stream.trying.progress import say
 from stream.trying.rows import TrialRow
 from stream.trying.search.engine import Engine
@@ -30,10 +32,11 @@ class Search(NamedTuple):
 
     Attributes:
         rows: One a trial, the best first: those that came further before those that were let go.
-        winner: The number of the best trial; None where none has a score, or it was stopped.
+        winner: The number of the best trial; None where none can win, or it was stopped.
         records: Learned by all trials together.
         planned: The same, had each trial learned all records.
         let_go: Where the rows begin that were let go after so many records, by their place.
+        unfit: Why a row cannot win, by its place.
     """
 
     rows: list[TrialRow]
@@ -41,6 +44,7 @@ class Search(NamedTuple):
     records: int
     planned: int
     let_go: Mapping[int, int] = MappingProxyType({})
+    unfit: Mapping[int, str] = MappingProxyType({})
     is_stopped: bool = False
 
 
@@ -55,7 +59,7 @@ class _Field:
         self._losses: dict[int, array[float]] = {}
         self._let_go: list[list[int]] = []
         self._let_go_at: list[int] = []
-        self._sign = 1 if is_bigger_better(lab.metric) else -1
+        self._unfit: dict[int, str] = {}
 
     def steps(self, left: Sequence[int], rung: Rung, *, is_last: bool) -> list[Step]:
         return [
@@ -74,24 +78,29 @@ class _Field:
         self._let_go_at.insert(0, at)
 
     def ranked(self, trials: Sequence[int], window: str) -> list[int]:
-        """The best first; of equal ones that which was listed first."""
-        return sorted(trials, key=lambda n: (-self._value(n, window), n))
+        """The best first; of equal ones that which was listed first; behind them who cannot win."""
+        return sorted(trials, key=lambda n: (n in self._unfit, -self._value(n, window), n))
+
+    def judge(self, trials: Sequence[int]) -> None:
+        """Note which of these, that have all done the same rung, cannot win."""
+        told = why_unfit([self.outcomes[n].row for n in trials])
+        self._unfit = {n: why for n, why in self._unfit.items() if n not in trials}
+        self._unfit |= {n: why for n, why in zip(trials, told, strict=True) if why}
 
     def _value(self, n: int, window: str) -> float:
         """The score, such that more is better; minus infinity where there is none."""
         outcome = self.outcomes.get(n)
-        score = None
-        if outcome is not None and outcome.row.failed is None:
-            score = outcome.row.metrics[self.lab.metric]
-        value: float | None = getattr(score, window, None)
-        return float("-inf") if value is None else self._sign * value
+        return -math.inf if outcome is None else value_of(outcome.row, self.lab.metric, window)
+
+    def _can_win(self, n: int) -> bool:
+        return n not in self._unfit and self._value(n, "lifetime") > -math.inf
 
     def told(self, left: Sequence[int], *, is_stopped: bool = False) -> Search:
         """What is known by now; those in `left` take part in the rung that is the last so far."""
         groups = [self.ranked(left, "lifetime"), *self._let_go]
         order = [n for group in groups for n in group if n in self.outcomes]
         best = self.ranked(left, "lifetime")[0]
-        has_winner = self._value(best, "lifetime") > float("-inf") and not is_stopped
+        has_winner = self._can_win(best) and not is_stopped
         rows = [self.outcomes[n].row for n in order]
         begins = accumulate(sum(n in self.outcomes for n in group) for group in groups)
         return Search(
@@ -100,6 +109,7 @@ class _Field:
             records=self.records,
             planned=self.lab.records * len(self.lab.candidates),
             let_go=dict(zip(begins, self._let_go_at, strict=False)),
+            unfit={place: why for place, n in enumerate(order) if (why := self._unfit.get(n))},
             is_stopped=is_stopped,
         )
 
@@ -139,6 +149,7 @@ def search(lab: Lab, engine: Engine, plan: Sequence[Rung], stop: Stop, tell: Tel
             tell(field.records + engine.under_way(), f"{done} of {len(left)} trials at {at:,}")
             if stop.is_asked:
                 return field.told(left, is_stopped=True)
+        field.judge(left)
     return field.told(left)
 
 
@@ -149,5 +160,8 @@ def as_body(lab: Lab, found: Search, edges: Mapping[str, str]) -> dict[str, Any]
         edges: Of the winner's values those at the edge of what was offered.
     """
     winner = None if found.winner is None else found.rows[0].set
+    unfit = [{"row": place, "why": why} for place, why in found.unfit.items()]
     counts = {"records": lab.records, "steps": found.records, "steps_of_grid": found.planned}
-    return {"winner": winner, "metric": lab.metric, "edges": dict(edges), **counts}
+    return {
+        "winner": winner, "metric": lab.metric, "edges": dict(edges), "unfit": unfit, **counts,
+    }  # fmt: skip

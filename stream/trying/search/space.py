@@ -6,16 +6,22 @@ import random
 from collections.abc import Mapping
 from typing import Annotated, Any, Self, TypeAlias
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from config.model.parts import ModelFilePart
 from config.text.messages import wrong
+from config.text.values import shown
 from stream.trying.value_paths import Settings, grid
 
 # Draws of settings that were drawn before, after which there are taken to be no others.
 _DRAWS_PER_TRIAL = 100
 # Of a range what lies further out is its edge.
 _INNER = 0.05
+# Of a number drawn, and of the width of its range: a model file that a person reads.
+_DIGITS = 4
+# What a trial's process can send, and most learners can hold.
+_WHOLE_LEAST, _WHOLE_MOST = -(2**63), 2**63 - 1
+_TOO_LARGE = "whole numbers lie between -2^63 and 2^63 - 1, which {} does not"
 _LISTED = "grid takes values that are listed: method random draws from a range"
 
 
@@ -41,17 +47,35 @@ class DrawRange(ModelFilePart):
             raise wrong(f"must be [low, high], not {given[0]}")
         if self.log is not None and self.log[0] <= 0:
             raise wrong(f"log needs numbers above 0, not {self.log}")
+        if self.whole is not None:
+            require_sendable(self.whole)
+        if not math.isfinite(given[0][1] - given[0][0]):
+            raise wrong(f"is wider than numbers reach: {given[0]}; draw by its magnitude, with log")
         return self
 
     def draw(self, rng: random.Random) -> float | int:
-        """One value."""
+        """One value, of as few digits as tell it from its neighbours; never one outside."""
         if self.whole is not None:
             return rng.randint(*self.whole)
         if self.log is not None:
             low, high = map(math.log, self.log)
-            return _rounded(math.exp(rng.uniform(low, high)))
+            return _rounded(math.exp(rng.uniform(low, high)), *self.log)
         assert self.uniform is not None, "one of three"
-        return _rounded(rng.uniform(*self.uniform))
+        return _rounded(rng.uniform(*self.uniform), *self.uniform)
+
+
+def require_sendable(value: object) -> None:
+    """Refuse whole numbers beyond 64 bits, at any depth."""
+    if isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            require_sendable(inner)
+    elif isinstance(value, int) and not _WHOLE_LEAST <= value <= _WHOLE_MOST:
+        raise wrong(_TOO_LARGE.format(shown(value)))
+
+
+def _listed(values: list[Any]) -> list[Any]:
+    require_sendable(values)
+    return values
 
 
 def _kind(choices: object) -> str | None:
@@ -64,7 +88,8 @@ def _kind(choices: object) -> str | None:
 # As pydantic calls the two in the place of a mistake.
 LISTED, DRAWN = "<listed>", "<drawn>"
 Choices: TypeAlias = Annotated[
-    Annotated[list[Any], Field(min_length=1), Tag(LISTED)] | Annotated[DrawRange, Tag(DRAWN)],
+    Annotated[list[Any], Field(min_length=1), AfterValidator(_listed), Tag(LISTED)]
+    | Annotated[DrawRange, Tag(DRAWN)],
     Discriminator(
         _kind,
         custom_error_type="weir",
@@ -139,6 +164,15 @@ def _drawn(choices: Choices, rng: random.Random) -> Any:
     return choices.draw(rng) if isinstance(choices, DrawRange) else rng.choice(choices)
 
 
-def _rounded(value: float) -> float:
-    """Four digits: a model file that a person reads."""
-    return float(f"{value:.4g}")
+def _rounded(value: float, low: float, high: float) -> float:
+    """Four digits, or as many as it takes to have four of the range's width; never outside.
+
+    >>> _rounded(0.1234567, 0.0, 1.0), _rounded(0.99994321, 0.99991, 0.99999), _rounded(9.9, 0, 9.8)
+    (0.1235, 0.99994321, 9.8)
+    """
+    short = float(f"{value:.{_DIGITS}g}")
+    decimals = _DIGITS - 1 - math.floor(math.log10(high - low))
+    fine = round(value, decimals)
+    # The shorter of the two lies further away, or as far.
+    is_short_enough = abs(short - value) <= 10.0**-decimals
+    return min(max(short if is_short_enough else fine, low), high)

@@ -1,30 +1,33 @@
 """The winner's model file: the base file as it was written, with other values at its places.
 
-Comments, order and layout stay: a value is put in the place of the one that stood there, character
-by character. The text is read again, and must then say what was tried.
+Comments, order and layout stay wherever `text_edits.py` can keep them; else the file is written
+anew, without the comments, and says so. The text is read again, and must then say what was tried.
 """
 
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from config.errors import ConfigError, Mistake
-from config.text.yaml_lines import KeyPath, read_text
+from config.text.yaml_lines import read_text
 from stream.trying.rows import TrialRow
 from stream.trying.search.experiment import Experiment
 from stream.trying.search.lab import Lab
 from stream.trying.search.search import Search
-from stream.trying.value_paths import flow, resolved, with_settings
+from stream.trying.search.text_edits import dumped, edited, says
+from stream.trying.value_paths import flow, with_settings
 
 _WIDTH = 98  # of a comment
+_REWRITTEN = (
+    "\nWritten anew, without the comments of {}: in its layout no other values can be put in place "
+    "(an anchor that is used elsewhere, for one)."
+)
 _BEGIN = "Found by `weir search"
 
 
 class WinnerError(ConfigError):
-    """The values cannot be written into the text of the base file.
+    """No model file can be written that has these values.
 
     Operator: write the values that are named into it by hand.
     """
@@ -56,6 +59,17 @@ def _short(value: float | None) -> str:
     return "none" if value is None else f"{value:.6g}"
 
 
+def require_writable(base: Path, tried: Iterable[Mapping[str, Any]]) -> None:
+    """See that each of these trials could be written as the winner, before any is run.
+
+    Raises:
+        WinnerError: One could not.
+    """
+    text = base.read_text("utf-8-sig")
+    for settings in tried:
+        winner_text(text, settings, _BEGIN, file=str(base))
+
+
 def winner_text(base: str, settings: Mapping[str, Any], comment: str, *, file: str) -> str:
     """The base file's text with the winner's values, under a comment.
 
@@ -63,7 +77,7 @@ def winner_text(base: str, settings: Mapping[str, Any], comment: str, *, file: s
         file: What the base file is called in messages.
 
     Raises:
-        WinnerError: An alias (`*name`) stands where a value is to be put.
+        WinnerError: No text says what was tried.
 
     >>> base = "name: m   # mine\\nlearner:\\n  river:\\n  - linear_model.PARegressor: {C: 1.0}\\n"
     >>> print(winner_text(base, {"learner.river.PARegressor.C": 0.1}, "Found.", file="m.yaml"))
@@ -74,64 +88,22 @@ def winner_text(base: str, settings: Mapping[str, Any], comment: str, *, file: s
       - linear_model.PARegressor: {C: 0.1}
     <BLANKLINE>
     """
-    content = read_text(base, file=file).value
-    text = base
-    for path, value in settings.items():
-        text = _put(text, resolved(read_text(text, file=file).value, path), value)
-    if read_text(text, file=file).value != with_settings(content, settings):
+    text = edited(base, settings)
+    if text is None:
+        comment += _REWRITTEN.format(file)
+        text = dumped(with_settings(read_text(base, file=file).value, settings))
+    whole = f"{_commented(comment)}\n{text}"
+    if not says(whole, with_settings(read_text(base, file=file).value, settings)):
         listed = ", ".join(f"{path}: {value}" for path, value in settings.items())
-        message = f"cannot be given other values where aliases stand; by hand: {listed}"
+        message = f"cannot be written with the values that are tried; by hand: {listed}"
         raise WinnerError([Mistake(file=file, line=0, key="", message=message)])
-    return f"{_commented(comment)}\n{text}"
-
-
-def _put(text: str, keys: KeyPath, value: Any) -> str:
-    """The text with a value at these keys, which lead somewhere in it."""
-    node: Any = yaml.compose(text, Loader=yaml.SafeLoader)
-    for place, key in enumerate(keys):
-        inner = _inside(node, key)
-        if inner is None:
-            return _added(text, node, keys[place:], value)
-        node = inner
-    return _spliced(text, node, flow(value))
-
-
-def _inside(node: Any, key: str | int) -> Any:
-    """What stands at a key of a node; None where nothing does."""
-    if isinstance(node, yaml.SequenceNode):
-        assert isinstance(key, int), "resolved keys fit"
-        return node.value[key]
-    if isinstance(node, yaml.MappingNode):
-        return next((inner for name, inner in node.value if name.value == str(key)), None)
-    return None
-
-
-def _added(text: str, node: Any, keys: KeyPath, value: Any) -> str:
-    """The text with keys that a node lacks: a component without arguments, or a new argument."""
-    new = value
-    for key in reversed(keys[1:]):
-        new = {key: new}
-    if isinstance(node, yaml.ScalarNode):
-        return _spliced(text, node, flow({keys[0]: new}))
-    entry = f"{keys[0]}: {flow(new)}"
-    begin = node.start_mark.index
-    if node.flow_style:
-        comma = ", " if node.value else ""
-        return f"{text[: begin + 1]}{entry}{comma}{text[begin + 1 :]}"
-    return f"{text[:begin]}{entry}\n{' ' * node.start_mark.column}{text[begin:]}"
-
-
-def _spliced(text: str, node: Any, new: str) -> str:
-    begin, end = node.start_mark.index, node.end_mark.index
-    is_block = isinstance(node, yaml.CollectionNode) and not node.flow_style
-    if is_block:  # it ends where the next thing begins
-        kept = text[begin:end].rstrip()
-        end = begin + len(kept)
-    return f"{text[:begin]}{new}{text[end:]}"
+    return whole
 
 
 def _commented(comment: str) -> str:
-    return "\n".join(f"# {line}" for line in _wrapped(comment))
+    text = "\n".join(f"# {line}" for line in _wrapped(comment))
+    # A file's name may hold what no YAML may.
+    return "".join(mark if mark == "\n" or mark.isprintable() else "?" for mark in text)
 
 
 def _wrapped(comment: str) -> Iterator[str]:

@@ -191,6 +191,26 @@ def test_what_nothing_can_be_made_of_is_refused_in_words(tmp_path, text, chosen,
     assert caught.value.exit_code == 2
 
 
+def test_true_beside_1_is_one_label(tmp_path):
+    """As the learner takes them."""
+    text = "a,y\n" + "1,true\n2,0\n3,1\n4,false\n5,0\n" * 8
+    one = "a,y\n" + "1,true\n2,1\n" * 8
+
+    both, half = (begin(write(tmp_path, each), CsvColumns(label="y")).text for each in (text, one))
+
+    assert "2 labels: 0 or false 60.0 %, 1 or true 40.0 %" in both
+    assert "only one of two labels" in half
+
+
+def test_a_number_of_another_country_is_told_without_a_model_file(tmp_path):
+    """There is none yet."""
+    with pytest.raises(SendError) as caught:
+        begun(write(tmp_path, 'a,y\n"1,5",0\n2,1\n'))
+
+    assert '--decimal "." makes it text' in str(caught.value)
+    assert "type: string" not in str(caught.value)
+
+
 def test_a_file_that_is_no_csv_is_refused(tmp_path):
     """NDJSON has no columns."""
     with pytest.raises(SendError, match=r"is made of a \.csv or \.csv\.gz file"):

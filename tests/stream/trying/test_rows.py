@@ -1,15 +1,21 @@
 """What is told of trials to who keeps them."""
 
+import csv
+import json
 from typing import Any
 
+import pytest
+
 from config.runs import TrialRun
+from stream.trying.beside.ranks import best_of
 from stream.trying.rows import (
     Point,
     RowScore,
     ScoreDifference,
     TrialRow,
+    as_csv,
     as_json,
-    best_of,
+    json_text,
     run_of_all,
     runs_of,
 )
@@ -32,6 +38,34 @@ def row(name: str, lifetime: float | None, **other: Any) -> TrialRow:
 def whole(rows: list[TrialRow], best: int | None) -> TrialRun:
     labels = [each.model for each in rows]
     return run_of_all("weir try", rows, labels, ["table"], best=best, params={}, files={"a": "b"})
+
+
+def test_what_is_not_finite_is_null_in_json_and_empty_in_csv() -> None:
+    """No parser but Python's own reads NaN or Infinity."""
+    inf, nan = float("inf"), float("nan")
+    away = ScoreDifference(mean=nan, low=-inf, high=None, events=3)
+    score = RowScore(lifetime=inf, rolling=nan, fading=-inf, baseline=0.5, difference=away)
+    rows = [row("a", 0.5, metrics={"MAE": score})]
+
+    found = json.loads(json_text(as_json(rows)), parse_constant=pytest.fail)["rows"][0]
+    (line,) = csv.DictReader(as_csv(rows).splitlines())
+    logged = whole(rows, None).artefacts["rows.json"]
+
+    told = found["metrics"]["MAE"]
+    assert [told[key] for key in ("lifetime", "rolling", "fading", "baseline")] == [
+        *[None] * 3, 0.5,
+    ]  # fmt: skip
+    assert told["difference"] == {"mean": None, "low": None, "high": None, "events": 3}
+    assert not {"nan", "inf", "-inf"} & {*line.values()}
+    assert json.loads(logged, parse_constant=pytest.fail)["rows"] == [found]
+
+
+def test_the_best_gave_predictions_as_often_as_the_others() -> None:
+    """One that did for a few events alone is none, however well it did."""
+    rows = [row("a", 0.5), row("b", 0.9, scored=3, nonfinite=297), row("c", 0.4)]
+
+    assert best_of(rows, "Accuracy") == 0
+    assert best_of(rows[1:2], "Accuracy") is None
 
 
 def test_the_best_is_that_with_the_best_score_over_the_life() -> None:

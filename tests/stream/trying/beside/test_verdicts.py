@@ -4,7 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from stream.trying.beside.verdicts import beaten_by
+from stream.trying.rows import RowScore, failed_row
 from tests.stream.trying.runs import LOGISTIC, ended
 
 NOISE = (
@@ -40,6 +43,19 @@ def test_no_better_than_a_baseline_is_said_below_the_table_and_in_json(folder: P
     assert "MAE: no model is better than no_change (1.0000)" in table
     score = json.loads(body)["rows"][0]["metrics"]["MAE"]
     assert (score["beats_baseline"], score["baseline"]) == (False, 1.0)
+
+
+def test_a_row_that_scored_few_events_says_nothing_of_the_baselines() -> None:
+    """It is better than what they scored on those few, and would hide that no other is."""
+    few = RowScore(
+        lifetime=1.0, rolling=1.0, fading=None, baseline=2.0, mean=2.0, beats_baseline=True
+    )
+    all_of_them = replace(few, lifetime=9.0, baseline=4.0, mean=4.0, beats_baseline=False)
+    whole = failed_row("a", "a.yaml", {}, "")
+    whole = replace(whole, failed=None, scored=3_000, metrics={"MAE": all_of_them})
+    broken = replace(whole, scored=3, nonfinite=2_997, metrics={"MAE": few})
+
+    assert list(beaten_by([whole, broken])) == [("MAE", "mean", 4.0)]
 
 
 def test_a_label_that_nobody_names_is_asked_for_before_anything_is_tried(folder: Path) -> None:

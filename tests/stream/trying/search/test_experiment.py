@@ -60,7 +60,18 @@ space: {learner.river.LogisticRegression.l2: [0.0, 0.1, 1.0]}
             EXPERIMENT.replace("[0.0, 0.1, 1.0]", "{log: [0, 1.0]}"),
             "space.learner.river.LogisticRegression.l2: log needs numbers above 0",
         ),
-        (EXPERIMENT.replace("LogisticRegression.l2", "LogisticRegressin.l2"), "did you mean"),
+        (
+            EXPERIMENT.replace("LogisticRegression.l2", "LogisticRegressin.l2"),
+            "experiment.yaml:4: space.learner.river.LogisticRegressin.l2: in ",
+        ),
+        (
+            EXPERIMENT.replace("l2: [", "l2: [0.3], lerner.river: ["),
+            "experiment.yaml:4: space.lerner.river: in ",
+        ),
+        (
+            EXPERIMENT.replace("[0.0, 0.1, 1.0]", str([*range(1_001)])),
+            "experiment.yaml:4: space.learner.river.LogisticRegression.l2: makes more than 1,000",
+        ),
         (
             EXPERIMENT.replace("LogisticRegression.l2", "LogisticRegression.l3"),
             "(with learner.river.LogisticRegression.l3=0.0)",
@@ -70,7 +81,8 @@ space: {learner.river.LogisticRegression.l2: [0.0, 0.1, 1.0]}
             EXPERIMENT.replace('from: "river:Phishing"', "label: y"),
             "needs either `from`, or `kafka: true`",
         ),
-        (EXPERIMENT.replace("logistic.yaml", "none.yaml"), "none.yaml: there is no such file"),
+        (EXPERIMENT.replace("logistic.yaml", "none.yaml"), "none.yaml there is no such file"),
+        (EXPERIMENT.replace("logistic.yaml", "none.yaml"), "experiment.yaml:2: model: "),
     ],
 )
 def test_a_mistake_in_the_experiment_is_told_with_its_line(

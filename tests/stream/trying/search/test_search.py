@@ -1,8 +1,11 @@
 """A search finds the same by every engine, and what goes on is not begun anew."""
 
+import json
 import os
 import re
+import resource
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -26,7 +29,7 @@ from stream.trying.search.rungs import rungs
 from stream.trying.search.search import Search, search
 from stream.trying.side_by_side import SideBySide
 from stream.trying.value_paths import grid
-from tests.stream.trying.runs import LOGISTIC, MadeSource, candidate, stream, tried
+from tests.stream.trying.runs import LOGISTIC, RUN, TOP, MadeSource, candidate, stream, tried
 
 RATES = [{"optim.SGD": [rate]} for rate in (0.001, 0.01, 0.1)]
 SPACE = {
@@ -189,6 +192,41 @@ def test_a_process_that_dies_costs_its_own_trial(lab: Lab) -> None:
     assert found.rows[0].failed is None
     assert found.rows[-1].failed == "its process ended with -9 (out of memory?)"
     assert len(found.rows) == 6
+
+
+def test_files_that_may_be_open_bound_the_workers(tmp_path: Path) -> None:
+    """Which is said; no trial is lost."""
+    (tmp_path / "logistic.yaml").write_text(LOGISTIC)
+    (tmp_path / "experiment.yaml").write_text(
+        "model: logistic.yaml\ndata: {from: 'river:Phishing'}\nworkers: 60\n"
+        f"space: {{learner.river.LogisticRegression.l2: {[n / 100 for n in range(40)]}}}\n"
+    )
+    words = [sys.executable, "-c", RUN, "search", "experiment.yaml", "--json"]
+    limited = subprocess.run(
+        ["bash", "-c", 'ulimit -n 40; exec "$@"', "limited", *words],
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(TOP)}, capture_output=True, text=True,
+        timeout=100, check=False,
+    )  # fmt: skip
+
+    assert limited.returncode == 0, limited.stderr
+    assert re.search(r"workers: \d+ in place of 60: no more files may be open", limited.stderr)
+    assert not [row for row in json.loads(limited.stdout)["rows"] if row["failed"]]
+
+
+def test_more_than_a_thousand_files_are_no_hindrance(lab: Lab) -> None:
+    """As select(2) has it, to which none beyond the 1,024th can be given."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, 4_096), most))
+    held = [os.open(os.devnull, os.O_RDONLY) for _ in range(1_100)]
+    try:
+        found = searched(lab, LocalEngine(lab, workers=2), first=lab.records)
+    finally:
+        for each in held:
+            os.close(each)
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+    assert not [row for row in found.rows if row.failed]
 
 
 class SlowEngine:
