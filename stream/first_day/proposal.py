@@ -9,7 +9,7 @@ from stream.errors import SendError
 from stream.first_day.columns.column import Column
 from stream.first_day.columns.kinds import Nature, nature_of
 from stream.first_day.columns.label import Aim, aim_of
-from stream.first_day.columns.leaks import Leak, Telling, leaks_among, strongest_among
+from stream.first_day.columns.leaks import Leak, Strength, leaks_among, strongest_among
 from stream.first_day.look import Look
 
 _TOLD_MAX = 8  # columns in a message
@@ -53,7 +53,7 @@ class Proposal:
     columns: tuple[tuple[Column, Nature], ...]
     missing: tuple[str, ...]
     leaks: tuple[Leak, ...] = ()
-    strongest: tuple[Telling, ...] = ()
+    strongest: tuple[Strength, ...] = ()
 
     @property
     def metrics(self) -> tuple[str, ...]:

@@ -40,7 +40,7 @@ class Leak:
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
+class Strength:
     """How well one column tells the label alone.
 
     Attributes:
@@ -71,13 +71,13 @@ def leaks_among(rows: Sequence[Row], *, is_number: bool) -> list[Leak]:
     return _sums(rows) + single if is_number else single
 
 
-def strongest_among(rows: Sequence[Row], *, is_number: bool) -> list[Telling]:
+def strongest_among(rows: Sequence[Row], *, is_number: bool) -> list[Strength]:
     """The columns that alone tell most, three at most and none that tells little."""
     found = [it for it in _told(rows, is_number) if it.share >= _STRONG]
     return sorted(found, key=lambda it: -it.share)[:_STRONGEST_MAX]
 
 
-def _told(rows: Sequence[Row], is_number: bool) -> list[Telling]:
+def _told(rows: Sequence[Row], is_number: bool) -> list[Strength]:
     if len(rows) < _ROWS_MIN:
         return []
     names = dict.fromkeys(name for features, _ in rows for name in features)
@@ -87,7 +87,7 @@ def _told(rows: Sequence[Row], is_number: bool) -> list[Telling]:
     return [it for name in names if (it := _of_amount(name, _numbers(name, rows), amounts))]
 
 
-def _of_class(name: str, rows: Sequence[Row]) -> Telling | None:
+def _of_class(name: str, rows: Sequence[Row]) -> Strength | None:
     """How well one column tells the class; None: hardly a row is of another than the usual one."""
     labels = Counter(label for _, label in rows)
     usual = max(labels.values())
@@ -99,7 +99,7 @@ def _of_class(name: str, rows: Sequence[Row]) -> Telling | None:
         f"alone it tells {share} of the labels, of which the most frequent makes "
         f"{_percent(usual / len(rows))}"
     )
-    return Telling(name, (right - usual) / (len(rows) - usual), share, long)
+    return Strength(name, (right - usual) / (len(rows) - usual), share, long)
 
 
 def _right_by_value(name: str, rows: Sequence[Row]) -> int:
@@ -130,7 +130,7 @@ def _right_by_bound(name: str, rows: Sequence[Row]) -> int:
     return int(told[is_bound].max()) + absent
 
 
-def _of_amount(name: str, values: _Numbers, amounts: _Numbers) -> Telling | None:
+def _of_amount(name: str, values: _Numbers, amounts: _Numbers) -> Strength | None:
     """How well one column tells the amount; None where either is not known well enough."""
     known = np.isfinite(values) & np.isfinite(amounts)
     some, of_them = values[known], amounts[known]
@@ -138,7 +138,7 @@ def _of_amount(name: str, values: _Numbers, amounts: _Numbers) -> Telling | None
         return None
     correlation = float((_scaled(some) * _scaled(of_them)).mean())
     long = f"alone it nearly tells the label: their correlation is {correlation:.3f}"
-    return Telling(name, abs(correlation), f"correlation {correlation:.2f}", long)
+    return Strength(name, abs(correlation), f"correlation {correlation:.2f}", long)
 
 
 def _sums(rows: Sequence[Row]) -> list[Leak]:
