@@ -33,7 +33,7 @@ setup: .venv/ready  ## Python packages into .venv
 
 # A file at a time, in the order of tests/conftest.py: what a file's tests share is there once. What
 # pytest makes of a test's source is kept, whatever the environment says of bytecode.
-PYTEST = PYTHONDONTWRITEBYTECODE= .venv/bin/python -m pytest -q -n 5 --dist loadfile --no-loadscope-reorder
+PYTEST = PYTHONDONTWRITEBYTECODE= .venv/bin/python -m pytest -q -n 4 --dist loadfile --no-loadscope-reorder
 
 # Beside the tests, which leave a core idle now and then.
 BESIDE = lint=$$!; tests() { $(PYTEST) "$$@"; }; \

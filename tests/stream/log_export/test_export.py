@@ -378,5 +378,5 @@ def test_an_extra_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setitem(sys.modules, "duckdb", None)
     kafka = KafkaSettings(bootstrap_servers="127.0.0.1:1")
 
-    with pytest.raises(ExportRefusedError, match=r"pip install 'weir\[log\]'"):
+    with pytest.raises(ExportRefusedError, match=r"uv sync --inexact --extra log"):
         export(kafka, parse_model_file(MODEL.format(name="m")), tmp_path / "a.csv", Period())
