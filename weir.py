@@ -40,7 +40,8 @@ from stream.trying.cli import TryWiring, try_command
 from stream.trying.search.cli import search_command
 
 if TYPE_CHECKING:
-    from api.client import Client
+    from api.client import Client, RequestError
+    from api.offline.errors import RowRefusedError
     from api.offline.model import OfflineModel
     from checkpoints.exporting.container import ExportedVersion
     from checkpoints.exporting.importer import Beginning
@@ -58,10 +59,14 @@ _LOAD_A_MODEL = frozenset(
 )
 # What a request that needs the store waits for it, and a stop while it is away.
 _API_STORE_DEADLINE_S = 2.0
-__all__ = ["Client", "app", "main"]
+__all__ = ["Client", "RequestError", "RowRefusedError", "app", "load", "main"]
 _ROOMS = ("api", "checkpoints", "config", "learner", "stream")
 # What programs import from here, and where it is: it is loaded when it is asked for.
-_FOR_PROGRAMS = {"Client": "api.client"}
+_FOR_PROGRAMS = {
+    "Client": "api.client",
+    "RequestError": "api.client",
+    "RowRefusedError": "api.offline.errors",
+}
 
 
 def __getattr__(name: str) -> Any:

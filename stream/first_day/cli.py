@@ -64,7 +64,9 @@ def init(
         decimal=decimal,
     )  # fmt: skip
     if output is not None and output.exists():
-        raise typer.BadParameter(f"{output} is there already: name another", param_hint="-o")
+        raise typer.BadParameter(
+            f"{output} is there already: remove it, or name another", param_hint="-o"
+        )
     dropped = [name for name in map(str.strip, drop.split(",")) if name]
     begun = begin(file, chosen, output=output, drop=dropped)
     if output is None:

@@ -70,6 +70,18 @@ def _columns(model_file: ModelFile, done: Rehearsal) -> Iterator[Finding]:
     more = len(done.columns) - _COLUMNS_TOLD_MAX
     if more > 0:
         yield fine(done.source, f"{more:,} more columns, which --json has")
+    absent = [name for name in model_file.features or () if name not in done.columns]
+    if absent and done.events:
+        left_out = discarded(model_file.learner)
+        parts = {
+            "absent in all of these rows": [name for name in absent if name not in left_out],
+            "absent in all of these rows, and left out by the model": [
+                name for name in absent if name in left_out
+            ],
+        }
+        for what, names in parts.items():
+            if names:
+                yield fine(done.source, f"{what}: {', '.join(names[:_COLUMNS_TOLD_MAX])}")
 
 
 def _column(model_file: ModelFile, name: str, done: Rehearsal, *, is_listed: bool) -> Finding:

@@ -33,6 +33,8 @@ def test_the_example_of_the_docstring_runs():
 def test_weir_exports_it():
     """And says so of what it does not have."""
     assert weir.Client is Client
+    assert weir.RequestError is RequestError
+    assert weir.RowRefusedError is RowRefusedError
     with pytest.raises(AttributeError, match="no attribute 'Klient'"):
         _ = weir.Klient
 

@@ -1,6 +1,6 @@
 """`weir search`, as it is typed. What is slow to load is imported when it runs."""
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -99,15 +99,13 @@ def _found(
     has_curve: bool,
 ) -> "tuple[Lab, Search]":
     """Read, decode, and search."""
-    from stream.trying.progress import TrialProgress, say
+    from stream.trying.progress import TrialProgress
     from stream.trying.search.lab import open_lab
     from stream.trying.search.rungs import rungs, steps
     from stream.trying.search.search import search
 
     tried, metric = tried_by(experiment, file)
-    if experiment.draws_asked and len(tried) < experiment.draws_asked:
-        what = f"there are only {len(tried)} different draws, and so {len(tried)} trials"
-        say(f"trials: {experiment.draws_asked}: {what}")
+    _say_draws(experiment, [each.settings for each in tried])
     workers = _workers(experiment)
     source = _source(experiment, file, tried[0], wired, data_dir)
     reading = TrialProgress(source.name, source.total())
@@ -119,6 +117,25 @@ def _found(
         found = search(lab, engine, plan, stop, lambda records, at: progress.at(records, f", {at}"))
     progress.end()
     return lab, found
+
+
+def _say_draws(experiment: "Experiment", tried: Sequence[dict[str, Any]]) -> None:
+    """What drawing has made of what was asked, where that is less."""
+    from stream.trying.progress import say
+    from stream.trying.search.space import undrawn
+    from stream.trying.value_paths import flow
+
+    asked = experiment.draws_asked
+    if asked is None:
+        return
+    if len(tried) < asked:
+        what = f"there are only {len(tried)} different draws, and so {len(tried)} trials"
+        say(f"trials: {asked}: {what}")
+    for path, values in undrawn(experiment.space, tried).items():
+        listed = ", ".join(map(flow, values))
+        say(
+            f"space.{path}: drawn by none of the {len(tried)} trials: {listed}; ask for more trials"
+        )
 
 
 def tried_by(experiment: "Experiment", file: Path) -> "tuple[list[Candidate], str]":

@@ -3,7 +3,7 @@
 import itertools
 import math
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Self, TypeAlias
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
@@ -128,6 +128,20 @@ def draws(space: Space, count: int, seed: int) -> list[Settings]:
         if len(found) == count:
             break
     return found
+
+
+def undrawn(space: Space, tried: Sequence[Settings]) -> dict[str, list[Any]]:
+    """By path, the listed values that none of these settings has: draws may pass some over.
+
+    >>> undrawn({"a": [1, 2, 3], "b": DrawRange(whole=[1, 9])}, [{"a": 2, "b": 4}])
+    {'a': [1, 3]}
+    """
+    lists = {path: choices for path, choices in space.items() if isinstance(choices, list)}
+    found = {
+        path: [value for value in choices if all(each[path] != value for each in tried)]
+        for path, choices in lists.items()
+    }
+    return {path: values for path, values in found.items() if values}
 
 
 def at_edges(space: Space, settings: Settings) -> dict[str, str]:

@@ -265,3 +265,18 @@ def test_a_label_beyond_the_limit_is_mended_by_the_limit(look):
 
     assert what.endswith("the label is beyond limits.value 1e+12")
     assert mend == "shop.yaml:1: limits: {value: 1.0e+15}"
+
+
+def test_columns_that_these_rows_do_not_have_are_named(look):
+    """Whether the model leaves them out, too."""
+    model = MODEL.replace("  river:\n", "  river:\n    - compose.Discard: [tail]\n")
+    model = model.replace(
+        "features:\n", "features:\n  tail: {type: string}\n  late: {type: float}\n"
+    )
+    found, _ = look("price,items,tail,late,y\n" + "1,2,,,1\n2,1,,,0\n" * 9, model)
+
+    said = [each.what for each in found if each.what.startswith("absent in all")]
+    assert said == [
+        "absent in all of these rows: late",
+        "absent in all of these rows, and left out by the model: tail",
+    ]
