@@ -9,7 +9,8 @@ import logging
 import sys
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TextIO
 
 from config.settings import Settings
@@ -114,6 +115,18 @@ class LimitedHandler(logging.StreamHandler[TextIO]):
             if held_back:
                 record.repeated = held_back
         super().emit(record)
+
+
+@contextmanager
+def held_back(library: str) -> Iterator[None]:
+    """Nothing that a library logs is said meanwhile: what becomes of it is told by us, once."""
+    logger = logging.getLogger(library)
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _is_noisy(logger: str) -> bool:

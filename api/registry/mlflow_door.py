@@ -6,7 +6,6 @@ common, and would stand in the way of others.
 """
 
 import importlib.util
-import logging
 import os
 import re
 import shlex
@@ -22,6 +21,7 @@ from api.registry.own_wheel import own_wheel
 from api.registry.refusals import address_of, told
 from checkpoints.exporting.export import Written
 from checkpoints.records.manifest import Manifest
+from config.logs import held_back
 from config.runs import TrialRun
 from config.text.extras import extra_missing
 
@@ -303,19 +303,7 @@ def _told(mlflow: Any) -> Iterator[None]:
     import requests
 
     try:
-        with redirect_stdout(sys.stderr), _without_retries():
+        with redirect_stdout(sys.stderr), held_back("urllib3"):
             yield
     except (mlflow.exceptions.MlflowException, requests.RequestException, OSError) as error:
         raise MlflowRefusedError(told(error, address_of(mlflow.get_tracking_uri()))) from error
-
-
-@contextmanager
-def _without_retries() -> Iterator[None]:
-    """Nothing is logged of each try to reach a server: what became of it is told once."""
-    logger = logging.getLogger("urllib3")
-    before = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(before)

@@ -6,8 +6,8 @@ The adapter of kafka-python's young 3.0 line: its options and admin shapes are k
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ from kafka.errors import (
 )
 from kafka.structs import OffsetAndMetadata
 
+from config.logs import held_back
 from config.settings import KafkaSettings
 from stream.errors import KafkaUnavailableError, ServersAwayError, TopicMissingError
 
@@ -138,7 +139,7 @@ def wait_for_kafka(
     deadline = said + (limit_s or float("inf"))
     while True:
         try:
-            with _unsaid():
+            with held_back("kafka"):  # that it is waited for is said by us
                 admin(kafka).close()
         except KafkaUnavailableError as error:
             now = time.monotonic()
@@ -150,18 +151,6 @@ def wait_for_kafka(
             time.sleep(0.3)
         else:
             return
-
-
-@contextmanager
-def _unsaid() -> Iterator[None]:
-    """Keep the client's own lines back: that Kafka is waited for is said by us, in one."""
-    said_by = logging.getLogger("kafka")
-    level = said_by.level
-    said_by.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        said_by.setLevel(level)
 
 
 def left(deadline: float) -> str:

@@ -7,7 +7,6 @@ import resource
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -29,6 +28,7 @@ from stream.trying.search.rungs import rungs
 from stream.trying.search.search import Search, search
 from stream.trying.side_by_side import SideBySide
 from stream.trying.value_paths import grid
+from tests.config.processes.waiting import until
 from tests.stream.trying.runs import LOGISTIC, RUN, TOP, MadeSource, candidate, stream, tried
 
 RATES = [{"optim.SGD": [rate]} for rate in (0.001, 0.01, 0.1)]
@@ -108,27 +108,30 @@ def test_losses_of_too_many_trials_are_not_kept(lab: Lab, monkeypatch: pytest.Mo
     assert not any(row.metrics["Accuracy"].difference for row in found.rows)
 
 
-class LastingLab(Lab):
-    """Its trials say how far they are, and then take their time."""
-
-    def advance(self, step: Step, tell: Callable[[int], None] = print) -> TrialOutcome:
-        done = super().advance(step, tell)
-        time.sleep(1.0)
-        return done
-
-
-def test_how_far_trials_are_is_known_before_the_first_ends(lab: Lab) -> None:
+def test_how_far_trials_are_is_known_before_the_first_ends(lab: Lab, tmp_path: Path) -> None:
     """Each process says what it has learned, in memory that they share."""
+    is_heard = tmp_path / "heard"
+
+    class LastingLab(Lab):
+        """Its trials say how far they are, and end when that was heard."""
+
+        def advance(self, step: Step, tell: Callable[[int], None] = print) -> TrialOutcome:
+            done = super().advance(step, tell)
+            until(is_heard.exists, what="it is heard how far they are")
+            return done
+
     lasting = LastingLab(**{each.name: getattr(lab, each.name) for each in fields(lab)})
-    engine, heard = LocalEngine(lasting, workers=2), []
+    engine = LocalEngine(lasting, workers=2)
     steps = [Step(trial=n, until=lab.records, is_last=True) for n in range(2)]
+    ended = 0
     for outcome in engine.run(steps):
-        if outcome is not None:
-            break
-        heard.append(engine.under_way())
+        ended += outcome is not None
+        if engine.under_way() == 2 * lab.records:
+            is_heard.touch()
+            assert not ended
     engine.close()
 
-    assert max(heard) >= lab.records, heard
+    assert ended == 2
 
 
 def test_what_comes_of_a_rung_is_told_by_the_records_that_were_learned(
